@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { formatTsv, readTsv, writeTsv } from './tsv.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'tsv-'))
+
+test('formatTsv() writes the excel-tab dialect: tabs, CRLF, minimal quotes', () => {
+  const text = formatTsv(['tag', 'ok', 'head'], [{ tag: 'a', ok: true, head: 'two\nlines, one "quote"' }, { tag: 'b', ok: false }])
+  assert.equal(text, 'tag\tok\thead\r\na\ttrue\t"two\nlines, one ""quote"""\r\nb\tfalse\t\r\n')
+})
+
+test('readTsv() gives back what writeTsv() wrote', () => {
+  const path = join(folder, 'a.tsv')
+  writeTsv(path, ['tag', 'head'], [{ tag: 'a', head: 'tab\there' }])
+  assert.deepEqual(readTsv(path), [{ tag: 'a', head: 'tab\there' }])
+})
+
+test('readTsv() refuses a row that was cut short', () => {
+  const path = join(folder, 'cut.tsv')
+  writeFileSync(path, 'a\tb\tc\r\n1\t2\r\n')
+  assert.throws(() => readTsv(path), /row 1/)
+})

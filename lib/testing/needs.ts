@@ -1,0 +1,25 @@
+/**
+ * What does a test need that a plain machine may lack?
+ *
+ * Give the answer to `test` as its `skip` option: `false` when the need is met, else the reason. `.ci/run` installs every tool,
+ * and there a skipped test is a failure. Data for measurements lies outside the project; `RUNGBOOK_DATA` names its folder.
+ */
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+const dataFolder = process.env.RUNGBOOK_DATA ?? join(import.meta.dirname, '../../../shared/data')
+
+/** Where a file of the data folder lies. */
+export const dataPath = (name: string): string => join(dataFolder, name)
+
+/** Whether the data folder is here at all. */
+export const haveData = (): boolean => existsSync(dataFolder)
+
+/** `false`, or why a test that wants this file of the data folder is skipped. */
+export const needsData = (name: string): string | false => (existsSync(dataPath(name)) ? false : `data: ${name} is not on this machine`)
+
+/** `false`, or why a test that wants this program (a name on PATH, or an absolute path) is skipped. */
+export function needsTool(name: string): string | false {
+  const folders = name.startsWith('/') ? [''] : (process.env.PATH ?? '').split(delimiter)
+  return folders.some(folder => existsSync(join(folder, name))) ? false : `tool: ${name} is not installed`
+}
