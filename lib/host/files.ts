@@ -15,6 +15,7 @@ const hints: Record<string, string> = {
   EPERM: 'check the owner and the mode (`ls -ld`), or choose another folder with --out-dir',
   EROFS: 'the file system is read-only: choose another folder with --out-dir',
   ENOENT: 'check the path (`ls`)',
+  EEXIST: 'a file of that name is in the way: choose another folder with --out-dir',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EMFILE: 'too many open files: raise the limit (`ulimit -n 4096`)',
 }

@@ -81,7 +81,7 @@ export interface Report {
   verdict: VerdictName | null
   exit: number | null
   /** The run folder as the user would type it, `module_runs/20260223_052929`. */
-  readonly run: string
+  run: string
   readonly startedAt: string
   endedAt: string | null
   durationMs: number | null

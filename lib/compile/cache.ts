@@ -1,0 +1,91 @@
+/**
+ * Has this very case been run before? Then its outcome and its files are taken from there.
+ *
+ * The key is a digest of all that decides the outcome: graph, model script, calibration, architecture, toolchain and version.
+ * Outcomes that say nothing about the case (time-outs, interruptions, a broken installation, a full disk) are not kept. An entry
+ * whose files no longer match their digests is dropped.
+ */
+import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { sha256File, sha256Json } from '../host/digest.ts'
+import { makeFolder, readJson, writeFileAtomic } from '../host/files.ts'
+import type { CaseKeyParts, CaseResult, CaseRun } from './case.ts'
+
+interface Entry {
+  readonly result: CaseResult
+  /** Path relative to the entry to digest. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+/** Buckets that say something about the machine or the moment, not about the case. */
+const passing = new Set([
+  'wrapper_timeout', 'aborted', 'host_oom', 'host_disk_full', 'environment_broken_install', 'optimize_subprocess', 'unknown',
+])
+
+/** A cache in `root`. `toolchain` is its name and version; `environment` counts with it. */
+export function openCache(root: string, toolchain: { name: string; version: string | null }): NonNullable<CaseRun['cache']> {
+  const entryOf = (key: string) => join(root, key)
+  return {
+    key: (parts: CaseKeyParts) => sha256Json({ ...parts, toolchain: toolchain.name, version: toolchain.version }),
+    get(key, folder) {
+      const entry = readEntry(entryOf(key))
+      if (entry === null) return null
+      for (const name of Object.keys(entry.files)) share(join(entryOf(key), name), join(folder, name))
+      return entry.result
+    },
+    put(key, folder, result) {
+      if (!isLasting(result)) return
+      makeFolder(root)
+      const making = join(root, `.${key}.${process.pid}`)
+      rmSync(making, { recursive: true, force: true })
+      mkdirSync(making)
+      const files: Record<string, string> = {}
+      for (const name of filesIn(folder).filter(name => name !== 'case.json')) {
+        share(join(folder, name), join(making, name))
+        files[name] = sha256File(join(making, name))
+      }
+      writeFileAtomic(join(making, 'entry.json'), JSON.stringify({ result, files } satisfies Entry))
+      rmSync(entryOf(key), { recursive: true, force: true })
+      try {
+        renameSync(making, entryOf(key))
+      } catch {
+        // WHY: another sweep has just stored the same case; both are right.
+        rmSync(making, { recursive: true, force: true })
+      }
+    },
+  }
+}
+
+const isLasting = (result: CaseResult) =>
+  result.status === 'succeeded' || (result.status === 'failed' && result.failure !== null && !passing.has(result.failure.bucket))
+
+function readEntry(folder: string): Entry | null {
+  try {
+    const entry = readJson(join(folder, 'entry.json')) as Entry
+    const whole = Object.entries(entry.files).every(([name, digest]) => sha256File(join(folder, name)) === digest)
+    if (whole) return entry
+  } catch {
+    // An entry that cannot be read is as good as none.
+  }
+  rmSync(folder, { recursive: true, force: true })
+  return null
+}
+
+/** Every file below a folder, relative to it. */
+export function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => relative(folder, join(entry.parentPath, entry.name)))
+    .toSorted()
+}
+
+/** One more name for a file, or a copy where links do not reach. Evidence is never written in place, so sharing is safe. */
+export function share(from: string, to: string): void {
+  makeFolder(dirname(to))
+  rmSync(to, { force: true })
+  try {
+    linkSync(from, to)
+  } catch {
+    copyFileSync(from, to)
+  }
+}

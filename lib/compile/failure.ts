@@ -1,0 +1,203 @@
+/**
+ * Why did this compile fail?
+ *
+ * One log and how its process ended give one `Failure`: a bucket of `failure-buckets.ts`, the evidence, and the facts in it. The
+ * signatures decide, in their order of precedence; the way a process ended decides when the log gives no verdict of its own.
+ * What to do next about a whole sweep is in `next-knob.ts`.
+ */
+import { bucketOf, type FailureStage } from './failure-buckets.ts'
+import { dfcSignatures, type Signature } from './failure-signatures.ts'
+import { phrase } from './phrases.ts'
+import { tensorrtSignatures, tensorrtWords } from './failure-tensorrt.ts'
+import {
+  countersIn, exceptionNamesIn, failingLayers, lastErrorBlock, lastMilestone, negativeExponentIn, readLog, reshapeLayersIn,
+  type Counter, type ReadLog,
+} from './log-reading.ts'
+
+/** A classified failure. `evidence` is one line of at most 500 characters, the `failure_head` of a summary. */
+export interface Failure {
+  bucket: string
+  /** The name that the log shows, 'Timeout' for our own limit, else a fitting one; '' when nothing failed. */
+  exceptionType: string
+  evidence: string
+  /** The family of the first layer that failed: 'dw' for "dw66 errors:". */
+  layerFamily: string | null
+  layers: string[]
+  counters: Counter[]
+  /** The last step that the tool reported as reached, in its words. */
+  milestone: string | null
+  cause: string
+  /** True only when the failure says that this network does not fit; false for an environment, a timeout, a full disk. */
+  isInfeasible: boolean
+  negativeExponent?: { layer: string; desiredShift: number; dataBits: number }
+  reshapeLayers: string[]
+}
+
+/** How the process ended, as far as known. */
+export interface ExitContext { exitCode?: number | null; signal?: string | null; timedOut?: boolean; aborted?: boolean }
+
+interface Match { bucket: string; line: string }
+
+/**
+ * Classify a log. Never throws, whatever the text. `unknown` when nothing matches, `not_a_failure` for the log of a success.
+ *
+ * @param log everything that the tool printed: any length, with `\r` progress bars and colours as they came
+ * @param context how the process ended; a timeout or an abort decides unless the log shows a final verdict of its own
+ */
+export function classifyFailure(log: string, context: ExitContext = {}): Failure {
+  const read = readLog(log)
+  const match = firstMatch(read, context)
+  const name = byContext(match, read, context)
+  const counted = name === 'not_a_failure' || name === 'resource_exhausted_single_context' ? read.lines.join('\n') : read.text
+  const { family, layers } = failingLayers(read.text)
+  const reshapeLayers = reshapeLayersIn(read.text)
+  const negativeExponent = negativeExponentIn(read.text)
+  const kind = bucketOf(name)
+  return {
+    bucket: name,
+    exceptionType: exceptionTypeOf(name, match, read),
+    evidence: evidenceOf(name, match, read),
+    layerFamily: family ?? familyOf(reshapeLayers[0]),
+    layers: layers.length > 0 ? layers : reshapeLayers.slice(0, 64),
+    counters: countersIn(counted),
+    milestone: lastMilestone(read.lines),
+    cause: kind.cause,
+    isInfeasible: kind.isInfeasible,
+    ...(negativeExponent && { negativeExponent }),
+    reshapeLayers,
+  }
+}
+
+const familyOf = (layer: string | undefined) => /^[A-Za-z][A-Za-z_]{0,60}/.exec(layer ?? '')?.[0].replace(/_$/, '') ?? null
+
+/** Past these lines, what their stage said before is over and done with: a retry succeeded, or another run began. */
+const completed: Partial<Record<FailureStage, RegExp>> = {
+  parse: /Translation completed on ONNX model|Saved HAR to/gi,
+  optimize: /Model Optimization is done|Optimization complete\b/gi,
+  compile: /Successful (?:Mapping|Partition and Allocation|Compilation)/gi,
+}
+const wholeSuccess =
+  /Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:|HEF (?:was )?(?:written|saved) to/gi
+
+const endOfLast = (pattern: RegExp, text: string) => {
+  let end = 0
+  for (const found of text.matchAll(pattern)) end = found.index + found[0].length
+  return end
+}
+
+function firstMatch(read: ReadLog, context: ExitContext): Match | null {
+  const isTensorrt = tensorrtWords.test(read.text) && !/hailo|\bHEF\b|\bHAR\b/i.test(read.text)
+  if (isTensorrt) return search(tensorrtSignatures, read.text) ?? search(dfcSignatures, read.text)
+  const loud = search(dfcSignatures, read.loud, read.text)
+  if (loud) return loud
+  // Warnings and information name a failure only when the process is known to have failed, or when they are all there is.
+  const isFailed = (context.exitCode ?? 0) !== 0 || Boolean(context.signal)
+  const isAllQuiet = lastMilestone(read.lines) === null
+  return (isFailed || isAllQuiet ? search(dfcSignatures, read.text) : null) ?? search(tensorrtSignatures, read.text)
+}
+
+/** The first signature that holds. `whole` is the text in which completions are looked for when `text` is only its loud lines. */
+function search(signatures: readonly Signature[], text: string, whole: string = text): Match | null {
+  const done = wholeSuccess.test(whole) ? lastLineOf(whole, wholeSuccess) : null
+  wholeSuccess.lastIndex = 0
+  const parts = new Map<FailureStage, string>()
+  const partOf = (stage: FailureStage) => {
+    const known = parts.get(stage)
+    if (known !== undefined) return known
+    const made = loudAfter(text, whole, [done, completed[stage] ? lastLineOf(whole, completed[stage]) : null])
+    parts.set(stage, made)
+    return made
+  }
+  for (const { bucket, stage, match, and, unless } of signatures) {
+    const part = partOf(stage)
+    if (part === '') continue
+    const line = match instanceof RegExp ? lineAt(part, match) : lineWithAll(part, match)
+    if (line === null || (and && !and.test(part)) || unless?.test(part)) continue
+    return { bucket, line }
+  }
+  return null
+}
+
+const lastLineOf = (text: string, pattern: RegExp): number | null => endOfLast(pattern, text) || null
+
+/** The loud lines that come after a position in the whole text. Both are made of the same lines, in the same order. */
+function loudAfter(text: string, whole: string, ends: readonly (number | null)[]): string {
+  const end = Math.max(0, ...ends.map(end => end ?? 0))
+  if (end === 0) return text
+  if (text === whole) return text.slice(end)
+  const after = new Set(whole.slice(end).split('\n'))
+  const loud = text.split('\n')
+  let from = loud.length
+  while (from > 0 && after.has(loud[from - 1]!)) from--
+  return loud.slice(from).join('\n')
+}
+
+function lineAt(text: string, pattern: RegExp): string | null {
+  const found = pattern.exec(text)
+  return found ? lineAround(text, found.index + Math.max(0, found[0].search(/\S/))) : null
+}
+
+function lineAround(text: string, index: number): string {
+  const start = text.lastIndexOf('\n', index) + 1
+  const end = text.indexOf('\n', index)
+  return text.slice(start, end < 0 ? text.length : end)
+}
+
+function lineWithAll(text: string, [first, ...others]: readonly RegExp[]): string | null {
+  const every = new RegExp(first!.source, `${first!.flags}g`)
+  for (let found = every.exec(text); found; found = every.exec(text)) {
+    const line = lineAround(text, found.index)
+    if (others.every(other => other.test(line))) return line
+    every.lastIndex = Math.max(every.lastIndex, text.indexOf('\n', found.index) + 1 || text.length)
+    if (every.lastIndex >= text.length) return null
+  }
+  return null
+}
+
+/** A verdict that the tool printed itself, rather than what its death left in the log. */
+const finalVerdict = phrase`Mapping Failed|Failed to produce compiled graph|No successful assign|valid partition to contexts
+  |capacity exceeded|\b\w{1,80}(?:Exception|Error|NonFixable)\b|\[error\]`
+const consequences =
+  new Set(['aborted', 'compiler_crash', 'optimize_subprocess', 'host_oom', 'wrapper_timeout', 'har_build_failed_unspecified'])
+
+/** What the end of the process adds to what the log says. */
+function byContext(match: Match | null, read: ReadLog, { exitCode, signal, timedOut, aborted }: ExitContext): string {
+  const said = match ? refined(match.bucket, read) : null
+  if (timedOut) return said && !consequences.has(said) && finalVerdict.test(read.loud) ? said : 'wrapper_timeout'
+  if (aborted) return 'aborted'
+  if (said === 'wrapper_timeout' || said === 'host_disk_full') return said
+  if (signal === 'SIGINT' || signal === 'SIGTERM' || [130, 143, -2, -15].includes(exitCode ?? 0)) return 'aborted'
+  if (signal === 'SIGKILL' || exitCode === 137 || exitCode === -9) return 'host_oom'
+  if (exitCode === 0 && !finalVerdict.test(read.loud)) return 'not_a_failure'
+  if (said) return said
+  if (signal === 'SIGSEGV' || signal === 'SIGABRT' || [139, 134, 136, -11, -6].includes(exitCode ?? 0)) return 'compiler_crash'
+  if (exitCode === 124) return 'wrapper_timeout'
+  if (exitCode === 127) return 'environment_broken_install'
+  if (exitCode === 0) return 'not_a_failure'
+  if (exitCode !== undefined && exitCode !== null) return 'unknown'
+  const isSuccessLike = lastMilestone(read.lines) !== null || /Recoverable single context|success/i.test(read.lines.join('\n'))
+  return isSuccessLike ? 'not_a_failure' : 'unknown'
+}
+
+/** A reshape is of another kind at the skip path, a concatenation or the mask multiplication. */
+function refined(bucket: string, read: ReadLog): string {
+  if (bucket !== 'reshape_layout') return bucket
+  const isAtSkip = reshapeLayersIn(read.text).some(layer => /shortcut|concat|ew_mult|ew_mul|mask/i.test(layer))
+  return isAtSkip || /skip_concat_maskmul/i.test(read.text) ? 'reshape_layout_skip_concat_maskmul' : bucket
+}
+
+function exceptionTypeOf(name: string, match: Match | null, read: ReadLog): string {
+  if (name === 'wrapper_timeout' || name === 'not_a_failure') return bucketOf(name).exceptionType
+  const isSaid = match !== null && (match.bucket === name || refined(match.bucket, read) === name)
+  if (!isSaid) return bucketOf(name).exceptionType
+  return exceptionNamesIn(match.line)[0] ?? exceptionNamesIn(read.loud).at(-1) ?? bucketOf(name).exceptionType
+}
+
+function evidenceOf(name: string, match: Match | null, read: ReadLog): string {
+  const block = lastErrorBlock(read.lines)
+  const context = name === 'wrapper_timeout' || name === 'aborted' ? [lastMilestone(read.lines) ?? ''] : block
+  const last = read.lines.findLast(line => line.trim() !== '') ?? ''
+  const parts = [match?.line ?? '', ...context].map(line => line.replace(/\s+/g, ' ').trim()).filter(line => line !== '')
+  const text = parts.filter((line, i) => !parts.slice(0, i).some(earlier => earlier.includes(line))).join(' | ') || last.trim()
+  return text.length <= 500 ? text : `${text.slice(0, 499)}…`
+}

@@ -1,0 +1,140 @@
+/**
+ * Which rung is the first that compiles?
+ *
+ * Runs cases in their order, stops at the first success unless the profile is `extended`, and keeps to a time limit for the
+ * whole and one for each case. After every case the summary is written again, and it has a row for every configured case from the
+ * start: also for those never reached, timed out or interrupted. How one case runs is `case.ts`.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { writeTsv, type Cellular } from '../host/tsv.ts'
+import { writeFileAtomic } from '../host/files.ts'
+import { usageError } from '../notebook/errors.ts'
+import { filesIn, share } from './cache.ts'
+import { noFiles, readCase, runCase, type CaseResult, type CaseRun, type LadderCase } from './case.ts'
+import type { CaseOutcome } from './next-knob.ts'
+
+export interface Ladder {
+  readonly cases: readonly LadderCase[]
+  readonly profile: 'focused' | 'extended'
+  /** For the whole ladder. */
+  readonly timeLimitMs: number
+  /** For one case; what is left of the whole ladder counts too. */
+  readonly caseTimeoutMs: number
+  /** The run's folder; each case gets a folder in it. */
+  readonly folder: string
+  /** An earlier run's folder whose finished cases are taken over. */
+  readonly resume: string | null
+  readonly summary: { readonly path: string; readonly columns: readonly string[]; readonly shown: (path: string) => string }
+  readonly run: Omit<CaseRun, 'timeoutMs' | 'onLine'>
+  /** Every line that a compiler writes. */
+  readonly onLine?: (line: string) => void
+  /** Called when a case begins and when it has ended. */
+  readonly onCase?: (rung: LadderCase, result: CaseResult | null) => void
+}
+
+export interface LadderResult {
+  /** One for every configured case, in order. */
+  readonly results: readonly CaseResult[]
+  readonly winner: CaseResult | null
+}
+
+/** Run a ladder. Errors: blocked when the folder cannot be written. A failing case is a result, not an error. */
+export async function runLadder(ladder: Ladder): Promise<LadderResult> {
+  const startedMs = performance.now()
+  const results = ladder.cases.map(rung => notReached(rung, 'the run ended before this case'))
+  const winner = () => results.find(result => result.hefSuccess) ?? null
+  writeSummary(ladder, results)
+  for (const [i, rung] of ladder.cases.entries()) {
+    const leftMs = ladder.timeLimitMs - (performance.now() - startedMs)
+    const why = whyNot(ladder, winner(), leftMs)
+    if (why !== null) {
+      results[i] = notReached(rung, why)
+      continue
+    }
+    ladder.onCase?.(rung, null)
+    const run: CaseRun = { ...ladder.run, timeoutMs: Math.min(ladder.caseTimeoutMs, leftMs), ...(ladder.onLine ? { onLine: ladder.onLine } : {}) }
+    results[i] = adopt(ladder, rung) ?? (await runCase(rung, join(ladder.folder, rung.tag), run))
+    writeSummary(ladder, results)
+    ladder.onCase?.(rung, results[i]!)
+  }
+  writeSummary(ladder, results)
+  return { results, winner: winner() }
+}
+
+function whyNot(ladder: Ladder, winner: CaseResult | null, leftMs: number): string | null {
+  if (ladder.run.signal.aborted) return 'the run was interrupted'
+  if (winner && ladder.profile === 'focused') return `stopped at the first success, ${winner.tag}`
+  return leftMs <= 0 ? `the time limit of ${Math.round(ladder.timeLimitMs / 60_000)} min was used up` : null
+}
+
+/** A case that an earlier run finished, with its files; the earlier run stays as it is. */
+function adopt(ladder: Ladder, rung: LadderCase): CaseResult | null {
+  if (ladder.resume === null) return null
+  const from = join(ladder.resume, rung.tag)
+  const earlier = readCase(from)
+  if (earlier === null || JSON.stringify(earlier.config) !== JSON.stringify(rung.config)) return null
+  for (const name of filesIn(from).filter(name => name !== 'case.json')) share(join(from, name), join(ladder.folder, rung.tag, name))
+  const result: CaseResult = { ...earlier, origin: 'resume' }
+  writeFileAtomic(join(ladder.folder, rung.tag, 'case.json'), `${JSON.stringify(result, null, 2)}\n`)
+  return result
+}
+
+function notReached(rung: LadderCase, why: string): CaseResult {
+  return {
+    tag: rung.tag, config: rung.config, status: 'not-reached', harSuccess: false, hefSuccess: false, exceptionType: 'NotReached',
+    failureHead: `not reached: ${why}`, failure: null, files: noFiles, metrics: {}, durationMs: 0, key: null, origin: 'ran',
+  }
+}
+
+function writeSummary(ladder: Ladder, results: readonly CaseResult[]): void {
+  const { path, columns, shown } = ladder.summary
+  writeTsv(path, columns, results.map(result => summaryRow(result, name => shown(join(ladder.folder, result.tag, name)))))
+}
+
+/** The 17 columns of the monolithic summary. `shown` makes a path inside the case's folder presentable. */
+export function summaryRow(result: CaseResult, shown: (name: string) => string): Record<string, Cellular> {
+  const { config, files } = result
+  const at = (name: string) => (name === '' ? '' : shown(name))
+  return {
+    run_tag: result.tag, n_filters: config.nFilters, bn_chan: config.bnChan, hid_chan: config.hidChan, skip_chan: config.skipChan,
+    n_blocks: config.nBlocks, n_repeats: config.nRepeats, input_len: config.inputLen,
+    har_success: result.harSuccess, hef_success: result.hefSuccess, exception_type: result.exceptionType,
+    failure_head: result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 500),
+    har_path: at(files.har), hef_path: at(files.hef), har_log: at(files.harLog), hef_log: at(files.hefLog), failure_log: at(files.failureLog),
+  }
+}
+
+/** What the next knob is chosen from. */
+export const outcomesOf = (results: readonly CaseResult[]): CaseOutcome[] =>
+  results.map(({ config, harSuccess, hefSuccess, exceptionType, failure, status }) => ({
+    config, harSuccess, hefSuccess, exceptionType, failure, attempted: status !== 'not-reached' && status !== 'interrupted',
+  }))
+
+/**
+ * The cases from `from` to `until`, both included, each given as a place (1 for the first) or as a tag.
+ * @throws usage when there is no such case, or when they stand the wrong way round
+ */
+export function sliceCases(cases: readonly LadderCase[], o: { from?: string | undefined; until?: string | undefined }): LadderCase[] {
+  const place = (word: string, flag: string) => {
+    const index = /^\d+$/.test(word) ? Number(word) - 1 : cases.findIndex(rung => rung.tag === word)
+    if (index >= 0 && index < cases.length) return index
+    throw usageError(`Cannot use --${flag} ${word}: the ladder has cases 1 to ${cases.length}`, `give a number, or a tag such as ${cases[0]?.tag}`)
+  }
+  const first = o.from === undefined ? 0 : place(o.from, 'from')
+  const last = o.until === undefined ? cases.length - 1 : place(o.until, 'until')
+  if (first > last) throw usageError(`Cannot run from case ${first + 1} until case ${last + 1}: they stand the wrong way round`, 'swap --from and --until')
+  return cases.slice(first, last + 1)
+}
+
+/**
+ * The folder of a run to resume, given as a path or as a name below `outDir`.
+ * @throws usage when there is none
+ */
+export function resumeFolder(word: string | undefined, outDir: string): string | null {
+  if (word === undefined) return null
+  const found = [word, join(outDir, word)].find(path => existsSync(join(path, 'report.json')))
+  if (found) return found
+  throw usageError(`Cannot resume "${word}": there is no such run`, `look for it: ls ${outDir}`)
+}

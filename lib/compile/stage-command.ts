@@ -1,0 +1,45 @@
+/**
+ * How does one stage run as a process, and what does its end mean?
+ *
+ * The command's words go to the stage's log. A time-out, an interruption, a signal or an exit code other than 0 is a failure,
+ * classified from what the command wrote to the log in this stage and not from what stood there before.
+ */
+import { statSync } from 'node:fs'
+import { exec, type ExecResult } from '../host/exec.ts'
+import { sha256File } from '../host/digest.ts'
+import { readFile, writeFileAtomic } from '../host/files.ts'
+import { classifyFailure } from './failure.ts'
+import type { Artifact, Stage, StageOptions } from './toolchain.ts'
+
+export interface Finished {
+  readonly result: ExecResult
+  /** What the command wrote. */
+  readonly log: string
+}
+
+type Failed = Extract<Stage, { ok: false }>
+
+/** Run a stage's command. Gives its log on exit code 0, else a classified failure. Errors: blocked when there is no such program. */
+export async function runStageCommand(command: readonly string[], o: StageOptions): Promise<Finished | Failed> {
+  const before = statSync(o.logFile, { throwIfNoEntry: false })?.size ?? 0
+  const result = await exec(command, { cwd: o.folder, logFile: o.logFile, timeoutMs: o.timeoutMs, signal: o.signal, ...(o.onLine ? { onLine: o.onLine } : {}) })
+  const log = readFile(o.logFile).subarray(before).toString('utf8')
+  if (result.exitCode === 0 && !result.timedOut && !result.aborted) return { result, log }
+  return failedStage(log, result)
+}
+
+/** A stage that failed, from its log and how its process ended. */
+export function failedStage(log: string, result: Pick<ExecResult, 'exitCode' | 'signal' | 'timedOut' | 'aborted' | 'durationMs'>): Failed {
+  const failure = classifyFailure(log, result)
+  const stopped = result.aborted ? 'interrupted' : result.timedOut ? 'timeout' : null
+  return { ok: false, failure, stopped, durationMs: result.durationMs }
+}
+
+/** An artifact on disk. Errors: blocked when the stage did not write it. */
+export const artifactOf = (path: string): Artifact => ({ path, sha256: sha256File(path) })
+
+/** Write a file that a command is about to read. */
+export function writeInput(path: string, text: string): string {
+  writeFileAtomic(path, text)
+  return path
+}

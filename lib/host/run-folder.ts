@@ -1,0 +1,47 @@
+/**
+ * Where does one execution leave its evidence?
+ *
+ * In a folder of its own, created exclusively and named by the second: a second run in the same second gets `-2`. `latest` is a
+ * link to the newest. Nothing here ever rewrites another run.
+ */
+import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { usageError } from '../notebook/errors.ts'
+import { fileError, makeFolder } from './files.ts'
+
+/** The local time as `20260223_052929`. */
+export function runTs(now: Date = new Date()): string {
+  const two = (n: number) => String(n).padStart(2, '0')
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
+  return `${day}_${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
+}
+
+/** Create the run's folder and point `latest` at it. Errors: usage for a bad name, blocked when it cannot be written. */
+export function createRunFolder(root: string, ts: string): string {
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(ts) || ts === 'latest') {
+    throw usageError(`Cannot name a run "${ts}": expected letters, digits, "_", "-" and "."`, 'give --run-ts 20260223_052929, or leave it out')
+  }
+  makeFolder(root)
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? ts : `${ts}-${n}`
+    try {
+      mkdirSync(join(root, name))
+      pointLatest(root, name)
+      return join(root, name)
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError('create the run folder', join(root, name), thrown)
+    }
+  }
+}
+
+/** Best effort: a file system without links loses only the convenience. */
+function pointLatest(root: string, name: string): void {
+  const sibling = join(root, `.latest.${process.pid}`)
+  try {
+    rmSync(sibling, { force: true })
+    symlinkSync(name, sibling)
+    renameSync(sibling, join(root, 'latest'))
+  } catch {
+    rmSync(sibling, { force: true })
+  }
+}

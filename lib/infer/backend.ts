@@ -1,0 +1,104 @@
+/**
+ * Who answers when a model is asked?
+ *
+ * One face over every runtime. `openBackend` chooses by the artifact and never falls back silently: a runtime that is not here
+ * is an operating error that says what to install. The drivers are in files of their own (`ort-node.ts`).
+ */
+import { openSync, closeSync, readSync } from 'node:fs'
+import { extname } from 'node:path'
+import { fileError } from '../host/files.ts'
+import { describe, sizeOf, type Dtype, type Tensor } from '../formats/tensor.ts'
+import { blockedError, usageError } from '../notebook/errors.ts'
+
+/** Input or output of an open model. A dimension that the model leaves open is its name. */
+export interface TensorInfo {
+  readonly name: string
+  readonly dtype: Dtype
+  readonly shape: readonly (number | string)[]
+}
+
+export type Feeds = Readonly<Record<string, Tensor>>
+export type Results = Readonly<Record<string, Tensor>>
+
+/** A model opened on some runtime. Shapes are fixed after open; results are views until the next `infer`. */
+export interface Backend extends AsyncDisposable {
+  readonly name: 'ort'
+  /** Which silicon answers: `cpu (ONNX Runtime 1.30.0)`. */
+  readonly device: string
+  readonly inputs: readonly TensorInfo[]
+  readonly outputs: readonly TensorInfo[]
+  /** Reading the file and opening the session, in ms. */
+  readonly loadMs: number
+  /** Errors: usage for a feed of the wrong name, shape, type, or with NaN in it. */
+  infer(feeds: Feeds): Promise<Results>
+}
+
+export const backendNames = ['auto', 'ort', 'hailort'] as const
+export type BackendName = (typeof backendNames)[number]
+
+const runtimeOf: Record<string, BackendName> = { '.onnx': 'ort', '.ort': 'ort', '.hef': 'hailort' }
+
+/**
+ * Open a model.
+ * @param name `auto` chooses by the file's ending: `.onnx` and `.ort` are ONNX Runtime's, `.hef` is HailoRT's
+ * @throws usage for a file of the wrong kind, blocked when the file or the runtime is absent
+ */
+export async function openBackend(name: BackendName, path: string): Promise<Backend> {
+  const chosen = name === 'auto' ? runtimeOf[extname(path).toLowerCase()] : name
+  if (chosen === undefined) {
+    throw usageError(`Cannot tell who runs "${path}": the ending "${extname(path)}" is unknown`, 'give --backend ort, or a file that ends in .onnx or .hef')
+  }
+  refuseForeign(path, chosen)
+  if (chosen === 'hailort') {
+    throw blockedError(
+      `Cannot run "${path}": this version has no HailoRT binding, and HailoRT needs a Hailo device`,
+      'install pyhailort/hailo_platform and run the HEF with it on the board, or run the .onnx of the same rung with --backend ort',
+    )
+  }
+  const { openOrtNode } = await import('./ort-node.ts')
+  return openOrtNode(path)
+}
+
+/** A file's own first bytes say more than its name. */
+function refuseForeign(path: string, runtime: BackendName): void {
+  const head = headOf(path)
+  const isHef = head.length >= 4 && head.readUInt32BE(0) === 0x01484546
+  if (runtime === 'hailort' && !isHef) {
+    throw usageError(`Cannot run "${path}" on HailoRT: it is not a HEF (it begins with ${JSON.stringify(head.subarray(0, 8).toString('latin1'))})`, 'compile it again, or give another file')
+  }
+  if (runtime === 'ort' && isHef) throw usageError(`Cannot run "${path}" on ONNX Runtime: it is a HEF`, 'give --backend hailort, or the .onnx of the same rung')
+}
+
+function headOf(path: string): Buffer {
+  const head = Buffer.alloc(16)
+  try {
+    const fd = openSync(path, 'r')
+    try {
+      return head.subarray(0, readSync(fd, head))
+    } finally {
+      closeSync(fd)
+    }
+  } catch (thrown) {
+    throw fileError('read', path, thrown)
+  }
+}
+
+/** Check feeds against a model's inputs. Errors: usage, naming the input and both shapes. */
+export function checkFeeds(feeds: Feeds, inputs: readonly TensorInfo[]): void {
+  const names = inputs.map(info => `${info.name} ${describe(info)}`).join(', ')
+  for (const name of Object.keys(feeds)) {
+    if (!inputs.some(info => info.name === name)) throw usageError(`Cannot feed "${name}": the model takes ${names}`, 'check the name')
+  }
+  for (const info of inputs) {
+    const feed = feeds[info.name]
+    if (!feed) throw usageError(`Cannot infer without "${info.name}": the model takes ${names}`, 'feed every input')
+    const fits = feed.dtype === info.dtype && feed.shape.length === info.shape.length
+      && info.shape.every((n, axis) => typeof n === 'string' || n === feed.shape[axis])
+    if (!fits || feed.data.length !== sizeOf(feed.shape)) {
+      throw usageError(`Cannot feed ${describe(feed)} to "${info.name}": it takes ${describe(info)}`, 'check the shape and the type')
+    }
+    if (feed.data instanceof Float32Array && !feed.data.every(Number.isFinite)) {
+      throw usageError(`Cannot feed "${info.name}": it holds NaN or infinity`, 'look for silence divided by silence, or a broken file')
+    }
+  }
+}

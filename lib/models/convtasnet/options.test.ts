@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { RunbookError } from '../../notebook/errors.ts'
+import {
+  convTasNetDefaults, convTasNetOptions, decoderModes, dilationsOf, haloFrames, inputLenFromFrames, latentFrames,
+  reducedChannels, runTag, sourcesOf,
+} from './options.ts'
+
+/** The error that an option gives, which must be one of usage with a hint. */
+function refusal(given: Record<string, unknown>): string {
+  try {
+    convTasNetOptions(given)
+  } catch (error) {
+    assert.ok(error instanceof RunbookError, String(error))
+    assert.equal(error.exit, 'usage')
+    assert.notEqual(error.hint, '')
+    return `${error.message} | ${error.hint}`
+  }
+  return assert.fail(`accepted ${JSON.stringify(given)}`)
+}
+
+test('convTasNetOptions() gives the first rung with the polyphase decoder when nothing is given', () => {
+  const options = convTasNetOptions()
+  assert.deepEqual(options, convTasNetDefaults)
+  assert.deepEqual([options.nFilters, options.inputLen, options.decoderMode, options.seed], [256, 16000, 'polyphase', 1337])
+})
+
+test('convTasNetOptions() keeps its default when a value is undefined', () => {
+  assert.equal(convTasNetOptions({ nFilters: undefined, bnChan: 32 }).nFilters, 256)
+})
+
+test('convTasNetOptions() understands channel_affine as affine', () => {
+  assert.equal(convTasNetOptions({ normMode: 'channel_affine' }).normMode, 'affine')
+})
+
+test('convTasNetOptions() names the option and the value when a size is no positive integer', () => {
+  const channels = ['nFilters', 'bnChan', 'hidChan', 'skipChan', 'nBlocks', 'nRepeats', 'nSrc']
+  const sizes = [...channels, 'inputLen', 'kernelSize', 'stride', 'convKernelSize']
+  for (const key of sizes) {
+    for (const value of [0, -8, 1.5, Number.NaN, Infinity, '64', null]) {
+      assert.match(refusal({ [key]: value }), new RegExp(`with ${key} .*must be a positive integer`), `${key} ${String(value)}`)
+    }
+  }
+  assert.match(refusal({ nFilters: 0 }), /--n-filters/)
+})
+
+test('convTasNetOptions() lists the modes when one does not exist', () => {
+  assert.match(refusal({ decoderMode: 'conv1x1' }), new RegExp(decoderModes.join(', ')))
+  assert.match(refusal({ maskAct: 'softmax' }), /sigmoid, relu, tanh, linear/)
+  assert.match(refusal({ encoderMode: '' }), /conv, framed/)
+  assert.match(refusal({ normMode: 'cln' }), /affine, identity/)
+  assert.match(refusal({ skipTopologyMode: 'concat' }), /project, repeat/)
+  assert.match(refusal({ maskMulMode: true }), /normal, bypass/)
+  assert.match(refusal({ forceNSrc1: 1 }), /true or false/)
+  assert.match(refusal({ seed: -1 }), /integer of at least 0/)
+})
+
+test('convTasNetOptions() refuses an option that does not exist, also one of the prototype', () => {
+  assert.match(refusal({ nFilter: 64 }), /"nFilter": there is no such option/)
+  assert.match(refusal({ toString: 64 }), /"toString": there is no such option/)
+})
+
+test('convTasNetOptions() proposes the nearest length when the window is no multiple of the stride', () => {
+  assert.match(refusal({ inputLen: 16001 }), /a multiple of the stride 8 \| give --input-len 16000/)
+  assert.match(refusal({ inputLen: 3 }), /give --input-len 8/)
+})
+
+test('convTasNetOptions() refuses numbers that contradict each other', () => {
+  assert.match(refusal({ stride: 4 }), /twice the stride of 4/)
+  assert.match(refusal({ convKernelSize: 4 }), /odd/)
+  assert.match(refusal({ nBlocks: 17 }), /at most 16/)
+  assert.match(refusal({ nBlocks: 2, truncateKBlocks: 3 }), /0 \(all\) to 2/)
+  assert.match(refusal({ truncateKBlocks: -1 }), /0 \(all\) to 2/)
+  assert.match(refusal({ decoderMode: 'reduced_deconv_64', nSrc: 5 }), /wide enough for 5 sources/)
+})
+
+test('sourcesOf() says one when a single source is forced', () => {
+  assert.equal(sourcesOf(convTasNetOptions()), 2)
+  assert.equal(sourcesOf(convTasNetOptions({ forceNSrc1: true })), 1)
+})
+
+test('dilationsOf() doubles within a repeat, starts again in the next, and stops at truncateKBlocks', () => {
+  assert.deepEqual(dilationsOf(convTasNetOptions({ nBlocks: 3, nRepeats: 2 })), [1, 2, 4, 1, 2, 4])
+  assert.deepEqual(dilationsOf(convTasNetOptions({ nBlocks: 3, nRepeats: 2, truncateKBlocks: 4 })), [1, 2, 4, 1])
+  assert.deepEqual(dilationsOf(convTasNetOptions({ maskMulMode: 'bypass' })), [])
+})
+
+test('latentFrames() is one more than the strides of the window', () => {
+  assert.equal(latentFrames(convTasNetOptions()), 2001)
+  assert.equal(inputLenFromFrames(2001, 8), 16000)
+  assert.equal(latentFrames({ inputLen: inputLenFromFrames(256, 8), stride: 8 }), 256)
+})
+
+test('haloFrames() follows the dilations, with one frame more for the padded encoder', () => {
+  assert.equal(haloFrames(convTasNetOptions({ encoderMode: 'framed' })), 3)
+  assert.equal(haloFrames(convTasNetOptions()), 4)
+  assert.equal(haloFrames(convTasNetOptions({ encoderMode: 'framed', nBlocks: 8, nRepeats: 3 })), 765)
+  assert.equal(haloFrames(convTasNetOptions({ encoderMode: 'framed', nBlocks: 8, nRepeats: 3, truncateKBlocks: 1 })), 1)
+  assert.equal(haloFrames(convTasNetOptions({ encoderMode: 'framed', convKernelSize: 5 })), 6)
+  assert.equal(haloFrames(convTasNetOptions({ encoderMode: 'framed', maskMulMode: 'bypass' })), 0)
+})
+
+test('reducedChannels() reads the width from the mode', () => {
+  assert.deepEqual(decoderModes.map(decoderMode => reducedChannels({ decoderMode })), [null, 64, 128, null, null])
+})
+
+test('runTag() writes every size of the case', () => {
+  assert.equal(runTag(convTasNetOptions()), 'mono_f256_bn128_hid256_skip128_b2_r1_t16000')
+})

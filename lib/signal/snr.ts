@@ -1,0 +1,39 @@
+/** How far is a signal from its reference? Signal-to-noise ratio in dB, in one pass and in float64. */
+import { usageError } from '../notebook/errors.ts'
+
+/** Running sums for an SNR over any number of blocks. */
+export class SnrSum {
+  #signal = 0
+  #noise = 0
+  #count = 0
+
+  /** Add a block. Errors: usage when the lengths differ. */
+  push(actual: ArrayLike<number>, reference: ArrayLike<number>): void {
+    if (actual.length !== reference.length) {
+      throw usageError(`Cannot compare ${actual.length} samples with ${reference.length}: they are not equally long`, 'cut both to the same length')
+    }
+    for (let i = 0; i < reference.length; i++) {
+      const r = reference[i]!
+      const d = actual[i]! - r
+      this.#signal += r * r
+      this.#noise += d * d
+    }
+    this.#count += reference.length
+  }
+
+  /** In dB; NaN when nothing was pushed or the reference is silent, Infinity when nothing differs. */
+  db(): number {
+    if (this.#count === 0 || this.#signal === 0) return Number.NaN
+    return 10 * Math.log10(this.#signal / this.#noise)
+  }
+}
+
+/**
+ * Signal-to-noise ratio of one array against another, in dB. NaN for a silent reference, Infinity when they are equal.
+ * Errors: usage when the lengths differ.
+ */
+export function snrDb(estimate: ArrayLike<number>, reference: ArrayLike<number>): number {
+  const sum = new SnrSum()
+  sum.push(estimate, reference)
+  return sum.db()
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env -S npx tsx
+/**
+ * Monolithic sweep: which is the first whole ConvTasNet that compiles and runs?
+ *
+ * Authors a ladder of graphs, compiles them rung by rung with the toolchain that is found, stops at the first success, and
+ * separates one real recording of two voices with the winner. With no vendor's compiler on the machine the host toolchain
+ * answers: it proves the graph, the int8 quantisation and the runtime path, and nothing about allocation on a device.
+ *
+ *   npx tsx runbooks/monolithic-sweep.ts
+ *   PROFILE=extended npx tsx runbooks/monolithic-sweep.ts --ladder temporal
+ *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
+ */
+import { convTasNetCase } from '../lib/compile/convtasnet-case.ts'
+import { outcomesOf, runLadder, sliceCases } from '../lib/compile/ladder.ts'
+import { caseTeller, chooseKnob, milestoneTeller, searchRows } from '../lib/compile/report.ts'
+import { openSearch, searchInputs, shownPath } from '../lib/compile/search.ts'
+import { decodeModel } from '../lib/formats/onnx.ts'
+import { pickRecording } from '../lib/infer/pick-recording.ts'
+import { separateRecording } from '../lib/infer/separate-recording.ts'
+import { gateSeparation, showSeparation } from '../lib/infer/separation-report.ts'
+import { ladderConfigs, ladderNames, monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
+import { haloFrames, runTag } from '../lib/models/convtasnet/options.ts'
+import { isMixtureConsistent } from '../lib/models/convtasnet/weights.ts'
+import { exitNameOf } from '../lib/notebook/errors.ts'
+import { choice, file, folder, runbook, text } from '../lib/notebook/runbook.ts'
+import { bars, table } from '../lib/notebook/show.ts'
+import { inspect } from '../lib/onnx/inspect.ts'
+
+const contract = monolithicContract()
+const { defaults, files, gates, model, tsv } = contract
+
+export default runbook(import.meta, {
+  asks: 'which is the first whole ConvTasNet that compiles and runs?',
+  inputs: {
+    profile: choice(['focused', 'extended'], { env: 'PROFILE', default: defaults.profile, help: 'stop at the first success, or try every rung' }),
+    ladder: choice(ladderNames, { default: defaults.ladder, help: 'channels falling as in the plan, or the width in time falling' }),
+    from: text({ optional: true, help: 'the first rung to try, by number or tag' }),
+    until: text({ optional: true, help: 'the last rung to try' }),
+    knob: choice(['evidence', 'plan'], { default: defaults.knob, help: 'how the next change is chosen when nothing compiles' }),
+    mixWav: file({ env: 'MIX_WAV', optional: true, help: 'the recording to separate; default: from LIBRIMIX_ROOT, else a shipped one' }),
+    librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, help: 'a LibriMix folder to pick a recording from' }),
+    ...searchInputs(),
+  },
+  steps: inputs => ladderConfigs(inputs.ladder, { decoderMode: inputs.decoder }).map((rung, i) => `compile rung ${i + 1}, ${runTag(rung)}`),
+}, async ({ inputs, run, cell, gate, next, line, stamp, signal }) => {
+  const rungs = ladderConfigs(inputs.ladder, { decoderMode: inputs.decoder })
+  const recording = pickRecording(inputs)
+  const search = await cell('Choose the toolchain', async ({ print }) => {
+    const opened = await openSearch(inputs, { folder: run.folder, signal })
+    print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
+    return opened
+  })
+  const { toolchain, mark } = search
+  stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
+  const cases = sliceCases(rungs.map(rung => convTasNetCase(rung, search.setting)), inputs)
+
+  await cell(`Author ${cases.length} graphs`, async ({ show }) => {
+    const facts = await Promise.all(cases.map(async rung => ({ tag: rung.tag, ...inspect(decodeModel((await rung.prepare()).onnx)) })))
+    show(table(facts.map(({ tag, parameters, macs, weightBytes, peakActivationBytes }) => ({
+      tag, parameters, MMAC: macs / 1e6, 'weights kB': weightBytes / 1e3, 'peak activations kB': peakActivationBytes / 1e3,
+    })), { title: `the ladder ${inputs.ladder}` }))
+  })
+
+  const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async ({ print, show }) => {
+    const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
+    const climbed = await runLadder({
+      ...search.ladder, cases, profile: inputs.profile, summary: { path, columns: tsv.sweepColumns, shown: shownPath },
+      onCase: caseTeller(print, cases.length), onLine: milestoneTeller(print),
+    })
+    const rows = searchRows(climbed.results)
+    show(table(rows, { title: shownPath(path) }), bars(rows.filter(row => row.s > 0), { title: 'time per case', x: 's', y: 'tag', color: 'status' }))
+    return climbed
+  })
+  signal.throwIfAborted()
+
+  const knob = await cell('Choose the next knob', ({ print }) => {
+    const chosen = chooseKnob(inputs.knob, outcomesOf(results), { ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra })
+    const sidecar = { run_ts: run.ts, winner: winner?.tag ?? null, next_knob: chosen.change, profile: inputs.profile, because: chosen.because, bucket: chosen.bucket }
+    run.write(files.nextKnob, `${JSON.stringify(sidecar, null, 2)}\n`)
+    print(`${chosen.change} (${chosen.because})`)
+    return chosen
+  })
+  const compiled = results.filter(row => row.hefSuccess).length
+  line(`HAR status: ${results.filter(row => row.harSuccess).length}/${results.length}${mark}`)
+  line(`HEF status: ${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${mark}`)
+  gate(`rungs that compile (${toolchain.name})`, compiled, { atLeast: 1 }, winner ? { note: winner.tag } : {})
+  const closing = (runtime: string, folder: string) => {
+    line(`Runtime status: ${runtime} ; output_dir=${folder}${mark}`)
+    line(`Next knob: ${knob.change}${mark}`)
+  }
+  if (!winner) {
+    closing('fail', 'none')
+    line('no monolithic hef success')
+    return next({ fail: knob.change })
+  }
+  if (winner.metrics.snrDb !== undefined) gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
+
+  const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
+  const compiledModel = run.path(winner.tag, winner.files.hef)
+  const infer = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
+  next({ pass: infer, blocked: infer })
+  try {
+    const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show }) => {
+      const separated = await separateRecording({
+        modelPath: compiledModel, backend: 'auto', recording, folder: run.folder, sampleRate: model.sampleRateHz, layout: { kernel: rung.kernelSize, stride: rung.stride },
+        haloFrames: haloFrames(rung), signal,
+      })
+      show(...showSeparation(separated))
+      return separated
+    })
+    const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
+    gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
+    stamp({ device: metrics.device_info })
+    closing('pass', run.shown)
+  } catch (thrown) {
+    const blocked = exitNameOf(thrown) === 'blocked'
+    closing(blocked ? 'blocked' : 'fail', run.shown)
+    if (!blocked) throw thrown
+    gate.blocked('runtime', (thrown as Error).message)
+  }
+})
