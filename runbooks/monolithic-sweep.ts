@@ -10,21 +10,11 @@
  *   PROFILE=extended npx tsx runbooks/monolithic-sweep.ts --ladder temporal
  *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
  */
-import { convTasNetCase } from '../lib/compile/convtasnet-case.ts'
-import { outcomesOf, runLadder, sliceCases } from '../lib/compile/ladder.ts'
-import { caseTeller, chooseKnob, milestoneTeller, searchRows } from '../lib/compile/report.ts'
-import { openSearch, searchInputs, shownPath } from '../lib/compile/search.ts'
-import { decodeModel } from '../lib/formats/onnx.ts'
-import { pickRecording } from '../lib/infer/pick-recording.ts'
-import { separateRecording } from '../lib/infer/separate-recording.ts'
-import { gateSeparation, showSeparation } from '../lib/infer/separation-report.ts'
+import { searchInputs } from '../lib/compile/search-inputs.ts'
 import { ladderConfigs, ladderNames, monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
 import { haloFrames, runTag } from '../lib/models/convtasnet/options.ts'
-import { isMixtureConsistent } from '../lib/models/convtasnet/weights.ts'
 import { exitNameOf } from '../lib/notebook/errors.ts'
 import { choice, file, folder, runbook, text } from '../lib/notebook/runbook.ts'
-import { bars, table } from '../lib/notebook/show.ts'
-import { inspect } from '../lib/onnx/inspect.ts'
 
 const contract = monolithicContract()
 const { defaults, files, gates, model, tsv } = contract
@@ -42,20 +32,26 @@ export default runbook(import.meta, {
     ...searchInputs(),
   },
   steps: inputs => ladderConfigs(inputs.ladder, { decoderMode: inputs.decoder }).map((rung, i) => `compile rung ${i + 1}, ${runTag(rung)}`),
-}, async ({ inputs, run, cell, gate, next, line, stamp, signal }) => {
+}, async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
+  const compile = await import('../lib/compile/index.ts')
+  const infer = await import('../lib/infer/index.ts')
+  const onnx = await import('../lib/onnx/index.ts')
+  const { bars, table } = await import('../lib/notebook/show.ts')
+  const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
   const rungs = ladderConfigs(inputs.ladder, { decoderMode: inputs.decoder })
-  const recording = pickRecording(inputs)
+  const recording = infer.pickRecording(inputs)
   const search = await cell('Choose the toolchain', async ({ print }) => {
-    const opened = await openSearch(inputs, { folder: run.folder, signal })
+    const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
     print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
     return opened
   })
-  const { toolchain, mark } = search
+  const { toolchain, tail } = search
+  mark('toolchain', toolchain.name)
   stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
-  const cases = sliceCases(rungs.map(rung => convTasNetCase(rung, search.setting)), inputs)
+  const cases = compile.sliceCases(rungs.map(rung => compile.convTasNetCase(rung, search.setting)), inputs)
 
   await cell(`Author ${cases.length} graphs`, async ({ show }) => {
-    const facts = await Promise.all(cases.map(async rung => ({ tag: rung.tag, ...inspect(decodeModel((await rung.prepare()).onnx)) })))
+    const facts = await Promise.all(cases.map(async rung => ({ tag: rung.tag, ...onnx.inspect(onnx.decodeModel((await rung.prepare()).onnx)) })))
     show(table(facts.map(({ tag, parameters, macs, weightBytes, peakActivationBytes }) => ({
       tag, parameters, MMAC: macs / 1e6, 'weights kB': weightBytes / 1e3, 'peak activations kB': peakActivationBytes / 1e3,
     })), { title: `the ladder ${inputs.ladder}` }))
@@ -63,30 +59,30 @@ export default runbook(import.meta, {
 
   const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async ({ print, show }) => {
     const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
-    const climbed = await runLadder({
-      ...search.ladder, cases, profile: inputs.profile, summary: { path, columns: tsv.sweepColumns, shown: shownPath },
-      onCase: caseTeller(print, cases.length), onLine: milestoneTeller(print),
+    const climbed = await compile.runLadder({
+      ...search.ladder, cases, profile: inputs.profile, summary: { path, columns: tsv.sweepColumns, shown: compile.shownPath },
+      onCase: compile.caseTeller(print, cases.length), onLine: compile.milestoneTeller(print),
     })
-    const rows = searchRows(climbed.results)
-    show(table(rows, { title: shownPath(path) }), bars(rows.filter(row => row.s > 0), { title: 'time per case', x: 's', y: 'tag', color: 'status' }))
+    const rows = compile.searchRows(climbed.results)
+    show(table(rows, { title: compile.shownPath(path) }), bars(rows.filter(row => row.s > 0), { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }))
     return climbed
   })
   signal.throwIfAborted()
 
   const knob = await cell('Choose the next knob', ({ print }) => {
-    const chosen = chooseKnob(inputs.knob, outcomesOf(results), { ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra })
+    const chosen = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), { ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra })
     const sidecar = { run_ts: run.ts, winner: winner?.tag ?? null, next_knob: chosen.change, profile: inputs.profile, because: chosen.because, bucket: chosen.bucket }
     run.write(files.nextKnob, `${JSON.stringify(sidecar, null, 2)}\n`)
     print(`${chosen.change} (${chosen.because})`)
     return chosen
   })
   const compiled = results.filter(row => row.hefSuccess).length
-  line(`HAR status: ${results.filter(row => row.harSuccess).length}/${results.length}${mark}`)
-  line(`HEF status: ${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${mark}`)
+  line(`HAR status: ${results.filter(row => row.harSuccess).length}/${results.length}${tail}`)
+  line(`HEF status: ${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${tail}`)
   gate(`rungs that compile (${toolchain.name})`, compiled, { atLeast: 1 }, winner ? { note: winner.tag } : {})
   const closing = (runtime: string, folder: string) => {
-    line(`Runtime status: ${runtime} ; output_dir=${folder}${mark}`)
-    line(`Next knob: ${knob.change}${mark}`)
+    line(`Runtime status: ${runtime} ; output_dir=${folder}${tail}`)
+    line(`Next knob: ${knob.change}${tail}`)
   }
   if (!winner) {
     closing('fail', 'none')
@@ -97,19 +93,19 @@ export default runbook(import.meta, {
 
   const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
   const compiledModel = run.path(winner.tag, winner.files.hef)
-  const infer = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
-  next({ pass: infer, blocked: infer })
+  const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${compile.shownPath(compiledModel)}`
+  next({ pass: inferCommand, blocked: inferCommand })
   try {
-    const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show }) => {
-      const separated = await separateRecording({
+    const { metrics } = await cell(`Separate ${compile.shownPath(recording.mix)}`, async ({ show, advance }) => {
+      const separated = await infer.separateRecording({
         modelPath: compiledModel, backend: 'auto', recording, folder: run.folder, sampleRate: model.sampleRateHz, layout: { kernel: rung.kernelSize, stride: rung.stride },
-        haloFrames: haloFrames(rung), signal,
+        haloFrames: () => haloFrames(rung), signal, onWindow: advance,
       })
-      show(...showSeparation(separated))
+      show(...infer.showSeparation(separated))
       return separated
     })
     const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
-    gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
+    infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
     stamp({ device: metrics.device_info })
     closing('pass', run.shown)
   } catch (thrown) {

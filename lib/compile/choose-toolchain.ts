@@ -1,8 +1,40 @@
-// To be replaced by the toolchain room's own file: host only, so that the sweep can be tried meanwhile.
+/**
+ * Who compiles on this machine, and why?
+ *
+ * `auto` takes the Dataflow Compiler when it is found, else the host, and says so in one line. A compiler that somebody named and
+ * that cannot be used is never replaced by the host.
+ */
+import { blockedError } from '../notebook/errors.ts'
+import type { DfcOptions } from './dfc-program.ts'
+import { dfcToolchain, hwArchFrom } from './dfc-toolchain.ts'
 import { hostToolchain } from './host-toolchain.ts'
 import type { Availability, Toolchain } from './toolchain.ts'
 
-export async function chooseToolchain(_wanted: 'auto' | 'dfc' | 'host', _o: { program?: string | undefined }): Promise<{ toolchain: Toolchain; availability: Availability; why: string }> {
+export interface ToolchainChoice {
+  readonly toolchain: Toolchain
+  readonly availability: Availability
+  /** One line for a person: which, where, and why not the other. */
+  readonly why: string
+}
+
+/**
+ * Choose a toolchain.
+ * @param o `program` and `env` as for `dfcToolchain`; `hwArch`, when given, is checked before anything is asked
+ * @throws blocked when `dfc` is wanted, or a program is named, and it cannot be used; usage for an unknown device
+ */
+export async function chooseToolchain(wanted: 'auto' | 'dfc' | 'host', o: DfcOptions & { hwArch?: string | undefined } = {}): Promise<ToolchainChoice> {
+  if (o.hwArch !== undefined) hwArchFrom(o.hwArch)
+  if (wanted === 'host') return host('as asked')
+  const toolchain = dfcToolchain(o)
+  const availability = await toolchain.available()
+  if (availability.found) return { toolchain, availability, why: `toolchain: dfc ${availability.version} (${availability.where})` }
+  if (wanted === 'dfc' || o.program !== undefined) throw blockedError(availability.why, availability.hint)
+  return host(`no Dataflow Compiler: ${availability.why}`)
+}
+
+async function host(because: string): Promise<ToolchainChoice> {
   const toolchain = hostToolchain()
-  return { toolchain, availability: await toolchain.available(), why: 'toolchain: host' }
+  const availability = await toolchain.available()
+  const why = `toolchain: host, onnxruntime-node ${availability.version} (${because}); it proves nothing about allocation on a device`
+  return { toolchain, availability, why: why.replaceAll(/\s+/g, ' ') }
 }

@@ -2,7 +2,7 @@
  * What does each kind of compile failure mean, and what should be tried next?
  *
  * One table: bucket to meaning, next step, stage, and whether it says that the network does not fit. TensorRT's kinds are in
- * `failure-tensorrt.ts`. How a log is recognised is in `failure-signatures.ts`; which step fits a whole sweep is in `next-knob.ts`.
+ * `failure-tensorrt.ts`. How a log is recognised is in `failure-signatures.ts`; which step fits a whole sweep, in `next-knob.ts`.
  */
 import { tensorrtBuckets } from './failure-tensorrt.ts'
 

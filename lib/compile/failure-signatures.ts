@@ -15,14 +15,16 @@ export interface Signature {
   stage: FailureStage
   /** One pattern, or several that must all be on one line, in any order. */
   match: RegExp | readonly RegExp[]
+  /** Something that the same line must not hold. */
+  unless?: RegExp
   /** Something else that the text must hold, anywhere. */
   and?: RegExp
   /** Something that the text must not hold, anywhere. */
-  unless?: RegExp
+  andNot?: RegExp
 }
 
 const at = (stage: FailureStage) =>
-  (bucket: string, match: Signature['match'], more: Pick<Signature, 'and' | 'unless'> = {}): Signature =>
+  (bucket: string, match: Signature['match'], more: Pick<Signature, 'and' | 'andNot' | 'unless'> = {}): Signature =>
     ({ bucket, stage, match, ...more })
 const [any, runtime, parse, optimize, compile] = [at('any'), at('runtime'), at('parse'), at('optimize'), at('compile')]
 
@@ -39,10 +41,10 @@ const host: readonly Signature[] = [
       |operator|request|hand|ctrl|signal (?:2|15)\b|sig(?:int|term|hup))`),
   any('aborted', phrase`KeyboardInterrupt|\bSIG(?:TERM|INT|HUP)\b|received (?:termination )?signal:? ?(?:1|2|15)\b
       |\bCtrl[-+ ]?C\b|user (?:abort|cancel|interrupt|request)`,
-    { unless: /TimeoutExpired|timed out|time limit|hard timeout/i }),
+    { andNot: /TimeoutExpired|timed out|time limit|hard timeout/i }),
   any('aborted', lines`^\s{0,8}(?:\^C|Aborted!|Terminated)\s{0,8}$
       |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:130|143|-2|-15)\b|CANCELLED AT (?![^\n]{0,80}TIME LIMIT)`,
-    { unless: /TimeoutExpired|timed out|time limit|hard timeout/i }),
+    { andNot: /TimeoutExpired|timed out|time limit|hard timeout/i }),
   any('aborted', phrase`\b(?:build|compil\w{1,6}|mapping|job|run|operation|optimi[sz]ation|translation
       |task) (?:was |has been |is )?(?:cancel+ed|interrupted|aborted)\b(?! (?:with|due|because|on|after|by)|[:(])`,
     { unless: /timed out|time limit|exception|error:/i }),
@@ -58,7 +60,8 @@ const host: readonly Signature[] = [
       (?:not enough|insufficient|ran out of|out of) (?:free |available )?(?:host |system |gpu |video |device |ram\b)(?:memory
       |ram)?`),
   any('host_oom', exactLines`(?:^|\s)Killed(?:\s|$)|SIGKILL|signal:? 9\b
-      |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:137|-9)\b`, { unless: /sub-?process|worker|timed out|time limit/i }),
+      |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:137|-9)\b`,
+    { unless: /sub-?process|worker/i, andNot: /timed out|time limit/i }),
 ]
 
 const running: readonly Signature[] = [
@@ -164,7 +167,7 @@ const parsing: readonly Signature[] = [
       \b(?:StopIteration|IndexError|KeyError|AttributeError|TypeError|ValueError|AssertionError
       |NotImplementedError|RecursionError|RuntimeError)\b`,
     { and: exact`model_translator|translate_onnx|_parse_onnx|onnx_translator|onnx_graph|backend/parser|parser onnx`,
-      unless: /acceleras|hailo_model_optimization/ }),
+      andNot: /acceleras|hailo_model_optimization/ }),
   parse('parse_internal_error', phrase`\bPars(?:ing|er)\w{0,20}(?:Exception|Error)\b|\bParsing failed\b
       |unexpected (?:error|exception) (?:while|during|in|when) (?:the )?(?:pars|translat)`, { unless: /argparse/ }),
 ]
@@ -179,7 +182,7 @@ const optimizing: readonly Signature[] = [
   optimize('quantization_negative_exponent', phrase`NegativeSlopeExponent|NegativeExponent|Desired shift (?:is|of)
       |unsupported required slope|only \d{1,3} data bits|negative[- ]exponent`),
   optimize('calibration_input_name', /KeyError:? ?['"]?[^\n'"]{0,120}input_?(?:layer)?\d?['"]?\s*$/im,
-    { unless: /model_translator|onnx_graph/ }),
+    { andNot: /model_translator|onnx_graph/ }),
   optimize('calibration_input_name', [/calib|dataset/i, /\binputs?\b|\bkeys?\b|\blayers?\b|\bnames?\b/i,
     phrase`unknown|no such|undefined|unrecogni[sz]ed|does(?: not|n't) exist|not (?:found|in |an input|part|a valid|among)
       |missing|(?:do|does)(?: not|n't) (?:match|contain|have|include|correspond)|unexpected|expect(?:s|ed)?\b
@@ -193,8 +196,7 @@ const optimizing: readonly Signature[] = [
   optimize('calibration_shape', [/calib/i, phrase`\bshapes?\b|\bsizes?\b|length|\bd?types?\b|dim|rank|layout|count|number
       |samples?|images?|entries|arrays?|payload|channels|width|format|data|set\b`, phrase`mismatch|expect|unsupported
       |(?:not|n't) match|invalid|wrong|incompatible|too (?:few|small|short|long|many)|\bgot\b|empty|required?|must
-      |no arrays|at least|not (?:enough|supported|equal)|zero|insufficient|differ|nan\b`],
-    { unless: /^[^\n]{0,40}Calibration: {1,3}\d{1,3}%\|[^\n]{0,200}$(?![\s\S])/i }),
+      |no arrays|at least|not (?:enough|supported|equal)|zero|insufficient|differ|nan\b`]),
   optimize('calibration_shape', [/dataset|input (?:data|shape|samples?)/i, /\bshapes?\b|dtype|ndim|rank/i,
     /mismatch|expect|(?:not|n't) match|incompatible|wrong/i], { unless: /onnx|parser|constant|HailoRT/i }),
   optimize('quantization_unsupported', exact`Acceleras(?:Unsupported|Implementation)\w{0,12}
@@ -242,7 +244,7 @@ const compiling: readonly Signature[] = [
       |required too many|too many (?:SCs|sub-?clusters)|more than \d{1,4} sub-?clusters|auto ?defused? failed
       |failed to reach required FPS`),
   compile('resource_exhausted_partition', [/partition/i, /(?:no|not|n't|fail\w{0,3}|unable|without)\b[^\n]{0,40}/i],
-    { unless: /device|disk|Found valid partition[^\n]{0,200}$(?![\s\S])/i }),
+    { unless: /device|disk|Found valid partition/i }),
   compile('resource_memory_units', [phrase`memory units?|L[1-4] (?:memory|weights)|microcode|on-?chip memory
       |weights? memory|\bSRAM\b`, phrase`exceed|overflow|insufficient|not enough|too (?:many|large|big)|capacity|available`]),
   compile('resource_exhausted_single_context', phrase`
@@ -250,7 +252,7 @@ const compiling: readonly Signature[] = [
       |context switch is disabled|failed to save enough resources|resources? presolve failed
       |does(?: not|n't) fit (?:in|into|on) (?:the )?(?:chip|device)`),
   compile('resource_exhausted_single_context', [/single[- ]context|\bresources?\b/i, phrase`exceed|insufficient|not enough
-      |exhaust|over the limit|too many`], { unless: /Agent infeasible|No successful assignment/i }),
+      |exhaust|over the limit|too many`], { andNot: /Agent infeasible|No successful assignment/i }),
   compile('allocator_infeasible', /Agent infeasible|No successful assignments?|allocator[^\n]{0,20}infeasible|infeasible/i),
   compile('kernel_unsupported', /failed on kernel validation|kernel validation failed/i),
   compile('allocator_infeasible', phrase`Mapping Failed|BackendAllocatorException|allocation failed

@@ -91,10 +91,10 @@ export const tensorrtSignatures: readonly Signature[] = [
       |GPU architecture[^\n]{0,40}(?:not supported|unsupported)`),
   said('engine_corrupt', phrase`got 0\.0\.0|failed to verify a plan tag|plan[^\n]{0,40}(?:corrupt|truncated|damaged)
       |engine[^\n]{0,40}(?:corrupt|truncated|damaged)|header\.(?:size|pad|crc)|checksum[^\n]{0,30}(?:mismatch|fail)`,
-    { unless: /timing cache/i }),
+    { andNot: /timing cache/i }),
   said('engine_version_mismatch', phrase`version tag does not match|(?:safe|std)VersionRead ==
       |not compatible with this version of TensorRT|expecting library version|serialized engine version
-      |engine[^\n]{0,60}(?:different|older|newer|incompatible) version`, { unless: /timing cache/i }),
+      |engine[^\n]{0,60}(?:different|older|newer|incompatible) version`, { andNot: /timing cache/i }),
   said('engine_device_mismatch', phrase`incompatible device|different models of devices|expecting compute \d
       |generated on (?:an? )?(?:different|another|incompatible)[^\n]{0,20}(?:device|gpu)
       |built (?:on|for) (?:a )?different (?:gpu|device)`),

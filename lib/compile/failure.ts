@@ -10,8 +10,8 @@ import { dfcSignatures, type Signature } from './failure-signatures.ts'
 import { phrase } from './phrases.ts'
 import { tensorrtSignatures, tensorrtWords } from './failure-tensorrt.ts'
 import {
-  countersIn, exceptionNamesIn, failingLayers, lastErrorBlock, lastMilestone, negativeExponentIn, readLog, reshapeLayersIn,
-  type Counter, type ReadLog,
+  countersIn, exceptionNamesIn, failingLayers, isLoud, lastErrorBlock, lastMilestone, negativeExponentIn, readLog,
+  reshapeLayersIn, type Counter, type ReadLog,
 } from './log-reading.ts'
 
 /** A classified failure. `evidence` is one line of at most 500 characters, the `failure_head` of a summary. */
@@ -72,84 +72,59 @@ const familyOf = (layer: string | undefined) => /^[A-Za-z][A-Za-z_]{0,60}/.exec(
 
 /** Past these lines, what their stage said before is over and done with: a retry succeeded, or another run began. */
 const completed: Partial<Record<FailureStage, RegExp>> = {
-  parse: /Translation completed on ONNX model|Saved HAR to/gi,
-  optimize: /Model Optimization is done|Optimization complete\b/gi,
-  compile: /Successful (?:Mapping|Partition and Allocation|Compilation)/gi,
+  parse: /Translation completed on ONNX model|Saved HAR to/i,
+  optimize: /Model Optimization is done|Optimization complete\b/i,
+  compile: /Successful (?:Mapping|Partition and Allocation|Compilation)/i,
 }
-const wholeSuccess =
-  /Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:|HEF (?:was )?(?:written|saved) to/gi
+const wholeSuccess = phrase`Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:
+  |HEF (?:was )?(?:written|saved) to`
 
-const endOfLast = (pattern: RegExp, text: string) => {
-  let end = 0
-  for (const found of text.matchAll(pattern)) end = found.index + found[0].length
-  return end
-}
-
-function firstMatch(read: ReadLog, context: ExitContext): Match | null {
-  const isTensorrt = tensorrtWords.test(read.text) && !/hailo|\bHEF\b|\bHAR\b/i.test(read.text)
-  if (isTensorrt) return search(tensorrtSignatures, read.text) ?? search(dfcSignatures, read.text)
-  const loud = search(dfcSignatures, read.loud, read.text)
+function firstMatch({ lines, meant, text }: ReadLog, context: ExitContext): Match | null {
+  const everything = () => true
+  const isTensorrt = tensorrtWords.test(text) && !/hailo|\bHEF\b|\bHAR\b/i.test(text)
+  if (isTensorrt) return search(tensorrtSignatures, meant, everything) ?? search(dfcSignatures, meant, everything)
+  const loud = search(dfcSignatures, meant, isLoud)
   if (loud) return loud
   // Warnings and information name a failure only when the process is known to have failed, or when they are all there is.
   const isFailed = (context.exitCode ?? 0) !== 0 || Boolean(context.signal)
-  const isAllQuiet = lastMilestone(read.lines) === null
-  return (isFailed || isAllQuiet ? search(dfcSignatures, read.text) : null) ?? search(tensorrtSignatures, read.text)
+  const isAllQuiet = lastMilestone(lines) === null
+  const quiet = isFailed || isAllQuiet ? search(dfcSignatures, meant, everything) : null
+  return quiet ?? search(tensorrtSignatures, meant, everything)
 }
 
-/** The first signature that holds. `whole` is the text in which completions are looked for when `text` is only its loud lines. */
-function search(signatures: readonly Signature[], text: string, whole: string = text): Match | null {
-  const done = wholeSuccess.test(whole) ? lastLineOf(whole, wholeSuccess) : null
-  wholeSuccess.lastIndex = 0
+/** The first signature that holds among the lines that count, after the last completion of its stage. */
+function search(signatures: readonly Signature[], meant: readonly string[], counts: (line: string) => boolean): Match | null {
+  const done = meant.findLastIndex(line => wholeSuccess.test(line))
   const parts = new Map<FailureStage, string>()
   const partOf = (stage: FailureStage) => {
     const known = parts.get(stage)
     if (known !== undefined) return known
-    const made = loudAfter(text, whole, [done, completed[stage] ? lastLineOf(whole, completed[stage]) : null])
-    parts.set(stage, made)
-    return made
+    const completion = completed[stage]
+    const last = Math.max(done, completion ? meant.findLastIndex(line => completion.test(line)) : -1)
+    const part = meant.slice(last + 1).filter(counts).join('\n')
+    parts.set(stage, part)
+    return part
   }
-  for (const { bucket, stage, match, and, unless } of signatures) {
-    const part = partOf(stage)
-    if (part === '') continue
-    const line = match instanceof RegExp ? lineAt(part, match) : lineWithAll(part, match)
-    if (line === null || (and && !and.test(part)) || unless?.test(part)) continue
-    return { bucket, line }
+  for (const signature of signatures) {
+    const part = partOf(signature.stage)
+    const line = part === '' ? null : matchingLine(part, signature)
+    if (line === null || (signature.and && !signature.and.test(part)) || signature.andNot?.test(part)) continue
+    return { bucket: signature.bucket, line }
   }
   return null
 }
 
-const lastLineOf = (text: string, pattern: RegExp): number | null => endOfLast(pattern, text) || null
-
-/** The loud lines that come after a position in the whole text. Both are made of the same lines, in the same order. */
-function loudAfter(text: string, whole: string, ends: readonly (number | null)[]): string {
-  const end = Math.max(0, ...ends.map(end => end ?? 0))
-  if (end === 0) return text
-  if (text === whole) return text.slice(end)
-  const after = new Set(whole.slice(end).split('\n'))
-  const loud = text.split('\n')
-  let from = loud.length
-  while (from > 0 && after.has(loud[from - 1]!)) from--
-  return loud.slice(from).join('\n')
-}
-
-function lineAt(text: string, pattern: RegExp): string | null {
-  const found = pattern.exec(text)
-  return found ? lineAround(text, found.index + Math.max(0, found[0].search(/\S/))) : null
-}
-
-function lineAround(text: string, index: number): string {
-  const start = text.lastIndexOf('\n', index) + 1
-  const end = text.indexOf('\n', index)
-  return text.slice(start, end < 0 ? text.length : end)
-}
-
-function lineWithAll(text: string, [first, ...others]: readonly RegExp[]): string | null {
+/** The first line that holds every pattern of the signature and not the one that it excludes. */
+function matchingLine(text: string, { match, unless }: Signature): string | null {
+  const [first, ...others] = match instanceof RegExp ? [match] : match
   const every = new RegExp(first!.source, `${first!.flags}g`)
   for (let found = every.exec(text); found; found = every.exec(text)) {
-    const line = lineAround(text, found.index)
-    if (others.every(other => other.test(line))) return line
-    every.lastIndex = Math.max(every.lastIndex, text.indexOf('\n', found.index) + 1 || text.length)
-    if (every.lastIndex >= text.length) return null
+    const index = found.index + Math.max(0, found[0].search(/\S/))
+    const end = text.indexOf('\n', index)
+    const line = text.slice(text.lastIndexOf('\n', index) + 1, end < 0 ? text.length : end)
+    if (others.every(other => other.test(line)) && !unless?.test(line)) return line
+    if (end < 0) return null
+    every.lastIndex = end
   }
   return null
 }

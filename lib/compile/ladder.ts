@@ -3,7 +3,8 @@
  *
  * Runs cases in their order, stops at the first success unless the profile is `extended`, and keeps to a time limit for the
  * whole and one for each case. After every case the summary is written again, and it has a row for every configured case from the
- * start: also for those never reached, timed out or interrupted. How one case runs is `case.ts`.
+ * start: also for those never reached, timed out or interrupted. `openBoard` is that much for any search, `runLadder` climbs in
+ * order, `prefix-ramp.ts` also bisects. How one case runs is `case.ts`.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,7 +27,13 @@ export interface Ladder {
   readonly folder: string
   /** An earlier run's folder whose finished cases are taken over. */
   readonly resume: string | null
-  readonly summary: { readonly path: string; readonly columns: readonly string[]; readonly shown: (path: string) => string }
+  readonly summary: {
+    readonly path: string
+    readonly columns: readonly string[]
+    readonly shown: (path: string) => string
+    /** Values of columns that not every search has, for case `i`. */
+    readonly more?: (i: number) => Readonly<Record<string, Cellular>>
+  }
   readonly run: Omit<CaseRun, 'timeoutMs' | 'onLine'>
   /** Every line that a compiler writes. */
   readonly onLine?: (line: string) => void
@@ -40,37 +47,65 @@ export interface LadderResult {
   readonly winner: CaseResult | null
 }
 
-/** Run a ladder. Errors: blocked when the folder cannot be written. A failing case is a result, not an error. */
-export async function runLadder(ladder: Ladder): Promise<LadderResult> {
-  const startedMs = performance.now()
-  const results = ladder.cases.map(rung => notReached(rung, 'the run ended before this case'))
-  const winner = () => results.find(result => result.hefSuccess) ?? null
-  writeSummary(ladder, results)
-  for (const [i, rung] of ladder.cases.entries()) {
-    const leftMs = ladder.timeLimitMs - (performance.now() - startedMs)
-    const why = whyNot(ladder, winner(), leftMs)
-    if (why !== null) {
-      results[i] = notReached(rung, why)
-      continue
-    }
-    ladder.onCase?.(rung, null)
-    const run: CaseRun = { ...ladder.run, timeoutMs: Math.min(ladder.caseTimeoutMs, leftMs), ...(ladder.onLine ? { onLine: ladder.onLine } : {}) }
-    results[i] = adopt(ladder, rung) ?? (await runCase(rung, join(ladder.folder, rung.tag), run))
-    writeSummary(ladder, results)
-    ladder.onCase?.(rung, results[i]!)
-  }
-  writeSummary(ladder, results)
-  return { results, winner: winner() }
+/** Everything of a ladder but where it stops. */
+export type BoardOptions = Omit<Ladder, 'profile'>
+
+/** How each configured case went so far. The summary on disk follows every change. */
+export interface Board {
+  /** One for every configured case, in order; `not-reached` until it was run. */
+  readonly results: readonly CaseResult[]
+  /** Run case `i` (from 0), or take it over. Its status stays `not-reached` after an interruption, or when the time is used up. */
+  run(i: number): Promise<CaseResult>
+  /** Say why case `i` is not run. */
+  skip(i: number, why: string): void
 }
 
-function whyNot(ladder: Ladder, winner: CaseResult | null, leftMs: number): string | null {
-  if (ladder.run.signal.aborted) return 'the run was interrupted'
-  if (winner && ladder.profile === 'focused') return `stopped at the first success, ${winner.tag}`
-  return leftMs <= 0 ? `the time limit of ${Math.round(ladder.timeLimitMs / 60_000)} min was used up` : null
+/** Begin with a row for every case. Errors: blocked when the folder cannot be written. A failing case is a result, not an error. */
+export function openBoard(o: BoardOptions): Board {
+  const startedMs = performance.now()
+  const results = o.cases.map(rung => notReached(rung, 'the run ended before this case'))
+  const put = (i: number, result: CaseResult) => {
+    results[i] = result
+    writeSummary(o, results)
+    return result
+  }
+  writeSummary(o, results)
+  return {
+    results,
+    async run(i) {
+      const rung = o.cases[i]!
+      const leftMs = o.timeLimitMs - (performance.now() - startedMs)
+      const why = whyNot(o, leftMs)
+      if (why !== null) return put(i, notReached(rung, why))
+      o.onCase?.(rung, null)
+      const run: CaseRun = { ...o.run, timeoutMs: Math.min(o.caseTimeoutMs, leftMs), ...(o.onLine ? { onLine: o.onLine } : {}) }
+      const result = put(i, adopt(o, rung) ?? (await runCase(rung, join(o.folder, rung.tag), run)))
+      o.onCase?.(rung, result)
+      return result
+    },
+    skip: (i, why) => void put(i, notReached(o.cases[i]!, why)),
+  }
+}
+
+/** Run a ladder. Errors: blocked when the folder cannot be written. A failing case is a result, not an error. */
+export async function runLadder(ladder: Ladder): Promise<LadderResult> {
+  const board = openBoard(ladder)
+  const winner = () => board.results.find(result => result.hefSuccess) ?? null
+  for (const i of ladder.cases.keys()) {
+    const first = winner()
+    if (first && ladder.profile === 'focused' && !ladder.run.signal.aborted) board.skip(i, `stopped at the first success, ${first.tag}`)
+    else await board.run(i)
+  }
+  return { results: board.results, winner: winner() }
+}
+
+function whyNot(o: BoardOptions, leftMs: number): string | null {
+  if (o.run.signal.aborted) return 'the run was interrupted'
+  return leftMs <= 0 ? `the time limit of ${Math.round(o.timeLimitMs / 60_000)} min was used up` : null
 }
 
 /** A case that an earlier run finished, with its files; the earlier run stays as it is. */
-function adopt(ladder: Ladder, rung: LadderCase): CaseResult | null {
+function adopt(ladder: BoardOptions, rung: LadderCase): CaseResult | null {
   if (ladder.resume === null) return null
   const from = join(ladder.resume, rung.tag)
   const earlier = readCase(from)
@@ -88,9 +123,9 @@ function notReached(rung: LadderCase, why: string): CaseResult {
   }
 }
 
-function writeSummary(ladder: Ladder, results: readonly CaseResult[]): void {
-  const { path, columns, shown } = ladder.summary
-  writeTsv(path, columns, results.map(result => summaryRow(result, name => shown(join(ladder.folder, result.tag, name)))))
+function writeSummary(o: BoardOptions, results: readonly CaseResult[]): void {
+  const { path, columns, shown, more } = o.summary
+  writeTsv(path, columns, results.map((result, i) => ({ ...summaryRow(result, name => shown(join(o.folder, result.tag, name))), ...more?.(i) })))
 }
 
 /** The 17 columns of the monolithic summary. `shown` makes a path inside the case's folder presentable. */

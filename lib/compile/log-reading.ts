@@ -14,7 +14,9 @@ export interface Counter { name: string; used: number; available: number }
 export interface ReadLog {
   /** Lines that may carry meaning, in order; the whole log when it is short. */
   lines: readonly string[]
-  /** Those lines without the ones that a successful run prints too, joined by `\n`. */
+  /** Those lines without the ones that a successful run prints too. */
+  meant: readonly string[]
+  /** `meant`, joined by `\n`. */
   text: string
   /** `text` without information and warnings: what the tools meant as errors, or printed with no level at all. */
   loud: string
@@ -35,6 +37,9 @@ const benign = phrase`^\d{4}-\d\d-\d\d[ T][\d:.,]{8,20}: (?:[IW] |E [^\n]{0,200}
 const quiet = phrase`^.{0,60}?[[<](?:info|warning|debug|important|Hailo Model Zoo INFO)[\]>]
   |\b(?:User|Future|Deprecation|Runtime|Resource|Syntax)Warning\b`
 
+// What a progress bar draws.
+const progress = /\d%\||\d\/\d{1,9} \[|it\/s\]/
+
 /** The lines of a log: split on line feeds and on the carriage returns of progress bars, colours and titles stripped. */
 export function linesOf(raw: string): string[] {
   const plain = raw.includes('\x1b') ? raw.replace(ansi, '') : raw
@@ -45,9 +50,12 @@ export function linesOf(raw: string): string[] {
 export function readLog(raw: string): ReadLog {
   const all = linesOf(raw)
   const lines = (raw.length <= keep.whole ? all : condensed(all)).map(clipped)
-  const meant = lines.filter(line => !benign.test(line))
-  return { lines, text: meant.join('\n'), loud: meant.filter(line => !quiet.test(line)).join('\n') }
+  const meant = lines.filter(line => !benign.test(line) && !progress.test(line))
+  return { lines, meant, text: meant.join('\n'), loud: meant.filter(isLoud).join('\n') }
 }
+
+/** Whether a line is meant as an error, or has no level: neither information nor a warning. */
+export const isLoud = (line: string): boolean => !quiet.test(line)
 
 const clipped = (line: string) =>
   line.length <= keep.line ? line : `${line.slice(0, keep.line * 0.75)} ... ${line.slice(-keep.line * 0.25)}`
@@ -77,7 +85,6 @@ const errorLine = phrase`^\s*\[?error\b|\[error\]|Traceback \(most recent
   |CHECK(?:_\w+)? failed|\[E\]`
 
 const isBody = (line: string | undefined) => line !== undefined && line.trim() !== '' && !quiet.test(line) && !progress.test(line)
-const progress = /\d%\||\d\/\d{1,9} \[|it\/s\]/
 
 /** The last run of lines that belong to one error, from its first to the next blank or informational line. At most 12 lines. */
 export function lastErrorBlock(lines: readonly string[]): string[] {
@@ -145,7 +152,8 @@ const plainName = (words: string) =>
 
 const layerErrors = /(?<![A-Za-z_])([A-Za-z][A-Za-z_]{0,60}?)(\d{1,5})(_[a-z]{1,8}\d{0,3})?[ \t]{1,3}errors?:/g
 const layerNamed = every`
-  (?:No successful assignments?(?: for)?:?|biases and contexts at|[Ff]ailed in layer|for layer|in layer|microcode exceeded size for)[ \t]{1,3}(?:[^\s/]{1,80}/){0,3}([A-Za-z][A-Za-z_]{0,60}?)(\d{1,5})(_[a-z]{1,8}\d{0,3})?(?![\w/])`
+  (?:No successful assignments?(?: for)?:?|biases and contexts at|[Ff]ailed in layer|for layer|in layer
+  |microcode exceeded size for)[ \t]{1,3}(?:[^\s/]{1,80}/){0,3}([A-Za-z][A-Za-z_]{0,60}?)(\d{1,5})(_[a-z]{1,8}\d{0,3})?(?![\w/])`
 
 /** The layers that the compiler blames, in order, and the family of the first ("dw66 errors:" gives "dw"). At most 64 layers. */
 export function failingLayers(text: string): { family: string | null; layers: string[] } {

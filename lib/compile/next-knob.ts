@@ -146,7 +146,8 @@ const knobsFor: Record<string, Candidates> = {
   kernel_unsupported: s => [polyphase(s), framed(s), reshapes, temporal(s)],
   compiler_crash: s => [temporal(s), shrinkInput(s.config), shrinkBlocks(s.config), 'another version of the compiler'],
   quantization_negative_exponent: () => [
-    'calibrate on real recordings (CALIB_NPZ)', '--norm-mode affine', '--norm-mode identity (fold the norm into its convolution)'],
+    'calibrate on real recordings (CALIB_NPZ)', '--norm-mode affine',
+    '--norm-mode identity (fold the norm into its convolution)'],
 }
 
 /** The counter that is furthest over its limit decides which dimension to reduce. */

@@ -16,7 +16,7 @@ export function searchRows(results: readonly CaseResult[]) {
     s: result.durationMs / 1000,
     'int8 SNR dB': result.metrics.snrDb ?? null,
     bucket: result.failure?.bucket ?? '',
-    why: result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 80),
+    why: result.status === 'not-reached' ? '' : result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 80),
   }))
 }
 

@@ -8,20 +8,22 @@ import { decodeNpy, encodeNpy } from './npy.ts'
 
 /** What numpy 2.4 wrote for `np.array([[1.5, -2, np.inf]], '<f4')`. */
 const rowOfThree =
-  '934e554d5059010076007b276465736372273a20273c6634272c2027666f727472616e5f6f72646572273a2046616c73652c20277368617065273a2028312c20' +
-  `33292c207d${'20'.repeat(58)}0a0000c03f000000c00000807f`
+  '934e554d5059010076007b276465736372273a20273c6634272c2027666f727472616e5f6f72646572273a2046616c73652c20277368617065273a20' +
+  `28312c2033292c207d${'20'.repeat(58)}0a0000c03f000000c00000807f`
 /** What numpy 2.4 wrote for `np.asfortranarray(np.arange(6, dtype='>i2').reshape(2, 3))`: both orders are the other one. */
 const bigAndColumnMajor =
-  '934e554d5059010076007b276465736372273a20273e6932272c2027666f727472616e5f6f72646572273a20547275652c20277368617065273a2028322c2033' +
-  `292c207d${'20'.repeat(59)}0a000000030001000400020005`
+  '934e554d5059010076007b276465736372273a20273e6932272c2027666f727472616e5f6f72646572273a20547275652c20277368617065273a20' +
+  `28322c2033292c207d${'20'.repeat(59)}0a000000030001000400020005`
 
 /** A file with the header that a test wants. */
 function npy(header: string, data: Uint8Array | readonly number[] = [], { major = 1 } = {}): Uint8Array {
   const length = Buffer.alloc(major === 1 ? 2 : 4)
   length.writeUIntLE(Buffer.byteLength(header), 0, length.length)
-  return Buffer.concat([Buffer.from('\x93NUMPY', 'latin1'), Buffer.from([major, 0]), length, Buffer.from(header), Uint8Array.from(data)])
+  const magic = Buffer.from(`\x93NUMPY${String.fromCharCode(major)}\0`, 'latin1')
+  return Buffer.concat([magic, length, Buffer.from(header), Uint8Array.from(data)])
 }
-const dict = (descr: string, shape: string, order = 'False') => `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }\n`
+const dict = (descr: string, shape: string, order = 'False') =>
+  `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }\n`
 const refuses = (bytes: Uint8Array, why: RegExp) =>
   assert.throws(() => decodeNpy(bytes, 'x.npy'), (error: unknown) => {
     const isOurs = error instanceof RunbookError && error.exit === 'usage' && error.hint !== ''
@@ -36,7 +38,8 @@ test('decodeNpy() reads what numpy wrote, and encodeNpy() writes the same bytes'
 })
 
 test('decodeNpy() turns big-endian columns into little-endian rows', () => {
-  assert.deepEqual(decodeNpy(Buffer.from(bigAndColumnMajor, 'hex')), { dtype: 'int16', shape: [2, 3], data: Int16Array.of(0, 1, 2, 3, 4, 5) })
+  const rows = { dtype: 'int16', shape: [2, 3], data: Int16Array.of(0, 1, 2, 3, 4, 5) }
+  assert.deepEqual(decodeNpy(Buffer.from(bigAndColumnMajor, 'hex')), rows)
 })
 
 test('decodeNpy() transposes three axes of unlike length', () => {
@@ -71,7 +74,8 @@ test('encodeNpy() and decodeNpy() are inverse for every dtype and shape', () => 
   const dtypes = Object.keys(arrayOf) as Dtype[]
   const shapes = fc.array(fc.nat(4), { maxLength: 4 })
   fc.assert(fc.property(fc.constantFrom(...dtypes), shapes, fc.infiniteStream(fc.nat(255)), (dtype, shape, stream) => {
-    const bytes = Uint8Array.from({ length: sizeOf(shape) * arrayOf[dtype].BYTES_PER_ELEMENT }, () => stream.next().value as number)
+    const length = sizeOf(shape) * arrayOf[dtype].BYTES_PER_ELEMENT
+    const bytes = Uint8Array.from({ length }, () => stream.next().value as number)
     const tensor = tensorFromBytes({ dtype, shape, bytes })
     const file = encodeNpy(tensor)
     assert.equal((file.length - bytes.length) % 64, 0)
@@ -108,11 +112,14 @@ test('decodeNpy() refuses a shape that the data contradicts', () => {
 
 test('decodeNpy() refuses a malformed header', () => {
   const headers = [
-    '', '{}', 'not a dict', dict("'<f4'", '(1)'), dict("'<f4'", '(,)'), dict("'<f4'", '(-1,)'), dict("'<f4'", '(1,,2)'), dict("'<f4'", '1'),
+    '', '{}', 'not a dict', dict("'<f4'", '(1)'), dict("'<f4'", '(,)'), dict("'<f4'", '(-1,)'), dict("'<f4'", '(1,,2)'),
+    dict("'<f4'", '1'),
     dict("'<f4'", '(99999999999999999999,)'), dict("'<f4'", '(1,)', 'Maybe'), dict("'<f4'", '(1,)', '0'), dict('True', '(1,)'),
     `{'descr': '<f4', 'shape': (1,)}`, `{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': True}`,
-    `{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}`, `{'descr': '<f4' 'fortran_order': False, 'shape': (1,)}`,
-    `{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} + exit()`, `{'descr': '<f4', 'fortran_order': False, 'shape': (1,), __import__('os')}`,
+    `{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}`,
+    `{'descr': '<f4' 'fortran_order': False, 'shape': (1,)}`,
+    `{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} + exit()`,
+    `{'descr': '<f4', 'fortran_order': False, 'shape': (1,), __import__('os')}`,
   ]
   for (const header of headers) refuses(npy(header, [0, 0, 0, 0]), /its header/)
 })

@@ -98,7 +98,8 @@ function parseHeader(text: string, thing: string): Omit<Header, 'dataAt'> {
   const values = new Map<string, string>()
   while (entry.lastIndex < body.length) {
     const [, , key, value, comma] = entry.exec(body) ?? []
-    if (value?.startsWith('[')) throw refusal(thing, 'it is a structured array (named fields)', 'save each field as its own array')
+    const isTable = value?.startsWith('[')
+    if (isTable) throw refusal(thing, 'it is a structured array (named fields)', 'save each field as its own array')
     if (key === undefined || value === undefined || comma === undefined || values.has(key)) throw bad('is malformed')
     values.set(key, value)
   }

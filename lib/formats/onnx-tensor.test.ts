@@ -77,7 +77,8 @@ test('tensorFromProto() reads an empty tensor and a scalar', () => {
 })
 
 test('tensorFromProto() refuses values that do not fit the shape, and names both', () => {
-  refused({ dataType: 1, dims: [2n, 3n], rawData: new Uint8Array(20) }, /"w": it holds 5 values, its shape float32\[2, 3\] takes 6/)
+  const rawData = new Uint8Array(20)
+  refused({ dataType: 1, dims: [2n, 3n], rawData }, /"w": it holds 5 values, its shape float32\[2, 3\] takes 6/)
   refused({ dataType: 1, dims: [2n], rawData: new Uint8Array(7) }, /7 bytes are no whole number of float32/)
   refused({ dataType: 1, dims: [2n] }, /holds 0 values/)
   refused({ dataType: 1, dims: [-1n] }, /dimension of -1/)

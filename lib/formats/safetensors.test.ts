@@ -16,7 +16,10 @@ function file(header: unknown, data: readonly number[] = [], length?: number): B
   head.writeBigUInt64LE(BigInt(length ?? json.length))
   return Buffer.concat([head, json, Uint8Array.from(data)])
 }
-const entry = (dtype: string, shape: readonly number[], begin: number, end: number) => ({ dtype, shape, data_offsets: [begin, end] })
+const entry = (dtype: string, shape: readonly number[], begin: number, end: number) => ({
+  dtype, shape, data_offsets: [begin, end],
+})
+const isBlocked = (error: unknown) => error instanceof RunbookError && error.exit === 'blocked'
 const refuses = (bytes: Uint8Array, why: RegExp) =>
   assert.throws(() => decodeSafetensors(bytes, 'w.safetensors'), (error: unknown) => {
     const isOurs = error instanceof RunbookError && error.exit === 'usage' && error.hint !== ''
@@ -59,7 +62,7 @@ test('readSafetensors() reads a file, and blocks when it is absent', t => {
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'w.safetensors'), golden)
   assert.deepEqual([...readSafetensors(join(folder, 'w.safetensors'))], tensors)
-  assert.throws(() => readSafetensors(join(folder, 'none')), (error: unknown) => error instanceof RunbookError && error.exit === 'blocked')
+  assert.throws(() => readSafetensors(join(folder, 'none')), isBlocked)
 })
 
 test('decodeSafetensors() reads floats that lie at an odd byte, and keeps them when the file is overwritten', () => {
@@ -91,11 +94,12 @@ test('encodeSafetensors() keeps names that mean something to JavaScript', () => 
 
 test('encodeSafetensors() refuses the reserved name and a tensor that contradicts itself', () => {
   assert.throws(() => encodeSafetensors(new Map([['__metadata__', float32([1], [1])]])), /reserved/)
-  assert.throws(() => encodeSafetensors(new Map([['a', { dtype: 'float32', shape: [2], data: new Float32Array(1) }]])), RunbookError)
+  const odd: Tensor = { dtype: 'float32', shape: [2], data: new Float32Array(1) }
+  assert.throws(() => encodeSafetensors(new Map([['a', odd]])), RunbookError)
 })
 
 test('decodeSafetensors() refuses overlap, holes, and data that no tensor owns', () => {
-  refuses(file({ a: entry('U8', [2], 0, 2), b: entry('U8', [2], 1, 3) }, [1, 2, 3]), /"b" begins at byte 1, and the one before it ends at 2/)
+  refuses(file({ a: entry('U8', [2], 0, 2), b: entry('U8', [2], 1, 3) }, [1, 2, 3]), /"b" begins at byte 1, .* ends at 2/)
   refuses(file({ a: entry('U8', [1], 0, 1), b: entry('U8', [1], 2, 3) }, [1, 2, 3]), /"b" begins at byte 2, .* ends at 1/)
   refuses(file({ a: entry('U8', [1], 1, 2) }, [1, 2]), /"a" begins at byte 1/)
   refuses(file({ a: entry('U8', [1], 0, 1) }, [1, 2]), /take 1 bytes, and 2 follow/)
@@ -118,8 +122,9 @@ test('decodeSafetensors() refuses offsets that contradict the shape', () => {
 
 test('decodeSafetensors() refuses an entry without its parts, by name', () => {
   const bad = [null, 3, [], {}, { dtype: 'U8', shape: [1] }, { dtype: 1, shape: [1], data_offsets: [0, 1] }]
-  const worse = [entry('U8', [-1], 0, 1), entry('U8', [0.5], 0, 1), entry('U8', [1], -1, 0), { dtype: 'U8', shape: '1', data_offsets: [0, 1] }]
-  for (const part of [...bad, ...worse]) refuses(file({ w: part }, [1]), /"w" lacks a dtype, a shape or data_offsets/)
+  const worse = [entry('U8', [-1], 0, 1), entry('U8', [0.5], 0, 1), entry('U8', [1], -1, 0)]
+  const worst = [{ dtype: 'U8', shape: '1', data_offsets: [0, 1] }]
+  for (const part of [...bad, ...worse, ...worst]) refuses(file({ w: part }, [1]), /"w" lacks a dtype, a shape or data_offsets/)
 })
 
 test('decodeSafetensors() names a type that it does not read', () => {

@@ -97,7 +97,7 @@ function* chunksOf({ path, fileBytes, at }: WavSource): Generator<Chunk> {
   for (let n = 0; position + 8 <= fileBytes; n++) {
     const head = at(position, 8)
     const id = head.toString('latin1', 0, 4)
-    if (head.length < 8 || !/^[\x20-\x7e]{4}$/.test(id)) throw wavRefusal(path, `no chunk begins at byte ${position}, where one should`)
+    if (head.length < 8 || !/^[\x20-\x7e]{4}$/.test(id)) throw wavRefusal(path, `no chunk begins at byte ${position}`)
     if (n === maxChunks) throw wavRefusal(path, `its first ${maxChunks} chunks hold no samples`)
     const bytes = head.readUInt32LE(4)
     yield { id, at: position + 8, bytes }

@@ -61,7 +61,8 @@ test('sampleEncoder() of mu-law is within half a step of the sample', () => {
   for (let sample = -0x8000; sample < 0x8000; sample += 13) {
     const [back] = decoded('mulaw', encoded('mulaw', [sample / 0x8000]))
     const stepOver2 = Math.max(4, (Math.abs(sample) + 132) / 32)
-    assert.ok(Math.abs(back! * 0x8000 - sample) <= stepOver2 || Math.abs(sample) > 32635, `${sample} came back as ${back! * 0x8000}`)
+    const isClipped = Math.abs(sample) > 32635
+    assert.ok(isClipped || Math.abs(back! * 0x8000 - sample) <= stepOver2, `${sample} came back as ${back! * 0x8000}`)
   }
 })
 
@@ -73,7 +74,7 @@ test('sampleEncoder() of pcm16 takes all 65536 samples back to themselves', () =
 test('sampleEncoder() of pcm16 rounds to the nearest sample, the same on both sides of zero', () => {
   const step = 1 / 0x8000
   const values = [0.49, -0.49, 0.5, -0.5, 0.51, -0.51, 1.49].map(value => value * step)
-  assert.equal(encoded('pcm16', values), '0000' + '0000' + '0100' + 'ffff' + '0100' + 'ffff' + '0100')
+  assert.equal(encoded('pcm16', values), '000000000100ffff0100ffff0100')
 })
 
 test('sampleEncoder() clips pcm16 and mulaw, and leaves float32', () => {

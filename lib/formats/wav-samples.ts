@@ -58,7 +58,7 @@ function tabled(bytes: Uint8Array, linear: (code: number) => number): SampleDeco
 function linearFromMulaw(code: number): number {
   const bits = ~code & 0xff
   const magnitude = ((((bits & 0x0f) << 3) + 0x84) << ((bits >> 4) & 7)) - 0x84
-  return bits & 0x80 ? -magnitude : magnitude
+  return bits & 0x80 ? 0 - magnitude : magnitude
 }
 
 /** G.711 A-law: seven segments and a linear one at zero; every other bit is stored inverted. A set sign bit is positive. */

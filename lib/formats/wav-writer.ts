@@ -42,7 +42,7 @@ export function createWav(path: string, options: WavWriterOptions): WavWriter {
   makeFolder(dirname(path))
   const sibling = `${path}.${process.pid}-${++writers}.tmp`
   try {
-    return writerOf({ path, sibling, fd: openSync(sibling, 'wx'), header, options })
+    return writerOf({ path, sibling, fd: openSync(sibling, 'w'), header, options })
   } catch (thrown) {
     throw fileError('write', path, thrown)
   }

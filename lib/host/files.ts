@@ -15,6 +15,8 @@ const hints: Record<string, string> = {
   EPERM: 'check the owner and the mode (`ls -ld`), or choose another folder with --out-dir',
   EROFS: 'the file system is read-only: choose another folder with --out-dir',
   ENOENT: 'check the path (`ls`)',
+  EFBIG: 'the file is too large for this file system: choose another folder with --out-dir',
+  ERR_FS_FILE_TOO_LARGE: 'files over 2 GiB cannot be read whole: give a smaller one',
   EEXIST: 'a file of that name is in the way: choose another folder with --out-dir',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EMFILE: 'too many open files: raise the limit (`ulimit -n 4096`)',

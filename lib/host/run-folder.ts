@@ -2,10 +2,10 @@
  * Where does one execution leave its evidence?
  *
  * In a folder of its own, created exclusively and named by the second: a second run in the same second gets `-2`. `latest` is a
- * link to the newest. Nothing here ever rewrites another run.
+ * link to the run that ended last, so that a run can read what the one before it made. Nothing here ever rewrites another run.
  */
 import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { usageError } from '../notebook/errors.ts'
 import { fileError, makeFolder } from './files.ts'
 
@@ -16,7 +16,7 @@ export function runTs(now: Date = new Date()): string {
   return `${day}_${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
 }
 
-/** Create the run's folder and point `latest` at it. Errors: usage for a bad name, blocked when it cannot be written. */
+/** Create the run's folder. Errors: usage for a bad name, blocked when it cannot be written. */
 export function createRunFolder(root: string, ts: string): string {
   if (!/^[A-Za-z0-9][\w.-]*$/.test(ts) || ts === 'latest') {
     throw usageError(`Cannot name a run "${ts}": expected letters, digits, "_", "-" and "."`, 'give --run-ts 20260223_052929, or leave it out')
@@ -26,7 +26,6 @@ export function createRunFolder(root: string, ts: string): string {
     const name = n === 1 ? ts : `${ts}-${n}`
     try {
       mkdirSync(join(root, name))
-      pointLatest(root, name)
       return join(root, name)
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError('create the run folder', join(root, name), thrown)
@@ -34,13 +33,13 @@ export function createRunFolder(root: string, ts: string): string {
   }
 }
 
-/** Best effort: a file system without links loses only the convenience. */
-function pointLatest(root: string, name: string): void {
-  const sibling = join(root, `.latest.${process.pid}`)
+/** Point `latest` at a run that has ended. Best effort: a file system without links loses only the convenience. */
+export function pointLatest(folder: string): void {
+  const sibling = join(dirname(folder), `.latest.${process.pid}`)
   try {
     rmSync(sibling, { force: true })
-    symlinkSync(name, sibling)
-    renameSync(sibling, join(root, 'latest'))
+    symlinkSync(basename(folder), sibling)
+    renameSync(sibling, join(dirname(folder), 'latest'))
   } catch {
     rmSync(sibling, { force: true })
   }

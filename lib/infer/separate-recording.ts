@@ -29,7 +29,8 @@ export interface SeparationJob {
   readonly folder: string
   readonly sampleRate: number
   readonly layout: Layout
-  readonly haloFrames: number
+  /** Frames at a window's edge that are thrown away; asked for when the recording has been opened. */
+  readonly haloFrames: () => number
   readonly signal: AbortSignal
   readonly onWindow?: (done: number, total: number) => void
 }
@@ -57,6 +58,7 @@ export interface RuntimeMetrics {
   /** The same with reading, resampling and writing. */
   readonly rtf_wall: number
   readonly windows: number
+  readonly sources: number
   readonly input_stream: string
   readonly output_stream: string
   readonly device_info: string
@@ -103,7 +105,7 @@ async function run(job: SeparationJob) {
   const model = separationModel(backend, { ...job.layout, input: job.input, output: job.output })
   using outputs = openOutputs(job, { samples: mix.totalSamples, sources: model.sources })
   const times = await separate({
-    backend, model, layout: job.layout, haloFrames: job.haloFrames, source: mix, signal: job.signal, onBlock: outputs.push,
+    backend, model, layout: job.layout, haloFrames: job.haloFrames(), source: mix, signal: job.signal, onBlock: outputs.push,
     ...(job.onWindow ? { onWindow: job.onWindow } : {}),
   })
   const wallMs = performance.now() - startedMs
@@ -115,7 +117,7 @@ async function run(job: SeparationJob) {
     ok: true, reason: null, hef: job.modelPath, mix_wav: recording.mix, input_samples: mix.totalSamples, output_samples: times.samples,
     output_samples_src1: times.samples, output_samples_src2: model.sources > 1 ? times.samples : 0, sample_rate: sampleRate,
     latency_ms: p50, latency_ms_p50: p50, latency_ms_p95: quantile(times.latenciesMs, 0.95), load_ms: backend.loadMs, configure_ms: times.configureMs, infer_ms: inferMs,
-    rtf: inferMs / audioMs, rtf_wall: wallMs / audioMs, windows: times.windows, input_stream: model.input.name, output_stream: model.output.name,
+    rtf: inferMs / audioMs, rtf_wall: wallMs / audioMs, windows: times.windows, sources: model.sources, input_stream: model.input.name, output_stream: model.output.name,
     device_info: backend.device, resampling: mix.resampling, mixture_consistency_db: consistencyDb, clipped_samples: clipped,
     si_sdr_db: score?.siSdrDb ?? null, input_si_sdr_db: score?.inputSiSdrDb ?? null, si_sdri_db: score?.siSdriDb ?? null, permutation: score?.permutation ?? null,
   }

@@ -5,6 +5,7 @@
  * learnt nothing, so only what must hold for any weights is a gate.
  */
 import { audio, spectrogram, table, type Display } from '../notebook/show.ts'
+import { formatValue } from '../notebook/gates.ts'
 import type { Gate } from '../notebook/session.ts'
 import type { RuntimeMetrics, SeparatedRecording } from './separate-recording.ts'
 
@@ -15,7 +16,7 @@ export function showSeparation({ metrics, files, spectrograms }: SeparatedRecord
     ['windows', metrics.windows], ['load ms', metrics.load_ms], ['configure ms', metrics.configure_ms], ['latency ms p50', metrics.latency_ms_p50],
     ['latency ms p95', metrics.latency_ms_p95], ['rtf', metrics.rtf], ['rtf with input and output', metrics.rtf_wall],
     ['sources add up to the mixture, dB', metrics.mixture_consistency_db], ['clipped samples', metrics.clipped_samples],
-  ].map(([what, value]) => ({ what, value }))
+  ].map(([what, value]) => ({ what, value: typeof value === 'number' ? formatValue(value) : value }))
   const paths = [files.mix, ...files.sources]
   return [
     table(rows, { title: 'runtime' }),

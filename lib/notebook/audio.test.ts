@@ -18,12 +18,14 @@ function wav(channels: number, sampleRate: number, depth: string, samples: numbe
   return file.toBuffer()
 }
 
-const exits = (exit: string, words: RegExp) => (error: unknown) => error instanceof RunbookError && error.exit === exit && words.test(error.message)
+const exits = (exit: string, words: RegExp) => (error: unknown) =>
+  error instanceof RunbookError && error.exit === exit && words.test(error.message)
 
 test('audio() puts a player with the whole sound into the page', () => {
   const bytes = wav(1, 16_000, '16', Array.from({ length: 8000 }, (_, i) => (i === 5 ? 16_384 : 0)))
   const output = render(bytes, { title: 'a "b"' })
-  const [, inside] = /<audio controls preload="metadata" aria-label="a &quot;b&quot;" src="data:audio\/wav;base64,([^"]+)"/.exec(output.html!)!
+  const player = /<audio controls preload="metadata" aria-label="a &quot;b&quot;" src="data:audio\/wav;base64,([^"]+)"/
+  const [, inside] = player.exec(output.html!)!
   assert.deepEqual(Buffer.from(inside!, 'base64'), Buffer.from(bytes))
   assert.match(output.text, /\n0\.50 s, 16000 Hz, mono, pcm16, 16 kB, peak -6\.0 dBFS$/)
   assert.equal(output.markdown, null)
@@ -75,7 +77,9 @@ test('audio() is blocked by a file that is absent, and refuses one that is no WA
 
 test('audio() refuses a WAV that ends inside its header', () => {
   const bytes = wav(1, 8000, '16', [1, 2, 3])
-  for (const end of [0, 11, 12, 30, 36]) assert.throws(() => render(bytes.subarray(0, end)), exits('usage', /WAV file|header/), `cut at ${end}`)
+  for (const end of [0, 11, 12, 30, 36]) {
+    assert.throws(() => render(bytes.subarray(0, end)), exits('usage', /WAV file|header/), `cut at ${end}`)
+  }
 })
 
 test('describeSound() counts only the data that is there when a file was cut short', () => {
@@ -84,7 +88,9 @@ test('describeSound() counts only the data that is there when a file was cut sho
 })
 
 test('describeSound() knows the encodings and says what it does not know', () => {
-  const depths = [['8', 'pcm8'], ['16', 'pcm16'], ['24', 'pcm24'], ['32', 'pcm32'], ['32f', 'float32'], ['64', 'float64']] as const
+  const depths = [
+    ['8', 'pcm8'], ['16', 'pcm16'], ['24', 'pcm24'], ['32', 'pcm32'], ['32f', 'float32'], ['64', 'float64'],
+  ] as const
   for (const [depth, encoding] of depths) {
     const sound = describeSound(wav(2, 48_000, depth, [0, 0, 0, 0]))
     assert.deepEqual([sound.encoding, sound.channels, sound.sampleRate, sound.durationS * 48_000], [encoding, 2, 48_000, 2])

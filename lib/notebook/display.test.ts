@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import fc from 'fast-check'
 import {
-  base64, cutLines, cutToWidth, dataUrl, displayWidth, escapeHtml, escapeMarkdown, fence, oneLine, padToWidth, plainText, relativeHref, sizeText,
+  base64, cutLines, cutToWidth, dataUrl, displayWidth, escapeHtml, escapeMarkdown, fence, oneLine, padToWidth, plainText,
+  relativeHref, sizeText,
 } from './display.ts'
 
 test('plainText() drops colours, titles and control characters, and keeps lines and tabs', () => {
@@ -27,7 +29,10 @@ test('escapeMarkdown() keeps names with underscores readable, and stops emphasis
 })
 
 test('escapeMarkdown() stops a heading, a list, a quote and a number at the beginning', () => {
-  assert.deepEqual(['# a', '- a', '+ a', '> a', '1. a', '2) a', '-a'].map(escapeMarkdown), ['\\# a', '\\- a', '\\+ a', '\\> a', '1\\. a', '2\\) a', '-a'])
+  assert.deepEqual(
+    ['# a', '- a', '+ a', '> a', '1. a', '2) a', '-a'].map(escapeMarkdown),
+    ['\\# a', '\\- a', '\\+ a', '\\> a', '1\\. a', '2\\) a', '-a'],
+  )
 })
 
 test('oneLine() makes one space of every run of white space', () => {
@@ -46,7 +51,9 @@ test('base64() encodes a view and not the whole buffer under it', () => {
 })
 
 test('sizeText() says three digits in decimal units', () => {
-  assert.deepEqual([0, 999, 1000, 17_122, 1_204_044, 5e9, NaN].map(sizeText), ['0 B', '999 B', '1 kB', '17.1 kB', '1.2 MB', '5 GB', 'NaN B'])
+  assert.deepEqual(
+    [0, 999, 1000, 17_122, 1_204_044, 5e9, NaN].map(sizeText), ['0 B', '999 B', '1 kB', '17.1 kB', '1.2 MB', '5 GB', 'NaN B'],
+  )
 })
 
 test('relativeHref() lets no part of a path become a scheme, a query or an anchor', () => {
@@ -85,4 +92,36 @@ test('cutLines() keeps the beginning and the end, and counts what it left out', 
   assert.equal(cutLines(text, { head: 2, tail: 1 }), 'line 0\nline 1\n… 7 more lines …\nline 9')
   assert.equal(cutLines(text, { head: 5, tail: 5 }), text)
   assert.equal(cutLines(text, { head: 9, tail: 0 }), text, 'one line is not worth a note')
+})
+
+/** Text that is likely to break something: markup, controls, wide characters, halves of surrogate pairs. */
+const awkward = fc.string(
+  { unit: fc.constantFrom(...'ab <>&"\'`|*_[]()#-.\\\n\t\r', '\x1b[31m', '\0', '日', '👍🏽', 'e\u0301', '\ud800'), maxLength: 40 },
+)
+
+test('cutToWidth() never gives more columns than it is allowed, for any text', () => {
+  fc.assert(
+    fc.property(
+      awkward, fc.integer({ min: 1, max: 30 }), (text, columns) => displayWidth(cutToWidth(oneLine(text), columns)) <= columns,
+    ),
+  )
+})
+
+test('padToWidth() fills every line to the same width, for any text that fits', () => {
+  fc.assert(fc.property(awkward, text => displayWidth(padToWidth(cutToWidth(oneLine(text), 20), 20)) === 20))
+})
+
+test('escapeHtml() gives text that holds no markup, for any text', () => {
+  fc.assert(fc.property(awkward, text => !/[<>"']|&(?!amp;|lt;|gt;|quot;|#39;)/.test(escapeHtml(text))))
+})
+
+test('escapeMarkdown() gives one line in which every bar and backtick is escaped, for any text', () => {
+  fc.assert(fc.property(awkward, text => !/\n|(?<!\\)(?:\\\\)*[|`<*]/.test(escapeMarkdown(text))))
+})
+
+test('fence() always closes itself, for any text', () => {
+  fc.assert(fc.property(awkward, text => {
+    const lines = fence(text).split('\n')
+    return lines.length >= 3 && lines[0] === lines.at(-1) && !lines.slice(1, -1).some(line => line.includes(lines[0]!))
+  }))
 })

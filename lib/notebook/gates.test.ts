@@ -48,6 +48,6 @@ test('verdictOf() lets an error decide before the gates', () => {
 })
 
 test('verdictLine() is one line whatever the next step holds', () => {
-  const line = verdictLine({ verdict: 'FAIL', runbook: 'x', gates: [], run: 'module_runs/a', next: 'say "a"\nand b' })
-  assert.equal(line, String.raw`FAIL x gates=0/0 run=module_runs/a next="say \"a\"\nand b"`)
+  const line = verdictLine({ verdict: 'FAIL', runbook: 'x', gates: [], marks: { toolchain: 'host', note: 'a b' }, run: 'module_runs/a', next: 'say "a"\nand b' })
+  assert.equal(line, String.raw`FAIL x gates=0/0 toolchain=host note="a b" run=module_runs/a next="say \"a\"\nand b"`)
 })

@@ -8,14 +8,16 @@ import type { OutputRecord } from './report.ts'
 const result = (over: Partial<SpectrogramResult> = {}): SpectrogramResult =>
   ({ columns: 2, rows: 2, db: Float32Array.from([0, -40, -80, -120]), secondsPerColumn: 0.5, hzPerRow: 4000, ...over })
 
-const render = (over: Partial<SpectrogramResult> = {}, title = 't') => spectrogram(result(over), { title }).render() as OutputRecord
+const render = (over: Partial<SpectrogramResult> = {}, title = 't') =>
+  spectrogram(result(over), { title }).render() as OutputRecord
 
 /** The pixels of the PNG inside a display, one list per line from the top. */
 function pixelsOf(output: OutputRecord, columns: number): number[][] {
   const png = Buffer.from(output.mime['image/png'] as string, 'base64')
   const at = png.indexOf('IDAT')
   const raw = unzlibSync(png.subarray(at + 4, at + 4 + png.readUInt32BE(at - 4)))
-  return Array.from({ length: raw.length / (columns + 1) }, (_, row) => [...raw.subarray(row * (columns + 1) + 1, (row + 1) * (columns + 1))])
+  const stride = columns + 1
+  return Array.from({ length: raw.length / stride }, (_, row) => [...raw.subarray(row * stride + 1, (row + 1) * stride)])
 }
 
 test('spectrogram() puts low frequencies at the bottom and time to the right', () => {
@@ -63,14 +65,19 @@ test('spectrogram() refuses values that do not fit the shape, and no values', ()
 })
 
 test('heatPalette grows lighter with every step, so that it also reads in grey', () => {
-  const light = Array.from({ length: 256 }, (_, i) => 0.2126 * heatPalette[i * 3]! + 0.7152 * heatPalette[i * 3 + 1]! + 0.0722 * heatPalette[i * 3 + 2]!)
+  const light = Array.from({ length: 256 }, (_, i) => {
+    const [r, g, b] = heatPalette.subarray(i * 3, i * 3 + 3)
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!
+  })
   assert.equal(heatPalette.length, 768)
   for (let i = 1; i < 256; i++) assert.ok(light[i]! > light[i - 1]! - 0.5, `step ${i}`)
   assert.ok(light[0]! < 10 && light[255]! > 235)
 })
 
 test('indicesFromDb() clamps at both ends', () => {
-  assert.deepEqual([...indicesFromDb(Float32Array.from([-200, -80, -40, 0, 20, NaN]), { floor: -80, top: 0 })], [0, 0, 128, 255, 255, 0])
+  assert.deepEqual(
+    [...indicesFromDb(Float32Array.from([-200, -80, -40, 0, 20, NaN]), { floor: -80, top: 0 })], [0, 0, 128, 255, 255, 0],
+  )
 })
 
 test('ticks() are round and stay inside', () => {
@@ -90,4 +97,18 @@ test('image() shows a PNG with its size and its words for those who cannot see i
 
 test('image() refuses bytes that are no PNG before anything is drawn', () => {
   assert.throws(() => image(Buffer.from('not a picture')), /not a PNG/)
+})
+
+test('spectrogram() weighs little: ten minutes at most a few hundred kilobytes', () => {
+  const [columns, rows] = [1200, 128]
+  const db = Float32Array.from({ length: columns * rows }, (_, i) => -60 * Math.abs(Math.sin(i * 0.013)) - (i % 11))
+  const output = render({ columns, rows, db, secondsPerColumn: 0.5, hzPerRow: 62.5 })
+  assert.ok(output.html!.length < 300_000, `${output.html!.length} characters`)
+  assert.ok(output.html!.includes('>600<'), 'the axis goes to ten minutes')
+})
+
+test('spectrogram() draws one column and one row', () => {
+  const output = render({ columns: 1, rows: 1, db: Float32Array.from([-3]) })
+  assert.deepEqual(pixelsOf(output, 1), [[255]])
+  assert.match(output.text, /^█\n/)
 })

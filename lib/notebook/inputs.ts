@@ -57,8 +57,17 @@ export function choice<const T extends string>(words: readonly T[], o: Common<T>
   })
 }
 
+interface Bounds {
+  readonly min?: number
+  readonly max?: number
+  readonly integer?: boolean
+  readonly unit?: string
+}
+
 /** A number inside bounds, both included. */
-export function number(o: Common<number> & { min?: number; max?: number; integer?: boolean; unit?: string }): Input<number> {
+export function number(o: Common<number> & Bounds & Optional): Input<number | undefined>
+export function number(o: Common<number> & Bounds): Input<number>
+export function number(o: Common<number> & Bounds & Partial<Optional>): Input<number | undefined> {
   const { min = -Infinity, max = Infinity, integer = false, unit = integer ? 'n' : 'number' } = o
   return input(o, `<${unit}>`, value => {
     const parsed = value.trim() === '' ? Number.NaN : Number(value)
@@ -85,11 +94,14 @@ export function toggle(o: Common<boolean>): Input<boolean> {
   })
 }
 
-/** A file that must be there. The value is the path as it was given, seen from the working folder. Absent: exit code 3. */
-export function file(o: Common<string> & Optional): Input<string | undefined>
-export function file(o: Common<string>): Input<string>
-export function file(o: Common<string> & Partial<Optional>): Input<string | undefined> {
-  return input(o, '<file>', (value, cwd) => existing('file', value, cwd))
+/**
+ * A file that must be there. The value is the path as it was given, seen from the working folder. Absent: exit code 3, before
+ * anything is done; with `late: true` the body opens it and meets that error itself.
+ */
+export function file(o: Common<string> & Optional & { late?: boolean }): Input<string | undefined>
+export function file(o: Common<string> & { late?: boolean }): Input<string>
+export function file(o: Common<string> & Partial<Optional> & { late?: boolean }): Input<string | undefined> {
+  return input(o, '<file>', (value, cwd) => (o.late ? value : existing('file', value, cwd)))
 }
 
 /** A folder that must be there, or one that may be created (`create: true`). */

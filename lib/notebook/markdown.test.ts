@@ -38,7 +38,8 @@ test('renderMarkdown() puts the commands of the opening comment into a fence', a
 test('renderMarkdown() shows a failed cell with its message and hint, and a clean log', () => {
   const text = renderMarkdown(failedReport())
   assert.match(text, /^# ✗ FAIL /)
-  assert.match(text, /### 2\. Compile the ladder \(failed, 1\.7 s\)\n\n```\n\[error\] LCUs: 149\/96\nretry\n```\n\n> \*\*RunbookError:\*\* Cannot compile/)
+  assert.match(text, /### 2\. Compile the ladder \(failed, 1\.7 s\)\n\n```\n\[error\] LCUs: 149\/96\nretry\n```\n\n> /)
+  assert.match(text, /\n> \*\*RunbookError:\*\* Cannot compile/)
   assert.match(text, /> \*\*Hint:\*\* --ladder temporal/)
   assert.match(text, /\| ✗ FAIL +\| worst cosine +\| +NaN \|/)
   assert.match(text, /\| ■ blocked +\| on the device +\| {7}\| +\| no Hailo device/)
@@ -67,11 +68,13 @@ test('renderMarkdown() says that a cell never ended when the run did', () => {
 test('renderMarkdown() lets no text become markup, outside of code', async () => {
   const report = await hostileReport()
   // What is the author's own Markdown stays Markdown.
-  const text = renderMarkdown({ ...report, intro: '', cells: report.cells.map(cell => ({ ...cell, outputs: cell.outputs.filter(({ kind }) => kind !== 'markdown') })) })
+  const cells = report.cells.map(cell => ({ ...cell, outputs: cell.outputs.filter(({ kind }) => kind !== 'markdown') }))
+  const text = renderMarkdown({ ...report, intro: '', cells })
   const outside = text.replace(/^(`{3,})[^\n]*\n[\s\S]*?\n\1$/gm, '').replace(/(?<!\\)(`+)(?!`)[^\n]*?[^`\\]\1(?!`)/g, '')
   assert.equal(outside.includes('<script'), false)
   assert.equal(/(?<!\\)\]\(javascript:/.test(outside), false)
-  for (const row of text.split('\n').filter(line => line.startsWith('| ✗'))) assert.equal(row.replaceAll('\\|', '').split('|').length, 7)
+  const rows = text.split('\n').filter(line => line.startsWith('| ✗'))
+  assert.deepEqual(rows.map(row => row.replaceAll('\\|', '').split('|').length), [7])
   assert.ok(text.includes(hostile), 'code shows the text as it is')
 })
 

@@ -28,6 +28,11 @@ export class Narrative {
     this.#colour = sink.isTTY === true && !o.env.NO_COLOR
   }
 
+  /** Whether a bar can be drawn over itself. */
+  get draws(): boolean {
+    return this.#sink.isTTY === true && this.#open.size <= 1
+  }
+
   /** A cell opens. */
   open(n: number, title: string): void {
     this.#open.add(n)
@@ -54,7 +59,7 @@ export class Narrative {
   /** Item `done` of `total`: a bar on a terminal, a line elsewhere. */
   progress(n: number | null, o: { done: number; total: number; label: string; durationMs: number }): void {
     if (this.#quiet) return
-    if (this.#sink.isTTY !== true || this.#open.size > 1) {
+    if (!this.draws) {
       return this.#line(`${this.#prefix(n)}${o.done}/${o.total} ${o.label} ${durationText(o.durationMs)}`.trimEnd())
     }
     const width = 24

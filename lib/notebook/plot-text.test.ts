@@ -9,7 +9,10 @@ test('bar() fills in eighths of a character', () => {
 })
 
 test('bar() draws nothing for NaN, for the infinities and beside no largest value', () => {
-  assert.deepEqual([bar(NaN, { largest: 1, columns: 4 }), bar(Infinity, { largest: 1, columns: 4 }), bar(0, { largest: 0, columns: 4 })], ['', '', ''])
+  assert.deepEqual(
+    [bar(NaN, { largest: 1, columns: 4 }), bar(Infinity, { largest: 1, columns: 4 }), bar(0, { largest: 0, columns: 4 })],
+    ['', '', ''],
+  )
 })
 
 test('sparkline() goes from the lowest to the highest block', () => {

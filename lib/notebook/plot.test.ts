@@ -4,9 +4,17 @@ import { RunbookError } from './errors.ts'
 import { bars, histogram, lines, palette, plot } from './plot.ts'
 import type { OutputRecord } from './report.ts'
 
-const spec = { data: { values: [{ a: 'x', b: 2 }, { a: 'y', b: 3 }] }, mark: 'bar', encoding: { x: { field: 'a' }, y: { field: 'b', type: 'quantitative' } } }
+const spec = {
+  data: { values: [{ a: 'x', b: 2 }, { a: 'y', b: 3 }] }, mark: 'bar',
+  encoding: { x: { field: 'a' }, y: { field: 'b', type: 'quantitative' } },
+}
 const svgOf = (output: OutputRecord): string => /<svg.*<\/svg>/s.exec(output.html!)![0]
-const marks = (svg: string): number => [...svg.matchAll(/role-mark marks"[^>]*>(.*?)<\/g>/gs)].flatMap(group => [...group[1]!.matchAll(/<(?:path|line|text)/g)]).length
+const marks = (svg: string): number => {
+  const groups = [...svg.matchAll(/role-mark marks"[^>]*>(.*?)<\/g>/gs)].map(group => group[1]!)
+  return groups.reduce((sum, group) => sum + group.match(/<(?:path|line|text)/g)!.length, 0)
+}
+const ids = (svg: string): string[] => [...svg.matchAll(/\bid="([^"]+)"/g)].map(match => match[1]!)
+const isUsage = (error: unknown): boolean => error instanceof RunbookError && error.exit === 'usage'
 
 test('plot() draws an SVG that takes the colour of its page', async () => {
   const output = await plot(spec, { title: 'two bars' }).render()
@@ -26,7 +34,6 @@ test('plot() gives a notebook dark ink on white paper', async () => {
 test('plot() gives two plots no id in common', async () => {
   const clipped = { ...spec, mark: { type: 'bar', clip: true } }
   const [one, two] = [svgOf(await plot(clipped).render()), svgOf(await plot(clipped).render())]
-  const ids = (svg: string) => [...svg.matchAll(/\bid="([^"]+)"/g)].map(match => match[1]!)
   assert.ok(ids(one).length > 0)
   assert.deepEqual(ids(one).filter(id => ids(two).includes(id)), [])
   for (const [, id] of one.matchAll(/url\(#([^)]+)\)/g)) assert.ok(ids(one).includes(id!), id)
@@ -41,18 +48,22 @@ test('plot() refuses to fetch, wherever the address stands', () => {
     { ...spec, transform: [{ lookup: 'a', from: { data: { url: 'x.csv' }, key: 'a' } }] },
   ]
   for (const place of places) {
-    assert.throws(() => plot(place), (error: unknown) => error instanceof RunbookError && error.exit === 'usage' && /may not name an address/.test(error.message))
+    assert.throws(() => plot(place), /may not name an address/)
+    assert.throws(() => plot(place), isUsage)
   }
 })
 
 test('plot() takes a field called url for data, not for an address', async () => {
-  const named = { data: { values: [{ url: 'a', n: 1 }] }, mark: 'bar', encoding: { x: { field: 'url' }, y: { field: 'n', type: 'quantitative' } } }
+  const named = {
+    data: { values: [{ url: 'a', n: 1 }] }, mark: 'bar',
+    encoding: { x: { field: 'url' }, y: { field: 'n', type: 'quantitative' } },
+  }
   assert.match(svgOf(await plot(named).render()), />url</)
 })
 
 test('plot() says what is wrong with a specification', async () => {
   await assert.rejects(async () => plot({ data: { values: [] } }).render(), /Cannot plot the specification/)
-  await assert.rejects(async () => plot({ ...spec, mark: 'no such mark' }).render(), (error: unknown) => error instanceof RunbookError && error.exit === 'usage')
+  await assert.rejects(async () => plot({ ...spec, mark: 'no such mark' }).render(), isUsage)
 })
 
 test('plot() keeps what the specification configures', async () => {
@@ -118,13 +129,22 @@ test('lines() thins a long series and takes words along the axis too', async () 
   assert.equal((await lines([], { x: 'x', y: 'y' }).render()).text, '(no values)')
 })
 
+/** Relative luminance (WCAG 2.2). */
+function light(hex: string): number {
+  const [r, g, b] = [1, 3, 5]
+    .map(at => Number.parseInt(hex.slice(at, at + 2), 16) / 255)
+    .map(c => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+  return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!
+}
+
+/** The contrast of two colours (WCAG 2.2), 1 to 21. */
+const contrast = (a: string, b: string): number =>
+  (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05)
+
 test('palette differs from white and from near-black by a contrast of at least 3', () => {
-  const light = (hex: string): number => {
-    const [r, g, b] = [1, 3, 5].map(at => Number.parseInt(hex.slice(at, at + 2), 16) / 255).map(c => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!
-  }
-  const contrast = (a: string, b: string) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05)
   for (const colour of palette) {
-    for (const ground of ['#ffffff', '#1a1d21']) assert.ok(contrast(colour, ground) >= 3, `${colour} on ${ground}: ${contrast(colour, ground).toFixed(2)}`)
+    for (const ground of ['#ffffff', '#1a1d21']) {
+      assert.ok(contrast(colour, ground) >= 3, `${colour} on ${ground}: ${contrast(colour, ground).toFixed(2)}`)
+    }
   }
 })

@@ -43,7 +43,7 @@ test('encodePng() writes what another reader decodes to the same pixels', () => 
   assert.deepEqual([back.width, back.height], [3, 2])
   assert.deepEqual(back.header, [8, 3, 0, 0, 0], 'eight bits, palette, deflate, adaptive filters, not interlaced')
   assert.deepEqual(back.palette, [...palette])
-  assert.deepEqual(back.lines.map(line => [...line]), [[0, 1, 2], [2, 1, 0]])
+  assert.deepEqual(back.lines.map(line => Array.from(line)), [[0, 1, 2], [2, 1, 0]])
 })
 
 test('encodePng() writes large pictures whole', () => {
@@ -54,7 +54,9 @@ test('encodePng() writes large pictures whole', () => {
 })
 
 test('encodePng() refuses a size that does not fit, and an empty picture', () => {
-  assert.throws(() => encodePng({ width: 2, height: 2, pixels: new Uint8Array(3), palette }), /Cannot draw 3 pixels as 2 x 2: that takes 4/)
+  assert.throws(
+    () => encodePng({ width: 2, height: 2, pixels: new Uint8Array(3), palette }), /Cannot draw 3 pixels as 2 x 2: that takes 4/,
+  )
   assert.throws(() => encodePng({ width: 0, height: 5, pixels: new Uint8Array(0), palette }), /at least one/)
 })
 
@@ -77,5 +79,7 @@ test('pngSize() reads width and height, also from a view', () => {
 test('pngSize() refuses what is no PNG, and a PNG that was cut short', () => {
   assert.throws(() => pngSize(Buffer.from('GIF89a')), /not a PNG/)
   assert.throws(() => pngSize(Buffer.alloc(100)), /not a PNG/)
-  assert.throws(() => pngSize(encodePng({ width: 1, height: 1, pixels: new Uint8Array(1), palette }).subarray(0, 20)), /not a PNG/)
+  assert.throws(
+    () => pngSize(encodePng({ width: 1, height: 1, pixels: new Uint8Array(1), palette }).subarray(0, 20)), /not a PNG/,
+  )
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import fc from 'fast-check'
 import { fencedProse, inlineHtml, proseHtml } from './prose.ts'
 
 test('proseHtml() makes paragraphs, headings, lists, quotes and code', () => {
@@ -11,7 +12,10 @@ test('proseHtml() makes paragraphs, headings, lists, quotes and code', () => {
 })
 
 test('proseHtml() takes a block that is indented by two spaces for code', () => {
-  assert.equal(proseHtml('Run it:\n\n  npx tsx a.ts\n    --flag\n\nDone.'), '<p>Run it:</p>\n<pre><code>npx tsx a.ts\n  --flag</code></pre>\n<p>Done.</p>')
+  assert.equal(
+    proseHtml('Run it:\n\n  npx tsx a.ts\n    --flag\n\nDone.'),
+    '<p>Run it:</p>\n<pre><code>npx tsx a.ts\n  --flag</code></pre>\n<p>Done.</p>',
+  )
 })
 
 test('proseHtml() shows raw HTML as text', () => {
@@ -39,4 +43,28 @@ test('fencedProse() puts indented code into fences and changes nothing else', ()
   assert.equal(fencedProse('One.\n\n  npx a\n    b\n\nTwo.\n'), 'One.\n\n```\nnpx a\n  b\n```\n\nTwo.')
   assert.equal(fencedProse('- a\n  more\n- b'), '- a\n  more\n- b')
   assert.equal(fencedProse('```\n  x\n```'), '```\n  x\n```')
+})
+
+const anyProse = fc.array(
+  fc.constantFrom(
+    '# h', '- a', '  code', '```', '~~~', '> q', '1. x', '', 'word *e*', '**b', '`c', '<b>', '    deep', '[a](https://x)', '|',
+  ),
+  { maxLength: 12 },
+)
+
+test('proseHtml() ends, and opens as many blocks as it closes, for any lines', () => {
+  fc.assert(fc.property(anyProse, lines => {
+    const html = proseHtml(lines.join('\n'))
+    for (const tag of ['p', 'pre', 'code', 'ul', 'ol', 'li', 'blockquote', 'h4', 'a', 'em', 'strong']) {
+      assert.equal(html.split(`<${tag}>`).length + html.split(`<${tag} `).length - 1, html.split(`</${tag}>`).length, tag)
+    }
+    assert.equal(html.includes('<b>'), false)
+  }), { numRuns: 500 })
+})
+
+test('fencedProse() keeps every line, for any lines', () => {
+  fc.assert(fc.property(anyProse, lines => {
+    const kept = fencedProse(lines.join('\n'))
+    for (const line of lines) assert.ok(kept.includes(line.trim()), JSON.stringify(line))
+  }), { numRuns: 500 })
 })

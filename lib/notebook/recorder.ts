@@ -8,6 +8,7 @@ import { appendFileSync, readdirSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { sha256File } from '../host/digest.ts'
 import { fileError, writeFileAtomic } from '../host/files.ts'
+import { pointLatest } from '../host/run-folder.ts'
 import { RunbookError } from './errors.ts'
 import type { Display } from './show.ts'
 import type { CellRecord, ErrorRecord, OutputRecord, Report } from './report.ts'
@@ -82,6 +83,13 @@ export class Recorder {
   /** Wait for what is still being drawn. */
   async settled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+
+  /** The run has ended: write everything, and let `latest` point here. Errors: as `save`. */
+  async end(): Promise<void> {
+    this.event('ended', { verdict: this.report.verdict, exit: this.report.exit })
+    await this.save()
+    if (this.#folder !== null) pointLatest(this.#folder)
   }
 
   /** Write every view of the report. Errors: blocked (full disk, no permission). */

@@ -88,6 +88,8 @@ export interface Report {
   readonly inputs: readonly InputRecord[]
   readonly cells: CellRecord[]
   readonly gates: GateRecord[]
+  /** Words for the verdict line beside the gates: which toolchain, which device. */
+  readonly marks: Record<string, string>
   /** The lines that a plan demands at the end. */
   readonly lines: string[]
   next: string | null

@@ -156,8 +156,7 @@ async function conclude({ report, recorder, narrative, thrown, proposed, started
   for (const cell of report.cells) if (cell.status === 'running') cell.status = 'interrupted'
   if (thrown !== undefined) narrative.error(errorText(thrown))
   try {
-    recorder.event('ended', { verdict: report.verdict, exit: report.exit })
-    await recorder.save()
+    await recorder.end()
   } catch (saving) {
     if (thrown === undefined) settle(report, saving, proposed)
     narrative.error(errorText(saving))
@@ -188,7 +187,7 @@ function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly string[]
     schema: 'rungbook.report/1', runbook: self.id, asks: self.sheet.asks, intro: self.intro(),
     command: ['npx tsx', self.file, ...argv.map(shellWord)].join(' '),
     verdict: null, exit: null, run: 'none', startedAt: new Date().toISOString(), endedAt: null, durationMs: null,
-    inputs: [], cells: [], gates: [], lines: [], next: null, artifacts: [], error: null, fingerprint: {},
+    inputs: [], cells: [], gates: [], marks: {}, lines: [], next: null, artifacts: [], error: null, fingerprint: {},
   }
 }
 

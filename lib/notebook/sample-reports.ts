@@ -65,7 +65,10 @@ export async function passedReport(): Promise<Report> {
     ],
     gates: [
       { name: 'worst cosine', value: 0.99951234, bound: '>= 0.999', unit: null, status: 'pass', note: null },
-      { name: 'SNR of int8 against float32', value: 31.42, bound: '>= 15 dB', unit: 'dB', status: 'pass', note: 'rung 3, 64 windows' },
+      {
+        name: 'SNR of int8 against float32', value: 31.42, bound: '>= 15 dB', unit: 'dB', status: 'pass',
+        note: 'rung 3, 64 windows',
+      },
       { name: 'model opens', value: true, bound: '= true', unit: null, status: 'pass', note: null },
     ],
     lines: ['harness: host', 'first success: full_N64_B80_H160', 'next knob: none', 'summary: monolithic_full_host_summary.tsv'],
@@ -107,9 +110,14 @@ export function blockedReport(): Report {
     ...reportOf('BLOCKED', 3),
     cells: [cellOf(1, 'Open the device', { status: 'failed', error: bug })],
     gates: [
-      { name: 'device answers', value: null, bound: '', unit: null, status: 'blocked', note: 'libhailort.so.4.23.0 is not installed' },
+      {
+        name: 'device answers', value: null, bound: '', unit: null, status: 'blocked',
+        note: 'libhailort.so.4.23.0 is not installed',
+      },
     ],
-    error: { name: 'RunbookError', message: 'Cannot open "hailort": libhailort.so is absent', hint: '--backend ort', stack: null },
+    error: {
+      name: 'RunbookError', message: 'Cannot open "hailort": libhailort.so is absent', hint: '--backend ort', stack: null,
+    },
     next: '--backend ort',
   }
 }
@@ -150,7 +158,8 @@ export async function hostileReport(): Promise<Report> {
   const error = { name: hostile, message: hostile, hint: hostile, stack: hostile }
   const base = reportOf('FAIL', 1)
   return {
-    ...base, runbook: hostile, asks: hostile, intro: hostile, command: hostile, run: hostile, next: hostile, lines: [hostile], error,
+    ...base, runbook: hostile, asks: hostile, intro: hostile, command: hostile, run: hostile, next: hostile, lines: [hostile],
+    error,
     inputs: [{ ...base.inputs[0]!, name: hostile, value: hostile, help: hostile, flag: hostile, env: hostile }],
     cells: [cellOf(1, hostile, { outputs, error, status: 'failed', source: hostile })],
     gates: [{ name: hostile, value: hostile, bound: hostile, unit: hostile, status: 'fail', note: hostile }],
@@ -159,21 +168,33 @@ export async function hostileReport(): Promise<Report> {
   }
 }
 
+/** All of them by name. */
+export const everyReport = async (): Promise<Record<string, Report>> => ({
+  passed: await passedReport(), failed: failedReport(), blocked: blockedReport(), killed: killedReport(), hostile: await hostileReport(),
+})
+
 function reportOf(verdict: Report['verdict'], exit: number | null): Report {
   return {
     schema: 'rungbook.report/1', runbook: 'monolithic-sweep',
     asks: 'which is the largest monolithic network that this toolchain compiles?',
-    intro: 'The monolithic sweep.\n\nOne network, ten sizes, and *one* question each.\n\n  npx tsx runbooks/monolithic-sweep.ts --profile extended\n',
+    intro: 'The monolithic sweep.\n\nOne network, ten sizes, and *one* question each.\n\n'
+      + '  npx tsx runbooks/monolithic-sweep.ts --profile extended\n',
     command: 'PROFILE=focused npx tsx runbooks/monolithic-sweep.ts --arch hailo8',
     verdict, exit, run: 'module_runs/20260223_052929',
     startedAt: '2026-02-23T05:29:29.123Z', endedAt: '2026-02-23T05:30:11.000Z', durationMs: 41_877,
     inputs: [
-      { name: 'profile', flag: 'profile', env: 'PROFILE', value: 'focused', from: 'env', help: 'stop at the first success, or go on' },
+      {
+        name: 'profile', flag: 'profile', env: 'PROFILE', value: 'focused', from: 'env',
+        help: 'stop at the first success, or go on',
+      },
       { name: 'arch', flag: 'arch', env: 'HW_ARCH', value: 'hailo8', from: 'flag', help: 'the device that the network is for' },
-      { name: 'timeLimitMin', flag: 'time-limit-min', env: 'TIME_LIMIT_MIN', value: 120, from: 'default', help: 'minutes for the whole sweep' },
+      {
+        name: 'timeLimitMin', flag: 'time-limit-min', env: 'TIME_LIMIT_MIN', value: 120, from: 'default',
+        help: 'minutes for the whole sweep',
+      },
       { name: 'calibNpz', flag: 'calib-npz', env: 'CALIB_NPZ', value: null, from: 'default', help: 'calibration windows' },
     ],
-    cells: [], gates: [], lines: [], next: null, artifacts: [], error: null,
+    cells: [], gates: [], marks: {}, lines: [], next: null, artifacts: [], error: null,
     fingerprint: { git: 'f66d46c', node: 'v20.20.2', packages: { 'onnxruntime-node': '1.30.0' }, device: 'cpu' },
   }
 }

@@ -23,6 +23,8 @@ import type { Display } from './show.ts'
 export interface CellTools {
   /** Run `work` on each item in order; a bar on a terminal, one plain line per item elsewhere. */
   progress<T, R>(items: readonly T[], work: (item: T, index: number) => R | Promise<R>, label?: (item: T) => string): Promise<R[]>
+  /** Move a bar of unknown speed: `done` of `total`; ten plain lines at the most where there is no terminal. */
+  advance(done: number, total: number): void
   /** Say something; it is recorded with the cell. */
   print(text: string): void
   show(...displays: readonly Display[]): void
@@ -64,6 +66,8 @@ export interface Tools<S extends Inputs> {
   readonly gate: Gate
   /** What to do next, by verdict. */
   next(steps: NextSteps): void
+  /** A word for the verdict line: `mark('toolchain', 'host')`. */
+  mark(name: string, value: string): void
   /** A line that stands on stdout just before the verdict. */
   line(text: string): void
   /** Add facts to the fingerprint: the device, contract digests. */
@@ -116,6 +120,7 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
     show: cells.show,
     gate: gateTool(report, narrative, recorder),
     next: steps => void Object.assign(proposed, steps),
+    mark: (name, value) => void Object.assign(report.marks, { [name]: value }),
     line: text => void report.lines.push(text),
     stamp: facts => void Object.assign(report.fingerprint, facts),
   }
@@ -175,6 +180,13 @@ function cellTools(o: { path: string; report: Report; narrative: Narrative; reco
     }
     return results
   }
+  const advance = () => {
+    const startedMs = performance.now()
+    return (done: number, total: number) => {
+      const isTenth = Math.floor((done * 10) / total) > Math.floor(((done - 1) * 10) / total)
+      if (isTenth || narrative.draws) narrative.progress(home().n, { done, total, label: '', durationMs: performance.now() - startedMs })
+    }
+  }
   const cell: Tools<Inputs>['cell'] = async (title, work) => {
     signal.throwIfAborted()
     const line = callerLine(new Error('where').stack, path)
@@ -187,7 +199,7 @@ function cellTools(o: { path: string; report: Report; narrative: Narrative; reco
     }
     narrative.open(record.n, title)
     try {
-      const value = await current.run(record, () => work({ progress, print, show, signal }))
+      const value = await current.run(record, () => work({ progress, advance: advance(), print, show, signal }))
       await recorder.settled()
       await close('ok')
       return value

@@ -23,7 +23,8 @@ function scriptsLoadedBy(file: string): string[] {
   const env = { ...process.env, NODE_V8_COVERAGE: folder }
   const child = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: import.meta.dirname, env })
   assert.equal(child.status, 0, child.stderr)
-  const reports = readdirSync(folder).map(name => JSON.parse(readFileSync(join(folder, name), 'utf8')) as { result: { url: string }[] })
+  const reports = readdirSync(folder)
+    .map(name => JSON.parse(readFileSync(join(folder, name), 'utf8')) as { result: { url: string }[] })
   rmSync(folder, { recursive: true })
   return reports.flatMap(report => report.result.map(script => script.url))
 }
@@ -49,9 +50,13 @@ test('markdown() keeps its source and gives HTML', () => {
 test('json() shows what JSON alone would lose or refuse', () => {
   const circular: Record<string, unknown> = { a: 1 }
   circular.self = circular
-  const value = { n: NaN, big: 2n ** 60n, small: 3n, map: new Map([['k', 1]]), set: new Set([1]), f: () => 1, error: new TypeError('x'), circular }
+  const value = {
+    n: NaN, big: 2n ** 60n, small: 3n, map: new Map([['k', 1]]), set: new Set([1]), f: () => 1, error: new TypeError('x'),
+    circular,
+  }
   assert.deepEqual(render(show.json(value)).mime['application/json'], {
-    n: 'NaN', big: '1152921504606846976', small: 3, map: { k: 1 }, set: [1], f: undefined, error: { name: 'TypeError', message: 'x' },
+    n: 'NaN', big: '1152921504606846976', small: 3, map: { k: 1 }, set: [1], f: undefined,
+    error: { name: 'TypeError', message: 'x' },
     circular: { a: 1, self: '[circular]' },
   })
 })
@@ -63,8 +68,14 @@ test('json() shows one object in two places twice, since that is no circle', () 
 })
 
 test('json() describes long typed arrays and writes short ones out', () => {
-  const value = { long: new Float32Array(65), short: new Float32Array([1, NaN]), ids: new BigInt64Array([5n]), view: new DataView(new ArrayBuffer(4)) }
-  assert.deepEqual(render(show.json(value)).mime['application/json'], { long: 'Float32Array(65)', short: [1, 'NaN'], ids: [5], view: 'DataView(4)' })
+  const value = {
+    long: new Float32Array(65), short: new Float32Array([1, NaN]), ids: new BigInt64Array([5n]),
+    view: new DataView(new ArrayBuffer(4)),
+  }
+  assert.deepEqual(
+    render(show.json(value)).mime['application/json'],
+    { long: 'Float32Array(65)', short: [1, 'NaN'], ids: [5], view: 'DataView(4)' },
+  )
 })
 
 test('json() honours toJSON, and says null for undefined', () => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { cellStatus, digestText, gateValue, inputValue, isPending, provenance, runFacts, shownVerdict, timeText, verdictMark, verdictMeaning } from './summary.ts'
+import {
+  cellStatus, digestText, gateValue, inputValue, isPending, provenance, runFacts, shownVerdict, timeText, verdictMark,
+  verdictMeaning,
+} from './summary.ts'
 import { failedReport, killedReport, passedReport } from './sample-reports.ts'
 import type { GateRecord, InputRecord, OutputRecord, VerdictName } from './report.ts'
 
@@ -41,7 +44,10 @@ test('provenance() names the flag or the variable by which somebody set it', () 
 })
 
 test('inputValue() shows any value on one line', () => {
-  assert.deepEqual([null, undefined, 'x', 3, true, [1, 'a'], () => 1].map(value => inputValue({ ...input, value }).slice(0, 8)), ['(none)', '(none)', 'x', '3', 'true', '[1,"a"]', '() => 1'])
+  const values = [null, undefined, 'x', 3, true, [1, 'a'], Symbol('s')]
+  assert.deepEqual(
+    values.map(value => inputValue({ ...input, value })), ['(none)', '(none)', 'x', '3', 'true', '[1,"a"]', 'Symbol(s)'],
+  )
 })
 
 test('cellStatus() says that a cell never ended only when the run did', () => {

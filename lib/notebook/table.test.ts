@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import fc from 'fast-check'
 import { displayWidth } from './display.ts'
 import { columnFormat, markdownTable, table, valueText, type TableOptions } from './table.ts'
 import type { OutputRecord } from './report.ts'
@@ -34,7 +35,9 @@ test('table() shows only the columns that are asked for', () => {
 })
 
 test('table() aligns a column as it is told', () => {
-  assert.match(render([{ a: 'x', b: 'wide' }], { align: { a: 'right' }, columns: ['a'] }).html!, /<td style="text-align:right">x</)
+  assert.match(
+    render([{ a: 'x', b: 'wide' }], { align: { a: 'right' }, columns: ['a'] }).html!, /<td style="text-align:right">x</,
+  )
 })
 
 test('table() cuts long text in the terminal alone', () => {
@@ -105,4 +108,28 @@ test('valueText() describes what is neither a number nor text', () => {
 
 test('markdownTable() lines up in the source and marks right columns', () => {
   assert.equal(markdownTable(['', 'n'], [['✓', '1,000']], ['left', 'right']), '|     |     n |\n| --- | ----: |\n| ✓   | 1,000 |')
+})
+
+const anyCell = fc.oneof(
+  fc.double(), fc.integer(), fc.boolean(), fc.string(), fc.constant(null), fc.constantFrom('a|b', '日本', '<i>', 'x\ny', '`'),
+)
+
+test('table() keeps its shape in every rendition, for any values', () => {
+  fc.assert(fc.property(fc.array(fc.record({ tag: anyCell, value: anyCell }), { minLength: 1, maxLength: 8 }), rows => {
+    const output = render(rows)
+    const bars = output.markdown!.split('\n').map(line => line.replaceAll('\\\\', '').replaceAll('\\|', '').split('|').length)
+    assert.deepEqual(new Set(bars), new Set([4]))
+    assert.equal(output.text.split('\n').length, rows.length + 2)
+    assert.equal([...output.html!.matchAll(/<td/g)].length, rows.length * 2)
+  }), { numRuns: 200 })
+})
+
+test('table() draws ten thousand rows without showing them all', () => {
+  const output = render(Array.from({ length: 10_000 }, (_, i) => ({ i, square: i * i })))
+  assert.equal([...output.html!.matchAll(/<tr>/g)].length, 101)
+  assert.match(output.text, /… 9900 more rows$/)
+})
+
+test('table() stands rows without any key', () => {
+  assert.equal(render([{}, {}]).html!.includes('<tr></tr>'), true)
 })

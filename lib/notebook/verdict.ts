@@ -29,10 +29,11 @@ export function nextStep(verdict: VerdictName, proposed: Readonly<Record<string,
 }
 
 /** The verdict line. */
-export function verdictLine(report: Pick<Report, 'verdict' | 'runbook' | 'gates' | 'run' | 'next'>): string {
+export function verdictLine(report: Pick<Report, 'verdict' | 'runbook' | 'gates' | 'run' | 'next' | 'marks'>): string {
   const passed = report.gates.filter(gate => gate.status === 'pass').length
   const next = report.next === null ? '' : ` next=${quoted(report.next)}`
-  return `${report.verdict} ${report.runbook} gates=${passed}/${report.gates.length} run=${report.run}${next}`
+  const marks = Object.entries(report.marks).map(([name, value]) => ` ${name}=${/^[\w.:-]+$/.test(value) ? value : quoted(value)}`).join('')
+  return `${report.verdict} ${report.runbook} gates=${passed}/${report.gates.length}${marks} run=${report.run}${next}`
 }
 
 /** Always one line, with inner quotes escaped. */

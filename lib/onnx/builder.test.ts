@@ -59,8 +59,8 @@ test('weight() stores raw little-endian bytes', () => {
 
 test('node() writes each attribute as the kind that its value is', () => {
   const values: Record<string, AttributeValue> = {
-    int: 3, negative: -1, big: 2n ** 62n, float: 0.5, asFloat: { float: 2 }, text: 'same', ints: [1, 2], none: [], floats: [1, 0.5],
-    asFloats: { floats: [1, 2] }, infinite: Infinity, tensor: float32([1], [1]),
+    int: 3, negative: -1, big: 2n ** 62n, float: 0.5, asFloat: { float: 2 }, text: 'same', ints: [1, 2], none: [],
+    floats: [1, 0.5], asFloats: { floats: [1, 2] }, infinite: Infinity, tensor: float32([1], [1]),
   }
   const node = newNode({ opType: 'X', attribute: Object.entries(values).map(([name, value]) => attributeFrom(name, value)) })
   const { int, float, string, ints, floats, tensor } = attributeTypes

@@ -70,7 +70,7 @@ class QdqWriter {
     this.#model = model
     this.#plan = plan
     this.#options = options
-    this.#names = new Set([...node.flatMap(each => [...each.output, each.name]), ...initializer.map(each => each.name), ...input.map(each => each.name)])
+    this.#names = new Set([...node, ...initializer, ...input].map(({ name: taken }) => taken).concat(node.flatMap(({ output }) => output)))
     this.#leastScales = this.#floors()
   }
 

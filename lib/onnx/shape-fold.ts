@@ -110,12 +110,15 @@ const transpose: Fold = ({ node, inputs: [x] }, output) => {
   return strided(x.constant, { shape: output.shape, strides: order.map(axis => strides.at(axis)!), offset: 0 })
 }
 
+/** An element of an operand of the common length, or of length 1. */
+const at = (list: readonly Dim[], i: number): Dim => list[list.length === 1 ? 0 : i]!
+
 /** Element by element; operands have one length, or length 1. */
 const elementwise = (combine: (a: Dim, b: Dim, output: Value) => Dim): Fold => ({ inputs: [a, b] }, output) => {
   const [left, right] = [a?.constant, b?.constant]
   if (left === undefined || right === undefined || output.shape.length > 1) return undefined
   const length = Math.max(left.length, right.length)
-  return Array.from({ length }, (_, i) => combine(left[left.length === 1 ? 0 : i]!, right[right.length === 1 ? 0 : i]!, output))
+  return Array.from({ length }, (_, i) => combine(at(left, i), at(right, i), output))
 }
 
 /** `neutral` on the right side leaves any dimension as it is; `commutes` says that it does so on the left as well. */
@@ -139,7 +142,6 @@ const equal = elementwise((a, b) => {
 const where: Fold = ({ inputs: [condition, x, y] }, output) => {
   const [conditions, left, right] = [condition?.constant, x?.constant, y?.constant]
   if (conditions === undefined || left === undefined || right === undefined || output.shape.length > 1) return undefined
-  const at = (list: readonly Dim[], i: number) => list[list.length === 1 ? 0 : i]!
   const length = Math.max(conditions.length, left.length, right.length)
   return Array.from({ length }, (_, i) => {
     const chosen = at(conditions, i)

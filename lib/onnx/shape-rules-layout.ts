@@ -180,12 +180,14 @@ const expand: Rule = call => {
   return [shape ? { dtype: x.dtype, shape } : contradiction(call, `${show(x)} does not expand to ${showShape(target.constant)}`)]
 }
 
+/** A dimension taken `n` times, which need not be whole. */
+const times = (dim: Dim, n: Dim): Dim => (n === 1 ? dim : typeof dim === 'number' && typeof n === 'number' ? Math.floor(dim * n) : '')
+
 const tile: Rule = call => {
   const [x, repeats] = call.inputs
   if (x === undefined) return []
   if (repeats?.constant === undefined) return [unknownLike(x)]
   if (repeats.constant.length !== x.shape.length) contradiction(call, `repeats ${showShape(repeats.constant)} do not fit ${show(x)}`)
-  const times = (dim: Dim, n: Dim): Dim => (n === 1 ? dim : typeof dim === 'number' && typeof n === 'number' ? dim * n : '')
   return [{ dtype: x.dtype, shape: x.shape.map((dim, i) => times(dim, repeats.constant![i]!)) }]
 }
 
@@ -242,8 +244,7 @@ const resize: Rule = call => {
   if (sizes?.length === x.shape.length) return [{ dtype: x.dtype, shape: sizes }]
   const scales = numbersAt(call, call.opset < 11 ? 1 : 2)
   if (given(call, 3) || scales?.length !== x.shape.length) return [unknownLike(x)]
-  const scaled = (dim: Dim, scale: number): Dim => (scale === 1 ? dim : typeof dim === 'number' ? Math.floor(dim * scale) : '')
-  return [{ dtype: x.dtype, shape: x.shape.map((dim, i) => scaled(dim, scales[i]!)) }]
+  return [{ dtype: x.dtype, shape: x.shape.map((dim, i) => times(dim, scales[i]!)) }]
 }
 
 /** Operator to rule. */

@@ -1,0 +1,246 @@
+/**
+ * What would Hailo's `hailo` program do? A stand-in for tests: the same words, files and traps, and no compiler.
+ *
+ * `install-standin.ts` writes a launcher for it. `HAILO_STANDIN` chooses how it ends (`hailo-scenarios.ts`). It reads the ONNX and
+ * the calibration for real and refuses what does not fit, so that a wrong flag or a wrong layout fails a test. Its HAR is JSON
+ * behind a magic word, not the tar file of the real one.
+ */
+import { spawn } from 'node:child_process'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { decodeModel, type ModelProto } from '../formats/onnx.ts'
+import { decodeNpy } from '../formats/npy.ts'
+import { fateOf, type Fate, type StandinStage, type Twist } from './hailo-scenarios.ts'
+import { parseWords, usageOf, type Words } from './hailo-words.ts'
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+/** Ends the program; the text goes to standard error, as Python's does. */
+class End extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number, text = '') {
+    super(text)
+    this.exitCode = exitCode
+  }
+}
+
+interface Har {
+  readonly netName: string
+  readonly hwArch: string
+  readonly state: 'translated' | 'quantized' | 'compiled'
+  /** [1, height, width, channels]. */
+  readonly inputShape: readonly number[]
+}
+
+const harMagic = 'HAR-STAND-IN\n'
+const writeHar = (path: string, har: Har) => {
+  writeFileSync(path, `${harMagic}${JSON.stringify(har)}`)
+  say(`[info] Saved HAR to: ${path}`)
+}
+
+function readHar(path: string): Har {
+  const text = readFileSync(path, 'utf8')
+  if (!text.startsWith(harMagic)) throw new End(1, `ValueError: ${path} is not a HAR`)
+  return JSON.parse(text.slice(harMagic.length)) as Har
+}
+
+/** The device is chosen at each step, and a network parsed for one does not become one for another. */
+function checkArch(har: Har, words: Words): void {
+  if (har.hwArch !== words.one('hw-arch')) throw new End(1, `[error] The HAR is for ${har.hwArch}, and --hw-arch is ${words.one('hw-arch')}`)
+}
+
+const isTwist = (fate: Fate, stage: StandinStage, twist: Twist) => fate !== null && 'twist' in fate && fate.twist === twist && fate.stage === stage
+
+/** Fates that strike whatever the stage was about to make. */
+async function strike(fate: Fate, stage: StandinStage, netName: string): Promise<void> {
+  if (fate?.stage !== stage) return
+  if ('complaint' in fate) throw new End(1, fate.complaint.text.replaceAll('{net}', netName))
+  if (fate.twist === 'crash') process.kill(process.pid, 'SIGSEGV')
+  if (fate.twist === 'killed') process.kill(process.pid, 'SIGKILL')
+  if (fate.twist === 'crash' || fate.twist === 'killed') await sleep(10_000)
+  if (fate.twist === 'oom') throw new End(137)
+  if (fate.twist === 'hang') await hang()
+  if (fate.twist === 'slow') await crawl()
+}
+
+/** `trap` leaves TERM ignored in what the shell runs, too. The numbers of all three are written down for the test to look for. */
+async function hang(): Promise<void> {
+  process.on('SIGTERM', () => {})
+  const deaf = ['-c', 'trap "" TERM; sleep 120 & wait']
+  const [near, far] = [spawn('sh', deaf, { stdio: 'ignore' }), spawn('sh', deaf, { stdio: 'ignore', detached: true })]
+  writeFileSync('hanging.json', JSON.stringify([process.pid, near.pid, far.pid]))
+  await sleep(120_000)
+}
+
+async function crawl(): Promise<void> {
+  for (let percent = 0; percent <= 100; percent += 20) {
+    process.stdout.write(`\r[info] Progress: ${percent}%|`)
+    await sleep(150)
+  }
+  say('')
+}
+
+async function parser(words: Words): Promise<void> {
+  const netName = words.one('net-name')
+  const fate = fateOf(process.env.HAILO_STANDIN, netName)
+  if (!words.has('y')) await ask('Some of the nodes could be left out. Would you like to parse again with the recommendation? (y/n) ')
+  say(`[info] Translation started on ONNX model ${netName}`)
+  const model = readOnnx(words.positional[0]!)
+  say(`[info] Restored ONNX model ${netName} (completion time: 00:00:00.05)`)
+  await strike(fate, 'parse', netName)
+  const [start, ends] = [words.one('start-node-names'), words.many('end-node-names')]
+  for (const name of [start, ...ends]) checkNode(model, name, start)
+  const inputShape = inputShapeFrom(model, words.one('tensor-shapes'), start)
+  const startedAt = isTwist(fate, 'parse', 'wrong_start_node') ? model.graph.node[0]!.name : start
+  say(`[info] Start nodes mapped from original model: '${startedAt}': '${netName}/input_layer1'.`)
+  tellEnds(model, ends, fate)
+  say(`[info] Translation completed on ONNX model ${netName} (completion time: 00:00:00.21)`)
+  appendFileSync('hailo_sdk.client.log', `parsed ${netName}\n`)
+  if (isTwist(fate, 'parse', 'nothing')) return
+  if (isTwist(fate, 'parse', 'empty')) return writeFileSync(words.one('har-path'), '')
+  writeHar(words.one('har-path'), { netName, hwArch: words.one('hw-arch'), state: 'translated', inputShape })
+}
+
+async function ask(question: string): Promise<void> {
+  process.stdout.write(question)
+  const answer = await new Promise<string>(answered => {
+    process.stdin.once('data', data => answered(String(data)))
+    process.stdin.once('end', () => answered(''))
+  })
+  if (answer === '') throw new End(1, '\nEOFError: EOF when reading a line')
+}
+
+function readOnnx(path: string): ModelProto {
+  try {
+    return decodeModel(readFileSync(path))
+  } catch (thrown) {
+    throw new End(1, `google.protobuf.message.DecodeError: Error parsing message (${(thrown as Error).message.slice(0, 60)})`)
+  }
+}
+
+/** A start may be an input; an end is the name of a node, and the name of its value is not found. */
+function checkNode(model: ModelProto, name: string, start: string): void {
+  const isInput = name === start && model.graph.input.some(input => input.name === name)
+  if (!isInput && !model.graph.node.some(node => node.name === name)) throw new End(1, `ValueError: '${name}' is not in list\n[error] Translation failed`)
+}
+
+/** The input's shape as the HAR has it: channels last. */
+function inputShapeFrom(model: ModelProto, flag: string, start: string): number[] {
+  const input = model.graph.input.find(({ name }) => name === start)
+  const dims = (input?.type?.tensorType?.shape?.dim ?? []).map(dim => Number(dim.dimValue ?? 0))
+  const given = (JSON.parse(flag.replace(/^[^[]*=/, '')) as number[])
+  if (given.join() !== dims.join()) throw new End(1, `UnsupportedModelError in op ${start}: unsupported input shape [${given}], the model has [${dims}]`)
+  const [batch = 1, channels = 1, height = 1, width = 1] = given
+  return [batch, height, width, channels]
+}
+
+function tellEnds(model: ModelProto, asked: readonly string[], fate: Fate): void {
+  if (isTwist(fate, 'parse', 'silent_end_nodes')) return
+  const isCut = isTwist(fate, 'parse', 'wrong_end_nodes')
+  const last = model.graph.node.findIndex(node => node.name === asked[0])
+  const ends = isCut ? [model.graph.node[Math.max(0, last - 1)]!.name] : asked
+  if (isCut) {
+    say(`[info] UnsupportedShuffleLayerError in op ${asked[0]}: Failed to determine type of layer to create in node ${asked[0]}`)
+    say(`[info] According to recommendations, retrying parsing with end node names: ['${ends[0]}'].`)
+  }
+  say(`[info] End nodes mapped from original model: ${ends.map(name => `'${name}'`).join(', ')}.`)
+}
+
+async function optimize(words: Words): Promise<void> {
+  const har = readHar(words.positional[0]!)
+  const fate = fateOf(process.env.HAILO_STANDIN, har.netName)
+  checkArch(har, words)
+  if (words.has('model-script')) checkScript(har, words.one('model-script'))
+  say('[info] Starting Model Optimization')
+  const count = checkCalibration(har, words.one('calib-set-path'))
+  if (count < 1024) say("[warning] Reducing optimization level to 0 (no accuracy work is done) because there's less data than the recommended amount (1024)")
+  say(`[info] Using dataset with ${count} entries for calibration`)
+  for (const percent of [25, 50, 100]) process.stdout.write(`\rCalibration: ${percent}%|${'#'.repeat(percent / 5)}| ${count}/${count}`)
+  say('')
+  await strike(fate, 'optimize', har.netName)
+  say('[info] Model Optimization Algorithm Statistics Collector is done (completion time is 00:00:01.20)')
+  say('[info] output_layer1 SNR:\t21.500 dB')
+  say('[info] Model Optimization is done')
+  if (isTwist(fate, 'optimize', 'nothing')) return
+  if (isTwist(fate, 'optimize', 'empty')) return writeFileSync(words.one('output-har-path'), '')
+  writeHar(words.one('output-har-path'), { ...har, state: 'quantized' })
+}
+
+function checkScript(har: Har, path: string): void {
+  say(`[info] Loading model script commands to ${har.netName} from ${path}`)
+  const odd = readFileSync(path, 'utf8').split('\n').find(line => line.trim() !== '' && !/^\w[\w, ={}/]*\(.*\)$/.test(line.trim()))
+  if (odd !== undefined) throw new End(1, `AllocatorScriptParserException: Invalid line in the model script: ${odd}`)
+}
+
+function checkCalibration(har: Har, path: string): number {
+  const { shape, dtype } = decodeNpy(readFileSync(path))
+  const [count = 0, ...sample] = shape
+  if (sample.join() === har.inputShape.slice(1).join() && dtype === 'float32' && count > 0) return count
+  throw new End(1, `BadInputsShape: Data shape (${sample.join(', ')}) for layer ${har.netName}/input_layer1 doesn't match network's input shape (${har.inputShape.slice(1).join(', ')})`)
+}
+
+async function compiler(words: Words): Promise<void> {
+  const har = readHar(words.positional[0]!)
+  const fate = fateOf(process.env.HAILO_STANDIN, har.netName)
+  checkArch(har, words)
+  if (har.state === 'translated') throw new End(1, '[error] The network requires quantized weights in order to run on a device, but none were given')
+  for (const name of ['allocator.log', 'hailo_sdk.client.log']) appendFileSync(name, `compiling ${har.netName}\n`)
+  say('[info] Starting Hailo allocation and compilation flow')
+  say('[info] Trying to compile the network in a single context')
+  say('[info] Single context flow failed: Recoverable single context error')
+  say('[info] Using Multi-context flow')
+  process.stdout.write('\rIterating 10%\rIterating 60%\rIterating 100%\n')
+  await strike(fate, 'compile', har.netName)
+  say('[info] Found valid partition to 2 contexts')
+  say('[info] Partitioner finished after 3 iterations, Time it took: 1s 12ms')
+  say('┌───────────┬───────────────┬───────────┐\n│ Cluster   │ Control util. │ Memory    │\n│ cluster_0 │ 62.5%         │ 41.4%     │\n└───────────┴───────────────┴───────────┘')
+  say('[info] Successful Mapping (allocation time: 2s)')
+  say('[info] Successful Compilation (compilation time: 1s)')
+  writeHef(words.one('output-dir'), har, fate)
+  writeHar(words.one('output-har-path'), { ...har, state: 'compiled' })
+}
+
+function writeHef(folder: string, har: Har, fate: Fate): void {
+  const twist = fate?.stage === 'compile' && 'twist' in fate ? fate.twist : null
+  const inside = twist === 'hef_in_subfolder' ? join(folder, har.netName) : folder
+  mkdirSync(inside, { recursive: true })
+  const names: Partial<Record<Twist, string[]>> = { nothing: [], two_hefs: [har.netName, `${har.netName}_b`], hef_named_otherwise: ['model_scope1'] }
+  const bytes = Buffer.concat([Buffer.from(twist === 'wrong_magic' ? 'PK\x03\x04' : '\x01HEF', 'latin1'), Buffer.from(JSON.stringify(har))])
+  for (const name of (twist && names[twist]) ?? [har.netName]) writeFileSync(join(inside, `${name}.hef`), twist === 'empty' ? '' : bytes)
+}
+
+/** What it prints before anything else, whatever is asked. */
+function banner(argv: readonly string[]): void {
+  const setting = process.env.HAILO_STANDIN
+  if (setting === 'broken') throw new End(1, "Traceback (most recent call last):\nModuleNotFoundError: No module named 'hailo_sdk_client'")
+  if (setting === 'hailort' && argv[0] !== '--version') {
+    throw new End(2, `usage: hailo [-h] {fw-control,run,scan,parse-hef} ...\nhailo: error: argument cmd: invalid choice: '${argv[0]}' (choose from 'fw-control', 'run', 'scan', 'parse-hef')`)
+  }
+  if (setting !== 'unversioned') say('[info] Hailo DFC Version: 3.33.0')
+  say('[info] HailoRT Version: 4.23.0')
+  say('[info] PCIe: No Hailo PCIe device was found')
+  say(`[info] Running \`hailo ${argv.join(' ')}\``)
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  banner(argv)
+  const isOld = process.env.HAILO_STANDIN === 'old_flags'
+  const [command = ''] = argv
+  if (argv.includes('--help') || argv.includes('-h')) return void say(usageOf(command))
+  if (command === '--version') return
+  const parsed = parseWords(argv, isOld ? ['tensor-shapes'] : [])
+  if (typeof parsed === 'string') throw new End(2, parsed)
+  await { parser, optimize, compiler }[parsed.command](parsed)
+}
+
+if (import.meta.filename === process.argv[1]) {
+  try {
+    await main(process.argv.slice(2))
+  } catch (thrown) {
+    const end = thrown instanceof End ? thrown : new End(70, (thrown as Error).stack)
+    if (end.message !== '') process.stderr.write(`${end.message}\n`)
+    process.exit(end.exitCode)
+  }
+}
