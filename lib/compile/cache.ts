@@ -49,7 +49,7 @@ export function openCache(root: string, toolchain: { name: string; version: stri
       try {
         renameSync(making, entryOf(key))
       } catch {
-        // WHY: another sweep has just stored the same case; both are right.
+        // Another sweep has just stored the same case; both are right.
         rmSync(making, { recursive: true, force: true })
       }
     },

@@ -42,7 +42,7 @@ const host: readonly Signature[] = [
   any('aborted', phrase`KeyboardInterrupt|\bSIG(?:TERM|INT|HUP)\b|received (?:termination )?signal:? ?(?:1|2|15)\b
       |\bCtrl[-+ ]?C\b|user (?:abort|cancel|interrupt|request)`,
     { andNot: /TimeoutExpired|timed out|time limit|hard timeout/i }),
-  any('aborted', lines`^\s{0,8}(?:\^C|Aborted!|Terminated)\s{0,8}$
+  any('aborted', lines`^\s{0,8}(?:\^C|Aborted!|Terminated)\s{0,8}$|line \d{1,6}: {1,3}\d{1,9} Terminated\b
       |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:130|143|-2|-15)\b|CANCELLED AT (?![^\n]{0,80}TIME LIMIT)`,
     { andNot: /TimeoutExpired|timed out|time limit|hard timeout/i }),
   any('aborted', phrase`\b(?:build|compil\w{1,6}|mapping|job|run|operation|optimi[sz]ation|translation

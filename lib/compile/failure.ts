@@ -10,8 +10,8 @@ import { dfcSignatures, type Signature } from './failure-signatures.ts'
 import { phrase } from './phrases.ts'
 import { tensorrtSignatures, tensorrtWords } from './failure-tensorrt.ts'
 import {
-  countersIn, exceptionNamesIn, failingLayers, isLoud, lastErrorBlock, lastMilestone, negativeExponentIn, readLog,
-  reshapeLayersIn, type Counter, type ReadLog,
+  countersIn, exceptionNamesIn, failingLayers, isFrame, isLoud, lastErrorBlock, lastMilestone,
+  negativeExponentIn, readLog, reshapeLayersIn, type Counter, type ReadLog,
 } from './log-reading.ts'
 
 /** A classified failure. `evidence` is one line of at most 500 characters, the `failure_head` of a summary. */
@@ -79,8 +79,9 @@ const completed: Partial<Record<FailureStage, RegExp>> = {
 const wholeSuccess = phrase`Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:
   |HEF (?:was )?(?:written|saved) to`
 
+const everything = () => true
+
 function firstMatch({ lines, meant, text }: ReadLog, context: ExitContext): Match | null {
-  const everything = () => true
   const isTensorrt = tensorrtWords.test(text) && !/hailo|\bHEF\b|\bHAR\b/i.test(text)
   if (isTensorrt) return search(tensorrtSignatures, meant, everything) ?? search(dfcSignatures, meant, everything)
   const loud = search(dfcSignatures, meant, isLoud)
@@ -122,7 +123,7 @@ function matchingLine(text: string, { match, unless }: Signature): string | null
     const index = found.index + Math.max(0, found[0].search(/\S/))
     const end = text.indexOf('\n', index)
     const line = text.slice(text.lastIndexOf('\n', index) + 1, end < 0 ? text.length : end)
-    if (others.every(other => other.test(line)) && !unless?.test(line)) return line
+    if (others.every(other => other.test(line)) && !unless?.test(line) && !isFrame(line)) return line
     if (end < 0) return null
     every.lastIndex = end
   }
@@ -169,7 +170,7 @@ function exceptionTypeOf(name: string, match: Match | null, read: ReadLog): stri
 }
 
 function evidenceOf(name: string, match: Match | null, read: ReadLog): string {
-  const block = lastErrorBlock(read.lines)
+  const block = lastErrorBlock(read.meant)
   const context = name === 'wrapper_timeout' || name === 'aborted' ? [lastMilestone(read.lines) ?? ''] : block
   const last = read.lines.findLast(line => line.trim() !== '') ?? ''
   const parts = [match?.line ?? '', ...context].map(line => line.replace(/\s+/g, ' ').trim()).filter(line => line !== '')

@@ -31,8 +31,8 @@ test('readLog() leaves out of text what a success prints too, and of loud what i
 })
 
 test('readLog() keeps both ends and the telling middle when the log is long', () => {
-  const filler = (n: number) => Array.from({ length: n }, (_, i) => `. ${i} waiting`).join('\n')
-  const { lines, text } = readLog(`first line\n${filler(30_000)}\nUnsupportedConv3DError here\n${filler(30_000)}\nlast line`)
+  const filler = Array.from({ length: 30_000 }, (_, i) => `. ${i} waiting`).join('\n')
+  const { lines, text } = readLog(`first line\n${filler}\nUnsupportedConv3DError here\n${filler}\nlast line`)
   assert.equal(lines[0], 'first line')
   assert.equal(lines.at(-1), 'last line')
   assert.match(text, /UnsupportedConv3DError here/)
@@ -48,7 +48,8 @@ test('readLog() cuts a line, not its ends, when the line is endless', () => {
 
 test('lastErrorBlock() gives the last block when a log holds several', () => {
   const block = lastErrorBlock(linesOf(
-    '[error] first trouble\n[info] retry\n[error] Mapping Failed (allocation time: 9s)\nNo successful assignments: dw3 errors:\n\tAgent infeasible\n[info] bye'))
+    '[error] first trouble\n[info] retry\n' +
+    '[error] Mapping Failed (allocation time: 9s)\nNo successful assignments: dw3 errors:\n\tAgent infeasible\n[info] bye'))
   assert.deepEqual(block, ['[error] Mapping Failed (allocation time: 9s)', 'No successful assignments: dw3 errors:',
     'Agent infeasible'])
 })
@@ -70,7 +71,8 @@ test('lastMilestone() gives the last step in the words of the tool, or null', ()
 })
 
 test('countersIn() gives numbers for every way in which the compiler writes them', () => {
-  const text = 'SCs: 11/384, 16bit SCs: 2/384, L3 weights: 800/768, LCUs: 149/96\nMemory units capacity exceeded (available: 128, required: 138)\n' +
+  const text = 'SCs: 11/384, 16bit SCs: 2/384, L3 weights: 800/768, LCUs: 149/96\n' +
+    'Memory units capacity exceeded (available: 128, required: 138)\n' +
     'slice4 has 3 APUs but max allowed is 1\nmore than 2 subclusters are needed'
   assert.deepEqual(countersIn(text), [
     { name: 'SCs', used: 11, available: 384 }, { name: '16bit SCs', used: 2, available: 384 },
@@ -89,7 +91,8 @@ test('countersIn() takes no progress for a counter', () => {
 })
 
 test('failingLayers() names the family of the first layer that failed, and each layer once', () => {
-  const text = 'No successful assignments: dw66 errors:\n\tAgent infeasible\nnet/conv215_dc errors:\n\tx\ndw66 errors:\nformat_conversion8 error:'
+  const text = 'No successful assignments: dw66 errors:\n\tAgent infeasible\nnet/conv215_dc errors:\n\tx\n' +
+    'dw66 errors:\nformat_conversion8 error:'
   assert.deepEqual(failingLayers(text), { family: 'dw', layers: ['dw66', 'conv215_dc', 'format_conversion8'] })
   assert.equal(failingLayers('ew_mult3 errors:').family, 'ew_mult')
   assert.deepEqual(failingLayers('No successful assignments: net/deconv2').layers, ['deconv2'])
@@ -104,7 +107,8 @@ test('reshapeLayersIn() reads the list when it runs over lines and when it has n
 })
 
 test('negativeExponentIn() gives layer, shift and bits, and nothing when one number is absent', () => {
-  const text = 'Quantization failed in layer net/conv80 due to unsupported required slope. Desired shift is 8.5, but op has only 8 data bits.'
+  const text = 'Quantization failed in layer net/conv80 due to unsupported required slope. ' +
+    'Desired shift is 8.5, but op has only 8 data bits.'
   assert.deepEqual(negativeExponentIn(text), { layer: 'net/conv80', desiredShift: 8.5, dataBits: 8 })
   assert.equal(negativeExponentIn('Desired shift is 8.0'), undefined)
   assert.equal(negativeExponentIn('Desired shift of 9, only 8 data bits')?.layer, '')

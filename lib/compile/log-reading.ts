@@ -50,9 +50,16 @@ export function linesOf(raw: string): string[] {
 export function readLog(raw: string): ReadLog {
   const all = linesOf(raw)
   const lines = (raw.length <= keep.whole ? all : condensed(all)).map(clipped)
-  const meant = lines.filter(line => !benign.test(line) && !progress.test(line))
+  const meant = lines.filter((line, i) => !benign.test(line) && !progress.test(line) && !isQuoted(line, lines[i - 1]))
   return { lines, meant, text: meant.join('\n'), loud: meant.filter(isLoud).join('\n') }
 }
+
+/** Whether a line only says where an error passed: a frame of a Python traceback. */
+export const isFrame = (line: string): boolean => /^\s*File "|Traceback \(most recent/.test(line)
+
+/** The line of code under a frame, whose names and messages are the program's text and nothing that happened. */
+const isQuoted = (line: string, before: string | undefined) =>
+  before !== undefined && /^\s*File ".{1,300}line \d/.test(before) && /^ {4}|^\t/.test(line) && !/^\s*File "/.test(line)
 
 /** Whether a line is meant as an error, or has no level: neither information nor a warning. */
 export const isLoud = (line: string): boolean => !quiet.test(line)
@@ -95,7 +102,7 @@ export function lastErrorBlock(lines: readonly string[]): string[] {
   while (from > 0 && at - from < 8 && isBody(lines[from - 1])) from--
   let to = at
   while (to - from < 11 && isBody(lines[to + 1])) to++
-  return lines.slice(from, to + 1).map(line => line.trim())
+  return lines.slice(from, to + 1).filter(line => !isFrame(line)).map(line => line.trim())
 }
 
 /** What the tools print when a step is behind them, in the order of a run. `final` ends it. */

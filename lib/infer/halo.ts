@@ -18,7 +18,7 @@ export function haloOf(path: string): number {
     if (options) return haloFrames(options)
   }
   const tag = /_b(\d+)_r(\d+)_t\d+/.exec(basename(path))
-  // WHY: the kernel of the ladder's blocks is 3, and the encoder may be the padded one, which spoils one frame more.
+  // The kernel of the ladder's blocks is 3, and the encoder may be the padded one, which spoils one frame more.
   if (tag) return Number(tag[2]) * (2 ** Number(tag[1]) - 1) + 1
   throw usageError(`Cannot tell the halo of "${path}": neither its metadata nor its name says how far its blocks reach`, 'give --halo-frames N, or name it by its run tag')
 }

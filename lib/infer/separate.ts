@@ -39,7 +39,7 @@ export async function separate(job: Separation): Promise<SeparationTimes> {
   const { model, source, layout: { stride } } = job
   const total = source.totalSamples
   const padded = Math.max(paddedSamples(total, stride), stride)
-  // WHY: a graph that answers with samples is tiled in samples, because each sample needs two neighbouring frames.
+  // A graph that answers with samples is tiled in samples, because each sample needs two neighbouring frames.
   const inSamples = model.answer === 'audio'
   const plan = tiles({
     total: inSamples ? padded : framesOf(padded, stride),

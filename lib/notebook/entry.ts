@@ -13,7 +13,7 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>): Promise<vo
   let firstMs = Number.NaN
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      // WHY: one Ctrl-C reaches this process twice under the tsx command, from the terminal and from its parent.
+      // One Ctrl-C reaches this process twice under the tsx command, from the terminal and from its parent.
       if (Date.now() - firstMs < 700) return
       if (controller.signal.aborted) process.exit(exitCodes.interrupted)
       firstMs = Date.now()
@@ -21,7 +21,7 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>): Promise<vo
       controller.abort(name)
     })
   }
-  // WHY: `| head` closes the pipe early; the run goes on, and its evidence is on the disk.
+  // `| head` closes the pipe early; the run goes on, and its evidence is on the disk.
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
   const stray = new Promise<number>(leave => {
@@ -34,6 +34,6 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>): Promise<vo
     process.on('unhandledRejection', report)
   })
   const exit = await Promise.race([self.run({ signal: controller.signal }).then(result => result.exit), stray])
-  // WHY: a native session may keep threads alive; the verdict is out, so flush and leave.
+  // A native session may keep threads alive; the verdict is out, so flush and leave.
   process.stdout.write('', () => process.exit(exit))
 }

@@ -22,7 +22,13 @@ const heavyTailed = normal([20000], { seed: 5 }).data.map(x => x ** 3)
 const sparse = normal([20000], { seed: 6 }).data.map(x => Math.max(0, x) ** 2)
 
 test('ValueCounts.range() takes the extremes, zero included, for minmax', () => {
-  assert.deepEqual(rangeOf('minmax', [[1, 2], [-3, 0.5]]), { min: -3, max: 2 })
+  assert.deepEqual(
+    rangeOf('minmax', [
+      [1, 2],
+      [-3, 0.5],
+    ]),
+    { min: -3, max: 2 },
+  )
   assert.deepEqual(rangeOf('minmax', [[2, 5]]), { min: 0, max: 5 })
   assert.deepEqual(rangeOf('minmax', [[-2, -5]]), { min: -5, max: 0 })
 })
@@ -75,11 +81,14 @@ test('ValueCounts.range() does not depend on the order of the batches', () => {
 
 test('ValueCounts.range() lies within the extremes and holds zero for any values', () => {
   const values = fc.float32Array({ noNaN: true, noDefaultInfinity: true, minLength: 1, maxLength: 40 })
-  fc.assert(fc.property(values, fc.constantFrom<RangeMethod>('minmax', 'percentile', 'mse'), (data, method) => {
-    const { min, max } = rangeOf(method, [data])
-    assert.ok(min <= 0 && max >= 0)
-    assert.ok(min >= Math.min(0, ...data) && max <= Math.max(0, ...data))
-  }), { numRuns: 200 })
+  fc.assert(
+    fc.property(values, fc.constantFrom<RangeMethod>('minmax', 'percentile', 'mse'), (data, method) => {
+      const { min, max } = rangeOf(method, [data])
+      assert.ok(min <= 0 && max >= 0)
+      assert.ok(min >= Math.min(0, ...data) && max <= Math.max(0, ...data))
+    }),
+    { numRuns: 200 },
+  )
 })
 
 test('ValueCounts.add() returns the first value that is not finite', () => {

@@ -50,7 +50,11 @@ export class ValueCounts {
     return undefined
   }
 
-  #count(values: Float32Array, { positive, negative }: { positive: Float64Array; negative: Float64Array }, largest: number): void {
+  #count(
+    values: Float32Array,
+    { positive, negative }: { positive: Float64Array; negative: Float64Array },
+    largest: number,
+  ): void {
     while (largest >= 2 ** this.#exponent) {
       this.#exponent++
       halve(positive)
@@ -74,9 +78,10 @@ export class ValueCounts {
     if (method === 'minmax' || this.#sides === undefined || this.total === 0) return whole
     const width = 2 ** this.#exponent / bins
     const sides = { positive: new Tail(this.#sides.positive), negative: new Tail(this.#sides.negative) }
-    const edges = method === 'percentile'
-      ? { high: sides.positive.quantile(o.tail * this.total), low: sides.negative.quantile(o.tail * this.total) }
-      : leastSquares(sides)
+    const edges =
+      method === 'percentile'
+        ? { high: sides.positive.quantile(o.tail * this.total), low: sides.negative.quantile(o.tail * this.total) }
+        : leastSquares(sides)
     return { min: Math.max(whole.min, 0 - edges.low * width), max: Math.min(whole.max, edges.high * width) }
   }
 }

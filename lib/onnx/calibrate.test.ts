@@ -20,7 +20,11 @@ const refused = (message: RegExp) => ({ name: 'RunbookError', exit: 'usage', mes
 
 test('calibrate() finds the range of inputs and of every float value over all batches', async () => {
   const ranges = await calibrate(doubled(), [feed(1, -2, 0), feed(0, 0, 3)], { method: 'minmax' })
-  assert.deepEqual([...ranges].toSorted(), [['x', { min: -2, max: 3 }], ['y', { min: -4, max: 6 }], ['z', { min: 0, max: 6 }]])
+  assert.deepEqual([...ranges].toSorted(), [
+    ['x', { min: -2, max: 3 }],
+    ['y', { min: -4, max: 6 }],
+    ['z', { min: 0, max: 6 }],
+  ])
 })
 
 test('calibrate() gives the same ranges when the values are exposed in many small groups', async () => {
@@ -61,10 +65,10 @@ test('calibrate() names the value that becomes NaN or infinite', async () => {
 
 test('calibrate() refuses a batch that does not fit the inputs, and says what fits', async () => {
   const wrong: [Feeds, RegExp][] = [
-    [feed(1, 2), /batch 0 gives "x" as float32\[1, 2\] with 2 values, the model takes float32\[1, 3\]/],
+    [feed(1, 2), /batch 0 gives "x" as float32\[1, 2\] \(2 values\), the model takes float32\[1, 3\]/],
     [{ y: float32([1, 3], [1, 2, 3]) }, /batch 0 lacks the input "x" float32\[1, 3\]/],
     [{ x: { ...ints([1, 2, 3]), shape: [1, 3] } as Tensor }, /gives "x" as int64\[1, 3\]/],
-    [{ x: { dtype: 'float32', shape: [1, 3], data: new Float32Array(2) } }, /float32\[1, 3\] with 2 values/],
+    [{ x: { dtype: 'float32', shape: [1, 3], data: new Float32Array(2) } }, /float32\[1, 3\] \(2 values\)/],
   ]
   for (const [feeds, message] of wrong) await assert.rejects(calibrate(doubled(), [feeds]), refused(message))
 })
@@ -72,7 +76,10 @@ test('calibrate() refuses a batch that does not fit the inputs, and says what fi
 test('calibrate() passes on what ONNX Runtime says of a model that it does not load', async () => {
   const builder = new GraphBuilder({ name: 'strange' })
   builder.output(builder.node('Conjure', [builder.input('x', 'float32', [1, 3])], { output: 'y' }), 'float32', [1, 3])
-  await assert.rejects(calibrate(builder.build(), [feed(1, 2, 3)]), refused(/"strange": ONNX Runtime does not load it: .*Conjure/s))
+  await assert.rejects(
+    calibrate(builder.build(), [feed(1, 2, 3)]),
+    refused(/"strange": ONNX Runtime does not load it: .*Conjure/s),
+  )
 })
 
 test('calibrate() says which batch does not run', async () => {

@@ -20,7 +20,7 @@ export interface CheckOptions {
 }
 
 // CONTRACT: the operator sets and IR versions that the installed ONNX Runtime loads
-// SOURCE: lib/onnx/check.test.ts
+// SOURCE: decision D-17
 // WHY: before operator set 7 an Add has no kernel, and newer versions are refused with a message about a C++ file
 const runtimeLimits = { opset: { from: 7, to: 26 }, irVersion: { from: 1, to: 13 } }
 

@@ -12,14 +12,29 @@ const macsOf = (...given: Parameters<typeof oneNode>): number => inspect(oneNode
 
 test('inspect() counts the multiply-accumulates that a hand computes', () => {
   const conv = { strides: [1, 8], pads: [0, 8, 0, 8] }
-  assert.equal(macsOf('Conv', { x: ['float32', [1, 1, 1, 16000]], w: weight(256, 1, 1, 16), b: weight(256) }, { attributes: conv }), 2001 * 256 * 16)
-  assert.equal(macsOf('Conv', { x: ['float32', [2, 24, 10]], w: weight(24, 1, 3) }, { attributes: { group: 24 } }), 2 * 24 * 8 * 3)
-  assert.equal(macsOf('ConvTranspose', { x: ['float32', [1, 64, 1, 2001]], w: weight(64, 2, 1, 16) }, { attributes: conv }), 2001 * 64 * 2 * 16)
-  assert.equal(macsOf('ConvTranspose', { x: ['float32', [1, 4, 9]], w: weight(4, 3, 5) }, { attributes: { group: 2 } }), 9 * 4 * 3 * 5)
+  assert.equal(
+    macsOf('Conv', { x: ['float32', [1, 1, 1, 16000]], w: weight(256, 1, 1, 16), b: weight(256) }, { attributes: conv }),
+    2001 * 256 * 16,
+  )
+  assert.equal(
+    macsOf('Conv', { x: ['float32', [2, 24, 10]], w: weight(24, 1, 3) }, { attributes: { group: 24 } }),
+    2 * 24 * 8 * 3,
+  )
+  assert.equal(
+    macsOf('ConvTranspose', { x: ['float32', [1, 64, 1, 2001]], w: weight(64, 2, 1, 16) }, { attributes: conv }),
+    2001 * 64 * 2 * 16,
+  )
+  assert.equal(
+    macsOf('ConvTranspose', { x: ['float32', [1, 4, 9]], w: weight(4, 3, 5) }, { attributes: { group: 2 } }),
+    9 * 4 * 3 * 5,
+  )
   assert.equal(macsOf('Gemm', { x: ['float32', [2, 5]], w: weight(7, 5) }, { attributes: { transB: 1 } }), 2 * 5 * 7)
   assert.equal(macsOf('Gemm', { x: ['float32', [5, 2]], w: weight(5, 7) }, { attributes: { transA: 1 } }), 2 * 5 * 7)
   assert.equal(macsOf('MatMul', { x: ['float32', [3, 2, 5]], w: weight(5, 7) }), 3 * 2 * 5 * 7)
-  assert.equal(macsOf('LSTM', { x: ['float32', [5, 2, 3]], w: weight(1, 16, 3), r: weight(1, 16, 4) }, { attributes: { hidden_size: 4 } }), 5 * 2 * 16 * 7)
+  assert.equal(
+    macsOf('LSTM', { x: ['float32', [5, 2, 3]], w: weight(1, 16, 3), r: weight(1, 16, 4) }, { attributes: { hidden_size: 4 } }),
+    5 * 2 * 16 * 7,
+  )
 })
 
 test('inspect() counts no multiply-accumulate for elementwise work, pooling and views', () => {
@@ -130,5 +145,8 @@ test('inspect() gives the int8 form the same multiply-accumulates and fewer weig
 })
 
 test('inspect() refuses a graph that contradicts itself', () => {
-  assert.throws(() => inspect(oneNode('Conv', { x: ['float32', [1, 3, 9]], w: weight(4, 2, 3) })), { exit: 'usage', message: /takes 2 channels/ })
+  assert.throws(() => inspect(oneNode('Conv', { x: ['float32', [1, 3, 9]], w: weight(4, 2, 3) })), {
+    exit: 'usage',
+    message: /takes 2 channels/,
+  })
 })

@@ -1,14 +1,25 @@
 /**
  * What does a graph hold, and what does it cost to run once?
  *
- * Conventions. Parameters: elements of float initializers and float Constant nodes that some node reads. MACs: multiply-accumulates
+ * Conventions. Parameters: elements of float initializers and float Constants that are read. MACs: multiply-accumulates
  * of Conv, ConvTranspose, Gemm, MatMul and the recurrent layers; bias, elementwise and pooling are not counted. Peak activations:
- * nodes run in the order of the file; a value lives from the node that makes it (an input of the graph: from the start) to its last
- * reader (an output of the graph: to the end); views and in-place work are not modelled, weights are apart.
+ * nodes run in the order of the file; a value lives from the node that makes it (an input of the graph: from the start)
+ * to its last reader (an output of the graph: to the end); views and in-place work are not modelled, weights are apart.
  */
 import {
-  attributeInt, attributeTensor, bytesPerElement, dimsOf, dtypeFromDataType, dtypeOf, hasShape, tensorDims, type GraphProto, type ModelProto,
-  type NodeProto, type TensorProto, type ValueInfoProto,
+  attributeInt,
+  attributeTensor,
+  bytesPerElement,
+  dimsOf,
+  dtypeFromDataType,
+  dtypeOf,
+  hasShape,
+  tensorDims,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
 } from '../formats/onnx.ts'
 import { sizeOf } from '../formats/tensor.ts'
 import { convolutionMacs } from './shape-rules-convolution.ts'
@@ -26,7 +37,7 @@ export interface Port {
 export interface Inspection {
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
-  /** Operator to count, in the order of the alphabet; a domain other than ONNX's own stands before it, `com.microsoft.QLinearAdd`. */
+  /** Operator to count, in the order of the alphabet; a foreign domain stands before it, `com.microsoft.QLinearAdd`. */
   readonly ops: Readonly<Record<string, number>>
   readonly parameters: number
   readonly macs: number
@@ -46,7 +57,9 @@ export function inspect(model: ModelProto, options: { dims?: Readonly<Record<str
   const shapes = inferShapes(model, options)
   const weights = weightsOf(graph)
   const port = (info: ValueInfoProto): Port =>
-    shapes.has(info.name) ? { name: info.name, ...shapes.get(info.name)! } : { name: info.name, dtype: dtypeOf(info) ?? null, shape: hasShape(info) ? dimsOf(info) : null }
+    shapes.has(info.name)
+      ? { name: info.name, ...shapes.get(info.name)! }
+      : { name: info.name, dtype: dtypeOf(info) ?? null, shape: hasShape(info) ? dimsOf(info) : null }
   const activations = activationsOf(graph, weights)
   return {
     inputs: graph.input.filter(({ name }) => !weights.has(name)).map(port),
@@ -66,7 +79,7 @@ const isFloat = (tensor: TensorProto): boolean => dtypeFromDataType(tensor.dataT
 
 function bytesOfTensor(tensor: TensorProto): number {
   const dtype = dtypeFromDataType(tensor.dataType)
-  return dtype === undefined ? tensor.rawData?.length ?? 0 : sizeOf(tensorDims(tensor)) * bytesPerElement(dtype)
+  return dtype === undefined ? (tensor.rawData?.length ?? 0) : sizeOf(tensorDims(tensor)) * bytesPerElement(dtype)
 }
 
 /** Initializers and tensors of Constant nodes that a node or an output of the graph reads, by name. */
@@ -106,13 +119,22 @@ function peakOf(graph: GraphProto, activations: readonly string[], shapes: Reado
   const outputs = new Set(graph.output.map(({ name }) => name))
   const lastReader = new Map(graph.node.flatMap((node, i) => node.input.map(name => [name, i] as const)))
   const made = new Set(graph.node.flatMap(node => node.output))
-  let live = sum([...bytes].filter(([name]) => !made.has(name)), ([, size]) => size)
+  let live = sum(
+    [...bytes].filter(([name]) => !made.has(name)),
+    ([, size]) => size,
+  )
   let peak = live
   for (const [i, node] of graph.node.entries()) {
     live += sum(node.output, name => bytes.get(name) ?? 0)
     peak = Math.max(peak, live)
-    const done = new Set([...node.input.filter(name => lastReader.get(name) === i), ...node.output.filter(name => !lastReader.has(name))])
-    live -= sum([...done].filter(name => !outputs.has(name)), name => bytes.get(name) ?? 0)
+    const done = new Set([
+      ...node.input.filter(name => lastReader.get(name) === i),
+      ...node.output.filter(name => !lastReader.has(name)),
+    ])
+    live -= sum(
+      [...done].filter(name => !outputs.has(name)),
+      name => bytes.get(name) ?? 0,
+    )
   }
   return peak
 }

@@ -57,10 +57,16 @@ test('raiseOpset() keeps Softmax where trailing dimensions are 1, and refuses it
   const raised = raiseOpset(model, 13)
   assert.equal(attributeInt(raised.graph.node[0]!, 'axis'), 1)
   assert.deepEqual(await runOnnx(raised, [{ x: flat }]), await runOnnx(model, [{ x: flat }]))
-  assert.throws(() => raiseOpset(old('Softmax', 12, { axis: 1 }), 13), { exit: 'usage', message: /"it" \(Softmax\).*over all axes from 1 on/ })
+  assert.throws(() => raiseOpset(old('Softmax', 12, { axis: 1 }), 13), {
+    exit: 'usage',
+    message: /"it" \(Softmax\).*over all axes from 1 on/,
+  })
 })
 
 test('raiseOpset() refuses operators that changed their meaning, and sets too old', () => {
-  assert.throws(() => raiseOpset(old('Upsample', 9, {}), 13), { exit: 'usage', message: /"it" \(Upsample\) from operator set 9: its meaning changed/ })
+  assert.throws(() => raiseOpset(old('Upsample', 9, {}), 13), {
+    exit: 'usage',
+    message: /"it" \(Upsample\) from operator set 9: its meaning changed/,
+  })
   assert.throws(() => raiseOpset(old('Relu', 6, {}), 13), { exit: 'usage', message: /it has 6/ })
 })

@@ -5,7 +5,15 @@
  * that changed their meaning on the way are refused by name. Bodies of If, Loop and Scan are raised too.
  */
 import {
-  attributeFloat, attributeInt, attributeInts, normalDomain, opsetOf, protoFromTensor, type GraphProto, type ModelProto, type NodeProto,
+  attributeFloat,
+  attributeInt,
+  attributeInts,
+  normalDomain,
+  opsetOf,
+  protoFromTensor,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
   type TensorProto,
 } from '../formats/onnx.ts'
 import { float32, type Tensor } from '../formats/tensor.ts'
@@ -27,7 +35,14 @@ const moved: Readonly<Record<string, { since: number; first: number; attributes:
 
 /** Operators whose meaning or inputs changed in the named set in a way that is not mended here. */
 const changed: Readonly<Record<string, number>> = {
-  Resize: 11, Upsample: 10, TopK: 11, BatchNormalization: 9, Scatter: 11, OneHot: 11, CumSum: 11, DepthToSpace: 11,
+  Resize: 11,
+  Upsample: 10,
+  TopK: 11,
+  BatchNormalization: 9,
+  Scatter: 11,
+  OneHot: 11,
+  CumSum: 11,
+  DepthToSpace: 11,
 }
 
 /**
@@ -37,7 +52,11 @@ const changed: Readonly<Record<string, number>> = {
 export function raiseOpset(model: ModelProto, to: 13): ModelProto {
   const from = opsetOf(model) ?? 1
   if (from >= to) return model
-  if (from < 7) throw usageError(`Cannot raise "${model.graph.name}" to operator set ${to}: it has ${from}`, 'export it with opset 12 or newer')
+  if (from < 7)
+    throw usageError(
+      `Cannot raise "${model.graph.name}" to operator set ${to}: it has ${from}`,
+      'export it with opset 12 or newer',
+    )
   const graph = raiseGraph(model.graph, { from, shapes: inferShapes(model) })
   const others = model.opsetImport.filter(({ domain }) => normalDomain(domain) !== '')
   return { ...model, irVersion: Math.max(model.irVersion ?? 0, 7), graph, opsetImport: [{ domain: '', version: to }, ...others] }
@@ -50,7 +69,11 @@ interface Raise {
 
 function raiseGraph(graph: GraphProto, raise: Raise): GraphProto {
   const initializer: TensorProto[] = [...graph.initializer]
-  const taken = new Set([...initializer.map(({ name }) => name), ...graph.input.map(({ name }) => name), ...graph.node.flatMap(node => node.output)])
+  const taken = new Set([
+    ...initializer.map(({ name }) => name),
+    ...graph.input.map(({ name }) => name),
+    ...graph.node.flatMap(node => node.output),
+  ])
   const store = (node: NodeProto, attribute: string, tensor: Tensor): string => {
     const base = `${node.name || node.output[0]}_${attribute}`
     let name = base
@@ -63,7 +86,11 @@ function raiseGraph(graph: GraphProto, raise: Raise): GraphProto {
   return { ...graph, node, initializer }
 }
 
-function raiseNode(node: NodeProto, raise: Raise, store: (node: NodeProto, attribute: string, tensor: Tensor) => string): NodeProto {
+function raiseNode(
+  node: NodeProto,
+  raise: Raise,
+  store: (node: NodeProto, attribute: string, tensor: Tensor) => string,
+): NodeProto {
   if (normalDomain(node.domain) !== '') return node
   const attribute = node.attribute.map(each => ({
     ...each,
@@ -71,8 +98,10 @@ function raiseNode(node: NodeProto, raise: Raise, store: (node: NodeProto, attri
     ...(each.graphs && { graphs: each.graphs.map(body => raiseGraph(body, raise)) }),
   }))
   if ((changed[node.opType] ?? 0) > raise.from) {
-    throw usageError(`Cannot raise "${node.name || node.output[0]}" (${node.opType}) from operator set ${raise.from}: its meaning changed`,
-      'export the model with opset 13')
+    throw usageError(
+      `Cannot raise "${node.name || node.output[0]}" (${node.opType}) from operator set ${raise.from}: its meaning changed`,
+      'export the model with opset 13',
+    )
   }
   if (/^(Log)?Softmax$|^Hardmax$/.test(node.opType)) return { ...node, attribute: [softmaxAxis(node, raise)] }
   const move = moved[node.opType]
@@ -99,8 +128,11 @@ function valueOf(node: NodeProto, name: string, isFloat: boolean): Tensor | unde
 function softmaxAxis(node: NodeProto, { shapes }: Raise): ReturnType<typeof attributeFrom> {
   const axis = attributeInt(node, 'axis') ?? 1
   const shape = shapes.get(node.input[0]!)?.shape
-  const isLast = axis === -1 || shape !== undefined && shape.slice((axis + shape.length) % shape.length + 1).every(dim => dim === 1)
+  const isLast =
+    axis === -1 || (shape !== undefined && shape.slice(((axis + shape.length) % shape.length) + 1).every(dim => dim === 1))
   if (isLast) return attributeFrom('axis', axis)
-  throw usageError(`Cannot raise "${node.name || node.output[0]}" (${node.opType}) to operator set 13: it works over all axes from ${axis} on`,
-    'export the model with opset 13')
+  throw usageError(
+    `Cannot raise "${node.name || node.output[0]}" (${node.opType}) to operator set 13: it works over all axes from ${axis} on`,
+    'export the model with opset 13',
+  )
 }

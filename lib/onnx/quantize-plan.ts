@@ -6,7 +6,13 @@
  * output is quantised. Nothing is computed here; `quantize.ts` writes the graph.
  */
 import {
-  attributeTensor, dtypeFromDataType, normalDomain, type GraphProto, type ModelProto, type NodeProto, type TensorProto,
+  attributeTensor,
+  dtypeFromDataType,
+  normalDomain,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
 } from '../formats/onnx.ts'
 import type { Range } from './calibrate-range.ts'
 import { inferShapes } from './shapes.ts'
@@ -14,8 +20,10 @@ import { inferShapes } from './shapes.ts'
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
 const weighted = words('Conv ConvTranspose Gemm MatMul')
-const following = words('Add Sub Mul Relu Clip Sigmoid Tanh LeakyRelu HardSigmoid Softmax AveragePool GlobalAveragePool ReduceMean Concat Pad')
-const views = words('MaxPool GlobalMaxPool Reshape Squeeze Unsqueeze Flatten Transpose Slice Split Identity Expand Tile Gather DepthToSpace SpaceToDepth')
+const following = words(
+  'Add Sub Mul Relu Clip Sigmoid Tanh LeakyRelu HardSigmoid Softmax AveragePool GlobalAveragePool ReduceMean Concat Pad',
+)
+const views = words('MaxPool GlobalMaxPool Reshape Squeeze Unsqueeze Flatten Transpose Slice Split Identity Expand Tile Gather')
 const clamps = words('Relu Clip')
 const clampable = words('Conv ConvTranspose Gemm MatMul Add Sub Mul')
 /** Operators whose every input is data; of the others only input 0 is (and input 1 of the weighted ones). */
@@ -23,7 +31,10 @@ const allData = words('Add Sub Mul Concat')
 
 /** What an operator can give at most, whatever calibration saw. */
 const fixedRanges: Readonly<Record<string, Range>> = {
-  Sigmoid: { min: 0, max: 1 }, HardSigmoid: { min: 0, max: 1 }, Softmax: { min: 0, max: 1 }, Tanh: { min: -1, max: 1 },
+  Sigmoid: { min: 0, max: 1 },
+  HardSigmoid: { min: 0, max: 1 },
+  Softmax: { min: 0, max: 1 },
+  Tanh: { min: -1, max: 1 },
 }
 
 /** Beyond these inputs the output moves by less than a quarter of its own step, so no steps are spent there. */
@@ -49,7 +60,8 @@ export interface QuantizationPlan {
 }
 
 /** Whether input `i` of an int8 node is data or weight, and not an axis, a shape or a bias. */
-export const isDataInput = (node: NodeProto, i: number): boolean => i === 0 || allData.has(node.opType) || weighted.has(node.opType) && i === 1
+export const isDataInput = (node: NodeProto, i: number): boolean =>
+  i === 0 || allData.has(node.opType) || (weighted.has(node.opType) && i === 1)
 
 /** The plan for a float model. Errors: usage when its shapes contradict each other. */
 export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, Range>): QuantizationPlan {
@@ -69,11 +81,11 @@ export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, 
     const arrives = (name: string) => roots.has(name) || isFreeInput(name)
     const isReady = data.length > 0 && [...data, node.output[0]!].every(isFloat32)
     const op = normalDomain(node.domain) === '' ? node.opType : ''
-    if (!isReady || !(weighted.has(op) || (following.has(op) || views.has(op)) && data.some(arrives))) continue
+    if (!isReady || !(weighted.has(op) || ((following.has(op) || views.has(op)) && data.some(arrives)))) continue
     integerNodes.add(node)
-    const isView = views.has(op) || op === 'Pad' && (node.input[2] ?? '') === ''
+    const isView = views.has(op) || (op === 'Pad' && (node.input[2] ?? '') === '')
     for (const [i, name] of node.output.entries()) {
-      if (name !== '' && (i === 0 || op === 'Split')) roots.set(name, isView ? roots.get(data[0]!) ?? data[0]! : name)
+      if (name !== '' && (i === 0 || op === 'Split')) roots.set(name, isView ? (roots.get(data[0]!) ?? data[0]!) : name)
     }
   }
   const uses = usesOf(graph, captured)
@@ -85,7 +97,8 @@ export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, 
 const bodiesOf = (node: NodeProto): GraphProto[] => node.attribute.flatMap(({ g, graphs = [] }) => (g ? [g, ...graphs] : graphs))
 
 const readBy = (body: GraphProto): string[] => [
-  ...body.node.flatMap(node => [...node.input, ...bodiesOf(node).flatMap(readBy)]), ...body.output.map(({ name }) => name),
+  ...body.node.flatMap(node => [...node.input, ...bodiesOf(node).flatMap(readBy)]),
+  ...body.output.map(({ name }) => name),
 ]
 
 function constantsOf(graph: GraphProto): Map<string, TensorProto> {
@@ -100,7 +113,7 @@ function constantsOf(graph: GraphProto): Map<string, TensorProto> {
 /** Readers of each value; an output of the graph and the body of a node count as null. */
 function usesOf(graph: GraphProto, captured: ReadonlySet<string>): Map<string, (NodeProto | null)[]> {
   const uses = new Map<string, (NodeProto | null)[]>()
-  const add = (name: string, reader: NodeProto | null) => uses.set(name, [...uses.get(name) ?? [], reader])
+  const add = (name: string, reader: NodeProto | null) => uses.set(name, [...(uses.get(name) ?? []), reader])
   for (const node of graph.node) for (const name of node.input) add(name, node)
   for (const { name } of graph.output) add(name, null)
   for (const name of captured) add(name, null)
@@ -134,8 +147,13 @@ function valuesOf(graph: GraphProto, { integerNodes, roots, constants, inputs, u
   function isFolded(name: string): boolean {
     const readers = uses.get(name) ?? []
     const reader = readers[0]
-    return readers.length === 1 && reader != null && clamps.has(reader.opType) && reader.input[0] === name &&
+    return (
+      readers.length === 1 &&
+      reader != null &&
+      clamps.has(reader.opType) &&
+      reader.input[0] === name &&
       clampable.has(makers.get(name)!.opType)
+    )
   }
 }
 

@@ -15,7 +15,7 @@ const mostBias = 2 ** 30
 export function roundHalfEven(x: number): number {
   const floor = Math.floor(x)
   const rest = x - floor
-  return rest < 0.5 || rest === 0.5 && floor % 2 === 0 ? floor : floor + 1
+  return rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1
 }
 
 const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high)
@@ -64,7 +64,10 @@ function channelsOf({ shape, axis }: Channels): { channels: number; channelAt: (
  * @param o.leastScales no scale is below these (see `leastWeightScales`); one a channel
  * @returns `scales` one a channel; 1 for a channel of zeros that no bias forces
  */
-export function quantizeWeight(values: Float32Array, o: Channels & { leastScales?: readonly number[] }): { data: Int8Array; scales: Float32Array } {
+export function quantizeWeight(
+  values: Float32Array,
+  o: Channels & { leastScales?: readonly number[] },
+): { data: Int8Array; scales: Float32Array } {
   const { channels, channelAt } = channelsOf(o)
   const largest = new Float64Array(channels)
   for (let i = 0; i < values.length; i++) {
@@ -83,10 +86,14 @@ export function quantizeWeight(values: Float32Array, o: Channels & { leastScales
  * How small the scale of each weight channel may be before its bias leaves int32. A channel of tiny weights and a large bias
  * loses steps in its weights, which hardly count, instead of its bias, which is all that it says.
  */
-export const leastWeightScales = (bias: Float32Array, inputScale: number): number[] => Array.from(bias, b => Math.abs(b) / (inputScale * mostBias))
+export const leastWeightScales = (bias: Float32Array, inputScale: number): number[] =>
+  Array.from(bias, b => Math.abs(b) / (inputScale * mostBias))
 
 /** int32 at the scale of the products it is added to: input scale · weight scale of its channel. */
-export function quantizeBias(bias: Float32Array, o: { inputScale: number; weightScales: Float32Array }): { data: Int32Array; scales: Float32Array } {
+export function quantizeBias(
+  bias: Float32Array,
+  o: { inputScale: number; weightScales: Float32Array },
+): { data: Int32Array; scales: Float32Array } {
   const scaleAt = (i: number) => o.inputScale * o.weightScales[i % o.weightScales.length]!
   const scales = Float32Array.from(bias, (_, i) => scaleAt(i))
   return { data: Int32Array.from(bias, (b, i) => clamp(roundHalfEven(b / scales[i]!), -(2 ** 31 - 1), 2 ** 31 - 1)), scales }

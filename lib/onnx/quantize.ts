@@ -1,20 +1,26 @@
 /**
- * How does a float graph become the int8 graph that a device would run, in a form that every runtime reads?
+ * How does a float graph become the int8 graph that a device would run?
  *
- * QDQ: the operators stay, and pairs of QuantizeLinear and DequantizeLinear around them say what is an integer. Weights are int8 per
- * output channel, activations 8 bit per tensor, biases int32 at the scale of their products; the border of the graph stays float.
+ * QDQ: the operators stay, and pairs of QuantizeLinear and DequantizeLinear around them say what is an integer. Weights are int8
+ * per output channel, activations 8 bit per tensor, biases int32 at the scale of their products; the border stays float.
  * ONNX Runtime fuses this into QLinearConv and its kin. Ranges come from `calibrate.ts`, the choice of nodes from
  * `quantize-plan.ts`, the numbers from `quantize-values.ts`. A dequantised value keeps its name, so that layers compare by name.
  */
-import { attributeFloat, attributeInt, newNode, protoFromTensor, tensorFromProto, type ModelProto, type NodeProto, type TensorProto } from '../formats/onnx.ts'
+import { attributeFloat, attributeInt, tensorFromProto, type ModelProto, type NodeProto } from '../formats/onnx.ts'
 import { float32, type Tensor } from '../formats/tensor.ts'
 import { usageError } from '../notebook/errors.ts'
-import { attributeFrom } from './builder.ts'
 import type { Range } from './calibrate-range.ts'
 import { raiseOpset } from './opset.ts'
+import { QdqGraph } from './quantize-graph.ts'
 import { isDataInput, planQuantization, type PlannedValue, type QuantizationPlan } from './quantize-plan.ts'
 import {
-  leastWeightScales, quantizationOf, quantizeBias, quantizeConstant, quantizeWeight, type ActivationType, type Quantization,
+  leastWeightScales,
+  quantizationOf,
+  quantizeBias,
+  quantizeConstant,
+  quantizeWeight,
+  type ActivationType,
+  type Quantization,
 } from './quantize-values.ts'
 
 export type { Range } from './calibrate-range.ts'
@@ -34,8 +40,10 @@ export function quantizeQdq(model: ModelProto, ranges: ReadonlyMap<string, Range
   const name = model.graph.name
   const quantised = model.graph.node.find(({ opType }) => /QuantizeLinear$|^QLinear|Integer$/.test(opType))
   if (quantised) {
-    throw usageError(`Cannot quantise "${name}": "${quantised.name || quantised.output[0]}" (${quantised.opType}) shows that it is quantised already`,
-      'give the float model')
+    throw usageError(
+      `Cannot quantise "${name}": "${quantised.name || quantised.output[0]}" (${quantised.opType}) is quantised already`,
+      'give the float model',
+    )
   }
   const raised = raiseOpset(model, 13)
   const plan = planQuantization(raised, ranges)
@@ -52,13 +60,12 @@ interface StoredWeight {
   readonly scales: Float32Array
 }
 
+/** Decides, value by value, what goes into the new graph. */
 class QdqWriter {
   readonly #model: ModelProto
   readonly #plan: QuantizationPlan
   readonly #options: Required<QuantizeOptions>
-  readonly #names: Set<string>
-  readonly #nodes: NodeProto[] = []
-  readonly #initializers: TensorProto[] = []
+  readonly #graph: QdqGraph
   readonly #quantizations = new Map<string, Quantization & { scaleName: string; zeroName: string }>()
   /** Made once each: name and axis, or name and scale, to what stands for it. */
   readonly #weights = new Map<string, StoredWeight>()
@@ -66,28 +73,30 @@ class QdqWriter {
   readonly #leastScales: ReadonlyMap<string, number[]>
 
   constructor(model: ModelProto, plan: QuantizationPlan, options: Required<QuantizeOptions>) {
-    const { node, initializer, input } = model.graph
     this.#model = model
     this.#plan = plan
     this.#options = options
-    this.#names = new Set([...node, ...initializer, ...input].map(({ name: taken }) => taken).concat(node.flatMap(({ output }) => output)))
+    this.#graph = new QdqGraph(model.graph)
     this.#leastScales = this.#floors()
   }
 
   write(): ModelProto {
     const { graph } = this.#model
     const readsOf = new Map<string, string>()
-    for (const { name } of graph.input) if (this.#plan.values.get(name)?.from === 'input') readsOf.set(name, this.#pair(name, name))
+    for (const { name } of graph.input)
+      if (this.#plan.values.get(name)?.from === 'input') readsOf.set(name, this.#pair(name, name))
     for (const node of graph.node) {
       const isInteger = this.#plan.integerNodes.has(node)
       const input = node.input.map((name, i) => {
         if (name === '') return name
         const weight = isInteger ? this.#constantInput(node, i) : undefined
         const planned = this.#plan.values.get(name)
-        return weight ?? (planned?.from === 'float' && !isInteger ? name : readsOf.get(name) ?? name)
+        return weight ?? (planned?.from === 'float' && !isInteger ? name : (readsOf.get(name) ?? name))
       })
-      const renamed = node.output.map(name => (this.#plan.values.get(name)?.from === 'integer' ? this.#fresh(`${name}_float`) : name))
-      this.#nodes.push({ ...node, input, output: renamed })
+      const renamed = node.output.map(name =>
+        this.#plan.values.get(name)?.from === 'integer' ? this.#graph.fresh(`${name}_float`) : name,
+      )
+      this.#graph.nodes.push({ ...node, input, output: renamed })
       for (const [i, name] of node.output.entries()) {
         const planned = this.#plan.values.get(name)
         if (planned?.from === 'integer') this.#pair(renamed[i]!, name)
@@ -101,26 +110,27 @@ class QdqWriter {
   #pair(made: string, name: string): string {
     const planned = this.#plan.values.get(name)!
     const { scaleName, zeroName } = this.#quantization(planned)
-    const integers = this.#fresh(`${name}_quantized`)
-    const dequantized = planned.from === 'integer' ? name : this.#fresh(`${name}_dequantized`)
-    this.#node('QuantizeLinear', { stem: name, input: [made, scaleName, zeroName], output: integers })
-    this.#node('DequantizeLinear', { stem: name, input: [integers, scaleName, zeroName], output: dequantized })
+    const integers = this.#graph.fresh(`${name}_quantized`)
+    const dequantized = planned.from === 'integer' ? name : this.#graph.fresh(`${name}_dequantized`)
+    this.#graph.node('QuantizeLinear', { stem: name, input: [made, scaleName, zeroName], output: integers })
+    this.#graph.node('DequantizeLinear', { stem: name, input: [integers, scaleName, zeroName], output: dequantized })
     return dequantized
   }
 
   #quantization({ root }: PlannedValue): Quantization & { scaleName: string; zeroName: string } {
     const known = this.#quantizations.get(root)
     if (known) return known
-    const made = { ...this.#activation(root), ...this.#scaleNames(root) }
-    this.#store(made.scaleName, float32([], [made.scale]))
-    this.#store(made.zeroName, this.#integers([made.zeroPoint], []))
+    const made = { ...this.#activation(root), ...this.#graph.scaleNames(root) }
+    this.#graph.store(made.scaleName, float32([], [made.scale]))
+    this.#graph.store(made.zeroName, this.#integers([made.zeroPoint], []))
     this.#quantizations.set(root, made)
     return made
   }
 
   #activation(root: string): Quantization {
     const range = this.#plan.rangeOf(root)
-    if (range === undefined) throw usageError(`Cannot quantise "${root}": no range was calibrated for it`, 'calibrate this very model')
+    if (range === undefined)
+      throw usageError(`Cannot quantise "${root}": no range was calibrated for it`, 'calibrate this very model')
     if (!(Number.isFinite(range.min) && Number.isFinite(range.max) && range.min <= range.max)) {
       throw usageError(`Cannot quantise "${root}": its range is ${range.min} to ${range.max}`, 'calibrate on finite input')
     }
@@ -137,12 +147,15 @@ class QdqWriter {
     return isDataInput(node, i) ? this.#constant(name) : undefined
   }
 
-  /** The axis of the output channels of the constant weight of a node, null for one scale; undefined when it has no such weight. */
+  /** The axis of the output channels of a node's constant weight, null for one scale; undefined when it has no such weight. */
   #weightAxis(node: NodeProto): number | null | undefined {
     const proto = this.#plan.constants.get(node.input[1] ?? '')
     if (proto === undefined) return undefined
     const perChannel: Readonly<Record<string, number | null>> = {
-      Conv: 0, ConvTranspose: 1, Gemm: attributeInt(node, 'transB') === 1 ? 0 : 1, MatMul: proto.dims.length === 2 ? 1 : null,
+      Conv: 0,
+      ConvTranspose: 1,
+      Gemm: attributeInt(node, 'transB') === 1 ? 0 : 1,
+      MatMul: proto.dims.length === 2 ? 1 : null,
     }
     if (!Object.hasOwn(perChannel, node.opType)) return undefined
     return this.#options.weights === 'per-tensor' ? null : perChannel[node.opType]
@@ -156,7 +169,7 @@ class QdqWriter {
     const leastScales = this.#leastScales.get(key)
     const { data, scales } = quantizeWeight(this.#values(name), { shape, axis, ...(leastScales && { leastScales }) })
     const zeros = new Int8Array(scales.length)
-    const dequantized = this.#dequantize(name, { integers: { dtype: 'int8', shape, data }, scales, zeros, axis })
+    const dequantized = this.#graph.dequantize(name, { integers: { dtype: 'int8', shape, data }, scales, zeros, axis })
     this.#weights.set(key, { dequantized, scales })
     return { dequantized, scales }
   }
@@ -200,9 +213,12 @@ class QdqWriter {
     const key = `${name}:${inputScale}:${axis}:${node.input[1]}`
     const known = this.#constants.get(key)
     if (known) return known
-    const { data, scales } = quantizeBias(this.#values(name), { inputScale, weightScales: this.#weight(node.input[1]!, axis).scales })
+    const { data, scales } = quantizeBias(this.#values(name), {
+      inputScale,
+      weightScales: this.#weight(node.input[1]!, axis).scales,
+    })
     const integers: Tensor = { dtype: 'int32', shape: [data.length], data }
-    const dequantized = this.#dequantize(name, { integers, scales, zeros: new Int32Array(data.length), axis: 0 })
+    const dequantized = this.#graph.dequantize(name, { integers, scales, zeros: new Int32Array(data.length), axis: 0 })
     this.#constants.set(key, dequantized)
     return dequantized
   }
@@ -212,7 +228,12 @@ class QdqWriter {
     if (known) return known
     const { scale, zeroPoint, data } = quantizeConstant(this.#values(name), this.#options.activations)
     const integers = this.#integers(data, this.#tensor(name).shape)
-    const dequantized = this.#dequantize(name, { integers, scales: Float32Array.of(scale), zeros: this.#integers([zeroPoint], []).data, axis: null })
+    const dequantized = this.#graph.dequantize(name, {
+      integers,
+      scales: Float32Array.of(scale),
+      zeros: this.#integers([zeroPoint], []).data,
+      axis: null,
+    })
     this.#constants.set(name, dequantized)
     return dequantized
   }
@@ -230,47 +251,24 @@ class QdqWriter {
     const data = this.#tensor(name).data as Float32Array
     const odd = data.findIndex(value => !Number.isFinite(value))
     if (odd < 0) return data
-    throw usageError(`Cannot quantise "${name}": element ${odd} is ${data[odd]}`, 'check the training or the export of this weight')
-  }
-
-  #dequantize(name: string, o: { integers: Tensor; scales: Float32Array; zeros: Tensor['data']; axis: number | null }): string {
-    const shape = o.axis === null ? [] : [o.scales.length]
-    const { scaleName, zeroName } = this.#scaleNames(name)
-    const integers = this.#store(this.#fresh(`${name}_quantized`), o.integers)
-    this.#store(scaleName, float32(shape, o.scales))
-    this.#store(zeroName, { dtype: o.integers.dtype, shape, data: o.zeros })
-    const output = this.#fresh(`${name}_dequantized`)
-    return this.#node('DequantizeLinear', { stem: name, input: [integers, scaleName, zeroName], output, ...(o.axis !== null && { axis: o.axis }) })
-  }
-
-  #node(opType: string, o: { stem: string; input: string[]; output: string; axis?: number }): string {
-    const attribute = o.axis === undefined ? [] : [attributeFrom('axis', o.axis)]
-    this.#nodes.push(newNode({ opType, name: this.#fresh(`${o.stem}_${opType}`), input: o.input, output: [o.output], attribute }))
-    return o.output
-  }
-
-  #scaleNames = (stem: string) => ({ scaleName: this.#fresh(`${stem}_scale`), zeroName: this.#fresh(`${stem}_zero_point`) })
-
-  #store(name: string, tensor: Tensor): string {
-    this.#initializers.push(protoFromTensor(name, tensor))
-    return name
-  }
-
-  #fresh(base: string): string {
-    let name = base
-    for (let i = 2; this.#names.has(name); i++) name = `${base}_${i}`
-    this.#names.add(name)
-    return name
+    throw usageError(
+      `Cannot quantise "${name}": element ${odd} is ${data[odd]}`,
+      'check the training or the export of this weight',
+    )
   }
 
   /** The graph without the float weights that nobody reads any more. */
   #finish(): ModelProto {
     const { graph } = this.#model
-    const read = new Set([...this.#nodes.flatMap(node => node.input), ...graph.output.map(({ name }) => name), ...this.#plan.captured])
+    const read = new Set([
+      ...this.#graph.nodes.flatMap(node => node.input),
+      ...graph.output.map(({ name }) => name),
+      ...this.#plan.captured,
+    ])
     const kept = graph.initializer.filter(({ name }) => read.has(name))
     const gone = new Set(graph.initializer.filter(({ name }) => !read.has(name)).map(({ name }) => name))
-    const node = this.#nodes.filter(({ opType, output }) => opType !== 'Constant' || read.has(output[0]!))
+    const node = this.#graph.nodes.filter(({ opType, output }) => opType !== 'Constant' || read.has(output[0]!))
     const input = graph.input.filter(({ name }) => !gone.has(name))
-    return { ...this.#model, graph: { ...graph, node, input, initializer: [...kept, ...this.#initializers] } }
+    return { ...this.#model, graph: { ...graph, node, input, initializer: [...kept, ...this.#graph.initializers] } }
   }
 }

@@ -5,7 +5,14 @@
  * of dimensions included: the elements of Shape of [B, 100] are B and 100. Arithmetic on a name gives '' (unknown), but for
  * x + 0 and x · 1. Larger tensors are not folded, nor is anything that no shape is made of.
  */
-import { attributeFloat, attributeFloats, attributeInt, attributeInts, attributeTensor, tensorFromProto } from '../formats/onnx.ts'
+import {
+  attributeFloat,
+  attributeFloats,
+  attributeInt,
+  attributeInts,
+  attributeTensor,
+  tensorFromProto,
+} from '../formats/onnx.ts'
 import type { TensorProto } from '../formats/onnx.ts'
 import { numbersAt, productOf, slicesOf, sliceRange, type Call, type Dim, type Value } from './shape-value.ts'
 
@@ -24,7 +31,8 @@ type Fold = (call: Call, output: Value) => readonly Dim[] | undefined
 
 const through: Fold = ({ inputs }) => inputs[0]?.constant
 
-const shape: Fold = ({ node, inputs: [x] }) => x?.shape.slice(attributeInt(node, 'start') ?? 0, attributeInt(node, 'end') ?? x.shape.length)
+const shape: Fold = ({ node, inputs: [x] }) =>
+  x?.shape.slice(attributeInt(node, 'start') ?? 0, attributeInt(node, 'end') ?? x.shape.length)
 
 const size: Fold = ({ inputs: [x] }) => {
   const product = x && productOf(x.shape)
@@ -114,12 +122,14 @@ const transpose: Fold = ({ node, inputs: [x] }, output) => {
 const at = (list: readonly Dim[], i: number): Dim => list[list.length === 1 ? 0 : i]!
 
 /** Element by element; operands have one length, or length 1. */
-const elementwise = (combine: (a: Dim, b: Dim, output: Value) => Dim): Fold => ({ inputs: [a, b] }, output) => {
-  const [left, right] = [a?.constant, b?.constant]
-  if (left === undefined || right === undefined || output.shape.length > 1) return undefined
-  const length = Math.max(left.length, right.length)
-  return Array.from({ length }, (_, i) => combine(at(left, i), at(right, i), output))
-}
+const elementwise =
+  (combine: (a: Dim, b: Dim, output: Value) => Dim): Fold =>
+  ({ inputs: [a, b] }, output) => {
+    const [left, right] = [a?.constant, b?.constant]
+    if (left === undefined || right === undefined || output.shape.length > 1) return undefined
+    const length = Math.max(left.length, right.length)
+    return Array.from({ length }, (_, i) => combine(at(left, i), at(right, i), output))
+  }
 
 /** `neutral` on the right side leaves any dimension as it is; `commutes` says that it does so on the left as well. */
 const arithmetic = (compute: (a: number, b: number) => number, neutral?: number, commutes = false): Fold =>
@@ -149,17 +159,41 @@ const where: Fold = ({ inputs: [condition, x, y] }, output) => {
   })
 }
 
-const rounded = (round: (x: number) => number): Fold => ({ inputs: [x] }) => x?.constant?.map(dim => (typeof dim === 'number' ? round(dim) : dim))
+const rounded =
+  (round: (x: number) => number): Fold =>
+  ({ inputs: [x] }) =>
+    x?.constant?.map(dim => (typeof dim === 'number' ? round(dim) : dim))
 
 const negative: Fold = ({ inputs: [x] }) => x?.constant?.map(dim => (typeof dim === 'number' ? -dim : ''))
 
 const folds: Readonly<Record<string, Fold>> = {
-  Shape: shape, Size: size, Constant: constant, ConstantOfShape: constantOfShape, Range: range,
-  Identity: through, Squeeze: through, Unsqueeze: through, Reshape: through, Flatten: through, Cast: cast,
-  Concat: concat, Gather: gather, Slice: slice, Transpose: transpose, Equal: equal, Where: where,
-  Add: arithmetic((a, b) => a + b, 0, true), Sub: arithmetic((a, b) => a - b, 0), Mul: arithmetic((a, b) => a * b, 1, true),
-  Div: arithmetic((a, b) => a / b, 1), Mod: arithmetic((a, b) => ((a % b) + b) % b), Min: arithmetic(Math.min), Max: arithmetic(Math.max),
-  Floor: rounded(Math.floor), Ceil: rounded(Math.ceil), Neg: negative,
+  Shape: shape,
+  Size: size,
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Range: range,
+  Identity: through,
+  Squeeze: through,
+  Unsqueeze: through,
+  Reshape: through,
+  Flatten: through,
+  Cast: cast,
+  Concat: concat,
+  Gather: gather,
+  Slice: slice,
+  Transpose: transpose,
+  Equal: equal,
+  Where: where,
+  Add: arithmetic((a, b) => a + b, 0, true),
+  Sub: arithmetic((a, b) => a - b, 0),
+  Mul: arithmetic((a, b) => a * b, 1, true),
+  Div: arithmetic((a, b) => a / b, 1),
+  Mod: arithmetic((a, b) => ((a % b) + b) % b),
+  Min: arithmetic(Math.min),
+  Max: arithmetic(Math.max),
+  Floor: rounded(Math.floor),
+  Ceil: rounded(Math.ceil),
+  Neg: negative,
 }
 
 /** The elements of the first output, when they are few and follow from what is known. */

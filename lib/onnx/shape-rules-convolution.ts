@@ -28,17 +28,26 @@ function windowOf(call: Call, rank: number, weight: Value | undefined): Window |
   }
   const listed = (name: string, count: number, otherwise: number): number[] => {
     const list = attributeInts(node, name) ?? Array<number>(count).fill(otherwise)
-    if (list.length !== count) contradiction(call, `${name} ${showShape(list)} should hold ${count} numbers for ${rank} spatial dimensions`)
+    if (list.length !== count)
+      contradiction(call, `${name} ${showShape(list)} should hold ${count} numbers for ${rank} spatial dimensions`)
     return list
   }
   if (kernel.length !== rank) contradiction(call, `kernel ${showShape(kernel)} does not fit ${rank} spatial dimensions`)
   const strides = listed('strides', rank, 1)
   const dilations = listed('dilations', rank, 1)
-  if ([...kernel, ...strides, ...dilations].some(n => n < 1)) contradiction(call, 'kernel_shape, strides and dilations must be at least 1')
+  if ([...kernel, ...strides, ...dilations].some(n => n < 1))
+    contradiction(call, 'kernel_shape, strides and dilations must be at least 1')
   const autoPad = attributeString(node, 'auto_pad') ?? 'NOTSET'
   const pads = autoPad === 'NOTSET' ? listed('pads', 2 * rank, 0) : Array<number>(2 * rank).fill(0)
   const isSame = autoPad.startsWith('SAME')
-  return { kernel, strides, dilations, autoPad, padsBegin: pads, padsTotal: isSame ? undefined : kernel.map((_, i) => pads[i]! + pads[i + rank]!) }
+  return {
+    kernel,
+    strides,
+    dilations,
+    autoPad,
+    padsBegin: pads,
+    padsTotal: isSame ? undefined : kernel.map((_, i) => pads[i]! + pads[i + rank]!),
+  }
 }
 
 /** The length after sliding a window over one dimension. */
@@ -51,7 +60,10 @@ function slide(call: Call, x: Value, window: Window, axis: number, ceil: boolean
   if (pads === undefined) return Math.ceil(input / stride)
   const free = input + pads - width
   if (free < 0) {
-    contradiction(call, `its window of ${width} is wider than dimension ${axis + 2} of the input ${show(x)} with ${pads} of padding`)
+    contradiction(
+      call,
+      `its window of ${width} is wider than dimension ${axis + 2} of the input ${show(x)} with ${pads} of padding`,
+    )
   }
   if (!ceil) return Math.floor(free / stride) + 1
   const out = Math.ceil(free / stride) + 1
@@ -59,8 +71,10 @@ function slide(call: Call, x: Value, window: Window, axis: number, ceil: boolean
 }
 
 function checkBias(call: Call, bias: Value | undefined, channels: Dim | undefined): void {
-  const fits = bias === undefined || channels === undefined || bias.shape.length === 1 && (typeof bias.shape[0] === 'string' ||
-    typeof channels === 'string' || bias.shape[0] === channels)
+  const fits =
+    bias === undefined ||
+    channels === undefined ||
+    (bias.shape.length === 1 && (typeof bias.shape[0] === 'string' || typeof channels === 'string' || bias.shape[0] === channels))
   if (!fits) contradiction(call, `bias ${showShape(bias.shape)} does not fit its ${channels} output channels`)
 }
 
@@ -71,27 +85,40 @@ function checkRanks(call: Call, x: Value, weight: Value): void {
 }
 
 /** Conv of `x`, `weight` and `bias`, wherever they stand among the inputs. */
-export function convShape(call: Call, x: Value | undefined, weight: Value | undefined, bias: Value | undefined): Dim[] | undefined {
+export function convShape(
+  call: Call,
+  x: Value | undefined,
+  weight: Value | undefined,
+  bias: Value | undefined,
+): Dim[] | undefined {
   if (x === undefined || weight === undefined) return undefined
   checkRanks(call, x, weight)
   const group = attributeInt(call.node, 'group') ?? 1
   const channels = x.shape[1]!
   const [outputs, perGroup] = weight.shape as [Dim, Dim]
   if (typeof channels === 'number' && typeof perGroup === 'number' && channels !== perGroup * group) {
-    contradiction(call, `weight ${showShape(weight.shape)} takes ${perGroup} channels a group, ` +
-      `but the input ${show(x)} has ${channels}${group === 1 ? '' : ` in ${group} groups`}`)
+    contradiction(
+      call,
+      `weight ${showShape(weight.shape)} takes ${perGroup} channels a group, ` +
+        `but the input ${show(x)} has ${channels}${group === 1 ? '' : ` in ${group} groups`}`,
+    )
   }
   if (typeof outputs === 'number' && outputs % group !== 0) {
     contradiction(call, `weight ${showShape(weight.shape)} makes ${outputs} channels, which ${group} groups cannot share`)
   }
   checkBias(call, bias, outputs)
   const window = windowOf(call, x.shape.length - 2, weight)
-  return [x.shape[0]!, outputs, ...x.shape.slice(2).map((_, axis) => (window === undefined ? '' : slide(call, x, window, axis, false)))]
+  return [
+    x.shape[0]!,
+    outputs,
+    ...x.shape.slice(2).map((_, axis) => (window === undefined ? '' : slide(call, x, window, axis, false))),
+  ]
 }
 
 const conv: Rule = call => {
   const [x, weight, bias] = call.inputs
-  if (x && weight && x.dtype !== weight.dtype) contradiction(call, `weight ${show(weight)} and input ${show(x)} differ in element type`)
+  if (x && weight && x.dtype !== weight.dtype)
+    contradiction(call, `weight ${show(weight)} and input ${show(x)} differ in element type`)
   const shape = convShape(call, x, weight, bias)
   return [shape && { dtype: x!.dtype, shape }]
 }
@@ -120,7 +147,9 @@ const convTranspose: Rule = call => {
     if (window.padsTotal === undefined) return input * window.strides[axis]!
     const width = (window.kernel[axis]! - 1) * window.dilations[axis]! + 1
     const out = window.strides[axis]! * (input - 1) + (extra[axis] ?? 0) + width - window.padsTotal[axis]!
-    return out > 0 ? out : contradiction(call, `${window.padsTotal[axis]} of padding leave nothing of dimension ${axis + 2} of ${show(x)}`)
+    return out > 0
+      ? out
+      : contradiction(call, `${window.padsTotal[axis]} of padding leave nothing of dimension ${axis + 2} of ${show(x)}`)
   }
   return [{ dtype: x.dtype, shape: [x.shape[0]!, outputs, ...x.shape.slice(2).map(spread)] }]
 }
@@ -131,7 +160,10 @@ const pool: Rule = call => {
   if (x === undefined || window === undefined) return []
   const ceil = (attributeInt(call.node, 'ceil_mode') ?? 0) === 1
   const shape = [...x.shape.slice(0, 2), ...x.shape.slice(2).map((_, axis) => slide(call, x, window, axis, ceil))]
-  return [{ dtype: x.dtype, shape }, { dtype: 'int64', shape }]
+  return [
+    { dtype: x.dtype, shape },
+    { dtype: 'int64', shape },
+  ]
 }
 
 const globalPool: Rule = ({ inputs: [x] }) => [x && { dtype: x.dtype, shape: x.shape.map((dim, i) => (i < 2 ? dim : 1)) }]

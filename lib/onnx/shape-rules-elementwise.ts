@@ -26,7 +26,12 @@ function broadcastAll(call: Call, operands: readonly (Value | undefined)[]): Val
 }
 
 /** Any number of inputs of one type, broadcast together. */
-const broadcasting: Rule = call => [broadcastAll(call, call.node.input.map((_, i) => call.inputs[i]))]
+const broadcasting: Rule = call => [
+  broadcastAll(
+    call,
+    call.node.input.map((_, i) => call.inputs[i]),
+  ),
+]
 
 /** The exponent of Pow may have a type of its own. */
 const pow: Rule = call => {
@@ -63,9 +68,18 @@ const named = (rule: Rule, ops: string): [string, Rule][] => ops.split(' ').map(
 
 /** Operator to rule. */
 export const elementwiseRules: ReadonlyMap<string, Rule> = new Map([
-  ...named(same, 'Relu Sigmoid Tanh Clip Neg Abs Exp Log Sqrt Reciprocal Floor Ceil Round Sign Erf LeakyRelu Elu Selu Celu Gelu Softplus'),
-  ...named(same, 'Softsign HardSigmoid HardSwish Mish ThresholdedRelu PRelu Softmax LogSoftmax Hardmax Sin Cos Tan Asin Acos Atan Sinh Cosh'),
-  ...named(same, 'LayerNormalization RMSNormalization GroupNormalization LpNormalization LRN CumSum Identity Not BitwiseNot Trilu'),
+  ...named(
+    same,
+    'Relu Sigmoid Tanh Clip Neg Abs Exp Log Sqrt Reciprocal Floor Ceil Round Sign Erf LeakyRelu Elu Selu Celu Gelu Softplus',
+  ),
+  ...named(
+    same,
+    'Softsign HardSigmoid HardSwish Mish ThresholdedRelu PRelu Softmax LogSoftmax Hardmax Sin Cos Tan Asin Acos Atan Sinh Cosh',
+  ),
+  ...named(
+    same,
+    'LayerNormalization RMSNormalization GroupNormalization LpNormalization LRN CumSum Identity Not BitwiseNot Trilu',
+  ),
   ...named(normalization, 'BatchNormalization InstanceNormalization'),
   ...named(broadcasting, 'Add Sub Mul Div Mod Min Max Sum Mean And Or Xor'),
   ...named(comparing, 'Equal Greater Less GreaterOrEqual LessOrEqual'),

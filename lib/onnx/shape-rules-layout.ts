@@ -4,10 +4,31 @@
  * Squeeze, Unsqueeze and Split moved a list from an attribute to an input in operator set 13, Slice in 10, Pad in 11: whichever
  * the node has is read.
  */
-import { attributeFloats, attributeInt, attributeInts, attributeOf, attributeTensor, dtypeFromDataType, tensorDims } from '../formats/onnx-access.ts'
 import {
-  axisOf, broadcast, contradiction, given, listOf, numbersAt, productOf, show, showShape, sliceRange, slicesOf,
-  type Call, type Dim, type Rule, type Value,
+  attributeFloats,
+  attributeInt,
+  attributeInts,
+  attributeOf,
+  attributeTensor,
+  dtypeFromDataType,
+  tensorDims,
+} from '../formats/onnx-access.ts'
+import {
+  axisOf,
+  broadcast,
+  contradiction,
+  given,
+  listOf,
+  numbersAt,
+  productOf,
+  show,
+  showShape,
+  sliceRange,
+  slicesOf,
+  type Call,
+  type Dim,
+  type Rule,
+  type Value,
 } from './shape-value.ts'
 
 const unknownLike = (x: Value): Value => ({ dtype: x.dtype, shape: x.shape.map(() => '') })
@@ -16,8 +37,10 @@ const squeeze: Rule = call => {
   const x = call.inputs[0]
   if (x === undefined) return []
   const axes = listOf(call, { input: 1, attribute: 'axes' })
-  if (axes === 'unknown' || axes === 'absent' && x.shape.some(dim => typeof dim === 'string')) return []
-  const gone = new Set(axes === 'absent' ? [...x.shape.keys()].filter(i => x.shape[i] === 1) : axes.map(a => axisOf(call, a, x.shape.length)))
+  if (axes === 'unknown' || (axes === 'absent' && x.shape.some(dim => typeof dim === 'string'))) return []
+  const gone = new Set(
+    axes === 'absent' ? [...x.shape.keys()].filter(i => x.shape[i] === 1) : axes.map(a => axisOf(call, a, x.shape.length)),
+  )
   for (const axis of gone) {
     const dim = x.shape[axis]
     if (typeof dim === 'number' && dim !== 1) contradiction(call, `axis ${axis} of ${show(x)} is not 1`)
@@ -116,7 +139,8 @@ const concat: Rule = call => {
       const mine = shape[i]!
       if (i === axis) shape[i] = typeof mine === 'number' && typeof dim === 'number' ? mine + dim : ''
       else if (typeof mine === 'string') shape[i] = typeof dim === 'number' || mine === '' ? dim : mine
-      else if (typeof dim === 'number' && dim !== mine) contradiction(call, `${show(first)} and ${show(part)} cannot be joined along axis ${axis}`)
+      else if (typeof dim === 'number' && dim !== mine)
+        contradiction(call, `${show(first)} and ${show(part)} cannot be joined along axis ${axis}`)
     }
   }
   return [{ dtype: first.dtype, shape }]
@@ -162,7 +186,8 @@ const pad: Rule = call => {
   const pads = listOf(call, { input: 1, attribute: 'pads' })
   const axes = given(call, 3) ? numbersAt(call, 3) : [...x.shape.keys()]
   if (typeof pads === 'string' || axes === undefined) return [unknownLike(x)]
-  if (pads.length !== 2 * axes.length) contradiction(call, `pads ${showShape(pads)} should hold ${2 * axes.length} numbers for ${show(x)}`)
+  if (pads.length !== 2 * axes.length)
+    contradiction(call, `pads ${showShape(pads)} should hold ${2 * axes.length} numbers for ${show(x)}`)
   const shape = [...x.shape]
   for (const [i, at] of axes.entries()) {
     const axis = axisOf(call, at, rank)
@@ -181,13 +206,15 @@ const expand: Rule = call => {
 }
 
 /** A dimension taken `n` times, which need not be whole. */
-const times = (dim: Dim, n: Dim): Dim => (n === 1 ? dim : typeof dim === 'number' && typeof n === 'number' ? Math.floor(dim * n) : '')
+const times = (dim: Dim, n: Dim): Dim =>
+  n === 1 ? dim : typeof dim === 'number' && typeof n === 'number' ? Math.floor(dim * n) : ''
 
 const tile: Rule = call => {
   const [x, repeats] = call.inputs
   if (x === undefined) return []
   if (repeats?.constant === undefined) return [unknownLike(x)]
-  if (repeats.constant.length !== x.shape.length) contradiction(call, `repeats ${showShape(repeats.constant)} do not fit ${show(x)}`)
+  if (repeats.constant.length !== x.shape.length)
+    contradiction(call, `repeats ${showShape(repeats.constant)} do not fit ${show(x)}`)
   return [{ dtype: x.dtype, shape: x.shape.map((dim, i) => times(dim, repeats.constant![i]!)) }]
 }
 
@@ -249,9 +276,23 @@ const resize: Rule = call => {
 
 /** Operator to rule. */
 export const layoutRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ['Squeeze', squeeze], ['Unsqueeze', unsqueeze], ['Reshape', reshape], ['Flatten', flatten], ['Transpose', transpose],
-  ['Concat', concat], ['Slice', slice], ['Split', split], ['Pad', pad], ['Expand', expand], ['Tile', tile],
-  ['Gather', gather], ['GatherElements', gatherElements], ['Shape', shapeOf], ['Constant', constant],
+  ['Squeeze', squeeze],
+  ['Unsqueeze', unsqueeze],
+  ['Reshape', reshape],
+  ['Flatten', flatten],
+  ['Transpose', transpose],
+  ['Concat', concat],
+  ['Slice', slice],
+  ['Split', split],
+  ['Pad', pad],
+  ['Expand', expand],
+  ['Tile', tile],
+  ['Gather', gather],
+  ['GatherElements', gatherElements],
+  ['Shape', shapeOf],
+  ['Constant', constant],
   ['Size', ({ inputs: [x] }) => [x && { dtype: 'int64', shape: [] }]],
-  ['ConstantOfShape', constantOfShape], ['Range', range], ['Resize', resize],
+  ['ConstantOfShape', constantOfShape],
+  ['Range', range],
+  ['Resize', resize],
 ])

@@ -3,7 +3,18 @@
  */
 import { attributeInt, attributeString, dtypeFromDataType } from '../formats/onnx-access.ts'
 import type { Dtype } from '../formats/tensor.ts'
-import { axisOf, broadcast, contradiction, listOf, show, showShape, type Call, type Dim, type Rule, type Value } from './shape-value.ts'
+import {
+  axisOf,
+  broadcast,
+  contradiction,
+  listOf,
+  show,
+  showShape,
+  type Call,
+  type Dim,
+  type Rule,
+  type Value,
+} from './shape-value.ts'
 
 const differ = (a: Dim | undefined, b: Dim | undefined): boolean => typeof a === 'number' && typeof b === 'number' && a !== b
 
@@ -115,7 +126,13 @@ const dequantize: Rule = call => {
 }
 
 const dynamicQuantize: Rule = ({ inputs: [x] }) =>
-  (x === undefined ? [] : [{ dtype: 'uint8', shape: x.shape }, { dtype: 'float32', shape: [] }, { dtype: 'uint8', shape: [] }])
+  x === undefined
+    ? []
+    : [
+        { dtype: 'uint8', shape: x.shape },
+        { dtype: 'float32', shape: [] },
+        { dtype: 'uint8', shape: [] },
+      ]
 
 const cast: Rule = ({ node, inputs: [x] }) => {
   const dtype = dtypeFromDataType(attributeInt(node, 'to'))
@@ -126,7 +143,10 @@ const named = (rule: Rule, ops: string): [string, Rule][] => ops.split(' ').map(
 
 /** Operator to rule. */
 export const matrixRules: ReadonlyMap<string, Rule> = new Map([
-  ...named(reduce, 'ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp'),
+  ...named(
+    reduce,
+    'ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp',
+  ),
   ...named(recurrent, 'LSTM GRU RNN'),
   ...named(argExtreme, 'ArgMax ArgMin'),
   ['MatMul', matMul],

@@ -7,12 +7,18 @@ import { ints, measuredShapes, oneNode } from './graph-fixtures.ts'
 import { inferShapes } from './shapes.ts'
 
 type Given = Parameters<typeof oneNode>[1][string]
-type Case = [op: string, inputs: Given[], wanted: string, options?: { attributes?: Record<string, AttributeValue>; opset?: number; outputs?: number }]
+type Case = [
+  op: string,
+  inputs: Given[],
+  wanted: string,
+  options?: { attributes?: Record<string, AttributeValue>; opset?: number; outputs?: number },
+]
 
 const f = (...shape: (number | string)[]): Given => ['float32', shape]
 const weight = (...shape: number[]): Tensor => float32(shape, new Float32Array(sizeOf(shape)))
 const scalar = (value: number): Tensor => ({ dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) })
-const graphOf = ([op, inputs, , options]: Case) => oneNode(op, Object.fromEntries(inputs.map((given, i) => [`x${i}`, given])), options)
+const graphOf = ([op, inputs, , options]: Case) =>
+  oneNode(op, Object.fromEntries(inputs.map((given, i) => [`x${i}`, given])), options)
 
 /** `float32[1, 2]; int64[]`, one for each output; `-` where nothing is known. */
 function outcome(model: ModelProto, count = 1): string {
@@ -31,28 +37,50 @@ async function checkAll(cases: readonly Case[], o: { oracle: boolean }): Promise
     assert.equal(outcome(model, count), wanted, `${op} ${JSON.stringify(options ?? {})}`)
     if (!o.oracle) continue
     const real = await measuredShapes(model)
-    const said = Array.from({ length: count }, (_, i) => real.get(`y${i}`)!).map(({ dtype, shape }) => `${dtype}[${shape.join(', ')}]`).join('; ')
+    const said = Array.from({ length: count }, (_, i) => real.get(`y${i}`)!)
+      .map(({ dtype, shape }) => `${dtype}[${shape.join(', ')}]`)
+      .join('; ')
     assert.equal(said, wanted, `ONNX Runtime on ${op} ${JSON.stringify(options ?? {})}`)
   }
 }
 
 const convolutions: Case[] = [
-  ['Conv', [f(1, 1, 1, 16000), weight(64, 1, 1, 16)], 'float32[1, 64, 1, 2001]', { attributes: { kernel_shape: [1, 16], strides: [1, 8], pads: [0, 8, 0, 8] } }],
+  [
+    'Conv',
+    [f(1, 1, 1, 16000), weight(64, 1, 1, 16)],
+    'float32[1, 64, 1, 2001]',
+    { attributes: { kernel_shape: [1, 16], strides: [1, 8], pads: [0, 8, 0, 8] } },
+  ],
   ['Conv', [f(1, 4, 9), weight(6, 4, 3), weight(6)], 'float32[1, 6, 7]'],
   ['Conv', [f(1, 4, 9), weight(4, 1, 3)], 'float32[1, 4, 5]', { attributes: { group: 4, dilations: [2] } }],
   ['Conv', [f(1, 4, 10), weight(6, 4, 3)], 'float32[1, 6, 4]', { attributes: { auto_pad: 'SAME_UPPER', strides: [3] } }],
   ['Conv', [f(1, 4, 10), weight(6, 4, 3)], 'float32[1, 6, 5]', { attributes: { auto_pad: 'SAME_LOWER', strides: [2] } }],
   ['Conv', [f(1, 4, 10), weight(6, 4, 3)], 'float32[1, 6, 4]', { attributes: { auto_pad: 'VALID', strides: [2] } }],
   ['Conv', [f(1, 4, 10), weight(6, 4, 3)], 'float32[1, 6, 11]', { attributes: { pads: [3, 0] } }],
-  ['ConvTranspose', [f(1, 4, 1, 201), weight(4, 2, 1, 16)], 'float32[1, 2, 1, 1600]', { attributes: { strides: [1, 8], pads: [0, 8, 0, 8] } }],
-  ['ConvTranspose', [f(1, 4, 9), weight(4, 3, 5)], 'float32[1, 6, 22]', { attributes: { group: 2, strides: [2], output_padding: [1] } }],
+  [
+    'ConvTranspose',
+    [f(1, 4, 1, 201), weight(4, 2, 1, 16)],
+    'float32[1, 2, 1, 1600]',
+    { attributes: { strides: [1, 8], pads: [0, 8, 0, 8] } },
+  ],
+  [
+    'ConvTranspose',
+    [f(1, 4, 9), weight(4, 3, 5)],
+    'float32[1, 6, 22]',
+    { attributes: { group: 2, strides: [2], output_padding: [1] } },
+  ],
   ['ConvTranspose', [f(1, 4, 9), weight(4, 3, 5)], 'float32[1, 3, 19]', { attributes: { strides: [2], output_shape: [19] } }],
   ['ConvTranspose', [f(1, 4, 9), weight(4, 3, 5)], 'float32[1, 3, 18]', { attributes: { strides: [2], auto_pad: 'SAME_UPPER' } }],
   ['ConvTranspose', [f(1, 4, 9), weight(4, 3, 3)], 'float32[1, 3, 13]', { attributes: { dilations: [2] } }],
   ['MaxPool', [f(1, 2, 9)], 'float32[1, 2, 4]', { attributes: { kernel_shape: [3], strides: [2] } }],
   ['MaxPool', [f(1, 2, 10)], 'float32[1, 2, 5]', { attributes: { kernel_shape: [3], strides: [2], ceil_mode: 1 } }],
   ['MaxPool', [f(1, 2, 5)], 'float32[1, 2, 3]', { attributes: { kernel_shape: [1], strides: [2], ceil_mode: 1 } }],
-  ['AveragePool', [f(1, 2, 9, 8)], 'float32[1, 2, 9, 4]', { attributes: { kernel_shape: [3, 2], strides: [1, 2], pads: [1, 0, 1, 0] } }],
+  [
+    'AveragePool',
+    [f(1, 2, 9, 8)],
+    'float32[1, 2, 9, 4]',
+    { attributes: { kernel_shape: [3, 2], strides: [1, 2], pads: [1, 0, 1, 0] } },
+  ],
   ['GlobalAveragePool', [f(2, 5, 7, 3)], 'float32[2, 5, 1, 1]'],
 ]
 
@@ -79,7 +107,12 @@ const layouts: Case[] = [
   ['Split', [f(2, 9)], 'float32[2, 4]; float32[2, 5]', { opset: 12, outputs: 2, attributes: { axis: 1, split: [4, 5] } }],
   ['Split', [f(2, 9), ints([4, 5])], 'float32[2, 4]; float32[2, 5]', { outputs: 2, attributes: { axis: -1 } }],
   ['Split', [f(2, 9)], 'float32[2, 3]; float32[2, 3]; float32[2, 3]', { outputs: 3, attributes: { axis: 1 } }],
-  ['Split', [f(2, 10)], 'float32[2, 4]; float32[2, 4]; float32[2, 2]', { opset: 18, outputs: 3, attributes: { axis: 1, num_outputs: 3 } }],
+  [
+    'Split',
+    [f(2, 10)],
+    'float32[2, 4]; float32[2, 4]; float32[2, 2]',
+    { opset: 18, outputs: 3, attributes: { axis: 1, num_outputs: 3 } },
+  ],
   ['Pad', [f(2, 9)], 'float32[2, 14]', { opset: 10, attributes: { pads: [0, 2, 0, 3] } }],
   ['Pad', [f(2, 9), ints([0, 2, 0, -1])], 'float32[2, 10]'],
   ['Pad', [f(2, 9), ints([2, 3]), null, ints([1])], 'float32[2, 14]', { opset: 18 }],
@@ -93,7 +126,8 @@ const layouts: Case[] = [
   ['Resize', [f(1, 2, 4, 6), null, null, ints([1, 2, 5, 7])], 'float32[1, 2, 5, 7]', { attributes: { mode: 'linear' } }],
 ]
 
-test('inferShapes() agrees with ONNX Runtime on operators that move elements, in old and new operator sets', () => checkAll(layouts, { oracle: true }))
+test('inferShapes() agrees with ONNX Runtime on operators that move elements, in old and new operator sets', () =>
+  checkAll(layouts, { oracle: true }))
 
 const others: Case[] = [
   ['Add', [f(2, 1, 4), f(3, 1)], 'float32[2, 3, 4]'],
@@ -119,16 +153,32 @@ const others: Case[] = [
   ['ReduceSum', [f(2, 3, 4)], 'float32[2, 3, 4]', { attributes: { noop_with_empty_axes: 1 } }],
   ['ArgMax', [f(2, 3, 4)], 'int64[2, 4]', { attributes: { axis: 1, keepdims: 0 } }],
   ['Cast', [f(2, 3)], 'int32[2, 3]', { attributes: { to: 6 } }],
-  ['LSTM', [f(5, 2, 3), weight(1, 16, 3), weight(1, 16, 4)], 'float32[5, 1, 2, 4]; float32[1, 2, 4]; float32[1, 2, 4]', { outputs: 3, attributes: { hidden_size: 4 } }],
-  ['GRU', [f(5, 2, 3), weight(2, 12, 3), weight(2, 12, 4)], 'float32[5, 2, 2, 4]; float32[2, 2, 4]', { outputs: 2, attributes: { hidden_size: 4, direction: 'bidirectional' } }],
+  [
+    'LSTM',
+    [f(5, 2, 3), weight(1, 16, 3), weight(1, 16, 4)],
+    'float32[5, 1, 2, 4]; float32[1, 2, 4]; float32[1, 2, 4]',
+    { outputs: 3, attributes: { hidden_size: 4 } },
+  ],
+  [
+    'GRU',
+    [f(5, 2, 3), weight(2, 12, 3), weight(2, 12, 4)],
+    'float32[5, 2, 2, 4]; float32[2, 2, 4]',
+    { outputs: 2, attributes: { hidden_size: 4, direction: 'bidirectional' } },
+  ],
   ['QuantizeLinear', [f(2, 3), float32([], [0.5])], 'uint8[2, 3]'],
-  ['QuantizeLinear', [f(2, 3), float32([3], [1, 2, 3]), { dtype: 'int8', shape: [3], data: new Int8Array(3) }], 'int8[2, 3]', { attributes: { axis: 1 } }],
+  [
+    'QuantizeLinear',
+    [f(2, 3), float32([3], [1, 2, 3]), { dtype: 'int8', shape: [3], data: new Int8Array(3) }],
+    'int8[2, 3]',
+    { attributes: { axis: 1 } },
+  ],
   ['DequantizeLinear', [['uint8', [2, 3]], float32([], [0.5])], 'float32[2, 3]'],
   ['DynamicQuantizeLinear', [f(2, 3)], 'uint8[2, 3]; float32[]; uint8[]', { outputs: 3 }],
   ['Dropout', [f(2, 3)], 'float32[2, 3]; bool[2, 3]', { outputs: 2 }],
 ]
 
-test('inferShapes() agrees with ONNX Runtime on arithmetic, products, reductions and quantisation', () => checkAll(others, { oracle: true }))
+test('inferShapes() agrees with ONNX Runtime on arithmetic, products, reductions and quantisation', () =>
+  checkAll(others, { oracle: true }))
 
 const named: Case[] = [
   ['Conv', [f('B', 4, 'T'), weight(6, 4, 3)], 'float32[B, 6, T]', { attributes: { pads: [1, 1] } }],
@@ -154,22 +204,41 @@ const named: Case[] = [
   ['LSTM', [f('T', 'B', 3), weight(1, 16, 3), weight(1, 16, 4)], 'float32[T, 1, B, 4]', { attributes: { hidden_size: 4 } }],
 ]
 
-test('inferShapes() keeps names of dimensions, and says ? for what follows from no name', () => checkAll(named, { oracle: false }))
+test('inferShapes() keeps names of dimensions, and says ? for what follows from no name', () =>
+  checkAll(named, { oracle: false }))
 
 const contradictions: [Case, RegExp][] = [
-  [['Conv', [f(1, 1, 1, 16000), weight(64, 3, 1, 16)], ''], /"it" \(Conv\): weight \[64, 3, 1, 16\] takes 3 channels a group, but the input float32\[1, 1, 1, 16000\] has 1$/],
-  [['Conv', [f(1, 4, 9), weight(4, 4, 3)], '', { attributes: { group: 2 } }], /takes 4 channels a group, but the input float32\[1, 4, 9\] has 4 in 2 groups/],
+  [
+    ['Conv', [f(1, 1, 1, 16000), weight(64, 3, 1, 16)], ''],
+    /"it" \(Conv\): weight \[64, 3, 1, 16\] takes 3 channels a group, but the input float32\[1, 1, 1, 16000\] has 1$/,
+  ],
+  [
+    ['Conv', [f(1, 4, 9), weight(4, 4, 3)], '', { attributes: { group: 2 } }],
+    /takes 4 channels a group, but the input float32\[1, 4, 9\] has 4 in 2 groups/,
+  ],
   [['Conv', [f(1, 4, 9), weight(3, 2, 3)], '', { attributes: { group: 2 } }], /makes 3 channels, which 2 groups cannot share/],
-  [['Conv', [f(1, 4, 9), weight(6, 4, 3)], '', { attributes: { kernel_shape: [5] } }], /kernel_shape \[5\] does not fit the weight \[6, 4, 3\]/],
+  [
+    ['Conv', [f(1, 4, 9), weight(6, 4, 3)], '', { attributes: { kernel_shape: [5] } }],
+    /kernel_shape \[5\] does not fit the weight \[6, 4, 3\]/,
+  ],
   [['Conv', [f(1, 4, 9), weight(6, 4, 3), weight(5)], ''], /bias \[5\] does not fit its 6 output channels/],
-  [['Conv', [f(1, 4, 9), weight(6, 4, 3)], '', { attributes: { dilations: [5] } }], /window of 11 is wider than dimension 2 of the input float32\[1, 4, 9\] with 0/],
+  [
+    ['Conv', [f(1, 4, 9), weight(6, 4, 3)], '', { attributes: { dilations: [5] } }],
+    /window of 11 is wider than dimension 2 of the input float32\[1, 4, 9\] with 0/,
+  ],
   [['Conv', [f(1, 4, 9), weight(6, 4, 3)], '', { attributes: { pads: [1] } }], /pads \[1\] should hold 2 numbers/],
   [['Conv', [f(1, 4, 9), weight(6, 4, 3)], '', { attributes: { strides: [0] } }], /at least 1/],
   [['Conv', [f(1, 4, 9, 9), weight(6, 4, 3)], ''], /does not fit the rank of the input/],
   [['Conv', [['int32', [1, 4, 9]], weight(6, 4, 3)], ''], /differ in element type/],
   [['ConvTranspose', [f(1, 4, 9), weight(5, 2, 3)], ''], /takes 5 channels, but the input float32\[1, 4, 9\] has 4/],
-  [['ConvTranspose', [f(1, 4, 9), weight(4, 2, 3)], '', { attributes: { group: 3 } }], /takes 4 channels, which 3 groups cannot share/],
-  [['ConvTranspose', [f(1, 4, 1), weight(4, 2, 3)], '', { attributes: { pads: [2, 2] } }], /4 of padding leave nothing of dimension 2/],
+  [
+    ['ConvTranspose', [f(1, 4, 9), weight(4, 2, 3)], '', { attributes: { group: 3 } }],
+    /takes 4 channels, which 3 groups cannot share/,
+  ],
+  [
+    ['ConvTranspose', [f(1, 4, 1), weight(4, 2, 3)], '', { attributes: { pads: [2, 2] } }],
+    /4 of padding leave nothing of dimension 2/,
+  ],
   [['Add', [f(2, 3), f(2, 4)], ''], /\(Add\): float32\[2, 3\] and float32\[2, 4\] do not broadcast/],
   [['Add', [f(2, 3), ints([1])], ''], /float32\[2, 3\] and int64\[1\] differ in element type/],
   [['MatMul', [f(2, 3), weight(4, 5)], ''], /float32\[2, 3\] and float32\[4, 5\] do not multiply/],
@@ -188,7 +257,10 @@ const contradictions: [Case, RegExp][] = [
   [['Slice', [f(2, 9), ints([0]), ints([1]), ints([0]), ints([0])], ''], /step of 0/],
   [['Expand', [f(2, 3), ints([4])], ''], /does not expand to \[4\]/],
   [['Tile', [f(2, 3), ints([4])], ''], /repeats \[4\] do not fit/],
-  [['LSTM', [f(5, 2, 3), weight(1, 16, 4), weight(1, 16, 4)], '', { attributes: { hidden_size: 4 } }], /weight \[1, 16, 4\] does not fit the input float32\[5, 2, 3\] and hidden_size 4/],
+  [
+    ['LSTM', [f(5, 2, 3), weight(1, 16, 4), weight(1, 16, 4)], '', { attributes: { hidden_size: 4 } }],
+    /weight \[1, 16, 4\] does not fit the input float32\[5, 2, 3\] and hidden_size 4/,
+  ],
   [['BatchNormalization', [f(2, 3, 4), weight(4), weight(4), weight(4), weight(4)], ''], /does not fit the 3 channels/],
   [['DequantizeLinear', [['int8', [2, 3]], float32([2], [1, 1])], ''], /scale \[2\] does not fit axis 1/],
 ]

@@ -8,4 +8,9 @@ import { matrixRules } from './shape-rules-matrix.ts'
 import type { Rule } from './shape-value.ts'
 
 /** Operators of ONNX's own set whose shapes are known. */
-export const shapeRules: ReadonlyMap<string, Rule> = new Map([...elementwiseRules, ...convolutionRules, ...layoutRules, ...matrixRules])
+export const shapeRules: ReadonlyMap<string, Rule> = new Map([
+  ...elementwiseRules,
+  ...convolutionRules,
+  ...layoutRules,
+  ...matrixRules,
+])

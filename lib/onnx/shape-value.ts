@@ -39,7 +39,10 @@ export const showShape = (shape: readonly Dim[]): string => `[${shape.map(dim =>
 /** Throw the contradiction of a node. Errors: usage, always. */
 export function contradiction({ node }: Call, what: string): never {
   const name = node.name || node.output[0] || '(unnamed)'
-  throw usageError(`Cannot infer the shape of "${name}" (${node.opType}): ${what}`, 'mend the graph where it is authored, or export it again')
+  throw usageError(
+    `Cannot infer the shape of "${name}" (${node.opType}): ${what}`,
+    'mend the graph where it is authored, or export it again',
+  )
 }
 
 /** Whether the node names an input there. */
@@ -69,7 +72,10 @@ export function axisOf(call: Call, axis: number, rank: number): number {
 
 /** The product of known dimensions; undefined when one of them is not a number. */
 export function productOf(dims: readonly Dim[]): number | undefined {
-  return dims.reduce<number | undefined>((product, dim) => (product === undefined || typeof dim === 'string' ? undefined : product * dim), 1)
+  return dims.reduce<number | undefined>(
+    (product, dim) => (product === undefined || typeof dim === 'string' ? undefined : product * dim),
+    1,
+  )
 }
 
 /** Two shapes broadcast as NumPy does; undefined when they cannot be. */

@@ -32,7 +32,10 @@ test('inferShapes() does not mistake a property of every object for an operator'
 })
 
 test('inferShapes() puts numbers for named dimensions when they are given', () => {
-  const shapes = inferShapes(oneNode('Conv', { x: ['float32', ['B', 1, 'T']], w: weight(2, 1, 16) }, { attributes: { strides: [8] } }), { dims: { B: 2, T: 1600 } })
+  const shapes = inferShapes(
+    oneNode('Conv', { x: ['float32', ['B', 1, 'T']], w: weight(2, 1, 16) }, { attributes: { strides: [8] } }),
+    { dims: { B: 2, T: 1600 } },
+  )
   assert.deepEqual(shapes.get('y0'), { dtype: 'float32', shape: [2, 2, 199] })
 })
 
@@ -56,14 +59,19 @@ function computedReshape(batch: number | string): ModelProto {
   const builder = new GraphBuilder({ name: 'g', opset: 13 })
   const x = builder.input('x', 'float32', [batch, 6, 8])
   const shape = builder.node('Shape', [x], { output: 'shape' })
-  const scalar = (name: string, value: number) => builder.weight(name, { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) })
+  const scalar = (name: string, value: number) =>
+    builder.weight(name, { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) })
   const first = builder.node('Gather', [shape, scalar('zero', 0)])
   const rows = builder.node('Gather', [shape, scalar('one', 1)])
   const columns = builder.node('Slice', [shape, builder.weight('from', ints([2])), builder.weight('to', ints([3]))])
   const axis = builder.weight('axis', ints([0]))
   const product = builder.node('Mul', [builder.node('Unsqueeze', [rows, axis]), columns])
   const twice = builder.node('Add', [product, builder.node('Sub', [product, product])])
-  const half = builder.node('Cast', [builder.node('Div', [builder.node('Mul', [twice, builder.weight('two', ints([2]))]), builder.weight('two2', ints([2]))])], { attributes: { to: 7 } })
+  const half = builder.node(
+    'Cast',
+    [builder.node('Div', [builder.node('Mul', [twice, builder.weight('two', ints([2]))]), builder.weight('two2', ints([2]))])],
+    { attributes: { to: 7 } },
+  )
   const target = builder.node('Concat', [builder.node('Unsqueeze', [first, axis]), half], { attributes: { axis: 0 } })
   builder.output(builder.node('Reshape', [x, target], { output: 'y' }), 'float32', [batch, 48])
   return builder.build()
@@ -77,7 +85,10 @@ test('inferShapes() folds the integers that a graph computes its shapes from', a
 
 test('inferShapes() does not fold what is not known before the run', () => {
   const builder = new GraphBuilder({ name: 'g', opset: 13 })
-  const target = builder.node('Mul', [builder.node('Shape', [builder.input('x', 'float32', ['B', 4])]), builder.input('k', 'int64', [1])])
+  const target = builder.node('Mul', [
+    builder.node('Shape', [builder.input('x', 'float32', ['B', 4])]),
+    builder.input('k', 'int64', [1]),
+  ])
   builder.output(builder.node('Expand', [builder.weight('one', weight(1)), target], { output: 'y' }), 'float32', ['', ''])
   assert.equal(inferShapes(builder.build()).has('y'), false)
 })
@@ -85,10 +96,21 @@ test('inferShapes() does not fold what is not known before the run', () => {
 test('inferShapes() follows the Where and Equal that exporters write around Expand', () => {
   const builder = new GraphBuilder({ name: 'g', opset: 13 })
   const shape = builder.node('Shape', [builder.input('x', 'float32', ['B', 4])])
-  const wanted = builder.node('Concat', [builder.node('Slice', [shape, builder.weight('a', ints([0])), builder.weight('b', ints([1]))]), builder.weight('any', ints([-1]))], { attributes: { axis: 0 } })
+  const wanted = builder.node(
+    'Concat',
+    [
+      builder.node('Slice', [shape, builder.weight('a', ints([0])), builder.weight('b', ints([1]))]),
+      builder.weight('any', ints([-1])),
+    ],
+    { attributes: { axis: 0 } },
+  )
   const isAny = builder.node('Equal', [wanted, builder.weight('minus', ints([-1]))])
   const ones = builder.node('ConstantOfShape', [builder.weight('two', ints([2]))], { attributes: { value: ints([1]) } })
-  builder.output(builder.node('Expand', [builder.weight('row', weight(1, 4)), builder.node('Where', [isAny, ones, wanted])], { output: 'y' }), 'float32', ['B', 4])
+  builder.output(
+    builder.node('Expand', [builder.weight('row', weight(1, 4)), builder.node('Where', [isAny, ones, wanted])], { output: 'y' }),
+    'float32',
+    ['B', 4],
+  )
   assert.deepEqual(inferShapes(builder.build()).get('y')?.shape, ['B', 4])
 })
 
@@ -115,10 +137,14 @@ test('inferShapes() agrees with ONNX Runtime on a trained TCN encoder', { skip: 
   assert.deepEqual(await compareWithRun('encoder/tcn_encoder_for_edgeinfer.onnx'), { said: 55, all: 55 })
 })
 
-test('inferShapes() agrees with ONNX Runtime on a keyword network with computed padding', { skip: needsData('keyword') }, async () => {
-  assert.deepEqual(await compareWithRun('keyword/spelling_cnn_mel.onnx'), { said: 156, all: 156 })
-  assert.deepEqual(await compareWithRun('keyword/spelling_cnn_mel.shrunk.onnx'), { said: 204, all: 204 })
-})
+test(
+  'inferShapes() agrees with ONNX Runtime on a keyword network with computed padding',
+  { skip: needsData('keyword') },
+  async () => {
+    assert.deepEqual(await compareWithRun('keyword/spelling_cnn_mel.onnx'), { said: 156, all: 156 })
+    assert.deepEqual(await compareWithRun('keyword/spelling_cnn_mel.shrunk.onnx'), { said: 204, all: 204 })
+  },
+)
 
 test('inferShapes() agrees with ONNX Runtime on a voice detector up to its If', { skip: needsData('vad') }, async () => {
   assert.deepEqual(await compareWithRun('vad/silero_vad_16k_op15.onnx'), { said: 104, all: 122 })

@@ -6,7 +6,16 @@
  * make, never taken from it. Bodies of If, Loop and Scan are not entered.
  */
 import {
-  dimsOf, dtypeFromDataType, dtypeOf, hasShape, normalDomain, opsetOf, tensorDims, type GraphProto, type ModelProto, type NodeProto,
+  dimsOf,
+  dtypeFromDataType,
+  dtypeOf,
+  hasShape,
+  normalDomain,
+  opsetOf,
+  tensorDims,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
   type ValueInfoProto,
 } from '../formats/onnx.ts'
 import type { Dtype } from '../formats/tensor.ts'
@@ -26,7 +35,10 @@ export interface ValueShape {
  * @param options.dims numbers for named dimensions, such as `{ batch: 1 }`
  * @throws usage, naming node, operator and both shapes, when the graph contradicts itself
  */
-export function inferShapes(model: ModelProto, options: { dims?: Readonly<Record<string, number>> } = {}): Map<string, ValueShape> {
+export function inferShapes(
+  model: ModelProto,
+  options: { dims?: Readonly<Record<string, number>> } = {},
+): Map<string, ValueShape> {
   const values = new Map<string, Value>()
   const opset = opsetOf(model) ?? 1
   readDeclared(model.graph, values, options.dims ?? {})
@@ -73,7 +85,9 @@ function inferNode(node: NodeProto, { opset, values, declared }: Walk): void {
 function checkDeclared(node: NodeProto, info: ValueInfoProto, output: Value): void {
   const dtype = dtypeOf(info) ?? output.dtype
   const shape = hasShape(info) ? dimsOf(info) : output.shape
-  const differs = shape.some((dim, i) => typeof dim === 'number' && typeof output.shape[i] === 'number' && dim !== output.shape[i])
+  const differs = shape.some(
+    (dim, i) => typeof dim === 'number' && typeof output.shape[i] === 'number' && dim !== output.shape[i],
+  )
   if (dtype === output.dtype && shape.length === output.shape.length && !differs) return
   throw usageError(
     `Cannot infer the shape of "${node.name || node.output[0]}" (${node.opType}): the graph declares "${info.name}" as ` +

@@ -1,0 +1,112 @@
+/**
+ * Which part of a graph makes one of its values, and where can it be cut?
+ *
+ * For finding the first layer that a compiler cannot take: the graph up to one value is a model of its own. Nothing is rewritten;
+ * nodes, weights and inputs that the value does not need are left out.
+ */
+import {
+  dtypeOf, hasShape, newValueInfo, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto,
+} from '../formats/onnx.ts'
+import { closest } from '../notebook/argv.ts'
+import { usageError } from '../notebook/errors.ts'
+import { subgraphsOf } from './check-names.ts'
+import { inferShapes, type ValueShape } from './shapes.ts'
+
+/**
+ * The smallest model that yields `valueName`: the nodes that it needs, in their order, and no other input or weight. Its one
+ * output is the value, declared with the shape that was inferred, else with the one that the file declares. Messages that stay
+ * are shared with `model`, which is left as it is. Metadata and training information speak of the whole and are left out.
+ *
+ * @throws usage when no node makes the value, naming those that resemble it; when nothing says what type it has; on a contradiction
+ */
+export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
+  const { graph } = model
+  const makers = makersOf(graph)
+  if (!makers.has(valueName)) throw unknownValue(graph, valueName, [...makers.keys()])
+  const { nodes, values } = ancestorsOf(valueName, makers)
+  const { trainingInfo: _, ...rest } = model
+  return {
+    ...rest,
+    metadataProps: [],
+    graph: {
+      ...graph,
+      name: `${graph.name}_to_${valueName}`,
+      node: graph.node.filter(node => nodes.has(node)),
+      initializer: graph.initializer.filter(({ name }) => values.has(name)),
+      input: graph.input.filter(({ name }) => values.has(name)),
+      output: [declared(model, valueName)],
+      valueInfo: graph.valueInfo.filter(({ name }) => values.has(name) && name !== valueName),
+      ...(graph.sparseInitializer && { sparseInitializer: graph.sparseInitializer.filter(sparse => values.has(sparse.values?.name ?? '')) }),
+      ...(graph.quantizationAnnotation && { quantizationAnnotation: graph.quantizationAnnotation.filter(({ tensorName = '' }) => values.has(tensorName)) }),
+    },
+  }
+}
+
+/** A place where a graph may be cut: a value, the node that makes it, and what is known of its shape. */
+export interface CutPoint extends ValueShape {
+  readonly value: string
+  /** The node's name; its output's where it has none. */
+  readonly node: string
+  readonly op: string
+}
+
+/**
+ * Every value that a node makes out of an input of the graph, in the order of the file, which is topological. Left out are
+ * constants, and values whose type cannot be inferred. The graph up to one of them need not hold the graph up to the one before:
+ * branches stand one after the other in the file.
+ *
+ * @throws usage when the graph contradicts itself
+ */
+export function cutPoints(model: ModelProto): CutPoint[] {
+  const shapes = inferShapes(model)
+  const stored = new Set(model.graph.initializer.map(({ name }) => name))
+  const fed = new Set(model.graph.input.map(({ name }) => name).filter(name => !stored.has(name)))
+  return model.graph.node.flatMap(node => {
+    if (![...readsOf(node)].some(name => fed.has(name))) return []
+    for (const name of node.output) fed.add(name)
+    return node.output.filter(name => shapes.has(name)).map(value => ({ value, node: node.name || value, op: node.opType, ...shapes.get(value)! }))
+  })
+}
+
+const makersOf = (graph: GraphProto): Map<string, NodeProto> =>
+  new Map(graph.node.flatMap(node => node.output.filter(name => name !== '').map(name => [name, node] as const)))
+
+/** Every value that a node reads, and every name that its bodies (of If, Loop, Scan) mention: they see the names around them. */
+function readsOf(node: NodeProto): Set<string> {
+  const inside = subgraphsOf(node).flatMap(body => [...body.node.flatMap(inner => [...readsOf(inner)]), ...body.output.map(({ name }) => name)])
+  return new Set([...node.input, ...inside].filter(name => name !== ''))
+}
+
+/** The nodes that a value needs, and every value that they read or make. */
+function ancestorsOf(value: string, makers: ReadonlyMap<string, NodeProto>): { nodes: Set<NodeProto>; values: Set<string> } {
+  const nodes = new Set<NodeProto>()
+  const values = new Set([value])
+  const open = [value]
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const node = makers.get(name)
+    if (node === undefined || nodes.has(node)) continue
+    nodes.add(node)
+    for (const made of node.output) values.add(made)
+    for (const read of readsOf(node)) {
+      values.add(read)
+      open.push(read)
+    }
+  }
+  return { nodes, values }
+}
+
+function declared(model: ModelProto, value: string): ValueInfoProto {
+  const inferred = inferShapes(model).get(value)
+  if (inferred) return newValueInfo(value, inferred.dtype, inferred.shape)
+  const given = [...model.graph.output, ...model.graph.valueInfo].find(info => info.name === value && dtypeOf(info) !== undefined && hasShape(info))
+  if (given) return given
+  throw usageError(`Cannot cut "${model.graph.name}" at "${value}": nothing says which type it has`, 'cut at another value, or declare it in value_info')
+}
+
+function unknownValue(graph: GraphProto, value: string, made: readonly string[]) {
+  const isGiven = [...graph.input, ...graph.initializer].some(({ name }) => name === value)
+  const state = isGiven ? 'no node makes it' : 'there is no such value'
+  const near = closest(value, made)
+  const some = near ?? made.slice(0, 5).join(', ')
+  return usageError(`Cannot cut "${graph.name}" at "${value}": ${state}`, `name the output of a node, such as ${some || 'none: the graph has no node'}`)
+}
