@@ -9,12 +9,10 @@
  *   HEF_PATH=module_runs/latest/…/model.onnx MIX_WAV=mix.wav npx tsx runbooks/monolithic-infer.ts
  *   npx tsx runbooks/monolithic-infer.ts --model model.onnx --librimix-root ~/LibriMix
  */
+import { basename } from 'node:path'
 import { backendNames } from '../lib/infer/backend.ts'
-import { haloOf } from '../lib/infer/halo.ts'
-import { pickRecording } from '../lib/infer/pick-recording.ts'
-import { separateRecording } from '../lib/infer/separate-recording.ts'
-import { gateSeparation, showSeparation } from '../lib/infer/separation-report.ts'
 import { monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
+import { exitNameOf } from '../lib/notebook/errors.ts'
 import { choice, file, folder, number, runbook, text } from '../lib/notebook/runbook.ts'
 
 const { gates, model, sha256 } = monolithicContract()
@@ -25,34 +23,48 @@ export default runbook(import.meta, {
     model: file({ env: 'HEF_PATH', late: true, help: 'the compiled model: .hef, .onnx or .ort' }),
     backend: choice(backendNames, { env: 'MODEL_BACKEND', default: 'auto', help: 'who runs it; auto goes by the file' }),
     mixWav: file({ env: 'MIX_WAV', optional: true, late: true, help: 'the recording; default: from LIBRIMIX_ROOT, else a shipped one' }),
-    librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, help: 'a LibriMix folder to pick a recording from' }),
+    librimixRoot: text({ env: 'LIBRIMIX_ROOT', optional: true, help: 'a LibriMix folder to pick a recording from' }),
     audioDir: folder({ env: 'OUT_DIR', optional: true, create: true, help: 'where sound and metrics go; default: the run folder' }),
-    input: text({ optional: true, help: 'the input stream, where the model has several' }),
+    input: text({ optional: true, help: 'the input stream, where the model has several; the others are fed zeros' }),
     output: text({ optional: true, help: 'the output stream, where the model has several' }),
     haloFrames: number({ optional: true, min: 0, integer: true, help: 'frames thrown away at a window edge; default: what the model says' }),
   },
-  steps: inputs => [`open ${inputs.model} (${inputs.backend})`, `separate ${pickRecording(inputs).mix}`, 'write mix.wav, sep_src1.wav, sep_src2.wav, runtime_metrics.json'],
+  steps: async inputs => {
+    const { pickRecording } = await import('../lib/infer/index.ts')
+    return [`open ${inputs.model} (${inputs.backend})`, `separate ${pickRecording(inputs).mix}`, 'write mix.wav, sep_src1.wav, sep_src2.wav, runtime_metrics.json']
+  },
 }, async ({ inputs, run, cell, gate, next, line, stamp, signal }) => {
+  const infer = await import('../lib/infer/index.ts')
   stamp({ contract: sha256 })
-  const recording = pickRecording(inputs)
   const folder = inputs.audioDir ?? run.folder
+  const shownFolder = inputs.audioDir ?? run.shown
+  const status = (words: string) => line(`Runtime status: ${words} ; output_dir=${shownFolder}`)
   try {
-    const { metrics } = await cell(`Separate ${recording.mix}`, async ({ print, show, advance }) => {
-      print(`${recording.from === 'shipped' ? 'a recording that ships with Rungbook' : recording.from}${recording.references ? ', with its two references' : ', no references beside it'}`)
-      const separated = await separateRecording({
-        modelPath: inputs.model, backend: inputs.backend, input: inputs.input, output: inputs.output, recording, folder, sampleRate: model.sampleRateHz,
-        layout: { kernel: model.kernelSize, stride: model.stride }, haloFrames: () => inputs.haloFrames ?? haloOf(inputs.model), signal, onWindow: advance,
+    const recording = await cell('Choose the recording', ({ print }) => {
+      const known = { hef: inputs.model, sample_rate: model.sampleRateHz }
+      return infer.orFailedMetrics({ folders: [folder, run.folder], known, signal }, () => {
+        const picked = infer.pickRecording(inputs)
+        const from = picked.from === 'shipped' ? 'ships with Rungbook' : `from ${picked.from}`
+        print(`${picked.mix} (${from}), ${picked.references ? 'with its two references' : 'no references beside it'}`)
+        return picked
       })
-      show(...showSeparation(separated))
+    })
+    const { metrics } = await cell(`Separate ${basename(recording.mix)}`, async ({ show, advance }) => {
+      const separated = await infer.separateRecording({
+        modelPath: inputs.model, backend: inputs.backend, input: inputs.input, output: inputs.output, recording, folder, evidenceFolder: run.folder,
+        sampleRate: model.sampleRateHz, layout: { kernel: model.kernelSize, stride: model.stride },
+        haloFrames: () => inputs.haloFrames ?? infer.haloOf(inputs.model), signal, onWindow: advance,
+      })
+      show(...infer.showSeparation(separated, { runFolder: run.folder }))
       return separated
     })
     stamp({ device: metrics.device_info })
-    gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin: null })
-    gate('sources', metrics.sources, { equals: model.nSrc })
-    line(`Runtime status: pass ; output_dir=${folder === run.folder ? run.shown : folder}`)
-    next({ pass: `listen to ${folder === run.folder ? run.shown : folder}/sep_src1.wav` })
+    const isSound = infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin: null })
+    const isPair = gate('sources', metrics.sources, { equals: model.nSrc })
+    status(isSound && isPair ? 'pass' : 'fail')
+    next({ pass: `listen to ${shownFolder}/sep_src1.wav`, fail: 'choose another rung: npx tsx runbooks/monolithic-sweep.ts' })
   } catch (thrown) {
-    line('Runtime status: fail ; output_dir=none')
+    status(exitNameOf(thrown) === 'blocked' ? 'blocked' : 'fail')
     throw thrown
   }
 })

@@ -68,7 +68,7 @@ export default runbook(import.meta, {
     const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, again, run: run.shown, ladder: inputs.ladder })
     const record = report.boundaryRecord(ramp, { run_ts: run.ts, toolchain: toolchain.name, by: inputs.by, search: inputs.search, profile: inputs.profile })
     run.write(report.boundaryFile, `${JSON.stringify({ ...record, ...chosen }, null, 2)}\n`)
-    show(table(report.boundaryRows(boundary), { title: 'boundary' }))
+    show(table(report.boundaryRows(cases, boundary), { title: 'boundary' }))
     for (const { tag } of boundary.passBehind) print(`not monotone: ${tag} passes behind the first failure`)
     print(`${boundary.open ?? 'the question is answered'}\nnext: ${chosen.next} (${chosen.because})`)
     return chosen

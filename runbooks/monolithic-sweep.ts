@@ -10,35 +10,38 @@
  *   PROFILE=extended npx tsx runbooks/monolithic-sweep.ts --ladder temporal
  *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
  */
-import { searchInputs } from '../lib/compile/search-inputs.ts'
-import { ladderConfigs, ladderNames, monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
-import { haloFrames, runTag } from '../lib/models/convtasnet/options.ts'
-import { exitNameOf } from '../lib/notebook/errors.ts'
+import { graphChange, searchInputs } from '../lib/compile/search-inputs.ts'
+import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../lib/models/convtasnet/ladder-configs.ts'
+import { convTasNetOptions, haloFrames, runTag, sizesFromTag } from '../lib/models/convtasnet/options.ts'
+import { RunbookError } from '../lib/notebook/errors.ts'
 import { choice, file, folder, runbook, text } from '../lib/notebook/runbook.ts'
 
 const contract = monolithicContract()
 const { defaults, files, gates, model, tsv } = contract
 
+const declared = {
+  profile: choice(['focused', 'extended'], { env: 'PROFILE', default: defaults.profile, help: 'stop at the first success, or try every rung' }),
+  ladder: choice(ladderNames, { default: defaults.ladder, help: 'channels falling as in the plan, or the width in time falling' }),
+  config: text({ optional: true, help: 'one rung of your own by its run tag, instead of a ladder' }),
+  from: text({ optional: true, help: 'the first rung to try, by number or tag' }),
+  until: text({ optional: true, help: 'the last rung to try' }),
+  knob: choice(['evidence', 'plan'], { default: defaults.knob, help: 'how the next change is chosen when nothing compiles' }),
+  mixWav: file({ env: 'MIX_WAV', optional: true, help: 'the recording to separate; default: from LIBRIMIX_ROOT, else a shipped one' }),
+  librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, help: 'a LibriMix folder to pick a recording from' }),
+  ...searchInputs(),
+}
+
 export default runbook(import.meta, {
   asks: 'which is the first whole ConvTasNet that compiles and runs?',
-  inputs: {
-    profile: choice(['focused', 'extended'], { env: 'PROFILE', default: defaults.profile, help: 'stop at the first success, or try every rung' }),
-    ladder: choice(ladderNames, { default: defaults.ladder, help: 'channels falling as in the plan, or the width in time falling' }),
-    from: text({ optional: true, help: 'the first rung to try, by number or tag' }),
-    until: text({ optional: true, help: 'the last rung to try' }),
-    knob: choice(['evidence', 'plan'], { default: defaults.knob, help: 'how the next change is chosen when nothing compiles' }),
-    mixWav: file({ env: 'MIX_WAV', optional: true, help: 'the recording to separate; default: from LIBRIMIX_ROOT, else a shipped one' }),
-    librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, help: 'a LibriMix folder to pick a recording from' }),
-    ...searchInputs(),
-  },
-  steps: inputs => ladderConfigs(inputs.ladder, { decoderMode: inputs.decoder }).map((rung, i) => `compile rung ${i + 1}, ${runTag(rung)}`),
+  inputs: declared,
+  steps: inputs => rungsOf(inputs).map((rung, i) => `compile rung ${i + 1}, ${runTag(rung)}`),
 }, async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
   const compile = await import('../lib/compile/index.ts')
   const infer = await import('../lib/infer/index.ts')
   const onnx = await import('../lib/onnx/index.ts')
   const { bars, table } = await import('../lib/notebook/show.ts')
   const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
-  const rungs = ladderConfigs(inputs.ladder, { decoderMode: inputs.decoder })
+  const rungs = rungsOf(inputs)
   const recording = infer.pickRecording(inputs)
   const search = await cell('Choose the toolchain', async ({ print }) => {
     const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
@@ -87,7 +90,7 @@ export default runbook(import.meta, {
   if (!winner) {
     closing('fail', 'none')
     line('no monolithic hef success')
-    return next({ fail: knob.change })
+    return next({ fail: compile.knobCommand(knob, { results, declared, inputs, run, scriptExtra: search.setting.scriptExtra }) })
   }
   if (winner.metrics.snrDb !== undefined) gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
 
@@ -109,9 +112,15 @@ export default runbook(import.meta, {
     stamp({ device: metrics.device_info })
     closing('pass', run.shown)
   } catch (thrown) {
-    const blocked = exitNameOf(thrown) === 'blocked'
-    closing(blocked ? 'blocked' : 'fail', run.shown)
-    if (!blocked) throw thrown
-    gate.blocked('runtime', (thrown as Error).message)
+    const isBlocked = thrown instanceof RunbookError && thrown.exit === 'blocked'
+    closing(isBlocked ? 'blocked' : 'fail', run.shown)
+    if (!isBlocked) throw thrown
+    gate.blocked('runtime', `${thrown.message}; ${thrown.hint}`)
   }
 })
+
+/** The ladder's rungs, or the one that was named. */
+function rungsOf(inputs: Parameters<typeof graphChange>[0] & { ladder: LadderName; config: string | undefined }) {
+  const rungs = ladderConfigs(inputs.ladder, graphChange(inputs))
+  return inputs.config === undefined ? rungs : [convTasNetOptions({ ...rungs[0]!, ...sizesFromTag(inputs.config) })]
+}

@@ -17,17 +17,23 @@ export interface ToolchainChoice {
   readonly why: string
 }
 
+export interface ChoiceOptions extends DfcOptions {
+  /** Checked, when given, before anything is asked. */
+  readonly hwArch?: string | undefined
+}
+
 /**
  * Choose a toolchain.
- * @param o `program` and `env` as for `dfcToolchain`; `hwArch`, when given, is checked before anything is asked
+ * @param o where the Dataflow Compiler is, and for which device it will compile
  * @throws blocked when `dfc` is wanted, or a program is named, and it cannot be used; usage for an unknown device
  */
-export async function chooseToolchain(wanted: 'auto' | 'dfc' | 'host', o: DfcOptions & { hwArch?: string | undefined } = {}): Promise<ToolchainChoice> {
+export async function chooseToolchain(wanted: 'auto' | 'dfc' | 'host', o: ChoiceOptions = {}): Promise<ToolchainChoice> {
   if (o.hwArch !== undefined) hwArchFrom(o.hwArch)
   if (wanted === 'host') return host('as asked')
   const toolchain = dfcToolchain(o)
   const availability = await toolchain.available()
-  if (availability.found) return { toolchain, availability, why: `toolchain: dfc ${availability.version} (${availability.where})` }
+  const { found, version, where } = availability
+  if (found) return { toolchain, availability, why: `toolchain: dfc ${version} (${where})` }
   if (wanted === 'dfc' || o.program !== undefined) throw blockedError(availability.why, availability.hint)
   return host(`no Dataflow Compiler: ${availability.why}`)
 }
@@ -35,6 +41,7 @@ export async function chooseToolchain(wanted: 'auto' | 'dfc' | 'host', o: DfcOpt
 async function host(because: string): Promise<ToolchainChoice> {
   const toolchain = hostToolchain()
   const availability = await toolchain.available()
-  const why = `toolchain: host, onnxruntime-node ${availability.version} (${because}); it proves nothing about allocation on a device`
+  const what = `host, onnxruntime-node ${availability.version}`
+  const why = `toolchain: ${what} (${because}); it proves nothing about allocation on a device`
   return { toolchain, availability, why: why.replaceAll(/\s+/g, ' ') }
 }

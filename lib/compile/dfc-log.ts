@@ -46,7 +46,7 @@ const mapped = (which: 'Start' | 'End') => new RegExp(`${which} nodes mapped fro
 /** The names in the log's last "End nodes mapped from original model: 'a', 'b'.", or null when there is no such line. */
 export const endNodesIn = (log: string): string[] | null => lastNames(log, mapped('End'))?.map(({ name }) => name) ?? null
 
-/** The names of the original model in the last "Start nodes mapped from original model: 'input': 'net/input_layer1'.", or null. */
+/** The original model's names in the last "Start nodes mapped from original model: 'input': 'net/input_layer1'.", or null. */
 export const startNodesIn = (log: string): string[] | null =>
   lastNames(log, mapped('Start'))?.filter(({ isLayer }) => !isLayer).map(({ name }) => name) ?? null
 
@@ -54,7 +54,8 @@ export const startNodesIn = (log: string): string[] | null =>
 function lastNames(log: string, pattern: RegExp): { name: string; isLayer: boolean }[] | null {
   const rest = linesOf(log).map(line => pattern.exec(line)?.[1]).findLast(found => found !== undefined)
   if (rest === undefined) return null
-  return [...rest.matchAll(/(:\s*)?(?:'([^']*)'|"([^"]*)")/g)].map(([, colon, single, double]) => ({ name: (single ?? double)!, isLayer: colon !== undefined }))
+  const quoted = [...rest.matchAll(/(:\s*)?(?:'([^']*)'|"([^"]*)")/g)]
+  return quoted.map(([, colon, single, double]) => ({ name: (single ?? double)!, isLayer: colon !== undefined }))
 }
 
 /** Why the parsed graph is not the one that was asked for, or null when it is. A log that names no end nodes proves nothing. */
@@ -64,10 +65,14 @@ export function whyCut(log: string, o: { inputName: string; ends: readonly EndPo
   if (found === null) return `the parser's log names no end nodes, so nothing shows that the graph still ends at ${asked}`
   const starts = startNodesIn(log)
   if (starts !== null && (starts.length !== 1 || starts[0] !== o.inputName)) {
-    return `the parser cut the graph at its head: asked to start at ${o.inputName}, it started at ${starts.join(', ') || 'nothing'}`
+    const start = starts.join(', ') || 'nothing'
+    return `the parser cut the graph at its head: asked to start at ${o.inputName}, it started at ${start}`
   }
-  const isWhole = o.ends.every(end => found.some(name => end.same.includes(name))) && found.every(name => o.ends.some(end => end.same.includes(name)))
-  return isWhole ? null : `the parser cut the graph short: asked to end at ${asked}, it ended at ${found.join(', ') || 'nothing'}${reasonIn(log)}`
+  const isEnd = (end: EndPoint, name: string) => end.same.includes(name)
+  const hasAll = o.ends.every(end => found.some(name => isEnd(end, name)))
+  const isWhole = hasAll && found.every(name => o.ends.some(end => isEnd(end, name)))
+  if (isWhole) return null
+  return `the parser cut the graph short: asked to end at ${asked}, it ended at ${found.join(', ') || 'nothing'}${reasonIn(log)}`
 }
 
 /** The first operator that the parser refused before it took its own recommendation. */
@@ -80,8 +85,8 @@ function reasonIn(log: string): string {
 export function failureFrom(bucket: string, o: { evidence: string; log: string }): Failure {
   const { cause, exceptionType, isInfeasible } = bucketOf(bucket)
   return {
-    bucket, exceptionType, evidence: o.evidence.replaceAll(/\s+/g, ' ').slice(0, 500), layerFamily: null, layers: [], counters: [],
-    milestone: lastMilestone(readLog(o.log).lines), cause, isInfeasible, reshapeLayers: [],
+    bucket, exceptionType, cause, isInfeasible, evidence: o.evidence.replaceAll(/\s+/g, ' ').slice(0, 500),
+    milestone: lastMilestone(readLog(o.log).lines), layerFamily: null, layers: [], counters: [], reshapeLayers: [],
   }
 }
 
@@ -94,7 +99,10 @@ export function dfcVersionIn(text: string): string | null {
   return named?.[1]?.replace(/\.+$/, '') ?? /^(?:hailo\s+)?v?(\d+\.\d+\.\d+\S*)\s*$/m.exec(text)?.[1] ?? null
 }
 
-/** What the optimiser says of itself. With too few samples and no GPU it falls to level 0 and leaves 16-bit biases, which may not fit. */
+/**
+ * What the optimiser says of itself. With too few samples and no GPU it falls to level 0 and leaves 16-bit biases, which may not
+ * fit on the device. SNR in dB, the worst output.
+ */
 export function optimizeMetrics(log: string): Record<string, number> {
   const samples = /Using dataset with (\d+) entries/i.exec(log)?.[1]
   const outputs = [...log.matchAll(/\boutput_layer\d+ SNR:\s*(-?\d+(?:\.\d+)?) dB/g)].map(([, db]) => Number(db))

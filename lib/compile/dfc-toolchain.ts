@@ -5,10 +5,10 @@
  * input. An exit code of 0 is not believed: the artifact must be there and new, the graph must end where it was asked to, and the
  * one HEF must look like one. Where the program is found is in `dfc-program.ts`; what its logs say is in `dfc-log.ts`.
  */
-import { appendFileSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readModel } from '../formats/onnx.ts'
-import { readFile } from '../host/files.ts'
+import { fileError, makeFolder, readFile } from '../host/files.ts'
 import { closest } from '../notebook/argv.ts'
 import { RunbookError, usageError } from '../notebook/errors.ts'
 import { filesIn } from './cache.ts'
@@ -32,33 +32,55 @@ export function hwArchFrom(name: string): HwArch {
   const known = hwArchs.find(arch => arch === name)
   if (known) return known
   const near = closest(name.toLowerCase().replaceAll(/[^a-z0-9]/g, ''), hwArchs)
-  throw usageError(`Cannot compile for "${name}": there is no such device (${hwArchs.join(', ')})`, near ? `did you mean --hw-arch ${near}?` : 'give --hw-arch one of them')
+  throw usageError(
+    `Cannot compile for "${name}": there is no such device (${hwArchs.join(', ')})`,
+    near ? `did you mean --hw-arch ${near}?` : 'give --hw-arch one of them',
+  )
 }
 
-/** The Dataflow Compiler. Making one touches nothing; a stage throws blocked when the program is absent, usage for an unknown device. */
+/**
+ * The Dataflow Compiler. Making one touches nothing.
+ * Its stages throw blocked when the program is absent or the disk is full, and usage for an unknown device.
+ */
 export function dfcToolchain(o: DfcOptions = {}): Toolchain {
   return {
     name: 'dfc',
     calibrationLayout: 'nhwc',
     available: () => dfcAvailability(o),
-    parse: (onnx, options) => parse(onnx, options, o),
-    optimize: (har, options) => optimize(har, options, o),
-    compile: (har, options) => compile(har, options, o),
+    parse: async (onnx, options) => stage(parseJob(onnx, options), options, o),
+    optimize: async (har, options) => stage(optimizeJob(har, options), options, o),
+    compile: async (har, options) => stage(compileJob(har, options), options, o),
   }
 }
 
-function parse(onnx: Artifact, o: StageOptions, dfc: DfcOptions): Promise<Stage> {
-  const har = join(o.folder, `${o.netName}.har`)
+/** One call of `hailo`, and what must come of it. */
+interface Job {
+  readonly words: readonly string[]
+  /** The artifact's path: removed first, so that an older one is never taken for the new. */
+  readonly made: string
+  /** A folder that is made empty first. */
+  readonly emptied?: string
+  /** Called after exit code 0 with the log of this stage: the numbers in it, or why it has failed all the same. */
+  readonly judge: (log: string) => { metrics: Readonly<Record<string, number>> } | Failure
+}
+
+function parseJob(onnx: Artifact, o: StageOptions): Job {
+  const made = join(o.folder, `${o.netName}.har`)
   const ends = endPoints(onnx.path, o.endNodes)
-  const words = [
-    'parser', 'onnx', onnx.path, '--net-name', o.netName, '--har-path', har, '--hw-arch', o.hwArch, '-y',
-    '--start-node-names', o.inputName, '--end-node-names', ...ends.map(end => end.node), '--tensor-shapes', `[${o.inputShape.join(',')}]`,
-  ]
-  return stage({ words, fresh: har, judge: log => {
-    if (isEmpty(har)) return unreported(log, { bucket: 'har_build_failed_unspecified', evidence: `the parser ended with exit code 0, and there is no ${o.netName}.har` })
-    const cut = whyCut(log, { inputName: o.inputName, ends })
-    return cut === null ? { path: har, metrics: {} } : failureFrom('parse_unsupported_op_with_recommendation', { evidence: cut, log })
-  } }, o, dfc)
+  return {
+    made,
+    words: [
+      'parser', 'onnx', onnx.path, '--net-name', o.netName, '--har-path', made, '--hw-arch', o.hwArch, '-y',
+      '--start-node-names', o.inputName, '--end-node-names', ...ends.map(end => end.node),
+      '--tensor-shapes', `[${o.inputShape.join(',')}]`,
+    ],
+    judge(log) {
+      const missing = `the parser ended with exit code 0, and there is no ${o.netName}.har`
+      if (isEmpty(made)) return unreported(log, { bucket: 'har_build_failed_unspecified', evidence: missing })
+      const cut = whyCut(log, { inputName: o.inputName, ends })
+      return cut === null ? { metrics: {} } : failureFrom('parse_unsupported_op_with_recommendation', { evidence: cut, log })
+    },
+  }
 }
 
 /** The names of nodes where values are asked for; a file that we cannot read is the parser's to judge. */
@@ -71,64 +93,80 @@ function endPoints(onnxPath: string, values: readonly string[]): EndPoint[] {
   }
 }
 
-function optimize(har: Artifact, o: StageOptions, dfc: DfcOptions): Promise<Stage> {
-  const optimized = join(o.folder, `${o.netName}_optimized.har`)
-  const script = o.modelScript.trim() === '' ? [] : ['--model-script', writeInput(join(o.folder, `${o.netName}.alls`), o.modelScript)]
-  const words = ['optimize', har.path, '--hw-arch', o.hwArch, '--calib-set-path', o.calibration.path, ...script, '--output-har-path', optimized]
-  return stage({ words, fresh: optimized, judge: log => {
-    if (!isEmpty(optimized)) return { path: optimized, metrics: optimizeMetrics(log) }
-    return unreported(log, { bucket: 'optimize_subprocess', evidence: `the optimiser ended with exit code 0, and there is no ${o.netName}_optimized.har` })
-  } }, o, dfc)
+function optimizeJob(har: Artifact, o: StageOptions): Job {
+  const made = join(o.folder, `${o.netName}_optimized.har`)
+  const hasScript = o.modelScript.trim() !== ''
+  const script = hasScript ? ['--model-script', writeInput(join(o.folder, `${o.netName}.alls`), o.modelScript)] : []
+  const calibration = ['--calib-set-path', o.calibration.path]
+  return {
+    made,
+    words: ['optimize', har.path, '--hw-arch', o.hwArch, ...calibration, ...script, '--output-har-path', made],
+    judge(log) {
+      if (!isEmpty(made)) return { metrics: optimizeMetrics(log) }
+      const missing = `the optimiser ended with exit code 0, and there is no ${o.netName}_optimized.har`
+      return unreported(log, { bucket: 'optimize_subprocess', evidence: missing })
+    },
+  }
 }
 
-function compile(har: Artifact, o: StageOptions, dfc: DfcOptions): Promise<Stage> {
-  // The HEF is named by the net inside the HAR and not by us, so it is whatever appears in a folder that was empty.
-  const into = join(o.folder, `${o.netName}_compiled`)
-  const words = ['compiler', har.path, '--hw-arch', o.hwArch, '--output-dir', into, '--output-har-path', join(o.folder, `${o.netName}_compiled.har`)]
-  const hef = join(o.folder, `${o.netName}.hef`)
-  rmSync(into, { recursive: true, force: true })
-  mkdirSync(into, { recursive: true })
-  return stage({ words, fresh: hef, judge: log => {
-    const found = filesIn(into).filter(name => name.toLowerCase().endsWith('.hef'))
-    const why = whyNotHef(into, found)
-    if (why !== null) return unreported(log, { bucket: 'unknown', evidence: `the compiler ended with exit code 0, and ${why}` })
-    renameSync(join(into, found[0]!), hef)
-    if (readdirSync(into).length === 0) rmdirSync(into)
-    return { path: hef, metrics: { ...compileMetrics(log), hefBytes: statSync(hef).size } }
-  } }, o, dfc)
+/** The HEF is named by the net inside the HAR and not by us, so it is whatever appears in a folder that was empty. */
+function compileJob(har: Artifact, o: StageOptions): Job {
+  const emptied = join(o.folder, `${o.netName}_compiled`)
+  const made = join(o.folder, `${o.netName}.hef`)
+  const outputs = ['--output-dir', emptied, '--output-har-path', join(o.folder, `${o.netName}_compiled.har`)]
+  return {
+    made,
+    emptied,
+    words: ['compiler', har.path, '--hw-arch', o.hwArch, ...outputs],
+    judge(log) {
+      const found = filesIn(emptied).filter(name => name.toLowerCase().endsWith('.hef'))
+      const why = whyNotHef(emptied, found)
+      if (why !== null) return unreported(log, { bucket: 'unknown', evidence: `the compiler ended with exit code 0, and ${why}` })
+      onDisk('move the HEF to', made, () => renameSync(join(emptied, found[0]!), made))
+      if (readdirSync(emptied).length === 0) rmdirSync(emptied)
+      return { metrics: { ...compileMetrics(log), hefBytes: statSync(made).size } }
+    },
+  }
 }
 
 function whyNotHef(folder: string, found: readonly string[]): string | null {
-  if (found.length === 0) return 'there is no .hef in its output folder'
-  if (found.length > 1) return `there are ${found.length} .hef files in its output folder, where one was asked for: ${found.join(', ')}`
-  const head = readFile(join(folder, found[0]!)).subarray(0, 4)
-  return head.equals(Buffer.from('\x01HEF')) ? null : `${found[0]} does not begin like a HEF (01 48 45 46), but with ${head.toString('hex', 0, 4) || 'nothing'}`
-}
-
-interface Job {
-  readonly words: readonly string[]
-  /** The artifact's path: removed first, so that an older one is never taken for the new. */
-  readonly fresh: string
-  /** Called after exit code 0, with the log of this stage. */
-  readonly judge: (log: string) => { path: string; metrics: Readonly<Record<string, number>> } | Failure
+  const [name] = found
+  if (name === undefined) return 'there is no .hef in its output folder'
+  if (found.length > 1) return `there are ${found.length} .hef files in its output folder, not one: ${found.join(', ')}`
+  const head = readFile(join(folder, name)).subarray(0, 4)
+  if (head.equals(Buffer.from('\x01HEF'))) return null
+  return `${name} does not begin like a HEF (01 48 45 46), but with ${head.toString('hex') || 'nothing'}`
 }
 
 async function stage(job: Job, o: StageOptions, dfc: DfcOptions): Promise<Stage> {
   hwArchFrom(o.hwArch)
   const command = hailoCommand(findHailo(dfc), dfc, job.words)
-  rmSync(job.fresh, { force: true })
+  onDisk('replace', job.made, () => rmSync(job.made, { force: true }))
+  if (job.emptied !== undefined) {
+    onDisk('empty the folder', job.emptied, () => rmSync(job.emptied!, { recursive: true, force: true }))
+    makeFolder(job.emptied)
+  }
   tell(o, `$ hailo ${job.words.join(' ')}`)
   const finished = await runStageCommand(command, o)
-  if ('ok' in finished) return isMisunderstood(finished.failure) ? { ...finished, failure: misunderstood(finished.failure) } : finished
+  if ('ok' in finished) return { ...finished, failure: ofInstallation(finished.failure) }
   const { durationMs } = finished.result
   const judged = job.judge(finished.log)
-  if (!('bucket' in judged)) return { ok: true, artifact: artifactOf(judged.path), metrics: judged.metrics, durationMs }
+  if (!('bucket' in judged)) return { ok: true, artifact: artifactOf(job.made), metrics: judged.metrics, durationMs }
   tell(o, `[error] ${judged.evidence}`)
   return { ok: false, failure: judged, stopped: null, durationMs }
 }
 
 /** Our own words in the log, so that it shows what was run and what was made of it. */
-const tell = (o: StageOptions, line: string) => appendFileSync(o.logFile, `${line}\n`)
+const tell = (o: StageOptions, line: string) => onDisk('write the log', o.logFile, () => appendFileSync(o.logFile, `${line}\n`))
+
+/** Errors of the file system as operating errors. */
+function onDisk(act: string, path: string, body: () => void): void {
+  try {
+    body()
+  } catch (thrown) {
+    throw fileError(act, path, thrown)
+  }
+}
 
 const isEmpty = (path: string) => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
 
@@ -139,6 +177,11 @@ function unreported(log: string, o: { bucket: string; evidence: string }): Failu
   return { ...said, evidence: `${o.evidence} | ${said.evidence}`.slice(0, 500) }
 }
 
+const refused = /\berror: (?:argument|unrecognized|the following arguments|invalid choice)/
+
 /** A version that does not know our flags says something about the installation and nothing about the network. */
-const isMisunderstood = (failure: Failure) => failure.bucket === 'unknown' && /\berror: (?:argument|unrecognized|the following arguments|invalid choice)/.test(failure.evidence)
-const misunderstood = (failure: Failure): Failure => ({ ...failureFrom('environment_broken_install', { evidence: failure.evidence, log: '' }), milestone: failure.milestone })
+function ofInstallation(failure: Failure): Failure {
+  if (failure.bucket !== 'unknown' || !refused.test(failure.evidence)) return failure
+  const { evidence, milestone } = failure
+  return { ...failureFrom('environment_broken_install', { evidence, log: '' }), milestone }
+}

@@ -9,6 +9,7 @@ import { evidenceKnob } from './next-knob.ts'
 import { outcomesOf } from './ladder.ts'
 import { searchRows } from './report.ts'
 import { shortest, type Prefix, type RampCase, type RampStage } from './prefix-cases.ts'
+import type { CaseResult } from './case.ts'
 import type { Boundary, RampResult } from './prefix-ramp.ts'
 
 /** Name of the sidecar. */
@@ -37,10 +38,13 @@ export function boundaryText({ lastPass, firstFail, open }: Boundary): string {
 }
 
 /** The two sides of the boundary. */
-export const boundaryRows = ({ lastPass, firstFail }: Boundary) =>
-  [{ side: 'last pass', result: lastPass }, { side: 'first fail', result: firstFail }].map(({ side, result }) => ({
-    side, tag: result?.tag ?? 'none', bucket: result?.failure?.bucket ?? '', layers: result?.failure?.layers.join(', ') ?? '', why: result?.failureHead ?? '',
-  }))
+export function boundaryRows(cases: readonly RampCase[], { lastPass, firstFail }: Boundary) {
+  const row = (side: string, result: CaseResult | null) => ({
+    side, prefix: cases.find(({ tag }) => tag === result?.tag)?.label ?? 'none', tag: result?.tag ?? '', bucket: result?.failure?.bucket ?? '',
+    layers: result?.failure?.layers.join(', ') ?? '', why: result?.failureHead ?? '',
+  })
+  return [row('last pass', lastPass), row('first fail', firstFail)]
+}
 
 /** The sidecar. `shared` is what the caller knows of the run. */
 export function boundaryRecord({ results, boundary }: RampResult, shared: Readonly<Record<string, unknown>>): Record<string, unknown> {

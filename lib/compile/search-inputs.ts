@@ -4,7 +4,7 @@
  * The names of variables are the plan's; limits and defaults are the contract's. What they open is `search.ts`.
  */
 import { monolithicContract } from '../models/convtasnet/ladder-configs.ts'
-import { decoderModes } from '../models/convtasnet/options.ts'
+import { decoderModes, encoderModes, maskActs, maskMulModes, normModes, skipTopologyModes, type ConvTasNetOptions } from '../models/convtasnet/options.ts'
 import { choice, file, number, text, toggle } from '../notebook/inputs.ts'
 
 /** The inputs of a search; a runbook adds its own. */
@@ -19,6 +19,11 @@ export function searchInputs() {
     quickOpt: toggle({ env: 'QUICK_OPT', default: defaults.quickOpt, help: 'few calibration samples and no fine-tuning while searching' }),
     modelScript: file({ optional: true, help: 'more model-script commands (.alls) for the Dataflow Compiler' }),
     decoder: choice(decoderModes, { default: 'polyphase', help: 'the decoder; conv1x1_head answers at the latent rate, not at the audio rate' }),
+    encoder: choice(encoderModes, { optional: true, help: 'the encoder; default: the ladder\'s own' }),
+    normMode: choice(normModes, { optional: true, help: 'the norm layers; default: affine' }),
+    maskAct: choice(maskActs, { optional: true, help: 'the activation of the mask; default: sigmoid' }),
+    maskMulMode: choice(maskMulModes, { optional: true, help: 'bypass leaves the masker out; default: normal' }),
+    skipTopologyMode: choice(skipTopologyModes, { optional: true, help: 'how sources share the encoder; default: project' }),
     weights: file({ optional: true, help: 'weights by name (.safetensors or .npz); default: seeded, untrained' }),
     timeLimitMin: number({ env: 'TIME_LIMIT_MIN', default: limits.timeLimitMin, min: 0.01, unit: 'minutes', help: 'time for the whole search' }),
     caseTimeoutMin: number({ env: 'CASE_TIMEOUT_MIN', default: limits.caseTimeoutMin, min: 0.001, unit: 'minutes', help: 'hard time limit for one case' }),
@@ -27,7 +32,24 @@ export function searchInputs() {
   }
 }
 
-/** What `searchInputs` gives. */
+/** What the graph inputs change in every rung. */
+export function graphChange(values: GraphValues): Partial<ConvTasNetOptions> {
+  const { decoder, encoder, normMode, maskAct, maskMulMode, skipTopologyMode } = values
+  const change = { decoderMode: decoder, encoderMode: encoder, normMode, maskAct, maskMulMode, skipTopologyMode }
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+}
+
+/** The inputs that change the graph. */
+export interface GraphValues {
+  readonly decoder?: ConvTasNetOptions['decoderMode'] | undefined
+  readonly encoder?: ConvTasNetOptions['encoderMode'] | undefined
+  readonly normMode?: ConvTasNetOptions['normMode'] | undefined
+  readonly maskAct?: ConvTasNetOptions['maskAct'] | undefined
+  readonly maskMulMode?: ConvTasNetOptions['maskMulMode'] | undefined
+  readonly skipTopologyMode?: ConvTasNetOptions['skipTopologyMode'] | undefined
+}
+
+/** What the other inputs of `searchInputs` give. */
 export interface SearchValues {
   readonly toolchain: 'auto' | 'dfc' | 'host'
   readonly dfc: string | undefined

@@ -31,7 +31,7 @@ export interface Search {
 export async function openSearch(values: SearchValues, o: { folder: string; signal: AbortSignal }): Promise<Search> {
   const outDir = dirname(o.folder)
   const resume = resumeFolder(values.resume, outDir)
-  const { toolchain, availability, why } = await chooseToolchain(values.toolchain, { program: values.dfc })
+  const { toolchain, availability, why } = await chooseToolchain(values.toolchain, { program: values.dfc, hwArch: values.hwArch })
   const calibration = await openCalibration({ path: values.calibNpz, lengthPolicy: values.inputLengthPolicy })
   const { calibrationSamples, batchSize } = monolithicContract().quickOpt
   return {

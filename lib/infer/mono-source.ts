@@ -1,12 +1,12 @@
 /**
  * How does any recording become one channel at the model's rate, piece by piece?
  *
- * Mean over channels, then the resampler of `lib/signal`. Memory does not grow with the recording's length.
+ * Mean over channels, then the resampler of `lib/signal`. Memory does not grow with the recording's length. NaN and infinity in a
+ * file are refused by the WAV reader.
  */
 import { openWav, type WavInfo } from '../formats/wav.ts'
 import { mixdown } from '../signal/mixdown.ts'
 import { resampler } from '../signal/resample.ts'
-import { usageError } from '../notebook/errors.ts'
 
 const blockFrames = 16_384
 
@@ -14,36 +14,44 @@ export interface MonoSource extends Disposable {
   readonly info: WavInfo
   /** Samples at the wanted rate, exactly. */
   readonly totalSamples: number
-  /** How the rate was changed; `none` when it was not. */
+  /** How the channels became one: `none, one channel`, or `mean of 2 channels`. */
+  readonly mixdown: string
+  /** How the rate was changed: `none, already 16000 Hz`, or both rates and the method. */
   readonly resampling: string
-  /** The next `count` samples, fewer at the end. Errors: usage at the first NaN or infinity. */
+  /** The next `count` samples, fewer at the end. Errors: usage at the first NaN or infinity, or when the file became shorter. */
   read(count: number): Float32Array
 }
 
 /** Open a recording. Errors: blocked when absent, usage when it is not a WAV or holds nothing. */
 export function openMono(path: string, sampleRate: number): MonoSource {
   const wav = openWav(path)
-  const convert = resampler({ fromHz: wav.info.sampleRate, toHz: sampleRate })
+  try {
+    return monoOf(wav, resampler({ fromHz: wav.info.sampleRate, toHz: sampleRate }), sampleRate)
+  } catch (thrown) {
+    wav.close()
+    throw thrown
+  }
+}
+
+function monoOf(wav: ReturnType<typeof openWav>, convert: ReturnType<typeof resampler>, sampleRate: number): MonoSource {
+  const { info } = wav
   let held = new Float32Array(0)
-  let ended = false
-  let seen = 0
-  const fill = () => {
+  /** Whether there was more. */
+  const fill = (): boolean => {
     const channels = wav.read(blockFrames)
-    const mono = channels.length === 0 ? null : mixdown(channels)
-    const odd = mono?.findIndex(value => !Number.isFinite(value)) ?? -1
-    if (odd >= 0) throw usageError(`Cannot use "${path}": sample ${seen + odd} is ${mono![odd]}`, 'export it again: a recording holds finite numbers only')
-    seen += mono?.length ?? 0
-    ended = mono === null
-    held = joined(held, mono === null ? convert.flush() : convert.push(mono))
+    const isMore = channels.length > 0
+    held = joined(held, isMore ? convert.push(mixdown(channels)) : convert.flush())
+    return isMore
   }
   return {
-    info: wav.info,
-    totalSamples: Math.ceil((wav.info.frames * sampleRate) / wav.info.sampleRate),
-    resampling: wav.info.sampleRate === sampleRate ? 'none' : `${wav.info.sampleRate} to ${sampleRate} Hz, ${convert.method}`,
+    info,
+    totalSamples: Math.ceil((info.frames * sampleRate) / info.sampleRate),
+    mixdown: info.channels === 1 ? 'none, one channel' : `mean of ${info.channels} channels`,
+    resampling: info.sampleRate === sampleRate ? convert.method : `${info.sampleRate} to ${sampleRate} Hz, ${convert.method}`,
     read(count) {
-      while (held.length < count && !ended) fill()
-      const piece = held.slice(0, count)
-      held = held.slice(count)
+      for (let isMore = true; isMore && held.length < count;) isMore = fill()
+      const piece = held.subarray(0, count)
+      held = held.subarray(count)
       return piece
     },
     [Symbol.dispose]: () => wav.close(),
@@ -57,11 +65,11 @@ function joined(a: Float32Array, b: Float32Array): Float32Array<ArrayBuffer> {
   return all
 }
 
-/** Whether a recording holds any sample that is not zero. Stops at the first one. */
+/** Whether the mean over channels is zero in every frame: silence, or channels that cancel. Stops at the first sound. */
 export function isSilent(path: string): boolean {
   using wav = openWav(path)
   for (let channels = wav.read(blockFrames); channels.length > 0; channels = wav.read(blockFrames)) {
-    if (channels.some(channel => channel.some(value => value !== 0))) return false
+    if (mixdown(channels).some(value => value !== 0)) return false
   }
   return true
 }

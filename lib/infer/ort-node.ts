@@ -1,51 +1,77 @@
 /**
  * How is an ONNX file run on this machine's CPU? Through the `onnxruntime-node` package.
  *
- * It works on any laptop and is the oracle of the tests. Its `run` blocks the event loop for the length of one inference.
+ * It works on any laptop and is the oracle of the tests. Its `run` blocks the event loop for the length of one inference, and
+ * begins on a later turn of the loop.
  */
+import { accessSync, constants } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
-import type { Dtype, Tensor, TensorData } from '../formats/tensor.ts'
+import { arrayOf, type Dtype, type Tensor, type TensorData } from '../formats/tensor.ts'
+import { fileError } from '../host/files.ts'
 import { RunbookError, usageError } from '../notebook/errors.ts'
-import { readFile } from '../host/files.ts'
 import { checkFeeds, type Backend, type TensorInfo } from './backend.ts'
 
-/** Open an ONNX file on the CPU provider. Errors: blocked when absent, usage when ONNX Runtime refuses it. */
+/**
+ * Open an ONNX file on the CPU provider.
+ * Errors: blocked when the file is absent; usage when ONNX Runtime refuses it, or when a stream holds something else than numbers.
+ */
 export async function openOrtNode(path: string, options: InferenceSession.SessionOptions = {}): Promise<Backend> {
+  mustRead(path)
   const ort = await import('onnxruntime-node')
-  const bytes = readFile(path)
   const startedMs = performance.now()
-  const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3, ...options }).catch((thrown: unknown) => {
+  // By its path and not by its bytes: so that weights that lie in a file beside it are found.
+  const session = await ort.InferenceSession.create(path, { logSeverityLevel: 3, ...options }).catch((thrown: unknown) => {
     throw usageError(`Cannot open "${path}": ONNX Runtime refuses it: ${oneLine(thrown)}`, 'check the file: it may be cut short, or not be ONNX', thrown)
   })
   const loadMs = performance.now() - startedMs
   const inputs = session.inputMetadata.map(infoOf)
-  let open = true
+  const outputs = session.outputMetadata.map(infoOf)
+  let isOpen = true
+  let running: Promise<unknown> = Promise.resolve()
+
+  const infer: Backend['infer'] = async feeds => {
+    if (!isOpen) throw new Error(`the model "${path}" is closed`)
+    checkFeeds(feeds, inputs)
+    const given = Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.shape)] as const)
+    const job = session.run(Object.fromEntries(given))
+    running = job.catch(() => {})
+    const results = await job.catch((thrown: unknown) => {
+      const hint = 'check the graph: npx tsx runbooks/monolithic-sweep.ts authors one that runs'
+      throw new RunbookError('fail', `Cannot infer with "${path}": ${oneLine(thrown)}`, hint, { cause: thrown })
+    })
+    // Each run gives arrays of its own, so nothing is copied. Arrays given as `fetches` would be filled, and copied all the same.
+    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, tensorOf(value)]))
+  }
   return {
     name: 'ort',
     device: `cpu (ONNX Runtime ${ort.env.versions.node ?? ort.env.versions.common})`,
     inputs,
-    outputs: session.outputMetadata.map(infoOf),
+    outputs,
     loadMs,
-    async infer(feeds) {
-      if (!open) throw usageError(`Cannot infer with "${path}": it is closed`, 'open it again')
-      checkFeeds(feeds, inputs)
-      const given = Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.shape)] as const)
-      const results = await session.run(Object.fromEntries(given)).catch((thrown: unknown) => {
-        throw new RunbookError('fail', `Cannot infer with "${path}": ${oneLine(thrown)}`, 'run the .onnx through `npx tsx runbooks/monolithic-sweep.ts` again', { cause: thrown })
-      })
-      return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, tensorOf(value)]))
-    },
+    infer,
     async [Symbol.asyncDispose]() {
-      if (open) await session.release()
-      open = false
+      if (!isOpen) return
+      isOpen = false
+      await running
+      await session.release()
     },
   }
 }
 
+function mustRead(path: string): void {
+  try {
+    accessSync(path, constants.R_OK)
+  } catch (thrown) {
+    throw fileError('read', path, thrown)
+  }
+}
+
 function infoOf(meta: InferenceSession.ValueMetadata): TensorInfo {
-  if (!meta.isTensor) throw usageError(`Cannot use "${meta.name}": it is not a tensor`, 'choose another model')
-  return { name: meta.name, dtype: meta.type as Dtype, shape: meta.shape }
+  if (!meta.isTensor || !Object.hasOwn(arrayOf, meta.type)) {
+    throw usageError(`Cannot use "${meta.name}": it is ${meta.isTensor ? `a tensor of ${meta.type}` : 'not a tensor'}`, 'choose another model')
+  }
+  return { name: meta.name, dtype: meta.type as Dtype, shape: meta.shape.map(n => (n === '' ? '?' : n)) }
 }
 
 const tensorOf = (value: OrtTensor): Tensor => ({ dtype: value.type as Dtype, shape: value.dims, data: value.data as TensorData })

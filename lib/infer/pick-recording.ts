@@ -5,7 +5,8 @@
  * voices count as references when they stand beside the mixture as LibriMix lays them out: `mix_clean/a.wav`, `s1/a.wav`, `s2/a.wav`.
  */
 import { existsSync, readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
+import { fileError } from '../host/files.ts'
 import { blockedError } from '../notebook/errors.ts'
 import { recordingPaths, recordingRecipes, recordingsFolder } from '../signal/recordings.ts'
 
@@ -16,27 +17,45 @@ export interface Recording {
   readonly from: 'MIX_WAV' | 'LIBRIMIX_ROOT' | 'shipped'
 }
 
+/** In the order in which they are looked for: clean speech first. */
 const mixtures = ['mix_clean', 'mix_both']
-const below = ['Libri2Mix/wav16k/min/test', 'wav16k/min/test', 'test', '.']
+/** The folder that holds the mixtures, seen from each folder above it that somebody may call LibriMix's root. */
+const below = ['Libri2Mix/wav16k/min/test', 'wav16k/min/test', 'min/test', 'test', '.']
 
-/** Choose a recording. Errors: blocked when a LibriMix folder holds no mixture. */
+/**
+ * Choose a recording; whether the file is there is found out when it is opened.
+ * @param o.librimixRoot the folder above `Libri2Mix`, or any folder down to the mixtures' own
+ * @throws blocked when a LibriMix folder holds no mixture, or cannot be read
+ */
 export function pickRecording(o: { mixWav?: string | undefined; librimixRoot?: string | undefined }): Recording {
   if (o.mixWav !== undefined) return recording(o.mixWav, 'MIX_WAV')
-  if (o.librimixRoot === undefined) return recording(firstMixture(recordingsFolder)!, 'shipped')
+  if (o.librimixRoot === undefined) return recording(shippedMixtures()[0]!, 'shipped')
   const found = firstMixture(o.librimixRoot)
   if (found !== null) return recording(found, 'LIBRIMIX_ROOT')
   throw blockedError(
-    `Cannot find a mixture below "${o.librimixRoot}": looked for ${below[0]}/{${mixtures.join(',')}}/*.wav`,
+    `Cannot find a mixture below "${o.librimixRoot}": there is no ${below[0]}/{${mixtures.join(',')}}/*.wav`,
     'give --mix-wav FILE, or the folder that holds Libri2Mix',
   )
 }
 
 function firstMixture(root: string): string | null {
-  for (const folder of below.flatMap(path => mixtures.map(name => join(root, path, name)))) {
-    const name = existsSync(folder) ? readdirSync(folder).filter(file => file.endsWith('.wav')).toSorted()[0] : undefined
+  const isMixtures = mixtures.includes(basename(resolve(root)))
+  const folders = isMixtures ? [root] : below.flatMap(path => mixtures.map(name => join(root, path, name)))
+  for (const folder of folders) {
+    const name = soundsOf(folder)[0]
     if (name !== undefined) return join(folder, name)
   }
   return null
+}
+
+/** The WAV files of a folder in their order. Hidden ones are not sound: a Mac leaves `._a.wav` beside `a.wav`. */
+function soundsOf(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  try {
+    return readdirSync(folder).filter(name => /^[^.].*\.wav$/i.test(name)).toSorted()
+  } catch (thrown) {
+    throw fileError('list', folder, thrown)
+  }
 }
 
 function recording(mix: string, from: Recording['from']): Recording {

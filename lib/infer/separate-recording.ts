@@ -1,22 +1,23 @@
 /**
- * What does a model make of one recording? Two sound files, a page of numbers, and pictures.
+ * What does a model make of one recording? Sound files, a page of numbers, and pictures.
  *
  * Opens the model, streams the recording through it and writes `mix.wav`, `sep_src1.wav`, `sep_src2.wav` and
- * `runtime_metrics.json`. When anything fails the metrics are written all the same, with `ok` false and the reason.
+ * `runtime_metrics.json`. When anything fails the metrics are written all the same, with `ok` false and the reason, and no sound.
  */
-import { join } from 'node:path'
+import { realpathSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { createWav, type WavWriter } from '../formats/wav.ts'
-import { makeFolder, writeFileAtomic } from '../host/files.ts'
-import { asError, usageError } from '../notebook/errors.ts'
-import { SeparationScore, type SeparationResult } from '../signal/metrics.ts'
-import { SnrSum } from '../signal/snr.ts'
-import { Spectrogram, type SpectrogramResult } from '../signal/spectrogram.ts'
+import { makeFolder } from '../host/files.ts'
+import { usageError } from '../notebook/errors.ts'
 import { openBackend, type BackendName } from './backend.ts'
-import { isSilent, openMono, type MonoSource } from './mono-source.ts'
-import { separationModel, type Layout } from './separation-model.ts'
-import { separate } from './separate.ts'
+import { isSilent, openMono } from './mono-source.ts'
 import type { Recording } from './pick-recording.ts'
+import { metricsName, orFailedMetrics, quantile, rounded, writeMetrics, type KnownMetrics, type RuntimeMetrics } from './runtime-metrics.ts'
+import { separationModel, type Layout, type SeparationModel } from './separation-model.ts'
+import { openOutputs, soundNames, type FinishedOutputs } from './separation-outputs.ts'
+import { separate, type SeparationTimes } from './separate.ts'
+
+export { type RuntimeMetrics } from './runtime-metrics.ts'
 
 export interface SeparationJob {
   readonly modelPath: string
@@ -27,161 +28,108 @@ export interface SeparationJob {
   readonly recording: Recording
   /** Where the sound and the metrics go. */
   readonly folder: string
+  /** A second place for the metrics: the run folder, where the sound goes elsewhere. */
+  readonly evidenceFolder?: string
   readonly sampleRate: number
   readonly layout: Layout
-  /** Frames at a window's edge that are thrown away; asked for when the recording has been opened. */
+  /** Frames at a window's edge that are thrown away; asked for when the model has been opened. */
   readonly haloFrames: () => number
   readonly signal: AbortSignal
   readonly onWindow?: (done: number, total: number) => void
 }
 
-/** What stands in `runtime_metrics.json`: the plan's keys, then ours. */
-export interface RuntimeMetrics {
-  readonly ok: boolean
-  readonly reason: string | null
-  readonly hef: string
-  readonly mix_wav: string
-  readonly input_samples: number
-  readonly output_samples: number
-  readonly output_samples_src1: number
-  readonly output_samples_src2: number
-  readonly sample_rate: number
-  /** Median over windows. */
-  readonly latency_ms: number
-  readonly latency_ms_p50: number
-  readonly latency_ms_p95: number
-  readonly load_ms: number
-  readonly configure_ms: number
-  readonly infer_ms: number
-  /** Inference time over the recording's length. */
-  readonly rtf: number
-  /** The same with reading, resampling and writing. */
-  readonly rtf_wall: number
-  readonly windows: number
-  readonly sources: number
-  readonly input_stream: string
-  readonly output_stream: string
-  readonly device_info: string
-  readonly resampling: string
-  /** How well the sources add up to the mixture, in dB. */
-  readonly mixture_consistency_db: number
-  readonly clipped_samples: number
-  readonly si_sdr_db: readonly number[] | null
-  readonly input_si_sdr_db: readonly number[] | null
-  readonly si_sdri_db: number | null
-  readonly permutation: readonly number[] | null
-}
-
 export interface SeparatedRecording {
   readonly metrics: RuntimeMetrics
   readonly files: { readonly mix: string; readonly sources: readonly string[]; readonly metrics: string }
-  readonly spectrograms: readonly { readonly title: string; readonly picture: SpectrogramResult }[]
+  readonly spectrograms: FinishedOutputs['spectrograms']
 }
 
 /** Separate one recording. Errors as `openBackend`, `separationModel`, `openMono` and `separate`; metrics are on the disk by then. */
 export async function separateRecording(job: SeparationJob): Promise<SeparatedRecording> {
-  makeFolder(job.folder)
-  const path = join(job.folder, 'runtime_metrics.json')
-  try {
-    const done = await run(job)
-    writeFileAtomic(path, `${JSON.stringify(done.metrics, null, 2)}\n`)
-    return { ...done, files: { ...done.files, metrics: path } }
-  } catch (thrown) {
-    const reason = asError(thrown).message
-    const failed: Pick<RuntimeMetrics, 'ok' | 'reason' | 'hef' | 'mix_wav' | 'sample_rate'> = {
-      ok: false, reason, hef: job.modelPath, mix_wav: job.recording.mix, sample_rate: job.sampleRate,
-    }
-    writeFileAtomic(path, `${JSON.stringify(failed, null, 2)}\n`)
-    throw thrown
-  }
+  const folders = [job.folder, job.evidenceFolder ?? job.folder]
+  const known: KnownMetrics = { hef: job.modelPath, mix_wav: job.recording.mix, sample_rate: job.sampleRate }
+  return orFailedMetrics({ folders, known, signal: job.signal }, async () => {
+    const { finished, metrics } = await run(job, known)
+    writeMetrics(folders, metrics)
+    return { metrics, files: { ...finished.files, metrics: join(job.folder, metricsName) }, spectrograms: finished.spectrograms }
+  })
 }
 
-async function run(job: SeparationJob) {
-  const { recording, sampleRate } = job
-  if (isSilent(recording.mix)) throw usageError(`Cannot separate "${recording.mix}": it is silent`, 'give a recording with two voices: --mix-wav FILE')
+/** `known` grows on the way, so that a failure can say how far it came. Cheap checks come before long ones. */
+async function run(job: SeparationJob, known: KnownMetrics): Promise<{ finished: FinishedOutputs; metrics: RuntimeMetrics }> {
+  const { recording, sampleRate, layout } = job
   using mix = openMono(recording.mix, sampleRate)
-  const startedMs = performance.now()
+  Object.assign(known, {
+    input_samples: mix.totalSamples, recording_rate: mix.info.sampleRate, recording_channels: mix.info.channels, mixdown: mix.mixdown, resampling: mix.resampling,
+  } satisfies KnownMetrics)
   await using backend = await openBackend(job.backend, job.modelPath)
-  const model = separationModel(backend, { ...job.layout, input: job.input, output: job.output })
-  using outputs = openOutputs(job, { samples: mix.totalSamples, sources: model.sources })
+  Object.assign(known, { device_info: backend.device, load_ms: rounded(backend.loadMs, 3) } satisfies KnownMetrics)
+  const model = separationModel(backend, { ...layout, input: job.input, output: job.output })
+  const haloFrames = job.haloFrames()
+  Object.assign(known, streamFacts(model, haloFrames * layout.stride))
+  refuseSilent(recording.mix)
+  refuseOverwriting(job, model.sources)
+  makeFolder(job.folder)
+  const startedMs = performance.now()
+  const references = recording.references?.length === model.sources ? recording.references : null
+  using outputs = openOutputs({ folder: job.folder, sampleRate, samples: mix.totalSamples, sources: model.sources, references })
   const times = await separate({
-    backend, model, layout: job.layout, haloFrames: job.haloFrames(), source: mix, signal: job.signal, onBlock: outputs.push,
+    backend, model, layout, haloFrames, source: mix, signal: job.signal, onBlock: outputs.push,
     ...(job.onWindow ? { onWindow: job.onWindow } : {}),
   })
-  const wallMs = performance.now() - startedMs
-  const { files, spectrograms, score, consistencyDb, clipped } = outputs.finish()
+  const finished = outputs.finish()
+  const wallMs = performance.now() - startedMs - times.configureMs
+  const measured = measuredFacts({ times, finished, wallMs, audioMs: (mix.totalSamples / sampleRate) * 1000, references })
+  return { finished, metrics: { ...known, ...measured } as RuntimeMetrics }
+}
+
+const streamFacts = (model: SeparationModel, haloSamples: number): KnownMetrics => ({
+  input_stream: model.input.name, output_stream: model.output.name, sources: model.sources, window_samples: model.widthSamples, halo_samples: haloSamples,
+  zero_inputs: Object.keys(model.zeros),
+})
+
+interface Measured {
+  readonly times: SeparationTimes
+  readonly finished: FinishedOutputs
+  readonly wallMs: number
+  readonly audioMs: number
+  readonly references: readonly string[] | null
+}
+
+function measuredFacts({ times, finished, wallMs, audioMs, references }: Measured): KnownMetrics {
+  const { score, files } = finished
   const inferMs = times.latenciesMs.reduce((sum, ms) => sum + ms, 0)
-  const audioMs = (times.samples / sampleRate) * 1000
-  const p50 = quantile(times.latenciesMs, 0.5)
-  const metrics: RuntimeMetrics = {
-    ok: true, reason: null, hef: job.modelPath, mix_wav: recording.mix, input_samples: mix.totalSamples, output_samples: times.samples,
-    output_samples_src1: times.samples, output_samples_src2: model.sources > 1 ? times.samples : 0, sample_rate: sampleRate,
-    latency_ms: p50, latency_ms_p50: p50, latency_ms_p95: quantile(times.latenciesMs, 0.95), load_ms: backend.loadMs, configure_ms: times.configureMs, infer_ms: inferMs,
-    rtf: inferMs / audioMs, rtf_wall: wallMs / audioMs, windows: times.windows, sources: model.sources, input_stream: model.input.name, output_stream: model.output.name,
-    device_info: backend.device, resampling: mix.resampling, mixture_consistency_db: consistencyDb, clipped_samples: clipped,
-    si_sdr_db: score?.siSdrDb ?? null, input_si_sdr_db: score?.inputSiSdrDb ?? null, si_sdri_db: score?.siSdriDb ?? null, permutation: score?.permutation ?? null,
-  }
-  return { metrics, files, spectrograms }
-}
-
-/** The smallest value that at least the share `q` of the values does not exceed. */
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN
-}
-
-/** Everything that drinks from the stream of blocks. */
-function openOutputs(job: SeparationJob, o: { samples: number; sources: number }) {
-  const { sampleRate } = job
-  const names = ['mix', ...Array.from({ length: o.sources }, (_, i) => `sep_src${i + 1}`)]
-  const paths = names.map(name => join(job.folder, `${name}.wav`))
-  const writers: WavWriter[] = paths.map(path => createWav(path, { sampleRate, channels: 1, encoding: 'pcm16' }))
-  const pictures = names.map(() => new Spectrogram({ sampleRate, totalSamples: o.samples }))
-  const references = openReferences(job, o)
-  const score = references ? new SeparationScore(o.sources) : null
-  const consistency = new SnrSum()
-  const push = (mix: Float32Array, sources: readonly Float32Array[]) => {
-    for (const [i, samples] of [mix, ...sources].entries()) {
-      writers[i]!.append([samples])
-      pictures[i]!.push(samples)
-    }
-    consistency.push(sumOf(sources), mix)
-    if (references) score?.push(mix, sources, references.map(reference => reference.read(mix.length)))
-  }
-  const finish = () => {
-    for (const writer of writers) writer.close()
-    const result: SeparationResult | null = score?.result() ?? null
-    return {
-      files: { mix: paths[0]!, sources: paths.slice(1) },
-      spectrograms: names.map((title, i) => ({ title, picture: pictures[i]!.result() })),
-      score: result, consistencyDb: consistency.db(),
-      clipped: writers.slice(1).reduce((sum, writer) => sum + writer.clippedSamples, 0),
-    }
-  }
+  const p50 = rounded(quantile(times.latenciesMs, 0.5), 3)
   return {
-    push,
-    finish,
-    [Symbol.dispose]() {
-      for (const open of [...writers, ...(references ?? [])]) open[Symbol.dispose]()
-    },
+    ok: true, reason: null, hint: null,
+    output_samples: times.samples, output_samples_src1: times.samples, output_samples_src2: files.sources.length > 1 ? times.samples : 0,
+    latency_ms: p50, latency_ms_p50: p50, latency_ms_p95: rounded(quantile(times.latenciesMs, 0.95), 3),
+    configure_ms: rounded(times.configureMs, 3), infer_ms: rounded(inferMs, 3), rtf: rounded(inferMs / audioMs, 6), rtf_wall: rounded(wallMs / audioMs, 6),
+    windows: times.windows, mixture_consistency_db: finished.consistencyDb, clipped_samples: finished.clippedSamples, references,
+    si_sdr_db: score?.siSdrDb ?? null, input_si_sdr_db: score?.inputSiSdrDb ?? null, si_sdri_db: score?.siSdriDb ?? null, permutation: score?.permutation ?? null,
+    files: [files.mix, ...files.sources].map(path => basename(path)),
   }
 }
 
-/** The clean voices; a reference of another length than the mixture is an error, not a silent cut. */
-function openReferences(job: SeparationJob, o: { samples: number; sources: number }): MonoSource[] | null {
-  const paths = job.recording.references
-  if (paths === null || paths.length !== o.sources) return null
-  const opened = paths.map(path => openMono(path, job.sampleRate))
-  const odd = opened.findIndex(source => source.totalSamples !== o.samples)
-  if (odd < 0) return opened
-  throw usageError(
-    `Cannot score against "${paths[odd]}": it has ${opened[odd]!.totalSamples} samples, the mixture ${o.samples}`,
-    'cut both to the same length, or move the reference away',
-  )
+function refuseSilent(path: string): void {
+  if (isSilent(path)) {
+    throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, 'give a recording with two voices: --mix-wav FILE')
+  }
 }
 
-function sumOf(sources: readonly Float32Array[]): Float32Array {
-  const sum = Float32Array.from(sources[0]!)
-  for (const source of sources.slice(1)) for (let i = 0; i < sum.length; i++) sum[i]! += source[i]!
-  return sum
+/** `MIX_WAV=mix.wav OUT_DIR=.` would replace the recording by its own mixdown. */
+function refuseOverwriting({ recording, folder }: SeparationJob, sources: number): void {
+  const inputs = new Set([recording.mix, ...(recording.references ?? [])].map(realPath))
+  const hit = soundNames(sources).map(name => join(folder, `${name}.wav`)).find(path => inputs.has(realPath(path)))
+  if (hit === undefined) return
+  throw usageError(`Cannot write "${hit}": it is the recording itself`, 'send the sound elsewhere: --audio-dir FOLDER, or OUT_DIR')
+}
+
+/** The path without links, or as it is when there is no such file. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
 }

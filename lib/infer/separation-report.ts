@@ -4,25 +4,42 @@
  * Numbers, players and spectrograms for the report, and the gates. Separation quality is judged nowhere: a seeded network has
  * learnt nothing, so only what must hold for any weights is a gate.
  */
+import { basename } from 'node:path'
 import { audio, spectrogram, table, type Display } from '../notebook/show.ts'
 import { formatValue } from '../notebook/gates.ts'
 import type { Gate } from '../notebook/session.ts'
 import type { RuntimeMetrics, SeparatedRecording } from './separate-recording.ts'
 
-/** A table of the metrics, then a player and a spectrogram for the mixture and each source. */
-export function showSeparation({ metrics, files, spectrograms }: SeparatedRecording): Display[] {
-  const rows = [
-    ['device', metrics.device_info], ['recording', metrics.mix_wav], ['samples', metrics.input_samples], ['resampling', metrics.resampling],
-    ['windows', metrics.windows], ['load ms', metrics.load_ms], ['configure ms', metrics.configure_ms], ['latency ms p50', metrics.latency_ms_p50],
-    ['latency ms p95', metrics.latency_ms_p95], ['rtf', metrics.rtf], ['rtf with input and output', metrics.rtf_wall],
-    ['sources add up to the mixture, dB', metrics.mixture_consistency_db], ['clipped samples', metrics.clipped_samples],
-  ].map(([what, value]) => ({ what, value: typeof value === 'number' ? formatValue(value) : value }))
+/**
+ * A table of the metrics, then a player and a spectrogram for the mixture and each source.
+ * @param o.runFolder where the report will stand, when the sound is elsewhere
+ */
+export function showSeparation({ metrics, files, spectrograms }: SeparatedRecording, o: { runFolder?: string } = {}): Display[] {
   const paths = [files.mix, ...files.sources]
+  const sound = o.runFolder === undefined ? {} : { runFolder: o.runFolder }
   return [
-    table(rows, { title: 'runtime' }),
+    table(factRows(metrics), { title: 'runtime' }),
     ...scoreTable(metrics),
-    ...paths.flatMap((path, i) => [audio(path), spectrogram(spectrograms[i]!.picture, { title: spectrograms[i]!.title })]),
+    ...paths.flatMap((path, i) => [
+      audio(path, sound),
+      spectrogram(spectrograms[i]!.picture, { title: `spectrogram of ${spectrograms[i]!.title}` }),
+    ]),
   ]
+}
+
+function factRows(metrics: RuntimeMetrics): { what: string; value: string }[] {
+  const { window_samples: windowSamples, halo_samples: haloSamples, zero_inputs: zeroInputs } = metrics
+  const rows: [string, string | number][] = [
+    ['device', metrics.device_info], ['recording', basename(metrics.mix_wav)], ['samples', metrics.input_samples],
+    ['channels', metrics.mixdown], ['sample rate', metrics.resampling],
+    ['windows', `${metrics.windows} of ${windowSamples} samples, ${haloSamples} dropped at inner edges`],
+    ['streams', `${metrics.input_stream} -> ${metrics.output_stream}`],
+    ['load ms', metrics.load_ms], ['configure ms', metrics.configure_ms], ['latency ms p50', metrics.latency_ms_p50],
+    ['latency ms p95', metrics.latency_ms_p95], ['rtf', metrics.rtf], ['rtf with reading and writing', metrics.rtf_wall],
+    ['sources add up to the mixture, dB', metrics.mixture_consistency_db], ['clipped samples', metrics.clipped_samples],
+  ]
+  if (zeroInputs.length > 0) rows.push(['inputs fed zeros', zeroInputs.join(', ')])
+  return rows.map(([what, value]) => ({ what, value: typeof value === 'number' ? formatValue(value) : value }))
 }
 
 function scoreTable(metrics: RuntimeMetrics): Display[] {
@@ -34,9 +51,14 @@ function scoreTable(metrics: RuntimeMetrics): Display[] {
   return [table(rows, { title: 'against the references' })]
 }
 
-/** Judge a separation. `mixtureDbMin` is null where the weights promise nothing about the sum of the sources. */
-export function gateSeparation(gate: Gate, metrics: RuntimeMetrics, o: { rtfMax: number; mixtureDbMin: number | null }): void {
-  gate('separated samples', metrics.output_samples, { equals: metrics.input_samples })
-  gate('real-time factor', metrics.rtf, { atMost: o.rtfMax })
-  if (o.mixtureDbMin !== null) gate('sources add up to the mixture', metrics.mixture_consistency_db, { atLeast: o.mixtureDbMin }, { unit: 'dB' })
+/** Judge a separation, and say whether all is well. `mixtureDbMin` is null where the weights promise nothing about the sum of the sources. */
+export function gateSeparation(gate: Gate, metrics: RuntimeMetrics, o: { rtfMax: number; mixtureDbMin: number | null }): boolean {
+  const verdicts = [
+    gate('separated samples', metrics.output_samples, { equals: metrics.input_samples }),
+    gate('real-time factor', metrics.rtf, { atMost: o.rtfMax }),
+  ]
+  if (o.mixtureDbMin !== null) {
+    verdicts.push(gate('sources add up to the mixture', metrics.mixture_consistency_db, { atLeast: o.mixtureDbMin }, { unit: 'dB' }))
+  }
+  return verdicts.every(Boolean)
 }

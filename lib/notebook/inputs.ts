@@ -48,7 +48,9 @@ export function text(o: Common<string> & Partial<Optional>): Input<string | unde
 }
 
 /** One of a few words. */
-export function choice<const T extends string>(words: readonly T[], o: Common<T>): Input<T> {
+export function choice<const T extends string>(words: readonly T[], o: Common<T> & Optional): Input<T | undefined>
+export function choice<const T extends string>(words: readonly T[], o: Common<T>): Input<T>
+export function choice<const T extends string>(words: readonly T[], o: Common<T> & Partial<Optional>): Input<T | undefined> {
   return input(o, `<${words.join('|')}>`, value => {
     const found = words.find(word => word === value)
     if (found !== undefined) return found

@@ -9,6 +9,7 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgv } from './argv.ts'
+import { shellWord } from './command.ts'
 import { asError, exitCodes, RunbookError } from './errors.ts'
 import { commonInputs, helpText, knownFlags } from './help.ts'
 import { resolveInputs, type Inputs, type InputValues } from './inputs.ts'
@@ -190,9 +191,6 @@ function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly string[]
     inputs: [], cells: [], gates: [], marks: {}, lines: [], next: null, artifacts: [], error: null, fingerprint: {},
   }
 }
-
-/** A word as a shell needs it. */
-const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)
 
 function told(stdout: Sink, words: string): { exit: number; report: null } {
   stdout.write(`${words}\n`)

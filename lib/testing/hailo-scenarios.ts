@@ -1,8 +1,8 @@
 /**
  * How may a stand-in for Hailo's compiler end, and what does it say then?
  *
- * One fate a name. Those that print a failure carry the name of the bucket that they should be put in; their texts are our own around
- * the words by which such failures are known. The stand-in itself is `hailo-standin.ts`.
+ * One fate a name. Those that print a failure carry the name of the bucket that they should be put in; their texts are our own
+ * around the words by which such failures are known. The stand-in itself is `hailo-standin.ts`.
  */
 
 export type StandinStage = 'parse' | 'optimize' | 'compile'
@@ -13,46 +13,59 @@ export interface Complaint {
   readonly text: string
 }
 
-const complaint = (stage: StandinStage, ...lines: string[]): Complaint => ({ stage, text: lines.join('\n') })
-const mapping = (time: string, ...lines: string[]) => complaint('compile',
-  '[info] Running resources allocation (mapping) flow, time per context: 59m 59s', `[error] Mapping Failed (allocation time: ${time})`, ...lines,
-  '[error] Failed to produce compiled graph')
+const at = (stage: StandinStage) => (...lines: string[]): Complaint => ({ stage, text: lines.join('\n') })
+const [parse, optimize, compile] = [at('parse'), at('optimize'), at('compile')]
+const noGraph = '[error] Failed to produce compiled graph'
+const mapping = (time: string, ...lines: string[]) => compile(
+  '[info] Running resources allocation (mapping) flow, time per context: 59m 59s',
+  `[error] Mapping Failed (allocation time: ${time})`, ...lines, noGraph,
+)
 
 /** One for every bucket that a log of the parser, the optimiser or the compiler can be put in. */
 export const complaints: Readonly<Record<string, Complaint>> = {
-  allocator_infeasible: mapping('21s', 'No successful assignments: dw7 errors:', '\tAgent infeasible', 'conv9 errors:', '\tAgent infeasible'),
-  allocator_infeasible_16bit_bias: mapping('4s', 'No successful assignments: conv3 errors:',
-    'conv3: more than 1 subclusters are needed for 16bit L2 biases and contexts at conv3', '\tAgent infeasible'),
-  allocator_timeout: complaint('compile', '[error] Mapping Failed (Timeout, allocation time: 59m 59s)',
+  allocator_infeasible: mapping('21s',
+    'No successful assignments: dw7 errors:', '\tAgent infeasible', 'conv9 errors:', '\tAgent infeasible'),
+  allocator_infeasible_16bit_bias: mapping('4s',
+    'No successful assignments: conv3 errors:',
+    'more than 1 subclusters are needed for 16bit L2 biases at conv3', '\tAgent infeasible'),
+  allocator_timeout: compile('[error] Mapping Failed (Timeout, allocation time: 59m 59s)',
     'No successful assignments: conv12 errors:', '\tAgent infeasible', '[error] BackendAllocatorException: Compilation failed'),
-  resource_exhausted_single_context: mapping('3s', 'Context switch is disabled, but the network could not fit in single context.',
-    'Counters: SCs: 201/384, APUs: 131/120, LCUs: 110/96'),
-  resource_exhausted_partition: mapping('2m 2s',
-    'Compiler could not find a valid partition to contexts. Most seen: Automri finished with too many resources on context_1 with 9/40 failures.'),
+  resource_exhausted_single_context: mapping('3s',
+    'Context switch is disabled, but the network could not fit in single context.', 'SCs: 201/384, APUs: 131/120, LCUs: 110/96'),
+  resource_exhausted_partition: mapping('2m 2s', 'Compiler could not find a valid partition to contexts.',
+    'Most seen: Automri finished with too many resources on context_1 with 9/40 failures.'),
   resource_memory_units: mapping('9s', 'Memory units capacity exceeded (available: 128, required: 171)'),
   reshape_layout: mapping('2s', 'Reshape is needed for layers: conv2, conv3, but adding a reshape has failed.'),
-  reshape_layout_skip_concat_maskmul: mapping('2s', 'Reshape is needed for layers: shortcut1, ew_mult1, but adding a reshape has failed.'),
-  kernel_unsupported: complaint('compile', '[error] Super deconv is not supported with groups', '[error] Failed to produce compiled graph'),
-  compiler_crash: complaint('compile', "compiler: ../src/graph.cpp:77: Assertion `shape.w > 0' failed.", '[error] BackendAllocatorException: unexpected crash'),
-  har_not_optimized: complaint('compile', '[error] The network requires quantized weights in order to run on a device, but none were given'),
-  quantization_negative_exponent: complaint('optimize',
-    'NegativeSlopeExponentNonFixable: Quantization failed in layer {net}/conv4 due to unsupported required slope. Desired shift is 12.0, but op has only 8 data bits.'),
-  quantization_unsupported: complaint('optimize', 'AccelerasUnsupportedError: {net}/matmul1: a negative range is not supported here'),
-  weights_nan: complaint('optimize', '[error] BackendValueError: the weights of layer {net}/conv1 hold NaN values'),
-  calibration_shape: complaint('optimize', "BadInputsShape: Data shape (1, 800, 1) for layer {net}/input_layer1 doesn't match network's input shape (1, 16000, 1)"),
-  calibration_input_name: complaint('optimize', "[error] The calibration set names the input 'mix', which does not exist in the network"),
-  optimize_subprocess: complaint('optimize', '[error] SubprocessUnexpectedFailure: a worker of the optimiser exited with exit code 1'),
-  sdk_bug_optimize: complaint('optimize', "TypeError: Could not locate class 'SomeLayerOp'. Make sure that it is registered."),
-  model_script_error: complaint('optimize', 'AllocatorScriptParserException: Invalid line in the model script: layer conv99 not found in model'),
-  parse_unsupported_op: complaint('parse', 'UnsupportedShuffleLayerError in op reshape_1: Failed to determine type of layer to create in node reshape_1'),
-  parse_unsupported_op_with_recommendation: complaint('parse', 'ParsingWithRecommendationException: Parsing failed. The errors found in the graph are:',
-    'UnsupportedOperationError in op gather_1: this operation is unsupported', 'Please try to parse the model again, using these end node names: conv_9'),
-  parse_unsupported_dimensions: complaint('parse', 'UnsupportedModelError in op conv_1: unsupported dimensions, only 4-D tensors are supported'),
-  parse_internal_error: complaint('parse', "ValueError: 'conv_77' is not in list", '[error] Translation failed'),
-  har_build_failed_unspecified: complaint('parse', '[error] HARBuildFailed'),
-  environment_broken_install: complaint('compile', 'compiler: symbol lookup error: compiler: undefined symbol: _ZN3abcE'),
-  host_oom: complaint('optimize', 'ResourceExhaustedError: GPU memory has been exhausted'),
-  host_disk_full: complaint('compile', 'OSError: [Errno 28] No space left on device: allocator.log'),
+  reshape_layout_skip_concat_maskmul: mapping('2s',
+    'Reshape is needed for layers: shortcut1, ew_mult1, but adding a reshape has failed.'),
+  kernel_unsupported: compile('[error] Super deconv is not supported with groups', noGraph),
+  compiler_crash: compile("compiler: ../src/graph.cpp:77: Assertion `shape.w > 0' failed.",
+    '[error] BackendAllocatorException: unexpected crash'),
+  har_not_optimized: compile('[error] The network requires quantized weights in order to run on a device, but none were given'),
+  quantization_negative_exponent: optimize('NegativeSlopeExponentNonFixable: Quantization failed in layer {net}/conv4: ' +
+    'unsupported required slope. Desired shift is 12.0, but op has only 8 data bits.'),
+  quantization_unsupported: optimize('AccelerasUnsupportedError: {net}/matmul1: a negative range is not supported here'),
+  weights_nan: optimize('[error] BackendValueError: the weights of layer {net}/conv1 hold NaN values'),
+  calibration_shape: optimize('BadInputsShape: Data shape (1, 800, 1) for layer {net}/input_layer1 ' +
+    "doesn't match network's input shape (1, 16000, 1)"),
+  calibration_input_name: optimize("[error] The calibration set names the input 'mix', which does not exist in the network"),
+  optimize_subprocess: optimize('[error] SubprocessUnexpectedFailure: a worker of the optimiser exited with exit code 1'),
+  sdk_bug_optimize: optimize("TypeError: Could not locate class 'SomeLayerOp'. Make sure that it is registered."),
+  model_script_error: optimize(
+    'AllocatorScriptParserException: Invalid line in the model script: layer conv99 not found in model'),
+  parse_unsupported_op: parse(
+    'UnsupportedShuffleLayerError in op reshape_1: Failed to determine type of layer to create in node reshape_1'),
+  parse_unsupported_op_with_recommendation: parse(
+    'ParsingWithRecommendationException: Parsing failed. The errors found in the graph are:',
+    'UnsupportedOperationError in op gather_1: this operation is unsupported',
+    'Please try to parse the model again, using these end node names: conv_9'),
+  parse_unsupported_dimensions: parse(
+    'UnsupportedModelError in op conv_1: unsupported dimensions, only 4-D tensors are supported'),
+  parse_internal_error: parse("ValueError: 'conv_77' is not in list", '[error] Translation failed'),
+  har_build_failed_unspecified: parse('[error] HARBuildFailed'),
+  environment_broken_install: compile('compiler: symbol lookup error: compiler: undefined symbol: _ZN3abcE'),
+  host_oom: optimize('ResourceExhaustedError: GPU memory has been exhausted'),
+  host_disk_full: compile('OSError: [Errno 28] No space left on device: allocator.log'),
 }
 
 /** Fates that are not a printed failure, and where they strike unless `name@stage` says otherwise. */
@@ -94,7 +107,10 @@ export const twists = {
 export type Twist = keyof typeof twists
 
 /** What `HAILO_STANDIN` asks for. */
-export type Fate = { readonly stage: StandinStage; readonly complaint: Complaint } | { readonly stage: StandinStage; readonly twist: Twist } | null
+export type Fate =
+  | { readonly stage: StandinStage; readonly complaint: Complaint }
+  | { readonly stage: StandinStage; readonly twist: Twist }
+  | null
 
 const short: Readonly<Record<string, string>> = { allocator: 'allocator_infeasible' }
 

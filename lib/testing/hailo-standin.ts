@@ -1,9 +1,9 @@
 /**
  * What would Hailo's `hailo` program do? A stand-in for tests: the same words, files and traps, and no compiler.
  *
- * `install-standin.ts` writes a launcher for it. `HAILO_STANDIN` chooses how it ends (`hailo-scenarios.ts`). It reads the ONNX and
- * the calibration for real and refuses what does not fit, so that a wrong flag or a wrong layout fails a test. Its HAR is JSON
- * behind a magic word, not the tar file of the real one.
+ * `install-standin.ts` writes a launcher for it. `HAILO_STANDIN` chooses how it ends (`hailo-scenarios.ts`). It reads the ONNX
+ * and the calibration for real and refuses what does not fit, so that a wrong flag or a wrong layout fails a test. Its HAR is
+ * JSON behind a magic word, not the tar file of the real one.
  */
 import { spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeModel, type ModelProto } from '../formats/onnx.ts'
 import { decodeNpy } from '../formats/npy.ts'
-import { fateOf, type Fate, type StandinStage, type Twist } from './hailo-scenarios.ts'
+import { complaints, fateOf, type Fate, type StandinStage, type Twist } from './hailo-scenarios.ts'
 import { parseWords, usageOf, type Words } from './hailo-words.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -48,10 +48,12 @@ function readHar(path: string): Har {
 
 /** The device is chosen at each step, and a network parsed for one does not become one for another. */
 function checkArch(har: Har, words: Words): void {
-  if (har.hwArch !== words.one('hw-arch')) throw new End(1, `[error] The HAR is for ${har.hwArch}, and --hw-arch is ${words.one('hw-arch')}`)
+  const asked = words.one('hw-arch')
+  if (har.hwArch !== asked) throw new End(1, `[error] The HAR is for ${har.hwArch}, and --hw-arch is ${asked}`)
 }
 
-const isTwist = (fate: Fate, stage: StandinStage, twist: Twist) => fate !== null && 'twist' in fate && fate.twist === twist && fate.stage === stage
+const twistAt = (fate: Fate, stage: StandinStage): Twist | null =>
+  fate !== null && 'twist' in fate && fate.stage === stage ? fate.twist : null
 
 /** Fates that strike whatever the stage was about to make. */
 async function strike(fate: Fate, stage: StandinStage, netName: string): Promise<void> {
@@ -85,7 +87,7 @@ async function crawl(): Promise<void> {
 async function parser(words: Words): Promise<void> {
   const netName = words.one('net-name')
   const fate = fateOf(process.env.HAILO_STANDIN, netName)
-  if (!words.has('y')) await ask('Some of the nodes could be left out. Would you like to parse again with the recommendation? (y/n) ')
+  if (!words.has('y')) await ask('Some nodes could be left out. Would you like to parse again with the recommendation? (y/n) ')
   say(`[info] Translation started on ONNX model ${netName}`)
   const model = readOnnx(words.positional[0]!)
   say(`[info] Restored ONNX model ${netName} (completion time: 00:00:00.05)`)
@@ -93,13 +95,14 @@ async function parser(words: Words): Promise<void> {
   const [start, ends] = [words.one('start-node-names'), words.many('end-node-names')]
   for (const name of [start, ...ends]) checkNode(model, name, start)
   const inputShape = inputShapeFrom(model, words.one('tensor-shapes'), start)
-  const startedAt = isTwist(fate, 'parse', 'wrong_start_node') ? model.graph.node[0]!.name : start
+  const twist = twistAt(fate, 'parse')
+  const startedAt = twist === 'wrong_start_node' ? model.graph.node[0]!.name : start
   say(`[info] Start nodes mapped from original model: '${startedAt}': '${netName}/input_layer1'.`)
-  tellEnds(model, ends, fate)
+  tellEnds(model, ends, twist)
   say(`[info] Translation completed on ONNX model ${netName} (completion time: 00:00:00.21)`)
   appendFileSync('hailo_sdk.client.log', `parsed ${netName}\n`)
-  if (isTwist(fate, 'parse', 'nothing')) return
-  if (isTwist(fate, 'parse', 'empty')) return writeFileSync(words.one('har-path'), '')
+  if (twist === 'nothing') return
+  if (twist === 'empty') return writeFileSync(words.one('har-path'), '')
   writeHar(words.one('har-path'), { netName, hwArch: words.one('hw-arch'), state: 'translated', inputShape })
 }
 
@@ -123,22 +126,25 @@ function readOnnx(path: string): ModelProto {
 /** A start may be an input; an end is the name of a node, and the name of its value is not found. */
 function checkNode(model: ModelProto, name: string, start: string): void {
   const isInput = name === start && model.graph.input.some(input => input.name === name)
-  if (!isInput && !model.graph.node.some(node => node.name === name)) throw new End(1, `ValueError: '${name}' is not in list\n[error] Translation failed`)
+  if (isInput || model.graph.node.some(node => node.name === name)) return
+  throw new End(1, `ValueError: '${name}' is not in list\n[error] Translation failed`)
 }
 
 /** The input's shape as the HAR has it: channels last. */
 function inputShapeFrom(model: ModelProto, flag: string, start: string): number[] {
   const input = model.graph.input.find(({ name }) => name === start)
   const dims = (input?.type?.tensorType?.shape?.dim ?? []).map(dim => Number(dim.dimValue ?? 0))
-  const given = (JSON.parse(flag.replace(/^[^[]*=/, '')) as number[])
-  if (given.join() !== dims.join()) throw new End(1, `UnsupportedModelError in op ${start}: unsupported input shape [${given}], the model has [${dims}]`)
+  const given = JSON.parse(flag.replace(/^[^[]*=/, '')) as number[]
+  if (given.join() !== dims.join()) {
+    throw new End(1, `UnsupportedModelError in op ${start}: unsupported input shape [${given}], the model has [${dims}]`)
+  }
   const [batch = 1, channels = 1, height = 1, width = 1] = given
   return [batch, height, width, channels]
 }
 
-function tellEnds(model: ModelProto, asked: readonly string[], fate: Fate): void {
-  if (isTwist(fate, 'parse', 'silent_end_nodes')) return
-  const isCut = isTwist(fate, 'parse', 'wrong_end_nodes')
+function tellEnds(model: ModelProto, asked: readonly string[], twist: Twist | null): void {
+  if (twist === 'silent_end_nodes') return
+  const isCut = twist === 'wrong_end_nodes'
   const last = model.graph.node.findIndex(node => node.name === asked[0])
   const ends = isCut ? [model.graph.node[Math.max(0, last - 1)]!.name] : asked
   if (isCut) {
@@ -155,37 +161,42 @@ async function optimize(words: Words): Promise<void> {
   if (words.has('model-script')) checkScript(har, words.one('model-script'))
   say('[info] Starting Model Optimization')
   const count = checkCalibration(har, words.one('calib-set-path'))
-  if (count < 1024) say("[warning] Reducing optimization level to 0 (no accuracy work is done) because there's less data than the recommended amount (1024)")
+  if (count < 1024) say("[warning] Reducing optimization level to 0 because there's less data than the recommended amount (1024)")
   say(`[info] Using dataset with ${count} entries for calibration`)
-  for (const percent of [25, 50, 100]) process.stdout.write(`\rCalibration: ${percent}%|${'#'.repeat(percent / 5)}| ${count}/${count}`)
+  for (const percent of [25, 50, 100]) process.stdout.write(`\rCalibration: ${percent}%|${'#'.repeat(percent / 5)}|`)
   say('')
   await strike(fate, 'optimize', har.netName)
   say('[info] Model Optimization Algorithm Statistics Collector is done (completion time is 00:00:01.20)')
   say('[info] output_layer1 SNR:\t21.500 dB')
   say('[info] Model Optimization is done')
-  if (isTwist(fate, 'optimize', 'nothing')) return
-  if (isTwist(fate, 'optimize', 'empty')) return writeFileSync(words.one('output-har-path'), '')
+  const twist = twistAt(fate, 'optimize')
+  if (twist === 'nothing') return
+  if (twist === 'empty') return writeFileSync(words.one('output-har-path'), '')
   writeHar(words.one('output-har-path'), { ...har, state: 'quantized' })
 }
 
 function checkScript(har: Har, path: string): void {
   say(`[info] Loading model script commands to ${har.netName} from ${path}`)
-  const odd = readFileSync(path, 'utf8').split('\n').find(line => line.trim() !== '' && !/^\w[\w, ={}/]*\(.*\)$/.test(line.trim()))
+  const lines = readFileSync(path, 'utf8').split('\n').filter(line => line.trim() !== '')
+  const odd = lines.find(line => !/^\w[\w, ={}/]*\(.*\)$/.test(line.trim()))
   if (odd !== undefined) throw new End(1, `AllocatorScriptParserException: Invalid line in the model script: ${odd}`)
 }
 
 function checkCalibration(har: Har, path: string): number {
   const { shape, dtype } = decodeNpy(readFileSync(path))
   const [count = 0, ...sample] = shape
-  if (sample.join() === har.inputShape.slice(1).join() && dtype === 'float32' && count > 0) return count
-  throw new End(1, `BadInputsShape: Data shape (${sample.join(', ')}) for layer ${har.netName}/input_layer1 doesn't match network's input shape (${har.inputShape.slice(1).join(', ')})`)
+  const wanted = har.inputShape.slice(1)
+  if (sample.join() === wanted.join() && dtype === 'float32' && count > 0) return count
+  const layer = `${har.netName}/input_layer1`
+  const given = `Data shape (${sample.join(', ')}) for layer ${layer}`
+  throw new End(1, `BadInputsShape: ${given} doesn't match network's input shape (${wanted.join(', ')})`)
 }
 
 async function compiler(words: Words): Promise<void> {
   const har = readHar(words.positional[0]!)
   const fate = fateOf(process.env.HAILO_STANDIN, har.netName)
   checkArch(har, words)
-  if (har.state === 'translated') throw new End(1, '[error] The network requires quantized weights in order to run on a device, but none were given')
+  if (har.state === 'translated') throw new End(1, complaints.har_not_optimized!.text)
   for (const name of ['allocator.log', 'hailo_sdk.client.log']) appendFileSync(name, `compiling ${har.netName}\n`)
   say('[info] Starting Hailo allocation and compilation flow')
   say('[info] Trying to compile the network in a single context')
@@ -195,28 +206,33 @@ async function compiler(words: Words): Promise<void> {
   await strike(fate, 'compile', har.netName)
   say('[info] Found valid partition to 2 contexts')
   say('[info] Partitioner finished after 3 iterations, Time it took: 1s 12ms')
-  say('┌───────────┬───────────────┬───────────┐\n│ Cluster   │ Control util. │ Memory    │\n│ cluster_0 │ 62.5%         │ 41.4%     │\n└───────────┴───────────────┴───────────┘')
+  say('┌───────────┬─────────┬────────┐\n│ Cluster   │ Control │ Memory │')
+  say('│ cluster_0 │ 62.5%   │ 41.4%  │\n└───────────┴─────────┴────────┘')
   say('[info] Successful Mapping (allocation time: 2s)')
   say('[info] Successful Compilation (compilation time: 1s)')
-  writeHef(words.one('output-dir'), har, fate)
+  writeHef(words.one('output-dir'), har, twistAt(fate, 'compile'))
   writeHar(words.one('output-har-path'), { ...har, state: 'compiled' })
 }
 
-function writeHef(folder: string, har: Har, fate: Fate): void {
-  const twist = fate?.stage === 'compile' && 'twist' in fate ? fate.twist : null
+function writeHef(folder: string, har: Har, twist: Twist | null): void {
   const inside = twist === 'hef_in_subfolder' ? join(folder, har.netName) : folder
   mkdirSync(inside, { recursive: true })
-  const names: Partial<Record<Twist, string[]>> = { nothing: [], two_hefs: [har.netName, `${har.netName}_b`], hef_named_otherwise: ['model_scope1'] }
-  const bytes = Buffer.concat([Buffer.from(twist === 'wrong_magic' ? 'PK\x03\x04' : '\x01HEF', 'latin1'), Buffer.from(JSON.stringify(har))])
-  for (const name of (twist && names[twist]) ?? [har.netName]) writeFileSync(join(inside, `${name}.hef`), twist === 'empty' ? '' : bytes)
+  const { netName } = har
+  const names: Partial<Record<Twist, string[]>> = {
+    nothing: [], two_hefs: [netName, `${netName}_b`], hef_named_otherwise: ['model_scope1'],
+  }
+  const magic = twist === 'wrong_magic' ? 'PK\x03\x04' : '\x01HEF'
+  const content = twist === 'empty' ? '' : `${magic}${JSON.stringify(har)}`
+  for (const name of (twist && names[twist]) ?? [netName]) writeFileSync(join(inside, `${name}.hef`), content)
 }
 
 /** What it prints before anything else, whatever is asked. */
 function banner(argv: readonly string[]): void {
   const setting = process.env.HAILO_STANDIN
-  if (setting === 'broken') throw new End(1, "Traceback (most recent call last):\nModuleNotFoundError: No module named 'hailo_sdk_client'")
+  if (setting === 'broken') throw new End(1, "Traceback:\nModuleNotFoundError: No module named 'hailo_sdk_client'")
   if (setting === 'hailort' && argv[0] !== '--version') {
-    throw new End(2, `usage: hailo [-h] {fw-control,run,scan,parse-hef} ...\nhailo: error: argument cmd: invalid choice: '${argv[0]}' (choose from 'fw-control', 'run', 'scan', 'parse-hef')`)
+    const usage = 'usage: hailo [-h] {fw-control,run,scan,parse-hef} ...'
+    throw new End(2, `${usage}\nhailo: error: argument cmd: invalid choice: '${argv[0]}' (choose from 'fw-control', 'run')`)
   }
   if (setting !== 'unversioned') say('[info] Hailo DFC Version: 3.33.0')
   say('[info] HailoRT Version: 4.23.0')

@@ -18,7 +18,11 @@ export function installHailoStandin(folder: string, o: { wheel?: string } = {}):
   const program = join(folder, 'bin/hailo')
   mkdirSync(join(folder, 'bin'), { recursive: true })
   const words = [process.execPath, '--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'hailo-standin.ts')]
-  writeFileSync(program, `#!/bin/sh\nexec ${words.map(word => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ')} "$@"\n`, { mode: 0o755 })
-  if (o.wheel !== undefined) mkdirSync(join(folder, 'lib/python3.10/site-packages', `hailo_dataflow_compiler-${o.wheel}.dist-info`), { recursive: true })
+  writeFileSync(program, `#!/bin/sh\nexec ${words.map(quoted).join(' ')} "$@"\n`, { mode: 0o755 })
+  const mark = `lib/python3.10/site-packages/hailo_dataflow_compiler-${o.wheel}.dist-info`
+  if (o.wheel !== undefined) mkdirSync(join(folder, mark), { recursive: true })
   return { folder, program }
 }
+
+/** A word as a shell takes it literally. */
+const quoted = (word: string) => `'${word.replaceAll("'", String.raw`'\''`)}'`

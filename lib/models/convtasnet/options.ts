@@ -166,3 +166,14 @@ type Sizes = Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipCh
 /** The name of a case in tables and files, `mono_f256_bn128_hid256_skip128_b2_r1_t16000`. */
 export const runTag = (o: Sizes): string =>
   `mono_f${o.nFilters}_bn${o.bnChan}_hid${o.hidChan}_skip${o.skipChan}_b${o.nBlocks}_r${o.nRepeats}_t${o.inputLen}`
+
+/**
+ * The sizes that a run tag holds, as a rung of one's own.
+ * @throws usage when the text is no run tag
+ */
+export function sizesFromTag(tag: string): Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats' | 'inputLen'> {
+  const match = /^mono_f(\d+)_bn(\d+)_hid(\d+)_skip(\d+)_b(\d+)_r(\d+)_t(\d+)$/.exec(tag)
+  if (!match) throw usageError(`Cannot read the sizes of "${tag}": it is no run tag`, `write it as ${runTag(convTasNetDefaults)}`)
+  const [nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen] = match.slice(1).map(Number) as [number, number, number, number, number, number, number]
+  return { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen }
+}

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readTsv } from '../lib/host/tsv.ts'
+import { readWav } from '../lib/formats/wav.ts'
+import { writeNpz } from '../lib/formats/npz.ts'
+import { float32 } from '../lib/formats/tensor.ts'
+import { installHailoStandin } from '../lib/testing/install-standin.ts'
+import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
+import sweep from './monolithic-sweep.ts'
+
+const scratch = () => mkdtempSync(join(tmpdir(), 'sweep-'))
+const host = ['--toolchain', 'host', '--no-cache']
+const rows = (ran: Ran, name = 'monolithic_full_host_summary.tsv') => readTsv(ran.path(name))
+
+test('monolithic-sweep compiles the first rung on the host, separates a shipped recording and passes', async () => {
+  const ran = await runInProcess(sweep, host)
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.match(ran.verdict, /^PASS monolithic-sweep gates=5\/5 toolchain=host run=module_runs\/\S+ next="npx tsx runbooks\/monolithic-infer.ts --model /)
+  assert.deepEqual(ran.lines.slice(-5, -1), [
+    'HAR status: 1/10 ; toolchain=host',
+    'HEF status: 1/10 ; winner=mono_f256_bn128_hid256_skip128_b2_r1_t16000 ; toolchain=host',
+    `Runtime status: pass ; output_dir=${ran.report.run} ; toolchain=host`,
+    'Next knob: none: mono_f256_bn128_hid256_skip128_b2_r1_t16000 compiled ; toolchain=host',
+  ])
+  assert.equal(rows(ran).length, 10)
+  assert.deepEqual(rows(ran).map(row => row.exception_type), ['', ...Array.from({ length: 9 }, () => 'NotReached')])
+  assert.deepEqual(readdirSync(ran.path()).filter(name => /\.(har|hef)$/.test(name)), [])
+  const [mix, ...separated] = ['mix', 'sep_src1', 'sep_src2'].map(name => readWav(ran.path(`${name}.wav`)))
+  for (const { info, channels } of [mix!, ...separated]) {
+    assert.deepEqual([info.frames, info.sampleRate, info.channels], [96_000, 16_000, 1])
+    assert.ok(channels[0]!.some(value => Math.abs(value) > 0.01))
+  }
+  const metrics = JSON.parse(ran.read('runtime_metrics.json')) as Record<string, unknown>
+  assert.equal(metrics.ok, true)
+  assert.equal(typeof metrics.si_sdri_db, 'number')
+  assert.deepEqual(JSON.parse(ran.read('monolithic_full_next_knob.json')).winner, 'mono_f256_bn128_hid256_skip128_b2_r1_t16000')
+  assert.match(ran.stderr, /\[1\] Choose the toolchain\n {2}toolchain: host/)
+  assert.equal(ran.report.fingerprint.toolchain, 'host')
+})
+
+test('monolithic-sweep takes identical cases from the cache the second time', async () => {
+  const cwd = scratch()
+  const argv = ['--toolchain', 'host', '--ladder', 'temporal', '--from', '4']
+  const [first, second] = [await runInProcess(sweep, argv, { cwd }), await runInProcess(sweep, argv, { cwd })]
+  assert.deepEqual([first.exit, second.exit], [0, 0], second.stderr)
+  assert.match(second.stderr, /taken from the cache/)
+  assert.notEqual(first.report.run, second.report.run)
+})
+
+test('monolithic-sweep refuses to write sound at the latent rate', async () => {
+  const ran = await runInProcess(sweep, [...host, '--from', '10', '--decoder', 'conv1x1_head'])
+  assert.equal(ran.exit, 2)
+  assert.match(ran.stderr, /latent rate.*\n\nhint: .*--decoder polyphase/)
+  assert.ok(ran.lines.some(line => line.startsWith('Runtime status: fail')))
+  assert.equal(JSON.parse(ran.read('runtime_metrics.json')).ok, false)
+  assert.ok(!existsSync(ran.path('sep_src1.wav')))
+})
+
+test('monolithic-sweep fails with "no monolithic hef success" when every case runs out of time', async () => {
+  const ran = await runInProcess(sweep, [...host, '--from', '9', '--case-timeout-min', '0.002'])
+  assert.equal(ran.exit, 1)
+  assert.equal(ran.lines.at(-2), 'no monolithic hef success')
+  assert.deepEqual(rows(ran).map(row => row.exception_type), ['Timeout', 'Timeout'])
+  assert.match(ran.lines.join('\n'), /HEF status: 0\/2 ; winner=none/)
+})
+
+test('monolithic-sweep marks cases whose calibration has another width, and names it', async () => {
+  const calib = join(scratch(), 'narrow.npz')
+  await writeNpz(calib, { calib_data: float32([2, 3200], new Float32Array(6400).fill(0.1)) })
+  const ran = await runInProcess(sweep, [...host, '--from', '9', '--calib-npz', calib])
+  assert.equal(ran.exit, 1)
+  for (const row of rows(ran)) {
+    assert.match(row.failure_head!, /\(N, 16000\), got \(2, 3200\)/)
+    assert.equal(JSON.parse(readFileSync(`${row.failure_log}.json`, 'utf8')).signature, 'calibration_shape')
+  }
+})
+
+test('monolithic-sweep tries one rung of one\'s own', async () => {
+  const ran = await runInProcess(sweep, [...host, '--config', 'mono_f32_bn8_hid16_skip8_b1_r1_t8000'])
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(rows(ran)[0]!.input_len, '8000')
+  assert.equal((await runInProcess(sweep, [...host, '--config', 'mine'])).exit, 2)
+})
+
+/** A sweep as a process. */
+function start(argv: readonly string[], cwd: string, env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'monolithic-sweep.ts'), ...argv], { cwd, env: { ...process.env, ...env } })
+  const out = { stdout: '', stderr: '' }
+  child.stdout.on('data', text => { out.stdout += String(text) })
+  child.stderr.on('data', text => { out.stderr += String(text) })
+  return { child, out, ended: new Promise<number | null>(leave => child.on('close', leave)) }
+}
+const until = async (ready: () => boolean) => {
+  for (let i = 0; i < 600 && !ready(); i++) await sleep(50)
+  assert.ok(ready(), 'waited in vain')
+}
+const alive = (word: string) => {
+  try {
+    return execFileSync('pgrep', ['-f', word], { encoding: 'utf8' }).trim().split('\n').filter(Boolean)
+  } catch {
+    return []
+  }
+}
+
+test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row and leaves with 130', async () => {
+  const cwd = scratch()
+  const { child, out, ended } = start([...host, '--run-ts', 'c'], cwd)
+  await until(() => /1\/10 .* …/.test(out.stderr))
+  await sleep(300)
+  child.kill('SIGINT')
+  assert.equal(await ended, 130, out.stderr)
+  assert.match(out.stdout.trimEnd().split('\n').at(-1)!, /^INTERRUPTED monolithic-sweep /)
+  const written = readTsv(join(cwd, 'module_runs/c/monolithic_full_host_summary.tsv'))
+  assert.equal(written.length, 10)
+  assert.equal(written[0]!.hef_success, 'false')
+  assert.deepEqual(alive(join(cwd, 'module_runs/c')), [])
+})
+
+test('monolithic-sweep killed in the middle loses no finished row when it is resumed', async () => {
+  const cwd = scratch()
+  const argv = [...host, '--profile', 'extended', '--from', '8']
+  const { child, out, ended } = start([...argv, '--run-ts', 'k'], cwd)
+  await until(() => /1\/3 .* succeeded/.test(out.stderr))
+  child.kill('SIGKILL')
+  await ended
+  const ran = await runInProcess(sweep, [...argv, '--resume', 'k', '--run-ts', 'r'], { cwd })
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.match(ran.stderr, /1\/3 \S+ succeeded taken from the earlier run/)
+  assert.deepEqual(rows(ran).map(row => row.hef_success), ['true', 'true', 'true'])
+  assert.ok(existsSync(rows(ran)[0]!.hef_path!.startsWith('/') ? rows(ran)[0]!.hef_path! : join(cwd, rows(ran)[0]!.hef_path!)))
+})
+
+test('monolithic-sweep twice at once in one folder gives two whole runs', async () => {
+  const cwd = scratch()
+  const argv = ['--toolchain', 'host', '--from', '10', '--run-ts', 'same']
+  const runs = await Promise.all([start(argv, cwd), start(argv, cwd)].map(async ({ ended, out }) => ({ exit: await ended, out })))
+  assert.deepEqual(runs.map(({ exit }) => exit), [0, 0], runs.map(({ out }) => out.stderr).join('\n'))
+  assert.deepEqual(readdirSync(join(cwd, 'module_runs')).filter(name => name.startsWith('same')).toSorted(), ['same', 'same-2'])
+})
+
+const canMount = process.getuid?.() === 0 && process.platform === 'linux'
+test('monolithic-sweep on a full disk is blocked, says so, and still gives its verdict', { skip: canMount ? false : 'tool: mounting a small disk needs root' }, async t => {
+  const disk = scratch()
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=700k', 'tmpfs', disk])
+  } catch {
+    return t.skip('tool: mounting is not allowed here')
+  }
+  try {
+    const ran = await runInProcess(sweep, [...host, '--out-dir', disk])
+    assert.equal(ran.exit, 3, ran.stderr)
+    assert.match(ran.stderr, /ENOSPC/)
+    assert.match(ran.verdict, /^BLOCKED monolithic-sweep .*the disk is full/)
+  } finally {
+    execFileSync('umount', ['-l', disk])
+  }
+})
+
+test('monolithic-sweep refuses input that is absent or malformed before it makes a run folder', async () => {
+  const cwd = scratch()
+  const cases = [
+    { argv: ['--calib-npz', 'nowhere.npz'], exit: 3 }, { argv: ['--mix-wav', 'nowhere.wav'], exit: 3 }, { argv: ['--profile', 'x'], exit: 2 },
+    { argv: ['--time-limit-min', '-3'], exit: 2 }, { argv: ['--laddr', 'plan'], exit: 2 },
+  ]
+  for (const { argv, exit } of cases) assert.equal((await runInProcess(sweep, argv, { cwd })).exit, exit, argv.join(' '))
+  assert.ok(!existsSync(join(cwd, 'module_runs')))
+  assert.equal((await runInProcess(sweep, ['--from', '11'], { cwd })).exit, 2)
+  assert.equal((await runInProcess(sweep, ['--resume', 'nowhere'], { cwd })).exit, 2)
+  assert.equal((await runInProcess(sweep, ['--hw-arch', 'hailo9'], { cwd })).exit, 2)
+})
+
+test('monolithic-sweep drives the vendor\'s compiler when it is found, and is blocked where its winner cannot run', async () => {
+  const cwd = scratch()
+  const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
+  process.env.HAILO_STANDIN = JSON.stringify({ 'mono_f256_bn128.*': 'allocator_infeasible' })
+  try {
+    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--until', '3'], { cwd })
+    assert.equal(ran.exit, 3, ran.stderr)
+    assert.match(ran.verdict, /^BLOCKED monolithic-sweep .*toolchain=dfc .*next="npx tsx runbooks\/monolithic-infer.ts --model \S+\.hef"/)
+    const written = rows(ran, 'monolithic_full_hef_summary.tsv')
+    assert.deepEqual(written.map(row => [row.har_success, row.hef_success, row.exception_type]), [
+      ['true', 'false', 'BackendAllocatorException'], ['true', 'true', ''], ['false', 'false', 'NotReached'],
+    ])
+    assert.ok(ran.lines.includes('HEF status: 1/3 ; winner=mono_f256_bn96_hid192_skip96_b2_r1_t16000'), ran.stdout)
+    assert.match(ran.stderr, /install pyhailort\/hailo_platform/)
+  } finally {
+    delete process.env.HAILO_STANDIN
+  }
+})
+
+test('monolithic-sweep proposes the temporal ladder, as a command, when the plan\'s ladder ends in allocator failures', async () => {
+  const cwd = scratch()
+  const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
+  process.env.HAILO_STANDIN = 'allocator_infeasible'
+  try {
+    const evidence = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--from', '9'], { cwd })
+    assert.equal(evidence.exit, 1, evidence.stderr)
+    assert.match(evidence.verdict, /next="npx tsx runbooks\/monolithic-sweep.ts .*--ladder temporal/)
+    assert.ok(evidence.lines.includes('Next knob: --ladder temporal'))
+    const plan = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--from', '9', '--knob', 'plan'], { cwd })
+    assert.ok(plan.lines.includes('Next knob: reduce hid_chan: 48 -> 32'), plan.stdout)
+    assert.match(plan.verdict, /--config mono_f64_bn24_hid32_skip24_b1_r1_t16000/)
+    assert.equal(JSON.parse(plan.read('monolithic_full_next_knob.json')).next_knob, 'reduce hid_chan: 48 -> 32')
+  } finally {
+    delete process.env.HAILO_STANDIN
+    rmSync(join(cwd, 'venv'), { recursive: true })
+    mkdirSync(cwd, { recursive: true })
+  }
+})
