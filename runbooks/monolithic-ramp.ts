@@ -64,8 +64,7 @@ export default runbook(import.meta, {
 
   const { boundary } = ramp
   const step = await cell('Name the boundary', ({ print, show }) => {
-    const again = (change: Readonly<Record<string, unknown>>) => report.commandWith('runbooks/monolithic-ramp.ts', { declared, values: inputs, change })
-    const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, again, run: run.shown, ladder: inputs.ladder })
+    const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, declared, inputs, run, scriptExtra: search.setting.scriptExtra })
     const record = report.boundaryRecord(ramp, { run_ts: run.ts, toolchain: toolchain.name, by: inputs.by, search: inputs.search, profile: inputs.profile })
     run.write(report.boundaryFile, `${JSON.stringify({ ...record, ...chosen }, null, 2)}\n`)
     show(table(report.boundaryRows(cases, boundary), { title: 'boundary' }))

@@ -41,7 +41,9 @@ test('chooseToolchain() takes dfc when it is on PATH, and says which version and
 test('chooseToolchain() takes the host when there is no hailo, and says why and what that proves', async () => {
   const chosen = await chooseToolchain('auto', { env: { PATH: bare } })
   assert.equal(chosen.toolchain.name, 'host')
-  assert.match(chosen.why, /^toolchain: host, onnxruntime-node [\d.]+\S* \(no Dataflow Compiler: Cannot run "hailo": it is not on PATH.*\); it proves nothing about allocation/)
+  assert.match(chosen.why, /^toolchain: host, onnxruntime-node [\d.]+\S* \(no Dataflow Compiler: /)
+  assert.match(chosen.why, /Cannot run "hailo": it is not on PATH/)
+  assert.match(chosen.why, /; it proves nothing about allocation on a device$/)
   assert.ok(!chosen.why.includes('\n'))
   assert.equal(chosen.availability.found, true)
 })
@@ -79,7 +81,8 @@ test('chooseToolchain() refuses an unknown device before it asks anything', asyn
 })
 
 test('findHailo() takes a program, a virtualenv, its bin folder, or a name on PATH', () => {
-  for (const given of [standin.program, standin.folder, dirname(standin.program)]) assert.equal(findHailo({ program: given }), standin.program, given)
+  const ways = [standin.program, standin.folder, dirname(standin.program)]
+  assert.deepEqual(ways.map(program => findHailo({ program })), ways.map(() => standin.program))
   assert.equal(findHailo({ env: { PATH: dirname(standin.program) } }), standin.program)
   assert.equal(findHailo({ program: 'hailo', env: { PATH: dirname(standin.program) } }), standin.program)
 })
@@ -92,11 +95,12 @@ test('findHailo() says what is wrong with a folder without it, a file that may n
   assert.match((await refusal(async () => findHailo({ program: dead }))).message, /is not executable/)
   const moved = join(root, 'moved-hailo')
   writeFileSync(moved, '#!/nowhere/bin/python3.10\n', { mode: 0o755 })
-  assert.match((await refusal(async () => findHailo({ program: moved }))).message, /its interpreter "\/nowhere\/bin\/python3\.10" is absent/)
+  assert.match((await refusal(async () => findHailo({ program: moved }))).message, /its interpreter "\/nowhere\S+" is absent/)
 })
 
 test('hailoCommand() runs the program as its virtualenv would, unbuffered, and takes a name out of the environment', () => {
-  const command = hailoCommand('/venv/bin/hailo', { env: { PATH: '/usr/bin', HAILO_STANDIN: undefined, X: 'a b' } }, ['parser', 'onnx'])
+  const env = { PATH: '/usr/bin', HAILO_STANDIN: undefined, X: 'a b' }
+  const command = hailoCommand('/venv/bin/hailo', { env }, ['parser', 'onnx'])
   assert.equal(command[0], '/usr/bin/env')
   assert.deepEqual(command.slice(1, 3), ['-u', 'HAILO_STANDIN'])
   assert.ok(['PYTHONUNBUFFERED=1', 'PATH=/venv/bin:/usr/bin', 'X=a b'].every(word => command.includes(word)), command.join(' '))

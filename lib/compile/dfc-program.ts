@@ -36,7 +36,6 @@ export function findHailo(o: DfcOptions): string {
   const env = { ...process.env, ...o.env }
   if (o.program === undefined) return findProgram('hailo', { env })
   const given = resolve(o.program)
-  const kindOf = (path: string) => statSync(path, { throwIfNoEntry: false })
   if (!kindOf(given)?.isDirectory()) return findProgram(existsSync(given) ? given : o.program, { env })
   const inside = ['bin/hailo', 'hailo'].map(name => join(given, name)).find(path => kindOf(path)?.isFile())
   if (inside !== undefined) return findProgram(inside)
@@ -120,4 +119,5 @@ function wheelVersion(program: string): string | null {
   return versions[0] ?? null
 }
 
+const kindOf = (path: string) => statSync(path, { throwIfNoEntry: false })
 const listed = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : [])

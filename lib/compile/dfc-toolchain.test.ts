@@ -14,17 +14,20 @@ test('dfcToolchain() takes a graph to a HAR, a quantised HAR and a HEF under the
   const parsed = await toolchain.parse(onnx, options)
   const optimized = await toolchain.optimize(made(parsed), options)
   const compiled = await toolchain.compile(made(optimized), options)
-  assert.deepEqual([parsed, optimized, compiled].map(stage => made(stage).path), ['net.har', 'net_optimized.har', 'net.hef'].map(name => join(folder, name)))
+  const names = ['net.har', 'net_optimized.har', 'net.hef']
+  assert.deepEqual([parsed, optimized, compiled].map(stage => made(stage).path), names.map(name => join(folder, name)))
   assert.deepEqual([...readFileSync(join(folder, 'net.hef')).subarray(0, 4)], [1, 0x48, 0x45, 0x46])
-  assert.deepEqual(optimized.ok && optimized.metrics, { optimizationLevelReduced: 1, calibrationSamples: 3, outputSnrDbMin: 21.5 })
-  assert.deepEqual(compiled.ok && { contexts: compiled.metrics.contexts }, { contexts: 2 })
-  assert.equal(compiled.ok && compiled.metrics.hefBytes, readFileSync(join(folder, 'net.hef')).length)
+  const metrics = { optimizationLevelReduced: 1, calibrationSamples: 3, outputSnrDbMin: 21.5 }
+  assert.deepEqual(optimized.ok && optimized.metrics, metrics)
+  const hefBytes = readFileSync(join(folder, 'net.hef')).length
+  assert.deepEqual(compiled.ok && compiled.metrics, { contexts: 2, hefBytes })
 })
 
 test('dfcToolchain() leaves vendor logs in the folder of the case, and its own commands in the log', async () => {
   const { outcome, folder, log } = await runStage('compile', {})
   assert.ok(outcome.ok)
-  for (const name of ['allocator.log', 'hailo_sdk.client.log', 'net_compiled.har']) assert.ok(existsSync(join(folder, name)), name)
+  const logs = ['allocator.log', 'hailo_sdk.client.log', 'net_compiled.har']
+  assert.deepEqual(logs.filter(name => !existsSync(join(folder, name))), [])
   assert.ok(!existsSync(join(folder, 'net_compiled')), 'the empty output folder is gone')
   assert.match(log(), /^\$ hailo compiler \S+net_optimized\.har --hw-arch hailo8 --output-dir /)
 })
@@ -34,12 +37,14 @@ test('dfcToolchain() tells every line of the program to onLine, in order, progre
   const { outcome } = await runStage('compile', { onLine: line => lines.push(line) })
   assert.ok(outcome.ok)
   const at = (words: string) => lines.findIndex(line => line.includes(words))
-  assert.ok(at('Starting Hailo allocation') >= 0 && at('Starting Hailo allocation') < at('Successful Compilation'), lines.join('\n'))
+  const [start, middle, end] = [at('Starting Hailo allocation'), at('Iterating 100%'), at('Successful Compilation')]
+  assert.ok(start >= 0 && start < middle && middle < end, lines.join('\n'))
 })
 
 test('dfcToolchain() passes the device on to every stage', async () => {
   const { toolchain, onnx, options, folder } = setUp({ hwArch: 'hailo8l' })
-  const hef = made(await toolchain.compile(made(await toolchain.optimize(made(await toolchain.parse(onnx, options)), options)), options))
+  const har = made(await toolchain.parse(onnx, options))
+  const hef = made(await toolchain.compile(made(await toolchain.optimize(har, options)), options))
   assert.match(readFileSync(hef.path, 'latin1'), /"hwArch":"hailo8l"/)
   assert.equal(readFileSync(join(folder, 'net.log'), 'utf8').match(/^\$ hailo .*--hw-arch hailo8l/gm)?.length, 3)
 })
@@ -50,12 +55,17 @@ test('dfcToolchain() fails the stage when a HAR of one device is compiled for an
   assert.equal(failure.isInfeasible, false)
 })
 
+const refused = (hint: string) => (thrown: unknown) =>
+  thrown instanceof RunbookError && thrown.exit === 'usage' && thrown.hint === hint
+const parserEvidence = async (fate: string) => (await failureOf('parse', { fate })).failure.evidence
+
 test('hwArchFrom() takes the known devices and asks "did you mean" for others, before anything runs', async () => {
   for (const arch of hwArchs) assert.equal(hwArchFrom(arch), arch)
-  const refusals = { hailo8L: /did you mean --hw-arch hailo8l\?/, 'hailo-8': /did you mean --hw-arch hailo8\?/, hailo10: /did you mean --hw-arch hailo10h\?/, jetson: /^give --hw-arch/ }
-  for (const [name, hint] of Object.entries(refusals)) {
-    assert.throws(() => hwArchFrom(name), thrown => thrown instanceof RunbookError && thrown.exit === 'usage' && hint.test(thrown.hint), name)
+  const nearest = { hailo8L: 'hailo8l', 'hailo-8': 'hailo8', HAILO15H: 'hailo15h', hailo10: 'hailo10h' }
+  for (const [name, near] of Object.entries(nearest)) {
+    assert.throws(() => hwArchFrom(name), refused(`did you mean --hw-arch ${near}?`), name)
   }
+  for (const name of ['jetson', '']) assert.throws(() => hwArchFrom(name), refused('give --hw-arch one of them'), name)
   const { toolchain, onnx, options } = setUp({ hwArch: 'hailo9' })
   await assert.rejects(toolchain.parse(onnx, options), thrown => exitNameOf(thrown) === 'usage')
   assert.ok(!existsSync(options.logFile))
@@ -90,14 +100,15 @@ test('dfcToolchain() fails as har_not_optimized when it compiles what was only p
 test('dfcToolchain() fails with what was cut when the parser takes its own recommendation and exits with 0', async () => {
   const { failure, log } = await failureOf('parse', { fate: 'wrong_end_nodes' })
   assert.equal(failure.bucket, 'parse_unsupported_op_with_recommendation')
-  assert.match(failure.evidence, /cut the graph short: asked to end at head, it ended at relu \(.*UnsupportedShuffleLayerError in op head/)
+  assert.match(failure.evidence, /cut the graph short: asked to end at head, it ended at relu \(/)
+  assert.match(failure.evidence, /UnsupportedShuffleLayerError in op head/)
   assert.match(failure.milestone ?? '', /Saved HAR to/)
   assert.match(log(), /\[error\] the parser cut the graph short/)
 })
 
 test('dfcToolchain() fails when the parser starts elsewhere, or names no end nodes at all', async () => {
-  assert.match((await failureOf('parse', { fate: 'wrong_start_node' })).failure.evidence, /cut the graph at its head: asked to start at input, it started at conv/)
-  assert.match((await failureOf('parse', { fate: 'silent_end_nodes' })).failure.evidence, /names no end nodes/)
+  assert.match(await parserEvidence('wrong_start_node'), /at its head: asked to start at input, it started at conv/)
+  assert.match(await parserEvidence('silent_end_nodes'), /names no end nodes/)
 })
 
 test('dfcToolchain() fails as parse_internal_error when the ONNX is broken or the end is nowhere in it', async () => {
@@ -111,9 +122,12 @@ test('dfcToolchain() fails as parse_internal_error when the ONNX is broken or th
 
 test('dfcToolchain() fails when an exit code of 0 leaves no artifact, or an empty one', async () => {
   const cases = [
-    ['parse', 'nothing@parse', 'har_build_failed_unspecified', /no net\.har/], ['parse', 'empty@parse', 'har_build_failed_unspecified', /no net\.har/],
-    ['optimize', 'nothing@optimize', 'optimize_subprocess', /no net_optimized\.har/], ['optimize', 'empty@optimize', 'optimize_subprocess', /no net_optimized\.har/],
-    ['compile', 'nothing', 'unknown', /there is no \.hef in its output folder/], ['compile', 'empty@compile', 'unknown', /does not begin like a HEF/],
+    ['parse', 'nothing@parse', 'har_build_failed_unspecified', /no net\.har/],
+    ['parse', 'empty@parse', 'har_build_failed_unspecified', /no net\.har/],
+    ['optimize', 'nothing@optimize', 'optimize_subprocess', /no net_optimized\.har/],
+    ['optimize', 'empty@optimize', 'optimize_subprocess', /no net_optimized\.har/],
+    ['compile', 'nothing', 'unknown', /there is no \.hef in its output folder/],
+    ['compile', 'empty@compile', 'unknown', /does not begin like a HEF/],
   ] as const
   for (const [stage, fate, bucket, evidence] of cases) {
     const { failure } = await failureOf(stage, { fate })
@@ -137,8 +151,8 @@ test('dfcToolchain() never takes the artifact of an earlier run for a new one', 
 
 test('dfcToolchain() refuses two HEFs and one that does not begin like a HEF', async () => {
   const two = await failureOf('compile', { fate: 'two_hefs' })
-  assert.match(two.failure.evidence, /2 \.hef files.*net\.hef.*net_b\.hef|2 \.hef files.*net_b\.hef.*net\.hef/)
-  assert.deepEqual(readdirSync(join(two.folder, 'net_compiled')).toSorted(), ['net.hef', 'net_b.hef'], 'both are kept to be looked at')
+  assert.match(two.failure.evidence, /2 \.hef files in its output folder, not one: net\.hef, net_b\.hef/)
+  assert.deepEqual(readdirSync(join(two.folder, 'net_compiled')).toSorted(), ['net.hef', 'net_b.hef'], 'both are kept')
   const wrong = await failureOf('compile', { fate: 'wrong_magic' })
   assert.match(wrong.failure.evidence, /net\.hef does not begin like a HEF \(01 48 45 46\), but with 504b0304/)
   assert.ok(!existsSync(join(wrong.folder, 'net.hef')))

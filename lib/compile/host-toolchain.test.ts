@@ -30,7 +30,8 @@ function smallModel(o: { spoil?: number; headChannels?: number } = {}): ModelPro
   const graph = new GraphBuilder({ name: 'small' })
   const conv = (name: string, from: string, weights: FloatTensor, output?: string) => {
     const attributes = { kernel_shape: [1, 1], pads: [0, 0, 0, 0], strides: [1, 1], dilations: [1, 1], group: 1 }
-    return graph.node('Conv', [from, graph.weight(`${name}.weight`, weights)], { name, attributes, ...(output ? { output } : {}) })
+    const weight = graph.weight(`${name}.weight`, weights)
+    return graph.node('Conv', [from, weight], { name, attributes, ...(output ? { output } : {}) })
   }
   const first = noise(8, 3)
   if (o.spoil !== undefined) first[0] = o.spoil
@@ -51,8 +52,8 @@ function setUp(model: ModelProto | Uint8Array, { samples = float32([10, 1, 1, wi
   writeFileSync(path, encodeNpy(samples))
   const options: StageOptions = {
     folder, netName: 'net', hwArch: 'hailo8', inputName: 'input', inputShape: [1, 1, 1, width], endNodes: ['output'],
-    calibration: { ...artifactOf(path), count: samples.shape[0]! }, modelScript: '', logFile: join(folder, 'net.log'), timeoutMs: 60_000,
-    signal: new AbortController().signal, ...o,
+    calibration: { ...artifactOf(path), count: samples.shape[0]! }, modelScript: '', logFile: join(folder, 'net.log'),
+    timeoutMs: 60_000, signal: new AbortController().signal, ...o,
   }
   return { toolchain: hostToolchain(), onnx: artifactOf(onnx), options, folder }
 }
@@ -162,7 +163,10 @@ test('hostToolchain() stops a stage when its time is up, and when it is interrup
 test('hostToolchain() tells its milestones in the words of a vendor', async () => {
   const lines: string[] = []
   await allStages(setUp(smallModel(), { onLine: line => lines.push(line) }))
-  const words = ['Translation started', "End nodes mapped from original model: 'output'", 'Using dataset with 8 entries', 'Model Optimization is done', 'Successful Compilation']
+  const words = [
+    'Translation started', "End nodes mapped from original model: 'output'", 'Using dataset with 8 entries',
+    'Model Optimization is done', 'Successful Compilation',
+  ]
   const places = words.map(word => lines.findIndex(line => line.includes(word)))
   assert.ok(places.every((place, i) => place >= 0 && place > (places[i - 1] ?? -1)), lines.join('\n'))
 })

@@ -66,18 +66,20 @@ test('the base of a ramp without flags is large enough that no two of its axes a
   for (const other of lists.slice(1)) assert.ok(other.length < lists[0]!.length && other.every(list => lists[0]!.includes(list)))
 })
 
+/** The shortest options, checked to give the same nodes and weights. */
+function sameNetwork(options: ConvTasNetOptions): ConvTasNetOptions {
+  const [whole, short] = [options, shortest(options)].map(o => convTasNetGraph(o).graph)
+  assert.deepEqual(short!.node, whole!.node)
+  assert.deepEqual(short!.initializer, whole!.initializer)
+  return shortest(options)
+}
+
 test('shortest() describes the same network: the same nodes and the same weights', () => {
-  const same = (options: ConvTasNetOptions) => {
-    const [whole, short] = [options, shortest(options)].map(o => convTasNetGraph(o).graph)
-    assert.deepEqual(short!.node, whole!.node)
-    assert.deepEqual(short!.initializer, whole!.initializer)
-    return shortest(options)
-  }
-  const found = [0, 1, 2, 3, 4, 5, 6].map(truncateKBlocks => same({ ...base, nRepeats: 3, truncateKBlocks }))
+  const found = [0, 1, 2, 3, 4, 5, 6].map(truncateKBlocks => sameNetwork({ ...base, nRepeats: 3, truncateKBlocks }))
   assert.deepEqual(found.map(({ nBlocks, nRepeats, truncateKBlocks }) => [nBlocks, nRepeats, truncateKBlocks]), [
     [2, 3, 0], [1, 1, 0], [2, 1, 0], [2, 2, 3], [2, 2, 0], [2, 3, 5], [2, 3, 0],
   ])
-  assert.equal(same({ ...base, maskMulMode: 'bypass' }).truncateKBlocks, 0)
+  assert.equal(sameNetwork({ ...base, maskMulMode: 'bypass' }).truncateKBlocks, 0)
 })
 
 test('rampCase() gives equal prefixes of different axes equal bytes, and keeps the numbers of each in its row', async () => {

@@ -14,6 +14,7 @@ import { usageError } from '../notebook/errors.ts'
 import { cutPoints, subgraphTo } from '../onnx/extract.ts'
 import { convTasNetCase, type CaseSetting } from './convtasnet-case.ts'
 import { rampAxes, type RampAxis, type RampValues } from './ramp-inputs.ts'
+import { graphChange } from './search-inputs.ts'
 import type { LadderCase } from './case.ts'
 
 export type RampStage = 'prefix_bypass' | 'truncate' | 'blocks' | 'repeats' | 'end_nodes'
@@ -37,8 +38,9 @@ export interface Prefix {
 }
 
 /** The prefixes that a person asked for. Errors: usage when the ladder has no such rung, or the sizes contradict each other. */
-export function prefixesFor({ by, ladder, rung, nBlocks, nRepeats, decoder }: RampValues): Prefix[] {
-  const rungs = ladderConfigs(ladder, { decoderMode: decoder })
+export function prefixesFor(values: RampValues): Prefix[] {
+  const { by, ladder, rung, nBlocks, nRepeats } = values
+  const rungs = ladderConfigs(ladder, graphChange(values))
   const chosen = rungs[rung - 1]
   if (chosen === undefined) throw usageError(`Cannot take rung ${rung}: the ladder ${ladder} has ${rungs.length}`, `give --rung 1 to ${rungs.length}`)
   return prefixesOf(convTasNetOptions({ ...chosen, nBlocks, nRepeats }), by === 'prefixes' ? rampAxes.slice(0, 3) : [by])

@@ -175,14 +175,15 @@ test('runRamp() never runs an identical prefix twice', async () => {
   assert.deepEqual([again.sides, again.ran], [['k3', 'k4'], ['k8']])
 })
 
+const resultOf = (rung: RampCase, status: CaseResult['status']): CaseResult => ({
+  tag: rung.tag, config: rung.config, status, harSuccess: true, hefSuccess: status === 'succeeded', exceptionType: '', failureHead: '',
+  failure: status === 'failed' ? classifyFailure('Agent infeasible\nBackendAllocatorException: x\n', { exitCode: 1 }) : null,
+  files: { onnx: '', har: '', hef: '', harLog: '', hefLog: '', failureLog: '' }, metrics: {}, durationMs: 1, key: null, origin: 'ran',
+})
+
 test('boundaryOf() stands between two asked neighbours for any monotone set of answers', () => {
-  const result = (rung: RampCase, status: CaseResult['status']): CaseResult => ({
-    tag: rung.tag, config: rung.config, status, harSuccess: true, hefSuccess: status === 'succeeded', exceptionType: '', failureHead: '',
-    failure: status === 'failed' ? classifyFailure('Agent infeasible\nBackendAllocatorException: x\n', { exitCode: 1 }) : null,
-    files: { onnx: '', har: '', hef: '', harLog: '', hefLog: '', failureLog: '' }, metrics: {}, durationMs: 1, key: null, origin: 'ran',
-  })
   fc.assert(fc.property(fc.integer({ min: 0, max: 8 }), fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }), (passing, asked) => {
-    const results = truncated.map((rung, i) => result(rung, !asked[i] ? 'not-reached' : i < passing ? 'succeeded' : 'failed'))
+    const results = truncated.map((rung, i) => resultOf(rung, !asked[i] ? 'not-reached' : i < passing ? 'succeeded' : 'failed'))
     const { lastPass, firstFail, open } = boundaryOf(truncated, results, null)
     assert.equal(lastPass?.tag, truncated.findLast((_, i) => asked[i] && i < passing)?.tag)
     assert.equal(firstFail?.tag, truncated.find((_, i) => asked[i] && i >= passing)?.tag)
@@ -191,12 +192,13 @@ test('boundaryOf() stands between two asked neighbours for any monotone set of a
   }))
 })
 
+const failedWith = (log: string): CaseResult => ({ status: 'failed', failure: classifyFailure(log, { exitCode: 1 }) }) as unknown as CaseResult
+
 test('isDecided() takes a verdict on the graph for one, and nothing else', () => {
-  const failed = (log: string): CaseResult => ({ status: 'failed', failure: classifyFailure(log, { exitCode: 1 }) }) as unknown as CaseResult
   const verdicts = ['Agent infeasible\nBackendAllocatorException: no', 'UnsupportedConv3DError in op c1: UnsupportedConv3DLayerError', 'Mapping Failed (Timeout, allocation time: 31m 42s)\nBackendAllocatorException']
-  for (const log of verdicts) assert.ok(isDecided(failed(log)), log)
+  for (const log of verdicts) assert.ok(isDecided(failedWith(log)), log)
   const silent = ['No space left on device', 'ImportError: libfoo.so: undefined symbol: bar', 'Unsupported calibration shape: expected (N, 16000), got (8, 3200) from "x.npz"', 'nothing known', '']
-  for (const log of silent) assert.ok(!isDecided(failed(log)), log)
+  for (const log of silent) assert.ok(!isDecided(failedWith(log)), log)
   for (const status of ['timed-out', 'interrupted', 'not-reached']) assert.ok(!isDecided({ status, failure: null } as unknown as CaseResult))
   assert.ok(isDecided({ status: 'succeeded', failure: null } as unknown as CaseResult))
 })

@@ -3,14 +3,18 @@
  *
  * The boundary itself is found in `prefix-ramp.ts`.
  */
-import { flagFromName } from '../notebook/argv.ts'
-import type { Inputs } from '../notebook/inputs.ts'
-import { evidenceKnob } from './next-knob.ts'
-import { outcomesOf } from './ladder.ts'
-import { searchRows } from './report.ts'
-import { shortest, type Prefix, type RampCase, type RampStage } from './prefix-cases.ts'
+import type { ConvTasNetOptions } from '../models/convtasnet/options.ts'
+import { commandWith } from '../notebook/command.ts'
+import { text } from '../notebook/inputs.ts'
+import type { Run } from '../notebook/session.ts'
 import type { CaseResult } from './case.ts'
+import { knobCommand } from './knob-command.ts'
+import { outcomesOf } from './ladder.ts'
+import { shortest, type Prefix, type RampCase, type RampStage } from './prefix-cases.ts'
 import type { Boundary, RampResult } from './prefix-ramp.ts'
+import type { rampInputs, RampValues } from './ramp-inputs.ts'
+import { chooseKnob, searchRows } from './report.ts'
+import { searchInputs } from './search-inputs.ts'
 
 /** Name of the sidecar. */
 export const boundaryFile = 'monolithic_prefix_boundary.json'
@@ -28,7 +32,7 @@ export function rampRows(cases: readonly RampCase[], { results }: RampResult) {
   const byTag = new Map(cases.map(rung => [rung.tag, rung]))
   return searchRows(results.filter(({ status }) => status !== 'not-reached')).map(({ tag, ...row }) => {
     const { stage, label } = byTag.get(tag)!
-    return { stage, prefix: label, ...row }
+    return Object.assign({ stage, prefix: label }, row)
   })
 }
 
@@ -57,49 +61,44 @@ export function boundaryRecord({ results, boundary }: RampResult, shared: Readon
   }
 }
 
-/** The command that asks again, without what is about to change: flags for every input that differs from its default. */
-export function commandWith(runbook: string, o: { declared: Inputs; values: Readonly<Record<string, unknown>>; change: Readonly<Record<string, unknown>> }): string {
-  const all: Record<string, unknown> = { ...o.values, ...o.change }
-  const flags = Object.entries(o.declared).flatMap(([name, { flag, fallback }]) => {
-    const value = all[name]
-    if (value === undefined || value === null || value === fallback) return []
-    const dashed = flag ?? flagFromName(name)
-    if (typeof value === 'boolean') return [value ? `--${dashed}` : `--no-${dashed}`]
-    return [`--${dashed} ${/^[\w@%+=:,./-]+$/.test(String(value)) ? String(value) : JSON.stringify(value)}`]
-  })
-  return ['npx tsx', runbook, ...flags].join(' ')
-}
-
 export interface NextOptions {
   readonly cases: readonly RampCase[]
   readonly toolchain: string
-  readonly ladder: 'plan' | 'temporal'
-  /** The same question with other values of these inputs. */
-  readonly again: (change: Readonly<Record<string, unknown>>) => string
-  readonly run: string
+  readonly declared: ReturnType<typeof rampInputs>
+  readonly inputs: Readonly<Record<string, unknown>> & Pick<RampValues, 'ladder' | 'nRepeats'>
+  readonly run: Run
+  /** The model script's extra commands: what was tried already. */
+  readonly scriptExtra: string
 }
 
-/** What to do about the boundary, and why. */
+/** What to do about the boundary, as a command where it is one, and why. */
 export function rampNext({ results, boundary }: RampResult, o: NextOptions): { next: string; because: string } {
+  const again = (change: Readonly<Record<string, unknown>>) => commandWith('runbooks/monolithic-ramp.ts', { declared: o.declared, values: o.inputs, change })
   const { firstFail, open, undecided } = boundary
-  if (undecided) return afterNoVerdict(undecided, o)
-  if (open !== null) return { next: o.again({ resume: o.run, timeLimitMin: 240 }), because: open }
+  if (undecided?.status === 'timed-out') {
+    return { next: again({ resume: undefined, caseTimeoutMin: 60 }), because: 'the compiler had not given a verdict in time; it may take an hour' }
+  }
+  if (undecided) {
+    const { tag, files } = undecided
+    const log = files.failureLog || files.hefLog || files.harLog
+    return { next: `npx tsx runbooks/explain-log.ts --log ${o.run.shown}/${tag}/${log}`, because: 'this failure says nothing about the graph' }
+  }
+  if (open !== null) return { next: again({ resume: o.run.ts, timeLimitMin: 240 }), because: open }
   if (firstFail === null) {
-    if (o.toolchain === 'host') return { next: o.again({ toolchain: 'dfc' }), because: 'every prefix passes on the host, which says nothing about a device' }
-    const { options } = o.cases.at(-1)!
-    return { next: o.again({ nRepeats: 2 * options.nRepeats }), because: 'every prefix passes: a larger network has more to show' }
+    if (o.toolchain === 'host') return { next: again({ toolchain: 'dfc' }), because: 'every prefix passes on the host, which says nothing about a device' }
+    return { next: again({ nRepeats: 2 * o.inputs.nRepeats }), because: 'every prefix passes: a larger network has more to show' }
   }
   const { stage, options } = o.cases[results.indexOf(firstFail)]!
-  if (stage === 'end_nodes') {
-    const { change, because } = evidenceKnob(outcomesOf([firstFail]), { ladder: o.ladder, decoder: options.decoderMode, encoder: options.encoderMode, tried: [] })
-    return { next: change, because }
-  }
+  if (stage === 'end_nodes') return afterEndNode(firstFail, options, o)
   const { nBlocks, nRepeats } = stage === 'prefix_bypass' ? { nBlocks: 1, nRepeats: 1 } : shortest(options)
-  return { next: o.again({ by: 'end-nodes', search: 'bisect', nBlocks, nRepeats, resume: undefined }), because: 'which node of that prefix is the first that fails?' }
+  const change = { by: 'end-nodes', search: 'bisect', nBlocks, nRepeats, resume: undefined }
+  return { next: again(change), because: 'which node of that prefix is the first that fails?' }
 }
 
-function afterNoVerdict({ status, tag, files }: NonNullable<Boundary['undecided']>, o: NextOptions): { next: string; because: string } {
-  if (status === 'timed-out') return { next: o.again({ resume: undefined, caseTimeoutMin: 60 }), because: 'the compiler had not given a verdict in time; it may take an hour' }
-  const log = files.failureLog || files.hefLog || files.harLog
-  return { next: `npx tsx runbooks/explain-log.ts --log ${o.run}/${tag}/${log}`, because: 'this failure says nothing about the graph' }
+/** There is no smaller prefix to ask: the next change is one of the network or of the compiler, and the sweep tries it. */
+function afterEndNode(firstFail: CaseResult, options: ConvTasNetOptions, o: NextOptions): { next: string; because: string } {
+  const { ladder, profile } = o.declared
+  const knob = chooseKnob('evidence', outcomesOf([firstFail]), { ladder: o.inputs.ladder, options, scriptExtra: o.scriptExtra })
+  const declared = { profile, ladder, config: text({ optional: true, help: 'as the sweep has it' }), ...searchInputs() }
+  return { next: knobCommand(knob, { results: [firstFail], declared, inputs: o.inputs, run: o.run, scriptExtra: o.scriptExtra }), because: knob.because }
 }

@@ -4,9 +4,8 @@
  * Apart from the ramp itself, so that `--help` loads none of it.
  */
 import { ladderNames, monolithicContract, type LadderName } from '../models/convtasnet/ladder-configs.ts'
-import type { ConvTasNetOptions } from '../models/convtasnet/options.ts'
 import { choice, number } from '../notebook/inputs.ts'
-import { searchInputs } from './search-inputs.ts'
+import { searchInputs, type GraphValues } from './search-inputs.ts'
 
 /** What may grow, in the order in which it is tried. */
 export const rampAxes = ['truncate', 'blocks', 'repeats', 'end-nodes'] as const
@@ -34,11 +33,10 @@ export function rampInputs() {
 }
 
 /** What decides the prefixes. */
-export interface RampValues {
+export interface RampValues extends GraphValues {
   readonly by: 'prefixes' | RampAxis
   readonly ladder: LadderName
   readonly rung: number
   readonly nBlocks: number
   readonly nRepeats: number
-  readonly decoder: ConvTasNetOptions['decoderMode']
 }

@@ -31,7 +31,7 @@ function factRows(metrics: RuntimeMetrics): { what: string; value: string }[] {
   const { window_samples: windowSamples, halo_samples: haloSamples, zero_inputs: zeroInputs } = metrics
   const rows: [string, string | number][] = [
     ['device', metrics.device_info], ['recording', basename(metrics.mix_wav)], ['samples', metrics.input_samples],
-    ['channels', metrics.mixdown], ['sample rate', metrics.resampling],
+    ['mixdown', metrics.mixdown], ['resampling', metrics.resampling],
     ['windows', `${metrics.windows} of ${windowSamples} samples, ${haloSamples} dropped at inner edges`],
     ['streams', `${metrics.input_stream} -> ${metrics.output_stream}`],
     ['load ms', metrics.load_ms], ['configure ms', metrics.configure_ms], ['latency ms p50', metrics.latency_ms_p50],

@@ -87,9 +87,15 @@ test('subgraphTo() of a value of unknown type takes the declared one, and refuse
   assert.deepEqual([dtypeOf(output[0]!), dimsOf(output[0]!), valueInfo], ['float16', [1, 'n'], []])
 })
 
+/** The body of a branch: it reads a value from around it. */
+const body = (from: string) => newGraph({
+  name: `body_${from}`,
+  node: [newNode({ opType: 'Neg', input: [from], output: [`${from}_neg`] })],
+  output: [newValueInfo(`${from}_neg`, 'float32', [1, 4])],
+})
+
 test('subgraphTo() keeps what the body of an If reads from around it', () => {
   const model = diamond()
-  const body = (from: string) => newGraph({ name: `body_${from}`, node: [newNode({ opType: 'Neg', input: [from], output: [`${from}_neg`] })], output: [newValueInfo(`${from}_neg`, 'float32', [1, 4])] })
   model.graph.input.push(newValueInfo('flag', 'bool', []))
   const branches = [{ name: 'then_branch', g: body('b'), type: 5 }, { name: 'else_branch', g: body('a'), type: 5 }]
   model.graph.node.push(newNode({ opType: 'If', name: 'if', input: ['flag'], output: ['chosen'], attribute: branches }))

@@ -24,7 +24,7 @@ export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
   const makers = makersOf(graph)
   if (!makers.has(valueName)) throw unknownValue(graph, valueName, [...makers.keys()])
   const { nodes, values } = ancestorsOf(valueName, makers)
-  const { trainingInfo: _, ...rest } = model
+  const { trainingInfo: _trainingInfo, ...rest } = model
   return {
     ...rest,
     metadataProps: [],

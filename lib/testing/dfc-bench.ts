@@ -78,7 +78,8 @@ export function dfcBench() {
     assert.ok(!outcome.ok, `${stage} ended well`)
     return { ...outcome, ...rest }
   }
-  return { root, standin, scratch, setUp, readyHars, runStage, failureOf, close: () => rmSync(root, { recursive: true, force: true }) }
+  const close = () => rmSync(root, { recursive: true, force: true })
+  return { root, standin, scratch, setUp, readyHars, runStage, failureOf, close }
 }
 
 function setUpIn(folder: string, standin: InstalledStandin, setting: BenchSetting): SetUp {

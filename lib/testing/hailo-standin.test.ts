@@ -64,7 +64,7 @@ test('parseWords() refuses as argparse does', () => {
   assert.match(usageOf('parser'), /^usage: hailo parser .*onnx.*--end-node-names/)
 })
 
-test('the stand-in ends with code 2 on an unknown flag, as a program that is run from a folder with a quote in its name', async () => {
+test('the stand-in ends with code 2 on an unknown flag, also in a folder with a quote in its name', async () => {
   const { exitCode, stderr } = await hailo(...parserWords, '--fast')
   assert.equal(exitCode, 2)
   assert.match(stderr, /unrecognized arguments: --fast/)

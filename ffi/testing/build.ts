@@ -1,0 +1,89 @@
+/**
+ * How does a test get a native library that no vendor made? gcc compiles our own C into it.
+ *
+ * Result is kept in the system's temporary folder under the digest of everything that went in, so that a second test file
+ * waits for nothing. Only tests and `runbooks/` that demonstrate a stand-in call this; nothing compiles at import time.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { FfiError } from '../errors.ts'
+
+/** What a stand-in is compiled with, next to the warnings that are errors for every stand-in. */
+export interface BuildOptions {
+  /** Name of the result, as the loader would look for it: `libhailort.so`. */
+  readonly out: string
+  /** `-DNAME=value`; `true` gives a bare `-DNAME`. */
+  readonly defines?: Readonly<Record<string, string | number | true>>
+  /** More flags, after the usual ones: include folders, libraries. */
+  readonly flags?: readonly string[]
+  /** Build for AddressSanitizer and UBSan. Whoever loads the result into node starts it with `sanitizerEnv()`. */
+  readonly sanitize?: boolean
+  /** Who compiles. `gcc` unless told; a `.cpp` or `.cc` among the sources makes it `g++`. */
+  readonly compiler?: string
+  /** `shared` unless told: a library. `program` is something to execute. */
+  readonly kind?: 'shared' | 'program'
+}
+
+const usualFlags = ['-O1', '-g', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror', '-pthread']
+
+/**
+ * Compile sources into one library (or program), or find what an earlier call compiled from the same sources and flags.
+ * @param sources paths; every header in their folders counts for the digest
+ * @returns the absolute path of the result
+ * @throws FfiError `absent` without a compiler, `usage` with the compiler's own words when it refuses
+ */
+export function buildStandin(sources: readonly string[], options: BuildOptions): string {
+  const files = sources.map(source => resolve(source))
+  const command = commandOf(files, options)
+  const folder = join(cacheFolder(), digestOf(files, command))
+  const result = join(folder, options.out)
+  if (existsSync(result)) return result
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // Two test files may compile the same thing at once: each writes its own file, and the last rename wins with equal bytes.
+  const draft = join(folder, `.${process.pid}-${Date.now()}-${options.out}`)
+  const { status, stderr, error } = spawnSync(command[0]!, [...command.slice(1), '-o', draft, ...files, '-lm', '-ldl'], { encoding: 'utf8' })
+  if (error) throw new FfiError('absent', `Cannot compile "${options.out}": ${command[0]} does not run (${error.message})`, 'sudo apt install gcc g++')
+  if (status !== 0) {
+    rmSync(draft, { force: true })
+    throw new FfiError('usage', `Cannot compile "${options.out}": ${command[0]} refuses it:\n${stderr.trim()}`, `${command.join(' ')} ${files.join(' ')}`)
+  }
+  renameSync(draft, result)
+  return result
+}
+
+/** Environment for a node that loads a library built with `sanitize`. Errors: `absent` without gcc or its sanitizer runtime. */
+export function sanitizerEnv(): Record<string, string> {
+  const find = (name: string) => {
+    const path = execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
+    if (!path.startsWith('/')) throw new FfiError('absent', `Cannot run under AddressSanitizer: gcc has no ${name}`, 'sudo apt install libasan8 libubsan1')
+    return path
+  }
+  // Node itself keeps memory until it exits; only errors of the stand-in and of our calls into it are looked for.
+  return { LD_PRELOAD: `${find('libasan.so')}:${find('libubsan.so')}`, ASAN_OPTIONS: 'detect_leaks=0:verify_asan_link_order=0', UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' }
+}
+
+function commandOf(files: readonly string[], { defines = {}, flags = [], sanitize, compiler, kind = 'shared' }: BuildOptions): string[] {
+  const isCpp = files.some(file => ['.cpp', '.cc'].includes(extname(file)))
+  return [
+    compiler ?? (isCpp ? 'g++' : 'gcc'),
+    isCpp ? '-std=c++17' : '-std=c11',
+    ...(kind === 'shared' ? ['-shared'] : []),
+    ...usualFlags,
+    ...(sanitize ? ['-fsanitize=address,undefined', '-fno-omit-frame-pointer'] : []),
+    ...Object.entries(defines).map(([name, value]) => (value === true ? `-D${name}` : `-D${name}=${value}`)),
+    ...flags,
+  ]
+}
+
+/** Of the command, and of every source and header that it may read; and of the machine, for a temporary folder may be shared. */
+function digestOf(files: readonly string[], command: readonly string[]): string {
+  const hash = createHash('sha256').update(JSON.stringify([process.arch, command]))
+  const headers = [...new Set(files.map(dirname))].flatMap(folder => readdirSync(folder).filter(name => /\.(h|hpp|inc)$/.test(name)).sort().map(name => join(folder, name)))
+  for (const file of [...files, ...headers]) hash.update(`\0${basename(file)}\0`).update(readFileSync(file))
+  return hash.digest('hex').slice(0, 24)
+}
+
+const cacheFolder = () => join(tmpdir(), `rungbook-standins-${process.getuid?.() ?? 'user'}`)

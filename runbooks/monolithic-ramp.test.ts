@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { after } from 'node:test'
+import { readTsv } from '../lib/host/tsv.ts'
+import { monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
+import { installHailoStandin } from '../lib/testing/install-standin.ts'
+import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
+import ramp from './monolithic-ramp.ts'
+
+const { files, tsv } = monolithicContract()
+const root = mkdtempSync(join(tmpdir(), 'monolithic-ramp-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+const scratch = () => mkdtempSync(join(root, 'cwd-'))
+const small = ['--rung', '10', '--n-blocks', '2', '--n-repeats', '1']
+const rows = (ran: Ran) => readTsv(ran.path(files.rampSummary))
+const sidecar = (ran: Ran) => JSON.parse(ran.read('monolithic_prefix_boundary.json')) as Record<string, unknown>
+const name = 'mono_f64_bn24_hid48_skip24_b2_r1_t16000'
+
+/** Run on the stand-in for the vendor's compiler, which gives each net its fate by name. */
+async function onStandin(argv: readonly string[], fates: Readonly<Record<string, string>>, cwd = scratch()): Promise<Ran> {
+  const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
+  process.env.HAILO_STANDIN = JSON.stringify(fates)
+  try {
+    return await runInProcess(ramp, ['--dfc', folder, ...argv], { cwd })
+  } finally {
+    delete process.env.HAILO_STANDIN
+  }
+}
+
+test('monolithic-ramp passes on the host: every prefix compiles, and the line says on what', async () => {
+  const ran = await runInProcess(ramp, ['--toolchain', 'host', ...small], { cwd: scratch() })
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${name}_repeats ; first fail=none ; toolchain=host`)
+  assert.match(ran.verdict, /^PASS monolithic-ramp gates=1\/1 toolchain=host run=\S+ next="npx tsx runbooks\/monolithic-ramp.ts .*--toolchain dfc"$/)
+  assert.deepEqual(Object.keys(rows(ran)[0]!), [...tsv.rampColumns])
+  assert.deepEqual(rows(ran).map(row => [row.stage, row.hef_success]), [
+    ['prefix_bypass', 'true'], ['truncate', 'true'], ['truncate', 'true'], ['blocks', 'true'], ['blocks', 'true'], ['repeats', 'true'],
+  ])
+  for (const row of rows(ran)) for (const path of [row.har_path, row.hef_path, row.har_log, row.hef_log]) assert.ok(existsSync(path!), path)
+  assert.equal([...ran.stderr.matchAll(/taken from the cache/g)].length, 3, 'equal prefixes are compiled once')
+  assert.deepEqual([sidecar(ran).answered, sidecar(ran).first_fail, sidecar(ran).toolchain], [true, null, 'host'])
+  assert.ok(readdirSync(ran.path()).includes('report.html'))
+})
+
+test('monolithic-ramp cuts the host\'s graph after a node, calibrates it and compiles it', async () => {
+  const ran = await runInProcess(ramp, ['--toolchain', 'host', '--by', 'end-nodes', '--search', 'bisect', ...small], { cwd: scratch() })
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(sidecar(ran).last_pass, `${name}_end_decoder`)
+  assert.deepEqual([sidecar(ran).run, sidecar(ran).configured], [1, 25])
+  assert.equal(rows(ran).length, 25)
+})
+
+test('monolithic-ramp names the same boundary in order and by halves, and goes on with a command that the ramp takes', async () => {
+  const fates = { '.*_k[3-8]': 'allocator' }
+  const argv = ['--rung', '10', '--by', 'truncate']
+  for (const search of ['linear', 'bisect']) {
+    const ran = await onStandin([...argv, '--search', search], fates)
+    assert.equal(ran.exit, 0, ran.stderr)
+    const base = 'mono_f64_bn24_hid48_skip24_b4_r2_t16000'
+    assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${base}_k2 ; first fail=${base}_k3`)
+    assert.match(ran.verdict, /^PASS .* toolchain=dfc .*--by end-nodes --search bisect --rung 10 --n-blocks 3 --n-repeats 1/)
+    assert.equal(rows(ran).length, 9)
+    assert.deepEqual([sidecar(ran).bucket, sidecar(ran).run], ['allocator_infeasible', search === 'linear' ? 4 : 5])
+    const words = String(sidecar(ran).next).split(' ').slice(3)
+    assert.equal((await runInProcess(ramp, [...words, '--dry-run'], { cwd: ran.cwd })).exit, 0)
+  }
+})
+
+test('monolithic-ramp finds the first failing node, and then proposes a change of the network', async () => {
+  const failing = '.*_end_(masker_blocks_1_.*|masker_mask|masker_sigmoid|apply_mask|decoder)'
+  const ran = await onStandin(['--by', 'end-nodes', '--search', 'bisect', ...small], { [failing]: 'allocator' })
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${name}_end_masker_blocks_0_add_residual ; first fail=${name}_end_masker_blocks_1_expand`)
+  assert.match(ran.verdict, /monolithic-sweep.ts --ladder temporal/)
+})
+
+test('monolithic-ramp is blocked, with every row, when a time-out or a full disk leaves the question open', async () => {
+  for (const [fate, next] of [['hang', /--case-timeout-min 60/], ['disk_full', /explain-log\.ts --log \S+_k2/]] as const) {
+    const ran = await onStandin(['--by', 'truncate', '--case-timeout-min', '0.05', ...small], { '.*_k2': fate })
+    assert.equal(ran.exit, 3, ran.stderr)
+    assert.match(ran.verdict, /^BLOCKED monolithic-ramp gates=0\/1 /)
+    assert.match(ran.verdict, next)
+    assert.match(ran.lines.at(-2)!, /last pass=\S+_k1 ; first fail=unknown$/)
+    assert.equal(rows(ran).length, 3)
+  }
+})
+
+test('monolithic-ramp resumes an earlier run', async () => {
+  const cwd = scratch()
+  const argv = ['--by', 'truncate', '--no-cache', ...small]
+  const first = await onStandin([...argv, '--search', 'bisect', '--run-ts', 'r1'], { '.*_k2': 'allocator' }, cwd)
+  const second = await onStandin([...argv, '--resume', 'r1'], { '.*_k2': 'success' }, cwd)
+  assert.deepEqual([first.exit, second.exit], [0, 0], second.stderr)
+  assert.deepEqual(sidecar(second).first_fail, `${name}_k2`)
+  assert.match(second.stderr, /_k2 failed taken from the earlier run/)
+})
+
+test('monolithic-ramp lists its prefixes in --dry-run, and refuses what does not fit together', async () => {
+  const cwd = scratch()
+  const dry = await runInProcess(ramp, ['--dry-run', '--by', 'repeats', '--rung', '10'], { cwd })
+  assert.equal(dry.exit, 0)
+  assert.deepEqual(dry.lines.filter(line => line.startsWith('would ')), [
+    'would compile mono_f64_bn24_hid48_skip24_b4_r2_t16000_bypass (prefix_bypass)', 'would compile mono_f64_bn24_hid48_skip24_b4_r1_t16000_repeats (repeats)',
+    'would compile mono_f64_bn24_hid48_skip24_b4_r2_t16000_repeats (repeats)',
+  ])
+  for (const argv of [['--rung', '0'], ['--by', 'layers'], ['--n-blocks', '1.5'], ['--calib-npz', 'nowhere.npz']]) {
+    const ran = await runInProcess(ramp, argv, { cwd })
+    assert.ok(ran.exit === 2 || (ran.exit === 3 && argv[1] === 'nowhere.npz'), `${argv.join(' ')}: ${ran.exit}`)
+  }
+  assert.ok(!existsSync(join(cwd, 'module_runs')))
+  const rung = await runInProcess(ramp, ['--rung', '11'], { cwd })
+  assert.deepEqual([rung.exit, /--rung 1 to 10/.test(rung.verdict)], [2, true])
+})
+
+test('monolithic-ramp --help says what it asks and how', async () => {
+  const { stdout, exit } = await runInProcess(ramp, ['--help'], { cwd: scratch() })
+  assert.equal(exit, 0)
+  for (const word of ['which is the first prefix', '--by <prefixes|truncate|blocks|repeats|end-nodes>', '--search <linear|bisect>', '--n-repeats', 'PROFILE']) assert.ok(stdout.includes(word), word)
+})
