@@ -27,7 +27,7 @@ export interface BuildOptions {
   readonly kind?: 'shared' | 'program'
 }
 
-const usualFlags = ['-O1', '-g', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror', '-pthread']
+const usualFlags = ['-O1', '-g', '-fPIC', '-Wall', '-Wextra', '-Werror', '-pthread']
 
 /**
  * Compile sources into one library (or program), or find what an earlier call compiled from the same sources and flags.

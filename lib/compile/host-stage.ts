@@ -3,6 +3,7 @@
  *
  *   node --import tsx lib/compile/host-stage.ts <parse|optimize|compile> <from> <to> <calib.npy> <metrics.json> <parsed.onnx>
  */
+import { basename } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { decodeModel, encodeModel } from '../formats/onnx.ts'
 import { decodeNpy } from '../formats/npy.ts'
@@ -29,7 +30,8 @@ const info = (text: string) => console.log(`[info] ${text}`)
 
 /** Check the graph and write it with every shape that can be inferred. */
 function parse(job: Job): Record<string, number> {
-  info(`Translation started on ONNX model ${job.from}`)
+  const name = basename(job.from, '.onnx')
+  info(`Translation started on ONNX model ${name}`)
   const model = decodeModel(readFile(job.from))
   const { problems } = checkModel(model)
   if (problems.length > 0) throw new RunbookError('fail', `Parsing failed. The errors found in the graph are:\n${problems.join('\n')}`, 'mend the graph')
@@ -38,7 +40,7 @@ function parse(job: Job): Record<string, number> {
   info(`End nodes mapped from original model: ${model.graph!.output.map(output => `'${output.name}'`).join(', ')}`)
   info(`${model.graph!.node.length} nodes, ${shapes.size} shapes known, ${facts.parameters} parameters, ${(facts.macs / 1e6).toFixed(1)} MMAC`)
   writeFileAtomic(job.to, encodeModel(model))
-  info(`Translation completed on ONNX model ${job.from}`)
+  info(`Translation completed on ONNX model ${name}`)
   return { nodes: model.graph!.node.length, parameters: facts.parameters, macs: facts.macs, weightBytes: facts.weightBytes, peakActivationBytes: facts.peakActivationBytes }
 }
 

@@ -47,7 +47,9 @@ function nextOf(found: ReturnType<typeof ramp>, o: { of?: readonly RampCase[]; t
 }
 
 test('stageRows() counts the prefixes of each stage, in order', () => {
-  assert.deepEqual(stageRows(prefixes).map(({ stage, cases: count }) => [stage, count]), [['prefix_bypass', 1], ['truncate', 4], ['blocks', 2]])
+  assert.deepEqual(stageRows(prefixes).map(row => Object.values(row)), [
+    ['prefix_bypass', 1, 'masker bypassed', 'masker bypassed'], ['truncate', 4, 'first 1 of 4', 'first 4 of 4'], ['blocks', 2, 'blocks 1', 'blocks 2'],
+  ])
   assert.deepEqual(stageRows([]), [])
 })
 

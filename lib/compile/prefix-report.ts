@@ -22,8 +22,8 @@ export const boundaryFile = 'monolithic_prefix_boundary.json'
 /** A row for each stage: how many prefixes, from which to which. */
 export function stageRows(prefixes: readonly Prefix[]): { stage: RampStage; cases: number; smallest: string; largest: string }[] {
   return [...new Set(prefixes.map(({ stage }) => stage))].map(stage => {
-    const tags = prefixes.filter(prefix => prefix.stage === stage).map(({ tag }) => tag)
-    return { stage, cases: tags.length, smallest: tags[0]!, largest: tags.at(-1)! }
+    const labels = prefixes.filter(prefix => prefix.stage === stage).map(({ label }) => label)
+    return { stage, cases: labels.length, smallest: labels[0]!, largest: labels.at(-1)! }
   })
 }
 

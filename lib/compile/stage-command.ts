@@ -4,7 +4,7 @@
  * The command's words go to the stage's log. A time-out, an interruption, a signal or an exit code other than 0 is a failure,
  * classified from what the command wrote to the log in this stage and not from what stood there before.
  */
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { exec, type ExecResult } from '../host/exec.ts'
 import { sha256File } from '../host/digest.ts'
 import { readFile, writeFileAtomic } from '../host/files.ts'
@@ -23,7 +23,8 @@ type Failed = Extract<Stage, { ok: false }>
 export async function runStageCommand(command: readonly string[], o: StageOptions): Promise<Finished | Failed> {
   const before = statSync(o.logFile, { throwIfNoEntry: false })?.size ?? 0
   const result = await exec(command, { cwd: o.folder, logFile: o.logFile, timeoutMs: o.timeoutMs, signal: o.signal, ...(o.onLine ? { onLine: o.onLine } : {}) })
-  const log = readFile(o.logFile).subarray(before).toString('utf8')
+  // A command that was never started has left no log.
+  const log = existsSync(o.logFile) ? readFile(o.logFile).subarray(before).toString('utf8') : ''
   if (result.exitCode === 0 && !result.timedOut && !result.aborted) return { result, log }
   return failedStage(log, result)
 }

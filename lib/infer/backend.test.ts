@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { performance } from 'node:perf_hooks'
 import test from 'node:test'
 import { float32 } from '../formats/tensor.ts'
 import { checkFeeds, indexOfNonFinite, listed, openBackend, type BackendName } from './backend.ts'
@@ -89,13 +88,4 @@ test('indexOfNonFinite() finds the first one, and -1 where there is none', () =>
   assert.equal(indexOfNonFinite(Float64Array.of(1e300, -Infinity)), 1)
   assert.equal(indexOfNonFinite(new Float32Array(0)), -1)
   assert.equal(indexOfNonFinite(new Float32Array(100)), -1)
-})
-
-test('indexOfNonFinite() costs far less than the inference whose answer it reads', () => {
-  const answer = new Float32Array(32 * 2001)
-  for (let i = 0; i < 50; i++) indexOfNonFinite(answer)
-  const startedMs = performance.now()
-  for (let i = 0; i < 20; i++) indexOfNonFinite(answer)
-  // Measured: 0.12 ms, where the callback forms take 1.0 to 1.6 ms. The bound leaves room for a busy machine.
-  assert.ok((performance.now() - startedMs) / 20 < 5)
 })

@@ -4,7 +4,8 @@
  * Small graphs that really run in ONNX Runtime: a ConvTasNet of sixteen filters, and graphs that only pass sound on. Nothing here
  * is used outside of tests.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeModel, type ModelProto } from '../formats/onnx.ts'
@@ -19,15 +20,25 @@ import type { Backend, TensorInfo } from './backend.ts'
 export const layout = { kernel: 16, stride: 8 } as const
 export const sampleRate = 16_000
 
-const made: string[] = []
-process.on('exit', () => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true })
-})
+const undo: (() => void)[] = []
 
 /** A folder of one's own, removed when the process ends. */
 export function scratch(): string {
+  if (undo.length === 0) {
+    process.on('exit', () => {
+      for (const step of undo.toReversed()) step()
+    })
+  }
   const folder = mkdtempSync(join(tmpdir(), 'infer-'))
-  made.push(folder)
+  undo.push(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A file system of one's own, such as `size=64k` or `ro`; null where this machine does not let us mount one. */
+export function diskOf(options: string): string | null {
+  const folder = scratch()
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]).status !== 0) return null
+  undo.push(() => spawnSync('umount', ['--lazy', folder]))
   return folder
 }
 
@@ -59,6 +70,21 @@ export const tinyModel = (more: Partial<ConvTasNetOptions> = {}, name?: string):
 export function wavFile(channels: readonly Float32Array[], o: { sampleRate?: number; encoding?: 'pcm16' | 'float32' | 'mulaw'; path?: string } = {}): string {
   const path = o.path ?? join(scratch(), 'mixture.wav')
   writeWav(path, channels, { sampleRate: o.sampleRate ?? sampleRate, encoding: o.encoding ?? 'pcm16' })
+  return path
+}
+
+/** A recording that begins with a second of voice and goes on in silence; a sparse file, so that it takes no room. */
+export function longRecording(seconds: number): string {
+  const path = wavFile([voice(sampleRate)])
+  const bytes = 44 + 2 * seconds * sampleRate
+  truncateSync(path, bytes)
+  const fd = openSync(path, 'r+')
+  const length = Buffer.alloc(4)
+  for (const [at, value] of [[4, bytes - 8], [40, bytes - 44]] as const) {
+    length.writeUInt32LE(value)
+    writeSync(fd, length, 0, 4, at)
+  }
+  closeSync(fd)
   return path
 }
 

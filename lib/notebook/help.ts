@@ -35,7 +35,7 @@ export function helpText(o: { file: string; asks: string; intro: string; inputs:
 }
 
 function section(title: string, inputs: Inputs): string[] {
-  const rows = Object.entries(inputs).map(([name, spec]) => ({ left: `  --${spec.flag ?? flagFromName(name)} ${spec.placeholder}`.trimEnd(), spec }))
+  const rows = Object.entries(inputs).map(([name, spec]) => ({ left: `  ${flagText(name, spec)} ${spec.placeholder}`.trimEnd(), spec }))
   if (rows.length === 0) return []
   const width = Math.min(34, Math.max(...rows.map(row => row.left.length)) + 2)
   return ['', `${title}:`, ...rows.map(({ left, spec }) => {
@@ -43,6 +43,11 @@ function section(title: string, inputs: Inputs): string[] {
     const gap = left.length + 2 > width ? `\n${' '.repeat(width)}` : ' '.repeat(width - left.length)
     return `${left}${gap}${spec.help}${facts ? ` [${facts}]` : ''}`
   })]
+}
+
+/** A switch that is on by default is shown with the word that turns it off. */
+function flagText(name: string, spec: Inputs[string]): string {
+  return `--${spec.fallback === true ? '[no-]' : ''}${spec.flag ?? flagFromName(name)}`
 }
 
 function defaultText(fallback: unknown): string {

@@ -40,7 +40,7 @@ export async function calibrate(
 ): Promise<Map<string, Range>> {
   const { method = 'mse', tail = 1e-4, budgetBytes = 256 << 20 } = options
   if (batches.length === 0)
-    throw usageError('Cannot calibrate: no batch is given', 'give at least one batch of real input (CALIB_NPZ)')
+    throw usageError('Cannot calibrate with nothing: no batch is given', 'give at least one batch of real input (CALIB_NPZ)')
   for (const [i, feeds] of batches.entries()) checkFeeds(model, feeds, i)
   const counts = new Map<string, ValueCounts>()
   const count = (name: string, tensor: Tensor, batch: number): void => {
@@ -72,14 +72,14 @@ function checkFeeds(model: ModelProto, feeds: Feeds, batch: number): void {
     const wanted = { dtype: dtypeOf(input) ?? 'float32', dims: dimsOf(input) }
     const text = `${wanted.dtype}[${wanted.dims.join(', ')}]`
     if (tensor === undefined)
-      throw usageError(`Cannot calibrate: batch ${batch} lacks the input "${input.name}" ${text}`, 'give every input')
+      throw usageError(`Cannot calibrate with these samples: batch ${batch} lacks the input "${input.name}" ${text}`, 'give every input')
     const fits =
       !hasShape(input) ||
       (wanted.dims.length === tensor.shape.length &&
         wanted.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.shape[i]))
     if (fits && wanted.dtype === tensor.dtype && tensor.data.length === sizeOf(tensor.shape)) continue
     throw usageError(
-      `Cannot calibrate: batch ${batch} gives "${input.name}" as ${describe(tensor)} (${tensor.data.length} values), ` +
+      `Cannot calibrate with these samples: batch ${batch} gives "${input.name}" as ${describe(tensor)} (${tensor.data.length} values), ` +
         `the model takes ${text}`,
       'cut or pad the calibration input to the width of the model',
     )

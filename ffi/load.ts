@@ -1,0 +1,157 @@
+/**
+ * Where is a native library, and does it open in this process?
+ *
+ * The one place that loads koffi and the one place that opens libraries. Nothing opens when this file is imported. Which functions
+ * a library has, and what their arguments mean, is said in the rooms beside this file.
+ */
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, join, resolve } from 'node:path'
+import type koffiModule from 'koffi'
+import type { LibraryHandle } from 'koffi'
+import { FfiError } from './errors.ts'
+import { elfMismatch } from './elf.ts'
+
+export type Koffi = typeof koffiModule
+
+let loaded: Koffi | undefined
+
+/** koffi with its stacks set once, before the first native call: vendors' libraries overflow the default of 1 MiB. */
+export function koffi(): Koffi {
+  if (loaded) return loaded
+  const module = createRequire(import.meta.url)('koffi') as Koffi
+  module.config({ sync_stack_size: 16 << 20, async_stack_size: 16 << 20, async_heap_size: 1 << 20 })
+  return (loaded = module)
+}
+
+/** What is looked for, and where. */
+export interface LibrarySpec {
+  /** As people call it: `HailoRT`. */
+  readonly title: string
+  /** Environment variable that overrides the search: `HAILORT_LIB`. It names a file, or a folder that has one of `names`. */
+  readonly env: string
+  /** Names for the loader, best first. One with a slash in it is a path, and is not looked for in `folders`. */
+  readonly names: readonly string[]
+  /** The usual folders, best first; tried after the loader. */
+  readonly folders: readonly string[]
+  /** The package that has it, or the line that installs it. */
+  readonly install: string
+}
+
+export interface OpenedLibrary {
+  readonly title: string
+  /** Absolute path of the file that the loader mapped, where the system tells; else the name that was opened. */
+  readonly path: string
+  readonly handle: LibraryHandle
+}
+
+/**
+ * Open a library: the environment's override, then the loader's own search, then the usual folders. An override that does not
+ * open is an error: nothing else is tried in its place.
+ * @param options.env the environment; `process.env` unless told
+ * @throws FfiError `absent`, with each path tried and what was wrong with it, the package that has it, and the `export` line
+ */
+export function openLibrary(spec: LibrarySpec, options: { env?: Readonly<Record<string, string | undefined>> } = {}): OpenedLibrary {
+  const override = (options.env ?? process.env)[spec.env]
+  const candidates = override ? overridePaths(spec, override) : searchPaths(spec)
+  const tried: string[] = []
+  for (const candidate of candidates) {
+    const opened = tryOpen(candidate)
+    if (typeof opened !== 'string') return { title: spec.title, path: mappedPath(candidate), handle: opened }
+    tried.push(`  ${candidate}: ${opened}`)
+  }
+  const from = override ? ` named by ${spec.env}` : ''
+  const example = spec.names.map(name => basename(name))[0] ?? 'library.so'
+  throw new FfiError(
+    'absent',
+    `Cannot open ${spec.title}${from}: ${tried.length} ${tried.length === 1 ? 'place was' : 'places were'} tried\n${tried.join('\n')}`,
+    `install it (${spec.install}), or say where it is: export ${spec.env}=/path/to/${example}`,
+  )
+}
+
+function overridePaths(spec: LibrarySpec, override: string): string[] {
+  const path = resolve(override)
+  const isFolder = existsSync(path) && statSync(path).isDirectory()
+  return isFolder ? spec.names.map(name => join(path, basename(name))) : [path]
+}
+
+function searchPaths(spec: LibrarySpec): string[] {
+  const bare = spec.names.filter(name => !name.includes('/'))
+  return [...new Set([...spec.names, ...spec.folders.flatMap(folder => bare.map(name => join(folder, name)))])]
+}
+
+/** The library, or what is wrong with it. A file is looked at before the loader is asked: the loader's words do not name the arch. */
+function tryOpen(candidate: string): LibraryHandle | string {
+  if (candidate.includes('/')) {
+    const wrong = wrongWith(candidate)
+    if (wrong) return wrong
+  }
+  try {
+    return koffi().load(candidate)
+  } catch (thrown) {
+    return (thrown instanceof Error ? thrown.message : String(thrown)).replace(/^Failed to load shared library: ?/, '').replaceAll(/\s+/g, ' ')
+  }
+}
+
+function wrongWith(path: string): string | undefined {
+  const head = Buffer.alloc(20)
+  try {
+    if (!statSync(path).isFile()) return 'it is not a file'
+    const fd = openSync(path, 'r')
+    try {
+      return elfMismatch(head.subarray(0, readSync(fd, head)))
+    } finally {
+      closeSync(fd)
+    }
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : code === 'EACCES' ? 'permission denied' : String(thrown)
+  }
+}
+
+/** The loader does not say which file a bare name came to; the kernel does. */
+function mappedPath(opened: string): string {
+  if (opened.includes('/')) return resolve(opened)
+  try {
+    const paths = readFileSync('/proc/self/maps', 'utf8').split('\n').map(line => line.slice(line.indexOf('/'))).filter(path => path.startsWith('/'))
+    return paths.find(path => basename(path) === opened || basename(path).startsWith(`${opened}.`)) ?? opened
+  } catch {
+    return opened
+  }
+}
+
+/** One function of a library: its C prototype with its name, as koffi reads it. A lacking `optional` one is left undefined. */
+export interface FunctionSpec {
+  readonly prototype: string
+  readonly optional?: true
+}
+
+/** A native function. `async` runs it on a worker thread and calls back with (error, result). */
+export interface NativeFunction<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
+  (...args: Args): Result
+  async(...args: [...Args, (error: Error | null, result: Result) => void]): void
+}
+
+/**
+ * Declare a library's functions from data. The table's keys are the symbols' names.
+ * @throws FfiError `absent` naming the first required symbol that the library lacks; a plain error for a bad prototype
+ */
+export function bind<T extends object>(library: OpenedLibrary, table: { readonly [K in keyof T]-?: FunctionSpec }): T {
+  const entries = Object.entries<FunctionSpec>(table)
+  const lacking = entries.filter(([name, spec]) => !spec.optional && !hasSymbol(library, name)).map(([name]) => name)
+  if (lacking.length > 0) {
+    const more = lacking.length > 1 ? ` (and ${lacking.length - 1} more: ${lacking.slice(1, 6).join(', ')}${lacking.length > 6 ? ', …' : ''})` : ''
+    throw new FfiError('absent', `Cannot use ${library.title} at "${library.path}": it has no symbol ${lacking[0]}${more}`, 'install a version that has it')
+  }
+  const bound = entries.filter(([name, spec]) => !spec.optional || hasSymbol(library, name)).map(([name, spec]) => [name, library.handle.func(spec.prototype)])
+  return Object.fromEntries(bound) as T
+}
+
+/** Whether a library exports a symbol. */
+export function hasSymbol(library: OpenedLibrary, name: string): boolean {
+  try {
+    return Boolean(library.handle.symbol(name))
+  } catch {
+    return false
+  }
+}
