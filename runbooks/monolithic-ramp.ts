@@ -45,19 +45,20 @@ export default runbook(import.meta, {
 
   const cases = await cell(`List ${prefixes.length} prefixes`, ({ print, show }) => {
     show(table(report.stageRows(prefixes), { title: 'stages' }))
-    print(inputs.search === 'linear' ? 'asked in order' : 'asked by halves, which takes for granted that all behind a failure fail')
+    if (inputs.search === 'bisect') print('asked by halves, which takes for granted that all behind a failure fail')
     return prefixes.map(prefix => rampCase(prefix, search.setting))
   })
 
   const ramp = await cell(`Compile prefix by prefix (${toolchain.name})`, async ({ print, show }) => {
     const path = run.path(files.rampSummary)
     const climbed = await runRamp({
-      ...search.ladder, cases, search: inputs.search, profile: inputs.profile, summary: { path, columns: tsv.rampColumns, shown: shownPath },
+      ...search.ladder, cases, search: inputs.search, profile: inputs.profile,
+      summary: { path, columns: tsv.rampColumns, shown: shownPath },
       onCase: caseTeller(print, cases.length), onLine: milestoneTeller(print),
     })
-    const rows = report.rampRows(cases, climbed)
+    const rows = report.rampRows(cases, climbed.results)
     show(table(rows, { title: `${shownPath(path)}: ${rows.length} of ${cases.length} cases were run` }))
-    const ran = rows.filter(({ status }) => !status.endsWith(')'))
+    const ran = report.rampRows(cases, climbed.results.filter(({ origin }) => origin === 'ran'))
     if (ran.length > 0) show(bars(ran, { title: 'seconds per case that was run here', x: 'prefix', y: 's', color: 'status' }))
     return climbed
   })
@@ -65,8 +66,10 @@ export default runbook(import.meta, {
 
   const { boundary } = ramp
   const step = await cell('Name the boundary', ({ print, show }) => {
-    const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, declared, inputs, run, scriptExtra: search.setting.scriptExtra })
-    const record = report.boundaryRecord(ramp, { run_ts: run.ts, toolchain: toolchain.name, by: inputs.by, search: inputs.search, profile: inputs.profile })
+    const { by, profile } = inputs
+    const { scriptExtra } = search.setting
+    const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, declared, inputs, run, scriptExtra })
+    const record = report.boundaryRecord(ramp, { run_ts: run.ts, toolchain: toolchain.name, by, search: inputs.search, profile })
     run.write(report.boundaryFile, `${JSON.stringify({ ...record, ...chosen }, null, 2)}\n`)
     show(table(report.boundaryRows(cases, boundary), { title: 'boundary' }))
     for (const { tag } of boundary.passBehind) print(`not monotone: ${tag} passes behind the first failure`)
@@ -74,7 +77,8 @@ export default runbook(import.meta, {
     return chosen
   })
   const found = report.boundaryText(boundary)
-  if (boundary.open === null) gate(`prefixes with a verdict (${toolchain.name})`, report.rampRows(cases, ramp).length, { atLeast: 1 }, { note: found })
+  const asked = report.rampRows(cases, ramp.results).length
+  if (boundary.open === null) gate(`prefixes with a verdict (${toolchain.name})`, asked, { atLeast: 1 }, { note: found })
   else gate.blocked('boundary', boundary.open)
   line(`Ramp boundary: ${found}${tail}`)
   next({ pass: step.next, blocked: step.next })

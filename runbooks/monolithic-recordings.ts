@@ -12,7 +12,7 @@
 import { relative } from 'node:path'
 import { folder, runbook, toggle } from '../lib/notebook/runbook.ts'
 import { downloadCommand, packagesOf } from '../lib/signal/rebuild-recordings.ts'
-import { recordingRecipes, recordingsFolder } from '../lib/signal/recordings.ts'
+import { recordingRecipes, recordingSampleRate, recordingsFolder } from '../lib/signal/recordings.ts'
 
 const packages = packagesOf(recordingRecipes)
 const shippedIn = (inputs: { recordings: string | undefined }) => inputs.recordings ?? 'contracts/recordings'
@@ -26,7 +26,7 @@ export default runbook(import.meta, {
     write: toggle({ help: 'replace the recordings that differ' }),
   },
   steps: inputs => [
-    inputs.packages === undefined ? `run ${downloadCommand(packages).join(' ')}` : `look for ${packages.length} packages in ${inputs.packages}`,
+    inputs.packages === undefined ? `run ${downloadCommand(packages).join(' ')}` : `look for the packages in ${inputs.packages}`,
     `unpack them and decode ${recordingRecipes.flatMap(({ sources }) => sources).length} prompts with ffmpeg`,
     `build ${total} files and compare them with ${shippedIn(inputs)}${inputs.write ? ', and replace those that differ' : ''}`,
   ],
@@ -35,29 +35,35 @@ export default runbook(import.meta, {
   const { audio, table } = await import('../lib/notebook/show.ts')
   const place = { folder: run.folder, signal }
 
-  const found = await cell(inputs.packages === undefined ? 'Download the packages' : `Find the packages in ${inputs.packages}`, async ({ show }) => {
-    rebuild.checkPrograms([...(inputs.packages === undefined ? ['apt-get'] : []), 'dpkg-deb', 'ffmpeg'])
-    const all = inputs.packages === undefined ? await rebuild.downloadPackages(packages, place) : rebuild.findPackages(packages, inputs.packages)
-    show(table(all.map(({ name, version, sha256 }) => ({ package: name, version, sha256, as: 'expected' })), { title: 'packages' }))
+  const given = inputs.packages
+  const found = await cell(given === undefined ? 'Download the packages' : `Find the packages in ${given}`, async ({ show }) => {
+    rebuild.checkPrograms([...(given === undefined ? ['apt-get'] : []), 'dpkg-deb', 'ffmpeg'])
+    const all = given === undefined ? await rebuild.downloadPackages(packages, place) : rebuild.findPackages(packages, given)
+    show(table(all.map(({ name, version, sha256 }) => ({ package: name, version, sha256 })), { title: 'packages as expected' }))
     return all
   })
   gate('packages with the expected digest', found.length, { equals: packages.length })
 
   const decoded = await cell('Unpack and decode the prompts', async ({ show }) => {
     const prompts = await rebuild.decodePrompts(recordingRecipes, found, place)
-    show(table([...prompts].map(([prompt, samples]) => ({ prompt, samples: samples.length, s: samples.length / 16_000 })), { title: 'prompts' }))
+    const rows = [...prompts].map(([prompt, { length }]) => ({ prompt, samples: length, s: length / recordingSampleRate }))
+    show(table(rows, { title: 'prompts' }))
     return prompts
   })
 
   const files = await cell(`Build ${total} files and compare them`, ({ print, show }) => {
-    const made = rebuild.buildAndCompare(recordingRecipes, decoded, { folder: run.path('recordings'), shipped: inputs.recordings ?? recordingsFolder })
-    show(table(made.map(({ file, sha256, shippedSha256, same }) => ({ file, made: sha256, shipped: same ? 'the same' : (shippedSha256 ?? 'absent') })), { title: 'SHA-256' }))
+    const folders = { folder: run.path('recordings'), shipped: inputs.recordings ?? recordingsFolder }
+    const made = rebuild.buildAndCompare(recordingRecipes, decoded, folders)
+    show(table(made.map(({ file, sha256, shippedSha256, same }) => ({
+      file, made: sha256, shipped: same ? 'the same' : (shippedSha256 ?? 'absent'),
+    })), { title: 'SHA-256' }))
     for (const { file, made: path } of made) if (file.startsWith('mix')) show(audio(path, { title: file }))
     if (!inputs.write) return made
     print(`replaced: ${made.filter(({ same }) => !same).map(({ file }) => file).join(', ') || 'none, all were the same'}`)
     return rebuild.replaceShipped(made)
   })
   gate('files that are the same, byte for byte', files.filter(({ same }) => same).length, { equals: total })
-  const differing = files.filter(({ same }) => !same).map(({ made, shipped }) => `cmp ${relative(process.cwd(), made)} ${relative(process.cwd(), shipped)}`)
-  next({ pass: 'npx tsx runbooks/monolithic-sweep.ts', ...(differing[0] ? { fail: `${differing[0]}, then --write if the new one is right` } : {}) })
+  const other = files.find(({ same }) => !same)
+  const [made, shipped] = [other?.made ?? '', other?.shipped ?? ''].map(path => relative(process.cwd(), path))
+  next({ pass: 'npx tsx runbooks/monolithic-sweep.ts', fail: `cmp ${made} ${shipped}, then --write if the new one is right` })
 })

@@ -81,7 +81,7 @@ function commandOf(files: readonly string[], { defines = {}, flags = [], sanitiz
 /** Of the command, and of every source and header that it may read; and of the machine, for a temporary folder may be shared. */
 function digestOf(files: readonly string[], command: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify([process.arch, command]))
-  const headers = [...new Set(files.map(dirname))].flatMap(folder => readdirSync(folder).filter(name => /\.(h|hpp|inc)$/.test(name)).sort().map(name => join(folder, name)))
+  const headers = [...new Set(files.map(dirname))].flatMap(folder => readdirSync(folder).filter(name => /\.(h|hpp|inc)$/.test(name)).toSorted().map(name => join(folder, name)))
   for (const file of [...files, ...headers]) hash.update(`\0${basename(file)}\0`).update(readFileSync(file))
   return hash.digest('hex').slice(0, 24)
 }

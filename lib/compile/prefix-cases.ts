@@ -42,23 +42,26 @@ export function prefixesFor(values: RampValues): Prefix[] {
   const { by, ladder, rung, nBlocks, nRepeats } = values
   const rungs = ladderConfigs(ladder, graphChange(values))
   const chosen = rungs[rung - 1]
-  if (chosen === undefined) throw usageError(`Cannot take rung ${rung}: the ladder ${ladder} has ${rungs.length}`, `give --rung 1 to ${rungs.length}`)
+  if (chosen === undefined) {
+    throw usageError(`Cannot take rung ${rung}: the ladder ${ladder} has ${rungs.length}`, `give --rung 1 to ${rungs.length}`)
+  }
   return prefixesOf(convTasNetOptions({ ...chosen, nBlocks, nRepeats }), by === 'prefixes' ? rampAxes.slice(0, 3) : [by])
 }
 
 /** The prefixes along these axes, in their order; each has a tag of its own. Errors: those of `convTasNetOptions`. */
 export function prefixesOf(base: ConvTasNetOptions, axes: readonly RampAxis[]): Prefix[] {
-  const named = (stage: RampStage, name: { suffix: string; label: string }, change: Partial<ConvTasNetOptions>): Prefix => {
+  const named = (stage: RampStage, o: Partial<ConvTasNetOptions> & { label: string; suffix: string }): Prefix => {
+    const { label, suffix, ...change } = o
     const options = convTasNetOptions({ ...base, truncateKBlocks: 0, ...change })
-    return { tag: `${runTag(options)}_${name.suffix}`, stage, label: name.label, options, endNode: null }
+    return { tag: `${runTag(options)}_${suffix}`, stage, label, options, endNode: null }
   }
-  const bypass = named('prefix_bypass', { suffix: 'bypass', label: 'masker bypassed' }, { maskMulMode: 'bypass' })
+  const bypass = named('prefix_bypass', { label: 'masker bypassed', suffix: 'bypass', maskMulMode: 'bypass' })
   const { nBlocks, nRepeats } = base
   const all = nBlocks * nRepeats
   const along: Record<RampAxis, () => Prefix[]> = {
-    truncate: () => upTo(all).map(k => named('truncate', { suffix: `k${k}`, label: `first ${k} of ${all}` }, { truncateKBlocks: k })),
-    blocks: () => upTo(nBlocks).map(n => named('blocks', { suffix: 'blocks', label: `blocks ${n}` }, { nBlocks: n, nRepeats: 1 })),
-    repeats: () => upTo(nRepeats).map(n => named('repeats', { suffix: 'repeats', label: `${nBlocks} blocks, repeats ${n}` }, { nRepeats: n })),
+    truncate: () => upTo(all).map(k => named('truncate', { label: `first ${k} of ${all}`, suffix: `k${k}`, truncateKBlocks: k })),
+    blocks: () => upTo(nBlocks).map(n => named('blocks', { label: `blocks ${n}`, suffix: 'blocks', nBlocks: n, nRepeats: 1 })),
+    repeats: () => upTo(nRepeats).map(n => named('repeats', { label: `${nBlocks} blocks, repeats ${n}`, suffix: 'repeats', nRepeats: n })),
     'end-nodes': () => endNodes(base),
   }
   const prefixes = axes.flatMap(axis => along[axis]())

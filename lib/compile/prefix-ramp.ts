@@ -57,7 +57,8 @@ export async function runRamp(ramp: Ramp): Promise<RampResult> {
     else if (ramp.search === 'bisect') await askByHalves(places, { board, ask })
     else await askInOrder(places, { board, ask, goesOn: ramp.profile === 'extended' })
     const fails = places.some(i => wasRun(board.results[i]!) && !board.results[i]!.hefSuccess)
-    if (fails && ramp.profile === 'focused') ended ??= `stopped behind the stage ${ramp.cases[places[0]!]!.stage}, which does not pass`
+    const { stage } = ramp.cases[places[0]!]!
+    if (fails && ramp.profile === 'focused') ended ??= `stopped behind the stage ${stage}, which does not pass`
   }
   return { results: board.results, boundary: boundaryOf(ramp.cases, board.results, cutShort) }
 }
@@ -86,7 +87,7 @@ async function askInOrder(places: readonly number[], { board, ask, goesOn }: Ask
   }
 }
 
-/** A case without a verdict counts as one that does not pass, so that a time-out of the whole does not hide a failure below it. */
+/** A case without a verdict counts as not passing, so that a time-out of the whole does not hide a failure below it. */
 async function askByHalves(places: readonly number[], { board, ask }: Asking): Promise<void> {
   const asked = new Set<number>()
   await firstFailing(places.length, async n => {

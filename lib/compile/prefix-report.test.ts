@@ -54,7 +54,7 @@ test('stageRows() counts the prefixes of each stage, in order', () => {
 })
 
 test('rampRows() has the cases that were run, by stage and label', () => {
-  const rows = rampRows(cases, ramp(cases, 2))
+  const rows = rampRows(cases, ramp(cases, 2).results)
   assert.deepEqual(rows.map(({ stage, prefix, status, bucket }) => [stage, prefix, status, bucket]), [
     ['prefix_bypass', 'masker bypassed', 'succeeded', ''], ['truncate', 'first 1 of 4', 'succeeded', ''], ['truncate', 'first 2 of 4', 'failed', 'allocator_infeasible'],
   ])

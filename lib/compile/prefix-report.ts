@@ -16,6 +16,8 @@ import type { rampInputs, RampValues } from './ramp-inputs.ts'
 import { chooseKnob, searchRows } from './report.ts'
 import { searchInputs } from './search-inputs.ts'
 
+type Values = Readonly<Record<string, unknown>>
+
 /** Name of the sidecar. */
 export const boundaryFile = 'monolithic_prefix_boundary.json'
 
@@ -28,7 +30,7 @@ export function stageRows(prefixes: readonly Prefix[]): { stage: RampStage; case
 }
 
 /** A row for each case that was run, with its stage and its label in place of the long tag. */
-export function rampRows(cases: readonly RampCase[], { results }: RampResult) {
+export function rampRows(cases: readonly RampCase[], results: readonly CaseResult[]) {
   const byTag = new Map(cases.map(rung => [rung.tag, rung]))
   return searchRows(results.filter(({ status }) => status !== 'not-reached')).map(({ tag, ...row }) => {
     const { stage, label } = byTag.get(tag)!
@@ -44,20 +46,33 @@ export function boundaryText({ lastPass, firstFail, open }: Boundary): string {
 /** The two sides of the boundary. */
 export function boundaryRows(cases: readonly RampCase[], { lastPass, firstFail }: Boundary) {
   const row = (side: string, result: CaseResult | null) => ({
-    side, prefix: cases.find(({ tag }) => tag === result?.tag)?.label ?? 'none', tag: result?.tag ?? '', bucket: result?.failure?.bucket ?? '',
-    layers: result?.failure?.layers.join(', ') ?? '', why: result?.failureHead ?? '',
+    side,
+    prefix: cases.find(({ tag }) => tag === result?.tag)?.label ?? 'none',
+    tag: result?.tag ?? '',
+    bucket: result?.failure?.bucket ?? '',
+    layers: result?.failure?.layers.join(', ') ?? '',
+    why: result?.failureHead ?? '',
   })
   return [row('last pass', lastPass), row('first fail', firstFail)]
 }
 
 /** The sidecar. `shared` is what the caller knows of the run. */
-export function boundaryRecord({ results, boundary }: RampResult, shared: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function boundaryRecord({ results, boundary }: RampResult, shared: Values): Record<string, unknown> {
   const { stage, lastPass, firstFail, open, passBehind } = boundary
   return {
-    ...shared, answered: open === null, why_open: open, stage, last_pass: lastPass?.tag ?? null, first_fail: firstFail?.tag ?? null,
-    exception_type: firstFail?.exceptionType ?? null, bucket: firstFail?.failure?.bucket ?? null, failure_head: firstFail?.failureHead ?? null,
-    layers: firstFail?.failure?.layers ?? [], pass_behind_first_fail: passBehind.map(({ tag }) => tag),
-    configured: results.length, run: results.filter(({ status }) => status !== 'not-reached').length,
+    ...shared,
+    answered: open === null,
+    why_open: open,
+    stage,
+    last_pass: lastPass?.tag ?? null,
+    first_fail: firstFail?.tag ?? null,
+    exception_type: firstFail?.exceptionType ?? null,
+    bucket: firstFail?.failure?.bucket ?? null,
+    failure_head: firstFail?.failureHead ?? null,
+    layers: firstFail?.failure?.layers ?? [],
+    pass_behind_first_fail: passBehind.map(({ tag }) => tag),
+    configured: results.length,
+    run: results.filter(({ status }) => status !== 'not-reached').length,
   }
 }
 
@@ -65,28 +80,38 @@ export interface NextOptions {
   readonly cases: readonly RampCase[]
   readonly toolchain: string
   readonly declared: ReturnType<typeof rampInputs>
-  readonly inputs: Readonly<Record<string, unknown>> & Pick<RampValues, 'ladder' | 'nRepeats'>
+  readonly inputs: Values & Pick<RampValues, 'ladder' | 'nRepeats'>
   readonly run: Run
   /** The model script's extra commands: what was tried already. */
   readonly scriptExtra: string
 }
 
+/** What to do, as a command where it is one, and why. */
+export interface NextStep {
+  readonly next: string
+  readonly because: string
+}
+
 /** What to do about the boundary, as a command where it is one, and why. */
-export function rampNext({ results, boundary }: RampResult, o: NextOptions): { next: string; because: string } {
-  const again = (change: Readonly<Record<string, unknown>>) => commandWith('runbooks/monolithic-ramp.ts', { declared: o.declared, values: o.inputs, change })
+export function rampNext({ results, boundary }: RampResult, o: NextOptions): NextStep {
+  const { declared, inputs: values, run } = o
+  const again = (change: Values) => commandWith('runbooks/monolithic-ramp.ts', { declared, values, change })
   const { firstFail, open, undecided } = boundary
   if (undecided?.status === 'timed-out') {
-    return { next: again({ resume: undefined, caseTimeoutMin: 60 }), because: 'the compiler had not given a verdict in time; it may take an hour' }
+    const because = 'the compiler had not given a verdict in time; it may take an hour'
+    return { next: again({ resume: undefined, caseTimeoutMin: 60 }), because }
   }
   if (undecided) {
     const { tag, files } = undecided
     const log = files.failureLog || files.hefLog || files.harLog
-    return { next: `npx tsx runbooks/explain-log.ts --log ${o.run.shown}/${tag}/${log}`, because: 'this failure says nothing about the graph' }
+    const next = `npx tsx runbooks/explain-log.ts --log ${run.shown}/${tag}/${log}`
+    return { next, because: 'this failure says nothing about the graph' }
   }
-  if (open !== null) return { next: again({ resume: o.run.ts, timeLimitMin: 240 }), because: open }
+  if (open !== null) return { next: again({ resume: run.ts, timeLimitMin: 240 }), because: open }
   if (firstFail === null) {
-    if (o.toolchain === 'host') return { next: again({ toolchain: 'dfc' }), because: 'every prefix passes on the host, which says nothing about a device' }
-    return { next: again({ nRepeats: 2 * o.inputs.nRepeats }), because: 'every prefix passes: a larger network has more to show' }
+    return o.toolchain === 'host'
+      ? { next: again({ toolchain: 'dfc' }), because: 'every prefix passes on the host, which says nothing about a device' }
+      : { next: again({ nRepeats: 2 * o.inputs.nRepeats }), because: 'every prefix passes: a larger network has more to show' }
   }
   const { stage, options } = o.cases[results.indexOf(firstFail)]!
   if (stage === 'end_nodes') return afterEndNode(firstFail, options, o)
@@ -96,9 +121,9 @@ export function rampNext({ results, boundary }: RampResult, o: NextOptions): { n
 }
 
 /** There is no smaller prefix to ask: the next change is one of the network or of the compiler, and the sweep tries it. */
-function afterEndNode(firstFail: CaseResult, options: ConvTasNetOptions, o: NextOptions): { next: string; because: string } {
-  const { ladder, profile } = o.declared
-  const knob = chooseKnob('evidence', outcomesOf([firstFail]), { ladder: o.inputs.ladder, options, scriptExtra: o.scriptExtra })
+function afterEndNode(firstFail: CaseResult, options: ConvTasNetOptions, o: NextOptions): NextStep {
+  const { inputs, run, scriptExtra, declared: { ladder, profile } } = o
+  const knob = chooseKnob('evidence', outcomesOf([firstFail]), { ladder: inputs.ladder, options, scriptExtra })
   const declared = { profile, ladder, config: text({ optional: true, help: 'as the sweep has it' }), ...searchInputs() }
-  return { next: knobCommand(knob, { results: [firstFail], declared, inputs: o.inputs, run: o.run, scriptExtra: o.scriptExtra }), because: knob.because }
+  return { next: knobCommand(knob, { results: [firstFail], declared, inputs, run, scriptExtra }), because: knob.because }
 }

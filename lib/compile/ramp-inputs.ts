@@ -13,17 +13,21 @@ export type RampAxis = (typeof rampAxes)[number]
 
 // CONTRACT: without other flags a ramp climbs a rung's channels with this many blocks and repeats.
 // SOURCE: lib/compile/prefix-cases.test.ts
-// WHY: the plan's rungs have two blocks and one repeat, too few to climb; the second repeat is the first that meets small dilations
-// behind large ones, and a third meets nothing new.
+// WHY: the plan's rungs have two blocks and one repeat, too few to climb; the second repeat is the first that meets small
+// dilations behind large ones, and a third meets nothing new.
 export const rampDefaults = { nBlocks: 4, nRepeats: 2 } as const
 
 /** The inputs of a ramp, those of a search included. */
 export function rampInputs() {
   const { defaults } = monolithicContract()
   return {
-    by: choice(['prefixes', ...rampAxes], { default: 'prefixes', help: 'what grows; prefixes: truncate, then blocks, then repeats' }),
+    by: choice(['prefixes', ...rampAxes], {
+      default: 'prefixes', help: 'what grows; prefixes: truncate, then blocks, then repeats',
+    }),
     search: choice(['linear', 'bisect'], { default: 'linear', help: 'ask in order, or by halves' }),
-    profile: choice(['focused', 'extended'], { env: 'PROFILE', default: defaults.profile, help: 'stop at the boundary, or ask every stage (linear: every case)' }),
+    profile: choice(['focused', 'extended'], {
+      env: 'PROFILE', default: defaults.profile, help: 'stop at the boundary, or ask every stage (linear: every case)',
+    }),
     ladder: choice(ladderNames, { default: defaults.ladder, help: 'the ladder that the rung is taken from' }),
     rung: number({ integer: true, min: 1, default: 1, help: 'the rung whose channels are kept, 1 for the first' }),
     nBlocks: number({ integer: true, min: 1, default: rampDefaults.nBlocks, help: 'blocks of the whole network' }),

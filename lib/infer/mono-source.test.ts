@@ -91,8 +91,8 @@ test('openMono() reads 8, 24 and 32 bits, float and double to the same sound', (
     rawWav({ code: 1, bits: 8, data: bytes((i, out) => out.writeUInt8(128 + samples[i]! * 128, i), 1) }),
     rawWav({ code: 1, bits: 24, data: bytes((i, out) => out.writeIntLE(samples[i]! * 2 ** 23, i * 3, 3), 3) }),
     rawWav({ code: 1, bits: 32, data: bytes((i, out) => out.writeInt32LE(samples[i]! * 2 ** 31, i * 4), 4) }),
-    rawWav({ code: 3, bits: 32, data: bytes((i, out) => out.writeFloatLE(samples[i], i * 4), 4) }),
-    rawWav({ code: 3, bits: 64, data: bytes((i, out) => out.writeDoubleLE(samples[i], i * 8), 8) }),
+    rawWav({ code: 3, bits: 32, data: bytes((i, out) => out.writeFloatLE(samples[i]!, i * 4), 4) }),
+    rawWav({ code: 3, bits: 64, data: bytes((i, out) => out.writeDoubleLE(samples[i]!, i * 8), 8) }),
   ]
   for (const path of files) assert.deepEqual([...readAll(path, 16_000)], samples)
 })

@@ -1,7 +1,7 @@
 /**
  * What drinks from the stream of separated blocks? Sound files, pictures and scores, in memory that does not grow.
  *
- * Sound files appear under their names when everything is finished, all or none; until then, and after an error, there are none.
+ * Sound files appear under their names when everything has been measured; until then, and after an error, there are none.
  */
 import { join } from 'node:path'
 import { createWav, type WavWriter } from '../formats/wav.ts'

@@ -17,7 +17,7 @@ import { inferShapes, type ValueShape } from './shapes.ts'
  * output is the value, declared with the shape that was inferred, else with the one that the file declares. Messages that stay
  * are shared with `model`, which is left as it is. Metadata and training information speak of the whole and are left out.
  *
- * @throws usage when no node makes the value, naming those that resemble it; when nothing says what type it has; on a contradiction
+ * @throws usage when no node makes the value, when nothing says which type it has, and when the graph contradicts itself
  */
 export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
   const { graph } = model
@@ -25,6 +25,7 @@ export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
   if (!makers.has(valueName)) throw unknownValue(graph, valueName, [...makers.keys()])
   const { nodes, values } = ancestorsOf(valueName, makers)
   const { trainingInfo: _trainingInfo, ...rest } = model
+  const { sparseInitializer, quantizationAnnotation } = graph
   return {
     ...rest,
     metadataProps: [],
@@ -36,8 +37,10 @@ export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
       input: graph.input.filter(({ name }) => values.has(name)),
       output: [declared(model, valueName)],
       valueInfo: graph.valueInfo.filter(({ name }) => values.has(name) && name !== valueName),
-      ...(graph.sparseInitializer && { sparseInitializer: graph.sparseInitializer.filter(sparse => values.has(sparse.values?.name ?? '')) }),
-      ...(graph.quantizationAnnotation && { quantizationAnnotation: graph.quantizationAnnotation.filter(({ tensorName = '' }) => values.has(tensorName)) }),
+      ...(sparseInitializer && { sparseInitializer: sparseInitializer.filter(sparse => values.has(sparse.values?.name ?? '')) }),
+      ...(quantizationAnnotation && {
+        quantizationAnnotation: quantizationAnnotation.filter(({ tensorName = '' }) => values.has(tensorName)),
+      }),
     },
   }
 }
@@ -64,7 +67,8 @@ export function cutPoints(model: ModelProto): CutPoint[] {
   return model.graph.node.flatMap(node => {
     if (![...readsOf(node)].some(name => fed.has(name))) return []
     for (const name of node.output) fed.add(name)
-    return node.output.filter(name => shapes.has(name)).map(value => ({ value, node: node.name || value, op: node.opType, ...shapes.get(value)! }))
+    const known = node.output.filter(name => shapes.has(name))
+    return known.map(value => Object.assign({ value, node: node.name || value, op: node.opType }, shapes.get(value)!))
   })
 }
 
@@ -73,8 +77,10 @@ const makersOf = (graph: GraphProto): Map<string, NodeProto> =>
 
 /** Every value that a node reads, and every name that its bodies (of If, Loop, Scan) mention: they see the names around them. */
 function readsOf(node: NodeProto): Set<string> {
-  const inside = subgraphsOf(node).flatMap(body => [...body.node.flatMap(inner => [...readsOf(inner)]), ...body.output.map(({ name }) => name)])
-  return new Set([...node.input, ...inside].filter(name => name !== ''))
+  const bodies = subgraphsOf(node)
+  const inside = bodies.flatMap(body => body.node).flatMap(inner => [...readsOf(inner)])
+  const given = bodies.flatMap(body => body.output).map(({ name }) => name)
+  return new Set([...node.input, ...inside, ...given].filter(name => name !== ''))
 }
 
 /** The nodes that a value needs, and every value that they read or make. */
@@ -98,9 +104,11 @@ function ancestorsOf(value: string, makers: ReadonlyMap<string, NodeProto>): { n
 function declared(model: ModelProto, value: string): ValueInfoProto {
   const inferred = inferShapes(model).get(value)
   if (inferred) return newValueInfo(value, inferred.dtype, inferred.shape)
-  const given = [...model.graph.output, ...model.graph.valueInfo].find(info => info.name === value && dtypeOf(info) !== undefined && hasShape(info))
+  const isWhole = (info: ValueInfoProto) => info.name === value && dtypeOf(info) !== undefined && hasShape(info)
+  const given = [...model.graph.output, ...model.graph.valueInfo].find(isWhole)
   if (given) return given
-  throw usageError(`Cannot cut "${model.graph.name}" at "${value}": nothing says which type it has`, 'cut at another value, or declare it in value_info')
+  const state = 'nothing says which type it has'
+  throw usageError(`Cannot cut "${model.graph.name}" at "${value}": ${state}`, 'cut elsewhere, or declare it in value_info')
 }
 
 function unknownValue(graph: GraphProto, value: string, made: readonly string[]) {
@@ -108,5 +116,6 @@ function unknownValue(graph: GraphProto, value: string, made: readonly string[])
   const state = isGiven ? 'no node makes it' : 'there is no such value'
   const near = closest(value, made)
   const some = near ?? made.slice(0, 5).join(', ')
-  return usageError(`Cannot cut "${graph.name}" at "${value}": ${state}`, `name the output of a node, such as ${some || 'none: the graph has no node'}`)
+  const hint = some === '' ? 'the graph has no node' : `name the output of a node, such as ${some}`
+  return usageError(`Cannot cut "${graph.name}" at "${value}": ${state}`, hint)
 }

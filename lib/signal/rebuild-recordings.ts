@@ -12,7 +12,8 @@ import { makeFolder, readFile, writeFileAtomic } from '../host/files.ts'
 import { findProgram } from '../host/program.ts'
 import { blockedError, RunbookError, usageError } from '../notebook/errors.ts'
 import {
-  buildRecording, decodeCommand, pcmFromBytes, promptKey, recordingPaths, writeRecording, type RecordingPackage, type RecordingRecipe,
+  buildRecording, decodeCommand, pcmFromBytes, promptKey, recordingPaths, writeRecording,
+  type PromptSource, type RecordingPackage, type RecordingRecipe,
 } from './recordings.ts'
 
 /** Where a rebuild works, and until when. */
@@ -74,7 +75,8 @@ export function checkPrograms(programs: readonly string[]): void {
     ...(absent.includes('ffmpeg') ? ['apt install ffmpeg'] : []),
     ...(absent.some(program => program !== 'ffmpeg') ? ['run it on Debian or Ubuntu, which bring apt and dpkg'] : []),
   ]
-  throw blockedError(`Cannot make the recordings again: ${absent.join(', ')} ${absent.length > 1 ? 'are' : 'is'} not on PATH`, ways.join('; '))
+  const state = `${absent.join(', ')} ${absent.length > 1 ? 'are' : 'is'} not on PATH`
+  throw blockedError(`Cannot make the recordings again: ${state}`, ways.join('; '))
 }
 
 /** Download the packages. Errors: blocked when apt cannot (no network, an unknown version), with apt's own words. */
@@ -95,13 +97,15 @@ export function findPackages(packages: readonly RecordingPackage[], folder: stri
   const absent = packages.filter(one => !existsSync(join(folder, debName(one))))
   if (absent.length > 0) {
     const names = absent.map(debName).join(', ')
-    throw blockedError(`Cannot find ${names} in "${folder}": ${absent.length} of ${packages.length} packages are absent`, `cd ${folder} && ${downloadCommand(absent).join(' ')}`)
+    const state = `${absent.length} of ${packages.length} packages are absent`
+    throw blockedError(`Cannot find ${names} in "${folder}": ${state}`, `cd ${folder} && ${downloadCommand(absent).join(' ')}`)
   }
   return packages.map(one => {
     const path = join(folder, debName(one))
     const digest = sha256File(path)
     if (digest === one.sha256) return { ...one, path }
-    throw usageError(`Cannot use "${path}": its SHA-256 is ${digest}, not ${one.sha256}`, `rm ${path}, and download it again: ${downloadCommand([one]).join(' ')}`)
+    const hint = `rm ${path}, and download it again: ${downloadCommand([one]).join(' ')}`
+    throw usageError(`Cannot use "${path}": its SHA-256 is ${digest}, not ${one.sha256}`, hint)
   })
 }
 
@@ -109,33 +113,50 @@ export function findPackages(packages: readonly RecordingPackage[], folder: stri
  * Unpack the packages and decode the prompts. Gives samples by `promptKey`; what was unpacked is removed again.
  * @throws blocked when a program fails; usage when a prompt is absent, or holds something else
  */
-export async function decodePrompts(recipes: readonly RecordingRecipe[], found: readonly FoundPackage[], place: Workplace): Promise<Map<string, Int16Array>> {
+export async function decodePrompts(
+  recipes: readonly RecordingRecipe[], found: readonly FoundPackage[], place: Workplace,
+): Promise<Map<string, Int16Array>> {
   const decoded = new Map<string, Int16Array>()
   const unpacked = makeFolder(join(place.folder, 'unpacked'))
   for (const { name, path } of found) {
-    await mustRun(['dpkg-deb', '-x', path, makeFolder(join(unpacked, name))], { ...place, name: `dpkg-deb-${name}`, blocked: `check the package: dpkg-deb -I ${path}` })
+    const command = ['dpkg-deb', '-x', path, makeFolder(join(unpacked, name))]
+    await mustRun(command, { ...place, name: `dpkg-deb-${name}`, blocked: `check the package: dpkg-deb -I ${path}` })
   }
   for (const source of recipes.flatMap(({ sources }) => sources)) {
-    const prompt = join(unpacked, source.package.name, source.package.folder, source.file)
-    if (!existsSync(prompt)) throw usageError(`Cannot find "${source.file}" in ${debName(source.package)}: it is not in ${source.package.folder}`, `dpkg-deb -c ${debName(source.package)}`)
-    const digest = sha256File(prompt)
-    if (digest !== source.sha256) throw usageError(`Cannot use "${prompt}": its SHA-256 is ${digest}, not ${source.sha256}`, 'compare the recipe in lib/signal/recordings.ts with the package')
-    const raw = join(place.folder, 'decoded', `${source.package.name}-${source.file}.s16le`)
-    makeFolder(join(place.folder, 'decoded'))
-    await mustRun(decodeCommand(prompt, raw), { ...place, name: `ffmpeg-${source.file}`, blocked: 'install an ffmpeg with the g722 decoder: ffmpeg -decoders | grep g722' })
+    const raw = join(makeFolder(join(place.folder, 'decoded')), `${source.package.name}-${source.file}.s16le`)
+    const blocked = 'install an ffmpeg with the g722 decoder: ffmpeg -decoders | grep g722'
+    await mustRun(decodeCommand(promptIn(unpacked, source), raw), { ...place, name: `ffmpeg-${source.file}`, blocked })
     decoded.set(promptKey(source), pcmFromBytes(readFile(raw)))
   }
   rmSync(unpacked, { recursive: true })
   return decoded
 }
 
+/** A prompt among the unpacked packages, its digest compared. */
+function promptIn(unpacked: string, source: PromptSource): string {
+  const deb = debName(source.package)
+  const path = join(unpacked, source.package.name, source.package.folder, source.file)
+  if (!existsSync(path)) {
+    throw usageError(`Cannot find "${source.file}" in ${deb}: it is not in ${source.package.folder}`, `dpkg-deb -c ${deb}`)
+  }
+  const digest = sha256File(path)
+  if (digest === source.sha256) return path
+  const state = `its SHA-256 is ${digest}, not ${source.sha256}`
+  throw usageError(`Cannot use "${path}": ${state}`, 'compare the recipe in lib/signal/recordings.ts with the package')
+}
+
 /** Build every recording below `folder` and compare it with the one of that name below `shipped`. Errors: as `buildRecording`. */
-export function buildAndCompare(recipes: readonly RecordingRecipe[], decoded: ReadonlyMap<string, Int16Array>, o: { folder: string; shipped: string }): ComparedFile[] {
+export function buildAndCompare(
+  recipes: readonly RecordingRecipe[], decoded: ReadonlyMap<string, Int16Array>, o: { folder: string; shipped: string },
+): ComparedFile[] {
   return recipes.flatMap(recipe => {
     for (const part of ['mix_clean', 's1', 's2']) makeFolder(join(o.folder, part))
     const made = writeRecording(o.folder, recipe.name, buildRecording(recipe, decoded))
     const shipped = recordingPaths(o.shipped, recipe.name)
-    return (['mix', 's1', 's2'] as const).map(part => compareFile(`${part === 'mix' ? 'mix_clean' : part}/${recipe.name}.wav`, made[part], shipped[part]))
+    return (['mix', 's1', 's2'] as const).map(part => {
+      const file = `${part === 'mix' ? 'mix_clean' : part}/${recipe.name}.wav`
+      return compareFile(file, made[part], shipped[part])
+    })
   })
 }
 
@@ -163,7 +184,8 @@ interface Step extends Workplace {
 /** Run a command that has to succeed. Its last words become the error. */
 async function mustRun(command: readonly string[], { folder, signal, name, cwd, env, blocked }: Step): Promise<void> {
   const logFile = join(folder, 'logs', `${name}.log`)
-  const { exitCode, timedOut, aborted } = await exec(command, { logFile, signal, timeoutMs: commandMsMax, ...(cwd && { cwd }), ...(env && { env }) })
+  const limits = { logFile, signal, timeoutMs: commandMsMax }
+  const { exitCode, timedOut, aborted } = await exec(command, { ...limits, ...(cwd && { cwd }), ...(env && { env }) })
   if (exitCode === 0 && !timedOut && !aborted) return
   if (aborted) throw new RunbookError('interrupted', `Cannot finish "${command[0]}": interrupted`, 'run the same command again')
   const log = readFile(logFile).toString('utf8').trim().split('\n')

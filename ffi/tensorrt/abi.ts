@@ -1,0 +1,105 @@
+/**
+ * At which slot does a version of TensorRT have a method?
+ *
+ * TensorRT is C++ with a handful of C symbols. Its methods are reached by their place in a vtable, which is a fact of the major
+ * version (`contracts/abi/tensorrt.json`). A version that the table does not know is refused: a wrong slot is a wrong function.
+ */
+import { readFileSync } from 'node:fs'
+import { FfiError } from '../errors.ts'
+
+export interface TensorRtVersion {
+  readonly major: number
+  readonly minor: number
+  readonly patch: number
+}
+
+/** Extents are int32 in 8.x (36 bytes in all) and int64 since 10.0 (72 bytes). */
+export interface DimsLayout {
+  readonly extent: 'int32' | 'int64'
+  readonly bytes: number
+}
+
+interface MajorTable {
+  readonly minorMin: number
+  readonly minorMax: number | null
+  readonly minorVerified: number
+  readonly dims: DimsLayout
+  readonly setDimensionsTakes: 'value' | 'reference'
+  readonly builderFlags: Readonly<Record<string, number>>
+  readonly networkFlags: Readonly<Record<string, number>>
+  readonly dataTypes: readonly string[]
+  readonly slots: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
+export interface AbiTables {
+  readonly objects: { readonly pure: readonly string[]; readonly implOffset: number; readonly deletingDestructorSlot: number }
+  readonly exceptions: readonly { readonly major: number; readonly minor: number; readonly interface: string; readonly fromSlot: number; readonly because: string }[]
+  readonly majors: Readonly<Record<string, MajorTable>>
+}
+
+/** What the bindings know of one version. */
+export interface Abi extends Pick<MajorTable, 'dims' | 'setDimensionsTakes' | 'builderFlags' | 'networkFlags' | 'dataTypes'> {
+  readonly version: TensorRtVersion
+  /** False for a minor that is newer than the newest that was compared with its headers. */
+  readonly isVerified: boolean
+  /** Whether methods are virtual on the object itself, and not on the implementation that it points to. */
+  isPure(type: string): boolean
+  /** The slot, or undefined where this major has no such method. Errors: `refused` for a slot that moved in this very minor. */
+  slotOf(type: string, method: string): number | undefined
+}
+
+let tables: AbiTables | undefined
+
+/** The tables as they stand in `contracts/abi/tensorrt.json`. */
+export function abiTables(): AbiTables {
+  return (tables ??= JSON.parse(readFileSync(new URL('../../contracts/abi/tensorrt.json', import.meta.url), 'utf8')) as AbiTables)
+}
+
+/** `getInferLibVersion()` writes 8601 for 8.6.1 and 101303 for 10.13.3. */
+export function versionFromNumber(number: number): TensorRtVersion {
+  const radix = number >= 100_000 ? 10_000 : 1000
+  return { major: Math.floor(number / radix), minor: Math.floor((number % radix) / 100), patch: number % 100 }
+}
+
+/** `10.13.3` */
+export const versionText = ({ major, minor, patch }: TensorRtVersion): string => `${major}.${minor}.${patch}`
+
+/**
+ * The table of a version.
+ * @throws FfiError `refused` for a major or minor that no table describes
+ */
+export function abiOf(version: TensorRtVersion): Abi {
+  const { majors, objects, exceptions } = abiTables()
+  const table = majors[version.major]
+  if (!table || version.minor < table.minorMin || (table.minorMax !== null && version.minor > table.minorMax)) {
+    throw new FfiError(
+      'refused',
+      `Cannot use TensorRT ${versionText(version)}: the places of its methods are not known`,
+      `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
+    )
+  }
+  const moved = exceptions.filter(({ major, minor }) => major === version.major && minor === version.minor)
+  return {
+    ...table,
+    version,
+    isVerified: version.minor <= table.minorVerified,
+    isPure: type => objects.pure.includes(type),
+    slotOf(type, method) {
+      const slot = table.slots[type]?.[method]
+      const exception = moved.find(({ interface: name, fromSlot }) => name === type && slot !== undefined && slot >= fromSlot)
+      if (!exception) return slot
+      throw new FfiError(
+        'refused',
+        `Cannot call ${type}.${method} of TensorRT ${versionText(version)}: ${exception.because}`,
+        `use ${version.major}.${version.minor + 1} or ${version.major}.${version.minor - 1}`,
+      )
+    },
+  }
+}
+
+/** `8.6, 10.0 and later 10.x, 11.0 and later 11.x` */
+export function knownVersions(): string {
+  return Object.entries(abiTables().majors)
+    .map(([major, { minorMin, minorMax }]) => (minorMax === minorMin ? `${major}.${minorMin}` : `${major}.${minorMin} and later ${major}.x`))
+    .join(', ')
+}

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readWav } from '../lib/formats/wav.ts'
+import { diskOf, forked, longRecording, modelFile, scratch, tinyModel, tinyOptions, voice, wavFile } from '../lib/infer/fixtures.ts'
+import { convTasNetGraph } from '../lib/models/convtasnet/graph.ts'
+import { runInProcess } from '../lib/testing/run-in-process.ts'
+import infer from './monolithic-infer.ts'
+
+type Metrics = Record<string, unknown>
+const metricsIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'runtime_metrics.json'), 'utf8')) as Metrics
+const run = (env: Readonly<Record<string, string>>, argv: readonly string[] = []) => runInProcess(infer, ['--run-ts', 't', ...argv], { env, cwd: scratch() })
+const mixture = (samples = 1200) => wavFile([voice(samples)])
+
+/** Expect one way out: exit code, verdict, one error with a hint, and metrics that say why. */
+async function refused(env: Readonly<Record<string, string>>, want: { exit: number; verdict: string; reason: RegExp; hint?: RegExp }, argv: readonly string[] = []) {
+  const ran = await run(env, argv)
+  assert.equal(ran.exit, want.exit, ran.stderr)
+  assert.match(ran.verdict, new RegExp(`^${want.verdict} monolithic-infer gates=0/0 run=module_runs/t next="`))
+  assert.match(ran.report.error!.message, want.reason)
+  assert.equal(ran.stderr.match(/^error: /gm)?.length, 1, ran.stderr)
+  assert.doesNotMatch(ran.stderr, /\.ts:\d+/, 'an operating error prints no stack')
+  if (want.hint) assert.match(ran.report.error!.hint!, want.hint)
+  const metrics = metricsIn(ran.path())
+  assert.deepEqual([metrics.ok, metrics.files], [false, []])
+  assert.match(String(metrics.reason), want.reason)
+  assert.deepEqual(readdirSync(ran.path()).filter(name => /\.(wav|tmp)$/.test(name)), [])
+  return { ...ran, metrics }
+}
+
+test('monolithic-infer separates a recording and ends in PASS with the plan\'s files, keys and line', async () => {
+  const ran = await run({ HEF_PATH: tinyModel(), MIX_WAV: mixture() })
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(ran.verdict, 'PASS monolithic-infer gates=3/3 run=module_runs/t next="listen to module_runs/t/sep_src1.wav"')
+  assert.equal(ran.lines.at(-2), 'Runtime status: pass ; output_dir=module_runs/t')
+  for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav']) assert.equal(readWav(ran.path(name)).info.frames, 1200)
+  const metrics = metricsIn(ran.path())
+  for (const key of [
+    'ok', 'device_info', 'input_samples', 'output_samples', 'output_samples_src1', 'output_samples_src2', 'latency_ms', 'latency_ms_p50', 'latency_ms_p95',
+    'load_ms', 'configure_ms', 'infer_ms', 'rtf', 'sample_rate', 'hef', 'mix_wav', 'input_stream', 'output_stream',
+  ]) assert.ok(metrics[key] !== null && metrics[key] !== undefined, key)
+  assert.equal(ran.report.fingerprint.device, metrics.device_info)
+})
+
+test('monolithic-infer separates a recording that ships with the project when none is named, and scores it', async () => {
+  const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }) })
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.match(ran.stderr, /ships with Rungbook\), with its two references/)
+  const metrics = metricsIn(ran.path())
+  assert.deepEqual([metrics.output_samples, (metrics.si_sdr_db as number[]).length], [96_000, 2])
+  assert.match(ran.read('report.html'), /against the references/)
+})
+
+test('monolithic-infer sends sound and metrics to OUT_DIR, and keeps its evidence in the run folder', async () => {
+  const outDir = join(scratch(), 'deep/out')
+  const ran = await run({ HEF_PATH: tinyModel(), MIX_WAV: mixture(), OUT_DIR: outDir })
+  assert.deepEqual(readdirSync(outDir).toSorted(), ['mix.wav', 'runtime_metrics.json', 'sep_src1.wav', 'sep_src2.wav'])
+  assert.deepEqual(metricsIn(ran.path()), metricsIn(outDir))
+  assert.ok(!existsSync(ran.path('mix.wav')) && existsSync(ran.path('report.html')))
+  assert.equal(ran.lines.at(-2), `Runtime status: pass ; output_dir=${outDir}`)
+})
+
+test('monolithic-infer picks from LIBRIMIX_ROOT, which counts for nothing when MIX_WAV is given', async () => {
+  const root = scratch()
+  const test = join(root, 'Libri2Mix/wav16k/min/test')
+  for (const name of ['mix_clean', 's1', 's2']) {
+    mkdirSync(join(test, name), { recursive: true })
+    copyFileSync(mixture(700), join(test, name, 'a.wav'))
+  }
+  const picked = metricsIn((await run({ HEF_PATH: tinyModel(), LIBRIMIX_ROOT: root })).path())
+  assert.deepEqual([picked.mix_wav, (picked.references as string[]).length], [join(test, 'mix_clean/a.wav'), 2])
+  const named = await run({ HEF_PATH: tinyModel(), LIBRIMIX_ROOT: '/nowhere/at/all', MIX_WAV: mixture() })
+  assert.equal(named.exit, 0, named.stderr)
+})
+
+test('monolithic-infer is BLOCKED with metrics when model, recording or LibriMix are not there', async () => {
+  const model = tinyModel()
+  const blocked = { exit: 3, verdict: 'BLOCKED' }
+  await refused({ HEF_PATH: '/nowhere/m.onnx', MIX_WAV: mixture() }, { ...blocked, reason: /Cannot read "\/nowhere\/m\.onnx": ENOENT/ })
+  const { metrics } = await refused({ HEF_PATH: model, MIX_WAV: '/nowhere/x.wav' }, { ...blocked, reason: /Cannot read "\/nowhere\/x\.wav": ENOENT/ })
+  assert.deepEqual([metrics.hef, metrics.mix_wav], [model, '/nowhere/x.wav'])
+  await refused({ HEF_PATH: model, LIBRIMIX_ROOT: '/nowhere' }, { ...blocked, reason: /Cannot find a mixture below "\/nowhere"/, hint: /--mix-wav/ })
+})
+
+test('monolithic-infer without a runtime for HEFs is BLOCKED and says "install pyhailort/hailo_platform"', async () => {
+  const hef = join(scratch(), 'model.hef')
+  writeFileSync(hef, Buffer.from([1, 0x48, 0x45, 0x46, 0, 0, 0, 3]))
+  for (const argv of [[], ['--backend', 'hailort']]) {
+    const { lines } = await refused({ HEF_PATH: hef, MIX_WAV: mixture() }, { exit: 3, verdict: 'BLOCKED', reason: /no HailoRT binding/, hint: /install pyhailort\/hailo_platform/ }, argv)
+    assert.match(lines.at(-2)!, /^Runtime status: blocked ; output_dir=module_runs\/t$/)
+  }
+  const foreign = { exit: 2, verdict: 'USAGE' }
+  await refused({ HEF_PATH: hef, MIX_WAV: mixture() }, { ...foreign, reason: /it is a HEF/ }, ['--backend', 'ort'])
+  await refused({ HEF_PATH: tinyModel(), MIX_WAV: mixture() }, { ...foreign, reason: /it is not a HEF/ }, ['--backend', 'hailort'])
+})
+
+test('monolithic-infer lists the streams on a mismatch, and --input and --output choose', async () => {
+  const env = { HEF_PATH: modelFile(forked(400)), MIX_WAV: mixture() }
+  const usage = { exit: 2, verdict: 'USAGE' }
+  await refused(env, { ...usage, reason: /the model has 2 inputs: sound float32\[1, 1, 1, 400\], bias float32/, hint: /--input sound\|bias/ })
+  await refused(env, { ...usage, reason: /the model has 2 outputs: quiet float32\[1, 2, 1, 400\], loud/, hint: /--output quiet\|loud/ }, ['--input', 'sound'])
+  await refused(env, { ...usage, reason: /there is no output "x": quiet/ }, ['--input', 'sound', '--output', 'x'])
+  await refused(env, { ...usage, reason: /Cannot tell the halo/, hint: /--halo-frames/ }, ['--input', 'sound', '--output', 'loud'])
+  const ran = await run(env, ['--input', 'sound', '--output', 'loud', '--halo-frames', '0'])
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.deepEqual(metricsIn(ran.path()).zero_inputs, ['bias'])
+})
+
+test('monolithic-infer refuses a model at the latent rate, with the way out', async () => {
+  const env = { HEF_PATH: tinyModel({ decoderMode: 'conv1x1_head' }), MIX_WAV: mixture() }
+  await refused(env, { exit: 2, verdict: 'USAGE', reason: /latent rate/, hint: /--decoder polyphase/ })
+})
+
+test('monolithic-infer ends in FAIL and 1 when the model answers NaN', async () => {
+  const model = convTasNetGraph(tinyOptions())
+  const weight = model.graph.initializer.find(({ name }) => name === 'decoder.weight')!
+  weight.rawData = Buffer.alloc(weight.rawData!.length, 0xff)
+  const env = { HEF_PATH: modelFile(model), MIX_WAV: mixture() }
+  const { lines } = await refused(env, { exit: 1, verdict: 'FAIL', reason: /Cannot use the answer of "output": value 0 .* is NaN/ })
+  assert.match(lines.at(-2)!, /^Runtime status: fail ; /)
+})
+
+test('monolithic-infer ends in FAIL, not in pass, when the model has one source', async () => {
+  const ran = await run({ HEF_PATH: tinyModel({ forceNSrc1: true }), MIX_WAV: mixture() })
+  assert.deepEqual([ran.exit, ran.lines.at(-2)], [1, 'Runtime status: fail ; output_dir=module_runs/t'])
+  assert.match(ran.verdict, /^FAIL monolithic-infer gates=2\/3 .* next="choose another rung/)
+  assert.deepEqual(metricsIn(ran.path()).files, ['mix.wav', 'sep_src1.wav'])
+})
+
+test('monolithic-infer refuses each bad recording with exit code 2', async () => {
+  const cut = mixture()
+  truncateSync(cut, 500)
+  const text = join(scratch(), 'x.wav')
+  writeFileSync(text, 'sound of silence')
+  const empty = join(scratch(), 'empty.wav')
+  writeFileSync(empty, '')
+  const cases: [string, RegExp][] = [[cut, /cut short/], [text, /Cannot read/], [empty, /Cannot read/], [wavFile([new Float32Array(999)]), /silent/], [scratch(), /folder/]]
+  for (const [MIX_WAV, reason] of cases) await refused({ HEF_PATH: tinyModel(), MIX_WAV }, { exit: 2, verdict: 'USAGE', reason })
+})
+
+test('monolithic-infer does not write over the recording when OUT_DIR is where it lies', async () => {
+  const folder = scratch()
+  const mix = wavFile([voice(600), voice(600)], { path: join(folder, 'mix.wav') })
+  const before = readFileSync(mix)
+  const ran = await run({ HEF_PATH: tinyModel(), MIX_WAV: mix, OUT_DIR: folder })
+  assert.equal(ran.exit, 2)
+  assert.match(ran.report.error!.hint!, /--audio-dir/)
+  assert.deepEqual(readFileSync(mix), before)
+  assert.equal(metricsIn(folder).ok, false)
+})
+
+test('monolithic-infer is BLOCKED by an OUT_DIR that cannot be written, and its evidence says so', async () => {
+  const file = join(scratch(), 'file')
+  writeFileSync(file, '')
+  const readOnly = diskOf('ro')
+  for (const outDir of [file, join(file, 'x'), ...(readOnly === null ? [] : [readOnly])]) {
+    const { verdict } = await refused({ HEF_PATH: tinyModel(), MIX_WAV: mixture(), OUT_DIR: outDir }, { exit: 3, verdict: 'BLOCKED', reason: /EEXIST|ENOTDIR|EROFS/ })
+    assert.doesNotMatch(verdict, /bug/i)
+  }
+})
+
+test('monolithic-infer is BLOCKED by a full OUT_DIR, and says that the disk is full', async t => {
+  const full = diskOf('size=64k')
+  if (full === null) return t.diagnostic('no file system can be mounted here; separation-outputs.test.ts covers it')
+  await refused({ HEF_PATH: tinyModel(), MIX_WAV: mixture(40_000), OUT_DIR: full }, { exit: 3, verdict: 'BLOCKED', reason: /ENOSPC/, hint: /the disk is full/ })
+  assert.deepEqual(readdirSync(full), ['runtime_metrics.json'])
+})
+
+test('monolithic-infer cannot run without a model, says how to name one, and opens no run folder', async () => {
+  const ran = await run({})
+  assert.equal(ran.exit, 2)
+  assert.match(ran.stderr, /Cannot run without --model.*\n\nhint: give --model <file> or set HEF_PATH/)
+  assert.ok(!existsSync(join(ran.cwd, 'module_runs')))
+})
+
+test('monolithic-infer with --dry-run says what it would open and write, and opens nothing', async () => {
+  const ran = await run({ HEF_PATH: '/nowhere/m.onnx' }, ['--dry-run'])
+  assert.equal(ran.exit, 0)
+  assert.ok(ran.lines.includes('would open /nowhere/m.onnx (auto)') && ran.lines.some(line => /^would separate .*mix_clean/.test(line)), ran.stdout)
+})
+
+test('monolithic-infer as a process stops on Ctrl-C in the middle of a long recording, with its reason written down', async () => {
+  const [cwd, outDir] = [scratch(), scratch()]
+  const env = { ...process.env, HEF_PATH: tinyModel(), MIX_WAV: longRecording(3600), OUT_DIR: outDir }
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'monolithic-infer.ts'), '--run-ts', 'c'], { cwd, env })
+  const out = { stdout: '', stderr: '' }
+  child.stdout.on('data', text => { out.stdout += String(text) })
+  child.stderr.on('data', text => { out.stderr += String(text) })
+  const ended = new Promise<number | null>(leave => child.on('exit', leave))
+  const hasBegun = () => readdirSync(outDir).some(name => name.endsWith('.tmp') && statSync(join(outDir, name)).size > 10_000)
+  for (let i = 0; i < 600 && !hasBegun() && child.exitCode === null; i++) await sleep(50)
+  assert.ok(hasBegun(), out.stderr)
+  child.kill('SIGINT')
+  assert.equal(await ended, 130, out.stderr)
+  assert.match(out.stdout.trimEnd().split('\n').at(-1)!, /^INTERRUPTED monolithic-infer gates=0\/0 run=module_runs\/c/)
+  assert.deepEqual(readdirSync(outDir), ['runtime_metrics.json'])
+  const metrics = metricsIn(outDir)
+  assert.deepEqual([metrics.ok, metrics.reason, metrics.input_samples], [false, 'interrupted (SIGINT)', 3600 * 16_000])
+  assert.deepEqual(metricsIn(join(cwd, 'module_runs/c')), metrics)
+})
