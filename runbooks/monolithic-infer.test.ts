@@ -79,31 +79,59 @@ test('monolithic-infer picks from LIBRIMIX_ROOT, which counts for nothing when M
 test('monolithic-infer is BLOCKED with metrics when model, recording or LibriMix are not there', async () => {
   const model = tinyModel()
   const blocked = { exit: 3, verdict: 'BLOCKED' }
-  await refused({ HEF_PATH: '/nowhere/m.onnx', MIX_WAV: mixture() }, { ...blocked, reason: /Cannot read "\/nowhere\/m\.onnx": ENOENT/ })
-  const { metrics } = await refused({ HEF_PATH: model, MIX_WAV: '/nowhere/x.wav' }, { ...blocked, reason: /Cannot read "\/nowhere\/x\.wav": ENOENT/ })
+  await refused(
+    { HEF_PATH: '/nowhere/m.onnx', MIX_WAV: mixture() },
+    { ...blocked, reason: /Cannot read "\/nowhere\/m\.onnx": ENOENT/ },
+  )
+  const { metrics } = await refused(
+    { HEF_PATH: model, MIX_WAV: '/nowhere/x.wav' },
+    { ...blocked, reason: /Cannot read "\/nowhere\/x\.wav": ENOENT/ },
+  )
   assert.deepEqual([metrics.hef, metrics.mix_wav], [model, '/nowhere/x.wav'])
-  await refused({ HEF_PATH: model, LIBRIMIX_ROOT: '/nowhere' }, { ...blocked, reason: /Cannot find a mixture below "\/nowhere"/, hint: /--mix-wav/ })
+  await refused(
+    { HEF_PATH: model, LIBRIMIX_ROOT: '/nowhere' },
+    { ...blocked, reason: /Cannot find a mixture below "\/nowhere"/, hint: /--mix-wav/ },
+  )
 })
 
 test('monolithic-infer without a runtime for HEFs is BLOCKED and says "install pyhailort/hailo_platform"', async () => {
   const hef = join(scratch(), 'model.hef')
   writeFileSync(hef, Buffer.from([1, 0x48, 0x45, 0x46, 0, 0, 0, 3]))
   for (const argv of [[], ['--backend', 'hailort']]) {
-    const { lines } = await refused({ HEF_PATH: hef, MIX_WAV: mixture() }, { exit: 3, verdict: 'BLOCKED', reason: /no HailoRT binding/, hint: /install pyhailort\/hailo_platform/ }, argv)
+    const { lines } = await refused(
+      { HEF_PATH: hef, MIX_WAV: mixture() },
+      { exit: 3, verdict: 'BLOCKED', reason: /no HailoRT binding/, hint: /install pyhailort\/hailo_platform/ },
+      argv,
+    )
     assert.match(lines.at(-2)!, /^Runtime status: blocked ; output_dir=module_runs\/t$/)
   }
   const foreign = { exit: 2, verdict: 'USAGE' }
   await refused({ HEF_PATH: hef, MIX_WAV: mixture() }, { ...foreign, reason: /it is a HEF/ }, ['--backend', 'ort'])
-  await refused({ HEF_PATH: tinyModel(), MIX_WAV: mixture() }, { ...foreign, reason: /it is not a HEF/ }, ['--backend', 'hailort'])
+  await refused(
+    { HEF_PATH: tinyModel(), MIX_WAV: mixture() },
+    { ...foreign, reason: /it is not a HEF/ },
+    ['--backend', 'hailort'],
+  )
 })
 
 test('monolithic-infer lists the streams on a mismatch, and --input and --output choose', async () => {
   const env = { HEF_PATH: modelFile(forked(400)), MIX_WAV: mixture() }
   const usage = { exit: 2, verdict: 'USAGE' }
-  await refused(env, { ...usage, reason: /the model has 2 inputs: sound float32\[1, 1, 1, 400\], bias float32/, hint: /--input sound\|bias/ })
-  await refused(env, { ...usage, reason: /the model has 2 outputs: quiet float32\[1, 2, 1, 400\], loud/, hint: /--output quiet\|loud/ }, ['--input', 'sound'])
+  await refused(
+    env,
+    { ...usage, reason: /the model has 2 inputs: sound float32\[1, 1, 1, 400\], bias float32/, hint: /--input sound\|bias/ },
+  )
+  await refused(
+    env,
+    { ...usage, reason: /the model has 2 outputs: quiet float32\[1, 2, 1, 400\], loud/, hint: /--output quiet\|loud/ },
+    ['--input', 'sound'],
+  )
   await refused(env, { ...usage, reason: /there is no output "x": quiet/ }, ['--input', 'sound', '--output', 'x'])
-  await refused(env, { ...usage, reason: /Cannot tell the halo/, hint: /--halo-frames/ }, ['--input', 'sound', '--output', 'loud'])
+  await refused(
+    env,
+    { ...usage, reason: /Cannot tell the halo/, hint: /--halo-frames/ },
+    ['--input', 'sound', '--output', 'loud'],
+  )
   const ran = await run(env, ['--input', 'sound', '--output', 'loud', '--halo-frames', '0'])
   assert.equal(ran.exit, 0, ran.stderr)
   assert.deepEqual(metricsIn(ran.path()).zero_inputs, ['bias'])
@@ -119,7 +147,10 @@ test('monolithic-infer ends in FAIL and 1 when the model answers NaN', async () 
   const weight = model.graph.initializer.find(({ name }) => name === 'decoder.weight')!
   weight.rawData = Buffer.alloc(weight.rawData!.length, 0xff)
   const env = { HEF_PATH: modelFile(model), MIX_WAV: mixture() }
-  const { lines } = await refused(env, { exit: 1, verdict: 'FAIL', reason: /Cannot use the answer of "output": value 0 .* is NaN/ })
+  const { lines } = await refused(
+    env,
+    { exit: 1, verdict: 'FAIL', reason: /Cannot use the answer of "output": value 0 .* is NaN/ },
+  )
   assert.match(lines.at(-2)!, /^Runtime status: fail ; /)
 })
 
@@ -157,7 +188,10 @@ test('monolithic-infer is BLOCKED by an OUT_DIR that cannot be written, and its 
   writeFileSync(file, '')
   const readOnly = diskOf('ro')
   for (const outDir of [file, join(file, 'x'), ...(readOnly === null ? [] : [readOnly])]) {
-    const { verdict } = await refused({ HEF_PATH: tinyModel(), MIX_WAV: mixture(), OUT_DIR: outDir }, { exit: 3, verdict: 'BLOCKED', reason: /EEXIST|ENOTDIR|EROFS/ })
+    const { verdict } = await refused(
+      { HEF_PATH: tinyModel(), MIX_WAV: mixture(), OUT_DIR: outDir },
+      { exit: 3, verdict: 'BLOCKED', reason: /EEXIST|ENOTDIR|EROFS/ },
+    )
     assert.doesNotMatch(verdict, /bug/i)
   }
 })
@@ -165,7 +199,10 @@ test('monolithic-infer is BLOCKED by an OUT_DIR that cannot be written, and its 
 test('monolithic-infer is BLOCKED by a full OUT_DIR, and says that the disk is full', async t => {
   const full = diskOf('size=64k')
   if (full === null) return t.diagnostic('no file system can be mounted here; separation-outputs.test.ts covers it')
-  await refused({ HEF_PATH: tinyModel(), MIX_WAV: mixture(40_000), OUT_DIR: full }, { exit: 3, verdict: 'BLOCKED', reason: /ENOSPC/, hint: /the disk is full/ })
+  await refused(
+    { HEF_PATH: tinyModel(), MIX_WAV: mixture(40_000), OUT_DIR: full },
+    { exit: 3, verdict: 'BLOCKED', reason: /ENOSPC/, hint: /the disk is full/ },
+  )
   assert.deepEqual(readdirSync(full), ['runtime_metrics.json'])
 })
 
@@ -179,7 +216,10 @@ test('monolithic-infer cannot run without a model, says how to name one, and ope
 test('monolithic-infer with --dry-run says what it would open and write, and opens nothing', async () => {
   const ran = await run({ HEF_PATH: '/nowhere/m.onnx' }, ['--dry-run'])
   assert.equal(ran.exit, 0)
-  assert.ok(ran.lines.includes('would open /nowhere/m.onnx (auto)') && ran.lines.some(line => /^would separate .*mix_clean/.test(line)), ran.stdout)
+  assert.ok(
+    ran.lines.includes('would open /nowhere/m.onnx (auto)') && ran.lines.some(line => /^would separate .*mix_clean/.test(line)),
+    ran.stdout,
+  )
 })
 
 test('monolithic-infer as a process stops on Ctrl-C in the middle of a long recording, with its reason written down', async () => {

@@ -22,16 +22,17 @@ export default runbook(import.meta, {
   inputs: {
     model: file({ env: 'HEF_PATH', late: true, help: 'the compiled model: .hef, .onnx or .ort' }),
     backend: choice(backendNames, { env: 'MODEL_BACKEND', default: 'auto', help: 'who runs it; auto goes by the file' }),
-    mixWav: file({ env: 'MIX_WAV', optional: true, late: true, help: 'the recording; default: from LIBRIMIX_ROOT, else a shipped one' }),
-    librimixRoot: text({ env: 'LIBRIMIX_ROOT', optional: true, help: 'a LibriMix folder to pick a recording from' }),
-    audioDir: folder({ env: 'OUT_DIR', optional: true, create: true, help: 'where sound and metrics go; default: the run folder' }),
+    mixWav: file({ env: 'MIX_WAV', optional: true, late: true, help: 'the recording; default: LIBRIMIX_ROOT, or a shipped one' }),
+    librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, late: true, help: 'a LibriMix folder to pick a recording from' }),
+    audioDir: folder({ env: 'OUT_DIR', optional: true, late: true, help: 'for sound and metrics; default: the run folder' }),
     input: text({ optional: true, help: 'the input stream, where the model has several; the others are fed zeros' }),
     output: text({ optional: true, help: 'the output stream, where the model has several' }),
-    haloFrames: number({ optional: true, min: 0, integer: true, help: 'frames thrown away at a window edge; default: what the model says' }),
+    haloFrames: number({ optional: true, min: 0, integer: true, help: 'frames dropped at a window edge; default: the model\'s' }),
   },
   steps: async inputs => {
     const { pickRecording } = await import('../lib/infer/index.ts')
-    return [`open ${inputs.model} (${inputs.backend})`, `separate ${pickRecording(inputs).mix}`, 'write mix.wav, sep_src1.wav, sep_src2.wav, runtime_metrics.json']
+    const files = 'mix.wav, sep_src1.wav, sep_src2.wav, runtime_metrics.json'
+    return [`open ${inputs.model} (${inputs.backend})`, `separate ${pickRecording(inputs).mix}`, `write ${files}`]
   },
 }, async ({ inputs, run, cell, gate, next, line, stamp, signal }) => {
   const infer = await import('../lib/infer/index.ts')
@@ -51,9 +52,10 @@ export default runbook(import.meta, {
     })
     const { metrics } = await cell(`Separate ${basename(recording.mix)}`, async ({ show, advance }) => {
       const separated = await infer.separateRecording({
-        modelPath: inputs.model, backend: inputs.backend, input: inputs.input, output: inputs.output, recording, folder, evidenceFolder: run.folder,
-        sampleRate: model.sampleRateHz, layout: { kernel: model.kernelSize, stride: model.stride },
-        haloFrames: () => inputs.haloFrames ?? infer.haloOf(inputs.model), signal, onWindow: advance,
+        modelPath: inputs.model, backend: inputs.backend, input: inputs.input, output: inputs.output,
+        recording, folder, evidenceFolder: run.folder, sampleRate: model.sampleRateHz,
+        layout: { kernel: model.kernelSize, stride: model.stride }, signal, onWindow: advance,
+        haloFrames: () => inputs.haloFrames ?? infer.haloOf(inputs.model),
       })
       show(...infer.showSeparation(separated, { runFolder: run.folder }))
       return separated

@@ -12,6 +12,7 @@
  *   PROFILE=extended npx tsx runbooks/monolithic-ramp.ts --by truncate --rung 4 --resume 20260223_052929
  */
 import { rampInputs } from '../lib/compile/ramp-inputs.ts'
+import { shownPath } from '../lib/host/files.ts'
 import { monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
 import { runbook } from '../lib/notebook/runbook.ts'
 
@@ -27,7 +28,7 @@ export default runbook(import.meta, {
     return prefixesFor(inputs).map(({ stage, tag }) => `compile ${tag} (${stage})`)
   },
 }, async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
-  const { openSearch, shownPath } = await import('../lib/compile/search.ts')
+  const { openSearch } = await import('../lib/compile/search.ts')
   const { prefixesFor, rampCase } = await import('../lib/compile/prefix-cases.ts')
   const { runRamp } = await import('../lib/compile/prefix-ramp.ts')
   const report = await import('../lib/compile/prefix-report.ts')

@@ -11,6 +11,7 @@
  *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
  */
 import { graphChange, searchInputs } from '../lib/compile/search-inputs.ts'
+import { shownPath } from '../lib/host/files.ts'
 import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../lib/models/convtasnet/ladder-configs.ts'
 import { convTasNetOptions, haloFrames, runTag, sizesFromTag } from '../lib/models/convtasnet/options.ts'
 import { RunbookError } from '../lib/notebook/errors.ts'
@@ -27,7 +28,7 @@ const declared = {
   until: text({ optional: true, help: 'the last rung to try' }),
   knob: choice(['evidence', 'plan'], { default: defaults.knob, help: 'how the next change is chosen when nothing compiles' }),
   mixWav: file({ env: 'MIX_WAV', optional: true, help: 'the recording to separate; default: from LIBRIMIX_ROOT, else a shipped one' }),
-  librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, help: 'a LibriMix folder to pick a recording from' }),
+  librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, late: true, help: 'a LibriMix folder to pick a recording from' }),
   ...searchInputs(),
 }
 
@@ -63,11 +64,11 @@ export default runbook(import.meta, {
   const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async ({ print, show }) => {
     const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
     const climbed = await compile.runLadder({
-      ...search.ladder, cases, profile: inputs.profile, summary: { path, columns: tsv.sweepColumns, shown: compile.shownPath },
+      ...search.ladder, cases, profile: inputs.profile, summary: { path, columns: tsv.sweepColumns, shown: shownPath },
       onCase: compile.caseTeller(print, cases.length), onLine: compile.milestoneTeller(print),
     })
     const rows = compile.searchRows(climbed.results)
-    show(table(rows, { title: compile.shownPath(path) }), bars(rows.filter(row => row.s > 0), { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }))
+    show(table(rows, { title: shownPath(path) }), bars(rows.filter(row => row.s > 0), { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }))
     return climbed
   })
   signal.throwIfAborted()
@@ -96,10 +97,10 @@ export default runbook(import.meta, {
 
   const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
   const compiledModel = run.path(winner.tag, winner.files.hef)
-  const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${compile.shownPath(compiledModel)}`
+  const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
   next({ pass: inferCommand, blocked: inferCommand })
   try {
-    const { metrics } = await cell(`Separate ${compile.shownPath(recording.mix)}`, async ({ show, advance }) => {
+    const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show, advance }) => {
       const separated = await infer.separateRecording({
         modelPath: compiledModel, backend: 'auto', recording, folder: run.folder, sampleRate: model.sampleRateHz, layout: { kernel: rung.kernelSize, stride: rung.stride },
         haloFrames: () => haloFrames(rung), signal, onWindow: advance,
@@ -108,9 +109,9 @@ export default runbook(import.meta, {
       return separated
     })
     const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
-    infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
+    const runs = infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
     stamp({ device: metrics.device_info })
-    closing('pass', run.shown)
+    closing(runs ? 'pass' : 'fail', run.shown)
   } catch (thrown) {
     const isBlocked = thrown instanceof RunbookError && thrown.exit === 'blocked'
     closing(isBlocked ? 'blocked' : 'fail', run.shown)

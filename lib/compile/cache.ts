@@ -1,15 +1,15 @@
 /**
  * Has this very case been run before? Then its outcome and its files are taken from there.
  *
- * The key is a digest of all that decides the outcome: graph, model script, calibration, architecture, toolchain and version.
+ * The key is a digest of all that decides the outcome; `case.ts` makes it.
  * Outcomes that say nothing about the case (time-outs, interruptions, a broken installation, a full disk) are not kept. An entry
  * whose files no longer match their digests is dropped.
  */
 import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { sha256File, sha256Json } from '../host/digest.ts'
+import { sha256File } from '../host/digest.ts'
 import { makeFolder, readJson, writeFileAtomic } from '../host/files.ts'
-import type { CaseKeyParts, CaseResult, CaseRun } from './case.ts'
+import type { CaseResult } from './case.ts'
 
 interface Entry {
   readonly result: CaseResult
@@ -22,16 +22,22 @@ const passing = new Set([
   'wrapper_timeout', 'aborted', 'host_oom', 'host_disk_full', 'environment_broken_install', 'optimize_subprocess', 'unknown',
 ])
 
-/** A cache in `root`. `toolchain` is its name and version; `environment` counts with it. */
-export function openCache(root: string, toolchain: { name: string; version: string | null }): NonNullable<CaseRun['cache']> {
+export interface Cache {
+  /** The outcome that is kept under a key, its files put into `folder`; null when there is none. */
+  get(key: string, folder: string): CaseResult | null
+  /** Keep an outcome with the files of its folder, when it says something about the case. */
+  put(key: string, folder: string, result: CaseResult): void
+}
+
+/** A cache in `root`; the folder is made when something is kept. */
+export function openCache(root: string): Cache {
   const entryOf = (key: string) => join(root, key)
   return {
-    key: (parts: CaseKeyParts) => sha256Json({ ...parts, toolchain: toolchain.name, version: toolchain.version }),
     get(key, folder) {
       const entry = readEntry(entryOf(key))
       if (entry === null) return null
       for (const name of Object.keys(entry.files)) share(join(entryOf(key), name), join(folder, name))
-      return entry.result
+      return { ...entry.result, origin: 'cache' }
     },
     put(key, folder, result) {
       if (!isLasting(result)) return

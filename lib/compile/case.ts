@@ -6,9 +6,10 @@
  */
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { sha256File } from '../host/digest.ts'
+import { sha256File, sha256Json } from '../host/digest.ts'
 import { makeFolder, readFile, writeFileAtomic } from '../host/files.ts'
 import { asError, RunbookError } from '../notebook/errors.ts'
+import { filesIn, share, type Cache } from './cache.ts'
 import { classifyFailure, type Failure } from './failure.ts'
 import type { CaseConfig } from './next-knob.ts'
 import type { Artifact, CalibrationFile, Stage, StageOptions, Toolchain } from './toolchain.ts'
@@ -56,19 +57,16 @@ export const noFiles: CaseResult['files'] = { onnx: '', har: '', hef: '', harLog
 
 export interface CaseRun {
   readonly toolchain: Toolchain
+  /** Part of what decides the outcome. */
+  readonly toolchainVersion: string | null
   readonly hwArch: string
   readonly timeoutMs: number
   readonly signal: AbortSignal
   readonly onLine?: (line: string) => void
-  /** Look up and store outcomes; null to always run. */
-  readonly cache: { key(parts: CaseKeyParts): string; get(key: string, folder: string): CaseResult | null; put(key: string, folder: string, result: CaseResult): void } | null
-}
-
-export interface CaseKeyParts {
-  readonly onnx: string
-  readonly calibration: string
-  readonly modelScript: string
-  readonly hwArch: string
+  /** Where outcomes are kept for later runs; null to keep none. */
+  readonly cache: Cache | null
+  /** This case's folder in an earlier run that is resumed; null for none. */
+  readonly earlier: string | null
 }
 
 /** Run one case in `folder`. Never throws for a failure of the case; throws for a full disk and for bugs. */
@@ -91,14 +89,25 @@ export async function runCase(rung: LadderCase, folder: string, run: CaseRun): P
     return finish(folder, result(failureOf(rung.tag, folder, classifyFailure(thrown.message), files)))
   }
   const onnx: Artifact = { path: join(folder, files.onnx), sha256: sha256File(join(folder, files.onnx)) }
-  const key = run.cache?.key({ onnx: onnx.sha256, calibration: calibration.sha256, modelScript: prepared.modelScript, hwArch: run.hwArch }) ?? null
-  const known = key === null ? null : run.cache!.get(key, folder)
-  if (known) return finish(folder, { ...known, tag: rung.tag, config: rung.config, origin: 'cache' })
+  const key = sha256Json({
+    onnx: onnx.sha256, calibration: calibration.sha256, modelScript: prepared.modelScript, hwArch: run.hwArch,
+    toolchain: run.toolchain.name, version: run.toolchainVersion,
+  })
+  const known = takeOver(run.earlier, { key, folder }) ?? run.cache?.get(key, folder)
+  if (known) return finish(folder, { ...known, tag: rung.tag, config: rung.config })
 
   const { end, metrics } = await runStages(rung.tag, folder, { run, prepared, calibration, onnx, startedMs })
   const done = finish(folder, result({ key, metrics, ...end }))
-  if (key !== null) run.cache!.put(key, folder, done)
+  run.cache?.put(key, folder, done)
   return done
+}
+
+/** The same case as an earlier run finished it, with its files; the earlier run stays as it is. */
+function takeOver(earlier: string | null, o: { key: string; folder: string }): CaseResult | null {
+  const result = earlier === null ? null : readCase(earlier)
+  if (earlier === null || result?.key !== o.key) return null
+  for (const name of filesIn(earlier).filter(name => name !== 'case.json')) share(join(earlier, name), join(o.folder, name))
+  return { ...result, origin: 'resume' }
 }
 
 interface StageRun {

@@ -41,7 +41,7 @@ async function climb(fates: Record<string, Fate>, o: Partial<Ladder> & { cacheRo
   const found = await runLadder({
     cases, profile: 'focused', timeLimitMs: 60_000, caseTimeoutMs: 60_000, folder, resume: null,
     summary: { path: join(folder, 'summary.tsv'), columns, shown: path => path },
-    run: { toolchain, hwArch: 'hailo8', signal: signal ?? new AbortController().signal, cache: cacheRoot ? openCache(cacheRoot, { name: 'host', version: '1' }) : null },
+    run: { toolchain, toolchainVersion: '1', hwArch: 'hailo8', signal: signal ?? new AbortController().signal, cache: cacheRoot ? openCache(cacheRoot) : null },
     ...rest,
   })
   return { ...found, folder, ran: toolchain.ran, rows: readTsv(join(folder, 'summary.tsv')) }
@@ -134,10 +134,20 @@ test('runLadder() with resume takes over every finished case and leaves the earl
   assert.equal(readFileSync(join(earlier.folder, 'summary.tsv'), 'utf8'), before)
 })
 
-test('runLadder() does not take over a case of another configuration', async () => {
+test('runLadder() takes over only the very same case: graph, script, device and compiler', async () => {
   const earlier = await climb({ a: allocator }, { cases: [cases[0]!] })
-  const { ran } = await climb({}, { resume: earlier.folder, cases: [{ ...rung('a', 16) }] })
-  assert.equal(ran.length, 3)
+  const again = async (rung: LadderCase, run: Partial<Ladder['run']> = {}) => {
+    const toolchain = fakeToolchain({})
+    const base = { toolchain, toolchainVersion: '1', hwArch: 'hailo8', signal: new AbortController().signal, cache: null }
+    await climb({}, { resume: earlier.folder, cases: [rung], run: { ...base, ...run, toolchain } })
+    return toolchain.ran.length
+  }
+  const prepared = await cases[0]!.prepare()
+  assert.equal(await again(cases[0]!), 0)
+  assert.equal(await again({ ...cases[0]!, prepare: () => ({ ...prepared, onnx: Buffer.from('another graph') }) }), 3)
+  assert.equal(await again({ ...cases[0]!, prepare: () => ({ ...prepared, modelScript: 'another' }) }), 3)
+  assert.equal(await again(cases[0]!, { hwArch: 'hailo8l' }), 3)
+  assert.equal(await again(cases[0]!, { toolchainVersion: '2' }), 3)
 })
 
 test('runLadder() makes a calibration that does not fit a failing row, not an error', async () => {

@@ -10,10 +10,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { writeTsv, type Cellular } from '../host/tsv.ts'
-import { writeFileAtomic } from '../host/files.ts'
 import { usageError } from '../notebook/errors.ts'
-import { filesIn, share } from './cache.ts'
-import { noFiles, readCase, runCase, type CaseResult, type CaseRun, type LadderCase } from './case.ts'
+import { noFiles, runCase, type CaseResult, type CaseRun, type LadderCase } from './case.ts'
 import type { CaseOutcome } from './next-knob.ts'
 
 export interface Ladder {
@@ -34,7 +32,7 @@ export interface Ladder {
     /** Values of columns that not every search has, for case `i`. */
     readonly more?: (i: number) => Readonly<Record<string, Cellular>>
   }
-  readonly run: Omit<CaseRun, 'timeoutMs' | 'onLine'>
+  readonly run: Omit<CaseRun, 'timeoutMs' | 'onLine' | 'earlier'>
   /** Every line that a compiler writes. */
   readonly onLine?: (line: string) => void
   /** Called when a case begins and when it has ended. */
@@ -78,8 +76,9 @@ export function openBoard(o: BoardOptions): Board {
       const why = whyNot(o, leftMs)
       if (why !== null) return put(i, notReached(rung, why))
       o.onCase?.(rung, null)
-      const run: CaseRun = { ...o.run, timeoutMs: Math.min(o.caseTimeoutMs, leftMs), ...(o.onLine ? { onLine: o.onLine } : {}) }
-      const result = put(i, adopt(o, rung) ?? (await runCase(rung, join(o.folder, rung.tag), run)))
+      const earlier = o.resume === null ? null : join(o.resume, rung.tag)
+      const run: CaseRun = { ...o.run, earlier, timeoutMs: Math.min(o.caseTimeoutMs, leftMs), ...(o.onLine ? { onLine: o.onLine } : {}) }
+      const result = put(i, await runCase(rung, join(o.folder, rung.tag), run))
       o.onCase?.(rung, result)
       return result
     },
@@ -102,18 +101,6 @@ export async function runLadder(ladder: Ladder): Promise<LadderResult> {
 function whyNot(o: BoardOptions, leftMs: number): string | null {
   if (o.run.signal.aborted) return 'the run was interrupted'
   return leftMs <= 0 ? `the time limit of ${Math.round(o.timeLimitMs / 60_000)} min was used up` : null
-}
-
-/** A case that an earlier run finished, with its files; the earlier run stays as it is. */
-function adopt(ladder: BoardOptions, rung: LadderCase): CaseResult | null {
-  if (ladder.resume === null) return null
-  const from = join(ladder.resume, rung.tag)
-  const earlier = readCase(from)
-  if (earlier === null || JSON.stringify(earlier.config) !== JSON.stringify(rung.config)) return null
-  for (const name of filesIn(from).filter(name => name !== 'case.json')) share(join(from, name), join(ladder.folder, rung.tag, name))
-  const result: CaseResult = { ...earlier, origin: 'resume' }
-  writeFileAtomic(join(ladder.folder, rung.tag, 'case.json'), `${JSON.stringify(result, null, 2)}\n`)
-  return result
 }
 
 function notReached(rung: LadderCase, why: string): CaseResult {

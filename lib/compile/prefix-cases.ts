@@ -61,7 +61,7 @@ export function prefixesOf(base: ConvTasNetOptions, axes: readonly RampAxis[]): 
   const along: Record<RampAxis, () => Prefix[]> = {
     truncate: () => upTo(all).map(k => named('truncate', { label: `first ${k} of ${all}`, suffix: `k${k}`, truncateKBlocks: k })),
     blocks: () => upTo(nBlocks).map(n => named('blocks', { label: `blocks ${n}`, suffix: 'blocks', nBlocks: n, nRepeats: 1 })),
-    repeats: () => upTo(nRepeats).map(n => named('repeats', { label: `${nBlocks} blocks, repeats ${n}`, suffix: 'repeats', nRepeats: n })),
+    repeats: () => upTo(nRepeats).map(n => named('repeats', { label: `repeats ${n}`, suffix: 'repeats', nRepeats: n })),
     'end-nodes': () => endNodes(base),
   }
   const prefixes = axes.flatMap(axis => along[axis]())

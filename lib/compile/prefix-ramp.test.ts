@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'node:test'
+import test, { after } from 'node:test'
 import fc from 'fast-check'
 import { readTsv } from '../host/tsv.ts'
 import { monolithicContract } from '../models/convtasnet/ladder-configs.ts'
@@ -16,7 +16,9 @@ import { boundaryOf, isDecided, runRamp, type Ramp } from './prefix-ramp.ts'
 import type { CaseResult } from './case.ts'
 
 const columns = monolithicContract().tsv.rampColumns
-const scratch = () => mkdtempSync(join(tmpdir(), 'ramp-'))
+const root = mkdtempSync(join(tmpdir(), 'ramp-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+const scratch = () => mkdtempSync(join(root, 'at-'))
 const base = convTasNetOptions({ nFilters: 64, bnChan: 24, hidChan: 48, skipChan: 24, nBlocks: 4, nRepeats: 2 })
 const infeasible: Fate = { stage: 'compile', log: '[error] Mapping Failed (allocation time: 13s)\nNo successful assignments: dw66 errors:\n    Agent infeasible\nBackendAllocatorException: Compilation failed\n' }
 const fullDisk: Fate = { stage: 'optimize', log: '[error] OSError: [Errno 28] No space left on device\n' }
@@ -46,7 +48,7 @@ async function climb(fates: Record<string, Fate>, { cacheRoot, signal, ...change
   const found = await runRamp({
     cases, search: 'linear', profile: 'focused', timeLimitMs: 60_000, caseTimeoutMs: 60_000, folder, resume: null,
     summary: { path: join(folder, 'ramp.tsv'), columns, shown: path => path },
-    run: { toolchain, hwArch: 'hailo8', signal: signal ?? new AbortController().signal, cache: cacheRoot ? openCache(cacheRoot, { name: 'host', version: '1' }) : null },
+    run: { toolchain, toolchainVersion: '1', hwArch: 'hailo8', signal: signal ?? new AbortController().signal, cache: cacheRoot ? openCache(cacheRoot) : null },
     ...change,
   })
   const { lastPass, firstFail, stage, open, undecided, passBehind } = found.boundary
@@ -210,7 +212,7 @@ test('openBoard() writes every row at once, and one more time for each case, run
   const board = openBoard({
     cases: truncated.slice(0, 3), timeLimitMs: 60_000, caseTimeoutMs: 60_000, folder, resume: null,
     summary: { path, columns, shown: name => name, more: i => ({ stage: `place ${i}` }) },
-    run: { toolchain: fakeToolchain({}), hwArch: 'hailo8', signal: new AbortController().signal, cache: null },
+    run: { toolchain: fakeToolchain({}), toolchainVersion: '1', hwArch: 'hailo8', signal: new AbortController().signal, cache: null },
     onCase: (rung, result) => seen.push(`${short(rung.tag)} ${result?.status ?? 'begins'}`),
   })
   const rows = () => readTsv(path).map(row => [row.stage, row.hef_success, row.failure_head])

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'node:test'
+import test, { after } from 'node:test'
 import { convTasNetOptions } from '../models/convtasnet/options.ts'
 import type { Run } from '../notebook/session.ts'
 import { classifyFailure } from './failure.ts'
@@ -12,6 +12,8 @@ import { boundaryRecord, boundaryRows, boundaryText, rampNext, rampRows, stageRo
 import { rampInputs } from './ramp-inputs.ts'
 import type { CaseResult } from './case.ts'
 
+const root = mkdtempSync(join(tmpdir(), 'ramp-report-'))
+after(() => rmSync(root, { recursive: true, force: true }))
 const base = convTasNetOptions({ nFilters: 64, bnChan: 24, hidChan: 48, skipChan: 24, nBlocks: 2, nRepeats: 2 })
 const setting = { calibration: { from: '', windows: () => [] }, calibrationSamples: 1, batchSize: 1, quick: true, scriptExtra: '', weights: undefined }
 const prefixes = prefixesOf(base, ['truncate', 'blocks'])
@@ -37,7 +39,7 @@ const declared = rampInputs()
 const defaults = Object.fromEntries(Object.entries(declared).map(([name, { fallback }]) => [name, fallback]))
 
 function nextOf(found: ReturnType<typeof ramp>, o: { of?: readonly RampCase[]; toolchain?: string; values?: object } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'ramp-report-'))
+  const folder = mkdtempSync(join(root, 'run-'))
   const run: Run = {
     folder, shown: 'module_runs/r1', ts: 'r1', path: (...parts) => join(folder, ...parts),
     write: (name, data) => { writeFileSync(join(folder, name), data); return name },

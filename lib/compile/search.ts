@@ -3,7 +3,7 @@
  *
  * The toolchain, the calibration, the cache and an earlier run, as the inputs (`search-inputs.ts`) say.
  */
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readFile } from '../host/files.ts'
 import { monolithicContract } from '../models/convtasnet/ladder-configs.ts'
 import { openCache } from './cache.ts'
@@ -51,15 +51,9 @@ export async function openSearch(values: SearchValues, o: { folder: string; sign
       folder: o.folder,
       resume,
       run: {
-        toolchain, hwArch: values.hwArch, signal: o.signal,
-        cache: values.cache ? openCache(join(outDir, '.cache'), { name: toolchain.name, version: availability.version }) : null,
+        toolchain, toolchainVersion: availability.version, hwArch: values.hwArch, signal: o.signal,
+        cache: values.cache ? openCache(join(outDir, '.cache')) : null,
       },
     },
   }
-}
-
-/** A path as a person would type it. */
-export const shownPath = (path: string): string => {
-  const inside = relative(process.cwd(), path)
-  return inside.startsWith('..') ? path : inside
 }

@@ -5,19 +5,19 @@
  * Locks and run folders are elsewhere (`run-folder.ts`).
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, relative } from 'node:path'
 import { blockedError, usageError, type RunbookError } from '../notebook/errors.ts'
 
 const hints: Record<string, string> = {
-  ENOSPC: 'the disk is full: free some room (`df -h`), or choose another folder with --out-dir',
-  EDQUOT: 'the quota is used up: free some room, or choose another folder with --out-dir',
-  EACCES: 'check the owner and the mode (`ls -ld`), or choose another folder with --out-dir',
-  EPERM: 'check the owner and the mode (`ls -ld`), or choose another folder with --out-dir',
-  EROFS: 'the file system is read-only: choose another folder with --out-dir',
+  ENOSPC: 'the disk is full: free some room (`df -h`), or choose another folder',
+  EDQUOT: 'the quota is used up: free some room, or choose another folder',
+  EACCES: 'check the owner and the mode (`ls -ld`), or choose another folder',
+  EPERM: 'check the owner and the mode (`ls -ld`), or choose another folder',
+  EROFS: 'the file system is read-only: choose another folder',
   ENOENT: 'check the path (`ls`)',
-  EFBIG: 'the file is too large for this file system: choose another folder with --out-dir',
+  EFBIG: 'the file is too large for this file system: choose another folder',
   ERR_FS_FILE_TOO_LARGE: 'files over 2 GiB cannot be read whole: give a smaller one',
-  EEXIST: 'a file of that name is in the way: choose another folder with --out-dir',
+  EEXIST: 'a file of that name is in the way: choose another folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EMFILE: 'too many open files: raise the limit (`ulimit -n 4096`)',
 }
@@ -71,4 +71,10 @@ export function readJson(path: string): unknown {
   } catch (thrown) {
     throw usageError(`Cannot read "${path}": it is not JSON (${(thrown as Error).message})`, 'open it and mend it', thrown)
   }
+}
+
+/** A path as a person would type it in the working folder: relative where it lies inside, else as it is. */
+export function shownPath(path: string, cwd: string = process.cwd()): string {
+  const inside = relative(cwd, path)
+  return inside === '' || inside.startsWith('..') ? path : inside
 }

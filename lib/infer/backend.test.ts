@@ -25,14 +25,26 @@ test('openBackend() opens an .onnx on ONNX Runtime, by its ending or when told s
 
 test('openBackend() is blocked on a HEF, says what to install, and never falls back', async () => {
   for (const backend of ['auto', 'hailort'] as const) {
-    await assert.rejects(openBackend(backend, fileOf('model.hef', hefBytes)), { exit: 'blocked', hint: /install pyhailort\/hailo_platform/ })
+    await assert.rejects(
+      openBackend(backend, fileOf('model.hef', hefBytes)),
+      { exit: 'blocked', hint: /install pyhailort\/hailo_platform/ },
+    )
   }
 })
 
 test('openBackend() refuses a HEF for ONNX Runtime, and an ONNX file for HailoRT', async () => {
-  await assert.rejects(openBackend('ort', fileOf('model.hef', hefBytes)), { exit: 'usage', message: /it is a HEF/, hint: /--backend hailort/ })
-  await assert.rejects(openBackend('auto', fileOf('model.onnx', hefBytes)), { exit: 'usage', message: /on ONNX Runtime: it is a HEF/ })
-  await assert.rejects(openBackend('hailort', modelFile(halves(16))), { exit: 'usage', message: /it is not a HEF \(it begins with "/ })
+  await assert.rejects(
+    openBackend('ort', fileOf('model.hef', hefBytes)),
+    { exit: 'usage', message: /it is a HEF/, hint: /--backend hailort/ },
+  )
+  await assert.rejects(
+    openBackend('auto', fileOf('model.onnx', hefBytes)),
+    { exit: 'usage', message: /on ONNX Runtime: it is a HEF/ },
+  )
+  await assert.rejects(
+    openBackend('hailort', modelFile(halves(16))),
+    { exit: 'usage', message: /it is not a HEF \(it begins with "/ },
+  )
 })
 
 test('openBackend() refuses a file that only claims to be a HEF', async () => {
@@ -54,7 +66,10 @@ test('openBackend() is a usage error for a folder, and for an ending that it doe
   const folder = join(scratch(), 'model.onnx')
   mkdirSync(folder)
   await assert.rejects(openBackend('auto', folder), { exit: 'usage', message: /it is a folder/ })
-  await assert.rejects(openBackend('auto', fileOf('model.plan', 'ptrt')), { exit: 'usage', message: /the ending ".plan" is unknown/, hint: /--backend ort/ })
+  await assert.rejects(
+    openBackend('auto', fileOf('model.plan', 'ptrt')),
+    { exit: 'usage', message: /the ending ".plan" is unknown/, hint: /--backend ort/ },
+  )
 })
 
 const inputs = [{ name: 'mix', dtype: 'float32', shape: [1, 'n'] }, { name: 'gain', dtype: 'float64', shape: [2] }] as const
@@ -78,8 +93,14 @@ test('checkFeeds() names the input and both shapes when something does not fit',
 
 test('checkFeeds() refuses NaN and infinity, in single and in double precision, and says where', () => {
   for (const odd of [Number.NaN, Infinity, -Infinity]) {
-    assert.throws(() => checkFeeds({ mix: float32([1, 3], [0, 0, odd]), gain }, inputs), { exit: 'usage', message: `Cannot feed "mix": value 2 is ${odd}` })
-    assert.throws(() => checkFeeds({ mix, gain: { ...gain, data: Float64Array.of(0, odd) } }, inputs), { exit: 'usage', message: /"gain": value 1/ })
+    assert.throws(
+      () => checkFeeds({ mix: float32([1, 3], [0, 0, odd]), gain }, inputs),
+      { exit: 'usage', message: `Cannot feed "mix": value 2 is ${odd}` },
+    )
+    assert.throws(
+      () => checkFeeds({ mix, gain: { ...gain, data: Float64Array.of(0, odd) } }, inputs),
+      { exit: 'usage', message: /"gain": value 1/ },
+    )
   }
 })
 

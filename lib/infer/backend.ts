@@ -60,7 +60,7 @@ export async function openBackend(name: BackendName, path: string): Promise<Back
   if (chosen === 'hailort') {
     throw blockedError(
       `Cannot run "${path}": this version has no HailoRT binding, and HailoRT needs a Hailo device`,
-      'install pyhailort/hailo_platform and run the HEF with it on the board, or run the .onnx of the same rung with --backend ort',
+      'install pyhailort/hailo_platform and run the HEF with it on the board, or run the .onnx of the same rung (--backend ort)',
     )
   }
   const { openOrtNode } = await import('./ort-node.ts')
@@ -106,12 +106,14 @@ export function indexOfNonFinite(values: Float32Array | Float64Array): number {
 }
 
 /** `mix float32[1, 1, 1, 16000], gain float32[1]`, as an error lists them. */
-export const listed = (streams: readonly TensorInfo[]): string => streams.map(stream => `${stream.name} ${describe(stream)}`).join(', ')
+export const listed = (streams: readonly TensorInfo[]): string =>
+  streams.map(stream => `${stream.name} ${describe(stream)}`).join(', ')
 
 /** Check feeds against a model's inputs. Errors: usage, naming the input and both shapes. */
 export function checkFeeds(feeds: Feeds, inputs: readonly TensorInfo[]): void {
   for (const name of Object.keys(feeds)) {
-    if (!inputs.some(info => info.name === name)) throw usageError(`Cannot feed "${name}": the model takes ${listed(inputs)}`, 'check the name')
+    if (inputs.some(info => info.name === name)) continue
+    throw usageError(`Cannot feed "${name}": the model takes ${listed(inputs)}`, 'check the name')
   }
   for (const info of inputs) {
     const feed = feeds[info.name]
@@ -124,6 +126,7 @@ export function checkFeeds(feeds: Feeds, inputs: readonly TensorInfo[]): void {
     }
     const odd = feed.data instanceof Float32Array || feed.data instanceof Float64Array ? indexOfNonFinite(feed.data) : -1
     if (odd < 0) continue
-    throw usageError(`Cannot feed "${info.name}": value ${odd} is ${feed.data[odd]}`, 'look for silence divided by silence, or a broken file')
+    const state = `value ${odd} is ${feed.data[odd]}`
+    throw usageError(`Cannot feed "${info.name}": ${state}`, 'look for silence divided by silence, or a broken file')
   }
 }

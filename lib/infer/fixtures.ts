@@ -9,12 +9,12 @@ import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeModel, type ModelProto } from '../formats/onnx.ts'
-import { float32, type Dtype, type Tensor } from '../formats/tensor.ts'
+import { float32, type Dtype } from '../formats/tensor.ts'
 import { writeWav } from '../formats/wav.ts'
 import { convTasNetGraph } from '../models/convtasnet/graph.ts'
 import { convTasNetOptions, type ConvTasNetOptions } from '../models/convtasnet/options.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
-import type { Backend, TensorInfo } from './backend.ts'
+import type { Backend, Feeds, Results, TensorInfo } from './backend.ts'
 
 /** The layout of every model here, as in the contract. */
 export const layout = { kernel: 16, stride: 8 } as const
@@ -64,10 +64,14 @@ export function modelFile(model: ModelProto, name = 'model.onnx', folder = scrat
 }
 
 /** Write the ConvTasNet of these options; gives its path. */
-export const tinyModel = (more: Partial<ConvTasNetOptions> = {}, name?: string): string => modelFile(convTasNetGraph(tinyOptions(more)), name)
+export const tinyModel = (more: Partial<ConvTasNetOptions> = {}, name?: string): string =>
+  modelFile(convTasNetGraph(tinyOptions(more)), name)
 
 /** Write a recording of 16-bit samples; gives its path. */
-export function wavFile(channels: readonly Float32Array[], o: { sampleRate?: number; encoding?: 'pcm16' | 'float32' | 'mulaw'; path?: string } = {}): string {
+export function wavFile(
+  channels: readonly Float32Array[],
+  o: { sampleRate?: number; encoding?: 'pcm16' | 'float32' | 'mulaw'; path?: string } = {},
+): string {
   const path = o.path ?? join(scratch(), 'mixture.wav')
   writeWav(path, channels, { sampleRate: o.sampleRate ?? sampleRate, encoding: o.encoding ?? 'pcm16' })
   return path
@@ -114,15 +118,17 @@ export function forked(width: number): ModelProto {
 }
 
 /** A graph of one node over one input. */
-export function single(op: string, o: { dtype?: Dtype; input: readonly (number | string)[]; output: readonly (number | string)[]; outputDtype?: Dtype }): ModelProto {
+export function single(op: string, o: { dtype?: Dtype; input: TensorInfo['shape']; output: TensorInfo['shape'] }): ModelProto {
   const graph = new GraphBuilder({ name: op })
   graph.node(op, [graph.input('input', o.dtype ?? 'float32', o.input)], { output: 'output' })
-  graph.output('output', o.outputDtype ?? o.dtype ?? 'float32', o.output)
+  graph.output('output', o.dtype ?? 'float32', o.output)
   return graph.build()
 }
 
 /** A model that is a function. */
-export function fakeBackend(inputs: readonly TensorInfo[], outputs: readonly TensorInfo[], answer: (feeds: Readonly<Record<string, Tensor>>) => Record<string, Tensor>): Backend {
+export function fakeBackend(
+  inputs: readonly TensorInfo[], outputs: readonly TensorInfo[], answer: (feeds: Feeds) => Results,
+): Backend {
   return {
     name: 'ort', device: 'a function', inputs, outputs, loadMs: 0,
     infer: feeds => Promise.resolve(answer(feeds)),
@@ -134,7 +140,11 @@ export function fakeBackend(inputs: readonly TensorInfo[], outputs: readonly Ten
 export function relativeError(have: Float32Array, want: Float32Array): number {
   const loudest = want.reduce((top, value) => Math.max(top, Math.abs(value)), 0)
   if (have.length !== want.length || loudest === 0) return Infinity
-  const worst = have.reduce((top, value, i) => Math.max(top, Number.isNaN(value - want[i]!) ? Infinity : Math.abs(value - want[i]!)), 0)
+  let worst = 0
+  for (const [i, value] of have.entries()) {
+    const difference = Math.abs(value - want[i]!)
+    if (!(difference <= worst)) worst = Number.isNaN(difference) ? Infinity : difference
+  }
   return worst / loudest
 }
 

@@ -1,4 +1,8 @@
-/** What does a runbook need to run a model on a recording? The room's public names, loaded with the body and not with `--help`. */
+/**
+ * What does a runbook need to run a model on a recording?
+ *
+ * The room's public names, loaded with the body and not with `--help`.
+ */
 export { haloOf } from './halo.ts'
 export { pickRecording } from './pick-recording.ts'
 export { orFailedMetrics } from './runtime-metrics.ts'

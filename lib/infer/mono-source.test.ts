@@ -42,7 +42,10 @@ test('openMono() gives one channel at its own rate as it is, and says that nothi
   const samples = voice(50_000)
   const path = wavFile([samples], { encoding: 'float32' })
   using source = openMono(path, 16_000)
-  assert.deepEqual([source.totalSamples, source.mixdown, source.resampling], [50_000, 'none, one channel', 'none, already 16000 Hz'])
+  assert.deepEqual(
+    [source.totalSamples, source.mixdown, source.resampling],
+    [50_000, 'none, one channel', 'none, already 16000 Hz'],
+  )
   assert.deepEqual(readAll(path, 16_000), samples)
 })
 
@@ -120,7 +123,10 @@ test('openMono() refuses what is absent, cut short, empty or no WAV', () => {
   assert.throws(() => openMono(join(scratch(), 'no.wav'), 16_000), { exit: 'blocked', message: /no\.wav": ENOENT/ })
   assert.throws(() => openMono(cut, 16_000), { exit: 'usage', message: /it is cut short/ })
   assert.throws(() => openMono(text, 16_000), { exit: 'usage', message: /Cannot read ".*text\.wav"/ })
-  assert.throws(() => openMono(rawWav({ code: 1, bits: 16, data: new Uint8Array(0) }), 16_000), { exit: 'usage', message: /it holds no sample/ })
+  assert.throws(
+    () => openMono(rawWav({ code: 1, bits: 16, data: new Uint8Array(0) }), 16_000),
+    { exit: 'usage', message: /it holds no sample/ },
+  )
 })
 
 test('openMono() closes the file when its rate cannot be converted', () => {

@@ -72,7 +72,10 @@ test('openOrtNode() is a usage error for a file that is cut short, empty, or no 
   const empty = join(scratch(), 'empty.onnx')
   writeFileSync(empty, '')
   for (const path of [cut, text, empty]) {
-    await assert.rejects(openOrtNode(path), { exit: 'usage', message: /ONNX Runtime refuses it/, hint: /cut short, or not be ONNX/ })
+    await assert.rejects(
+      openOrtNode(path),
+      { exit: 'usage', message: /ONNX Runtime refuses it/, hint: /cut short, or not be ONNX/ },
+    )
   }
 })
 

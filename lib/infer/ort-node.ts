@@ -9,12 +9,12 @@ import { performance } from 'node:perf_hooks'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { arrayOf, type Dtype, type Tensor, type TensorData } from '../formats/tensor.ts'
 import { fileError } from '../host/files.ts'
-import { RunbookError, usageError } from '../notebook/errors.ts'
+import { asError, RunbookError, usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type TensorInfo } from './backend.ts'
 
 /**
  * Open an ONNX file on the CPU provider.
- * Errors: blocked when the file is absent; usage when ONNX Runtime refuses it, or when a stream holds something else than numbers.
+ * Errors: blocked when the file is absent; usage when ONNX Runtime refuses it, or when a stream holds no numbers.
  */
 export async function openOrtNode(path: string, options: InferenceSession.SessionOptions = {}): Promise<Backend> {
   mustRead(path)
@@ -22,7 +22,8 @@ export async function openOrtNode(path: string, options: InferenceSession.Sessio
   const startedMs = performance.now()
   // By its path and not by its bytes: so that weights that lie in a file beside it are found.
   const session = await ort.InferenceSession.create(path, { logSeverityLevel: 3, ...options }).catch((thrown: unknown) => {
-    throw usageError(`Cannot open "${path}": ONNX Runtime refuses it: ${oneLine(thrown)}`, 'check the file: it may be cut short, or not be ONNX', thrown)
+    const message = `Cannot open "${path}": ONNX Runtime refuses it: ${oneLine(thrown)}`
+    throw usageError(message, 'check the file: it may be cut short, or not be ONNX', thrown)
   })
   const loadMs = performance.now() - startedMs
   const inputs = session.inputMetadata.map(infoOf)
@@ -33,8 +34,11 @@ export async function openOrtNode(path: string, options: InferenceSession.Sessio
   const infer: Backend['infer'] = async feeds => {
     if (!isOpen) throw new Error(`the model "${path}" is closed`)
     checkFeeds(feeds, inputs)
-    const given = Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.shape)] as const)
-    const job = session.run(Object.fromEntries(given))
+    const given: Record<string, OrtTensor> = {}
+    for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
+      given[name] = new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
+    }
+    const job = session.run(given)
     running = job.catch(() => {})
     const results = await job.catch((thrown: unknown) => {
       const hint = 'check the graph: npx tsx runbooks/monolithic-sweep.ts authors one that runs'
@@ -69,11 +73,12 @@ function mustRead(path: string): void {
 
 function infoOf(meta: InferenceSession.ValueMetadata): TensorInfo {
   if (!meta.isTensor || !Object.hasOwn(arrayOf, meta.type)) {
-    throw usageError(`Cannot use "${meta.name}": it is ${meta.isTensor ? `a tensor of ${meta.type}` : 'not a tensor'}`, 'choose another model')
+    const state = meta.isTensor ? `a tensor of ${meta.type}` : 'not a tensor'
+    throw usageError(`Cannot use "${meta.name}": it is ${state}`, 'choose another model')
   }
   return { name: meta.name, dtype: meta.type as Dtype, shape: meta.shape.map(n => (n === '' ? '?' : n)) }
 }
 
 const tensorOf = (value: OrtTensor): Tensor => ({ dtype: value.type as Dtype, shape: value.dims, data: value.data as TensorData })
 
-const oneLine = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown)).replaceAll(/\s+/g, ' ').slice(0, 300)
+const oneLine = (thrown: unknown) => asError(thrown).message.replaceAll(/\s+/g, ' ').slice(0, 300)

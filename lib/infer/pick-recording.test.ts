@@ -23,7 +23,11 @@ test('pickRecording() finds the first clean mixture from any folder between Libr
   const root = librimix(['mix_clean/b.wav', 'mix_clean/a.wav', 'mix_both/0.wav'])
   const want = join(root, inner, 'mix_clean/a.wav')
   for (const level of ['', 'Libri2Mix', 'Libri2Mix/wav16k', 'Libri2Mix/wav16k/min', inner, `${inner}/mix_clean`, `${inner}/mix_clean/`]) {
-    assert.deepEqual(pickRecording({ librimixRoot: join(root, level) }), { mix: want, references: null, from: 'LIBRIMIX_ROOT' }, level)
+    assert.deepEqual(
+      pickRecording({ librimixRoot: join(root, level) }),
+      { mix: want, references: null, from: 'LIBRIMIX_ROOT' },
+      level,
+    )
   }
 })
 

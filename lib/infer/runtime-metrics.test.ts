@@ -15,7 +15,10 @@ const planKeys = [
 test('failedMetrics() holds every key of the plan, what is known, and why it ended', () => {
   const metrics = failedMetrics({ hef: 'a.hef', input_samples: 5 }, blockedError('Cannot do it', 'do this'))
   for (const key of planKeys) assert.ok(key in metrics, key)
-  assert.deepEqual([metrics.ok, metrics.reason, metrics.hint, metrics.hef, metrics.input_samples, metrics.latency_ms], [false, 'Cannot do it', 'do this', 'a.hef', 5, null])
+  assert.deepEqual(
+    [metrics.ok, metrics.reason, metrics.hint, metrics.hef, metrics.input_samples, metrics.latency_ms],
+    [false, 'Cannot do it', 'do this', 'a.hef', 5, null],
+  )
 })
 
 test('failedMetrics() never says ok and names no files, whatever was known', () => {
@@ -44,7 +47,10 @@ test('writeMetrics() writes JSON into each folder, each once, and creates folder
 test('writeMetrics() writes where it can and then throws what it met', () => {
   const [good, file] = [scratch(), join(scratch(), 'file')]
   writeFileSync(file, '')
-  assert.throws(() => writeMetrics([file, good], failedMetrics({}, 'x')), { exit: 'blocked', message: /Cannot create the folder/ })
+  assert.throws(
+    () => writeMetrics([file, good], failedMetrics({}, 'x')),
+    { exit: 'blocked', message: /Cannot create the folder/ },
+  )
   assert.equal(read(good).reason, 'x')
 })
 
@@ -68,7 +74,10 @@ test('orFailedMetrics() writes what was known when the step failed, and throws t
 test('orFailedMetrics() throws the step\'s error also when the metrics cannot be written', async () => {
   const file = join(scratch(), 'file')
   writeFileSync(file, '')
-  await assert.rejects(orFailedMetrics({ folders: [file], known: {} }, () => Promise.reject(usageError('Cannot go on', 'stop'))), { message: 'Cannot go on' })
+  await assert.rejects(
+    orFailedMetrics({ folders: [file], known: {} }, () => Promise.reject(usageError('Cannot go on', 'stop'))),
+    { message: 'Cannot go on' },
+  )
 })
 
 test('orFailedMetrics() replaces the metrics of an earlier run', async () => {

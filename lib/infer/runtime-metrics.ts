@@ -1,8 +1,8 @@
 /**
  * What stands in `runtime_metrics.json`, and how does it get there on every way out?
  *
- * The plan's keys, then ours, always all of them: null says that it never came to that, or that the number is not finite. Paths in
- * it are as they were given.
+ * The plan's keys, then ours, always all of them: null says that it never came to that, or that the number is not finite. Paths
+ * in it are as they were given.
  */
 import { join } from 'node:path'
 import { writeFileAtomic } from '../host/files.ts'
@@ -78,10 +78,10 @@ export type FailedMetrics = { readonly [K in keyof RuntimeMetrics]: RuntimeMetri
 const noMetrics: FailedMetrics = {
   ok: false, reason: null, hint: null, hef: null, mix_wav: null, device_info: null,
   input_samples: null, output_samples: null, output_samples_src1: null, output_samples_src2: null, sample_rate: null,
-  input_stream: null, output_stream: null, latency_ms: null, latency_ms_p50: null, latency_ms_p95: null, load_ms: null, configure_ms: null,
-  infer_ms: null, rtf: null, rtf_wall: null, windows: null, window_samples: null, halo_samples: null, sources: null, zero_inputs: null,
-  recording_rate: null, recording_channels: null, mixdown: null, resampling: null, mixture_consistency_db: null, clipped_samples: null,
-  references: null, si_sdr_db: null, input_si_sdr_db: null, si_sdri_db: null, permutation: null, files: [],
+  input_stream: null, output_stream: null, latency_ms: null, latency_ms_p50: null, latency_ms_p95: null, load_ms: null,
+  configure_ms: null, infer_ms: null, rtf: null, rtf_wall: null, windows: null, window_samples: null, halo_samples: null,
+  sources: null, zero_inputs: null, recording_rate: null, recording_channels: null, mixdown: null, resampling: null,
+  mixture_consistency_db: null, clipped_samples: null, references: null, si_sdr_db: null, input_si_sdr_db: null, si_sdri_db: null, permutation: null, files: [],
 }
 
 /** Everything that is known, and why it ended. A signal that has aborted explains any error. */
@@ -114,7 +114,10 @@ export function writeMetrics(folders: readonly string[], metrics: RuntimeMetrics
  * Do a step of a separation; when it fails, the metrics of all that is `known` by then say so before the error goes on.
  * A folder that cannot be written takes nothing away: the step's own error is the one that is thrown.
  */
-export async function orFailedMetrics<T>(o: { folders: readonly string[]; known: KnownMetrics; signal?: AbortSignal }, work: () => T | Promise<T>): Promise<T> {
+export async function orFailedMetrics<T>(
+  o: { folders: readonly string[]; known: KnownMetrics; signal?: AbortSignal },
+  work: () => T | Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (thrown) {

@@ -38,9 +38,15 @@ test('separateRecording() writes mixture, sources and metrics with every key of 
   assert.deepEqual(readdirSync(job.folder).toSorted(), ['mix.wav', 'runtime_metrics.json', 'sep_src1.wav', 'sep_src2.wav'])
   assert.deepEqual(metricsOf(job.folder), JSON.parse(JSON.stringify(metrics)))
   const { ok, reason, hef, mix_wav: mixWav, input_samples: inputSamples, output_samples: outputSamples, sample_rate: rate } = metrics
-  assert.deepEqual([ok, reason, hef, mixWav, inputSamples, outputSamples, rate], [true, null, job.modelPath, job.recording.mix, 2003, 2003, sampleRate])
+  assert.deepEqual(
+    [ok, reason, hef, mixWav, inputSamples, outputSamples, rate],
+    [true, null, job.modelPath, job.recording.mix, 2003, 2003, sampleRate],
+  )
   assert.deepEqual([metrics.output_samples_src1, metrics.output_samples_src2, metrics.sources], [2003, 2003, 2])
-  assert.deepEqual([metrics.input_stream, metrics.output_stream, metrics.window_samples, metrics.halo_samples], ['input', 'output', 400, 32])
+  assert.deepEqual(
+    [metrics.input_stream, metrics.output_stream, metrics.window_samples, metrics.halo_samples],
+    ['input', 'output', 400, 32],
+  )
   assert.match(metrics.device_info, /^cpu/)
   assert.deepEqual(metrics.files, ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
   for (const path of [files.mix, ...files.sources]) assert.equal(readWav(path).info.frames, 2003)
@@ -90,7 +96,10 @@ test('separateRecording() mixes down and resamples as its metrics say', async ()
   const { metrics, files } = await separateRecording(job)
   const oracle = resampler({ fromHz: 44_100, toHz: 16_000 })
   const want = oracle.push(left.map(value => value / 2))
-  assert.deepEqual([metrics.mixdown, metrics.recording_rate, metrics.recording_channels, metrics.input_samples], ['mean of 2 channels', 44_100, 2, 16_000])
+  assert.deepEqual(
+    [metrics.mixdown, metrics.recording_rate, metrics.recording_channels, metrics.input_samples],
+    ['mean of 2 channels', 44_100, 2, 16_000],
+  )
   assert.equal(metrics.resampling, `44100 to 16000 Hz, ${oracle.method}`)
   const { info, channels } = readWav(files.mix)
   assert.equal(info.sampleRate, 16_000)
@@ -109,13 +118,26 @@ test('separateRecording() takes the streams that are named, and says which input
   const streams = { modelPath, haloFrames: () => 0, input: 'sound', output: 'loud' }
   const { metrics, files } = await separateRecording(jobOf(streams))
   assert.deepEqual([metrics.input_stream, metrics.output_stream, metrics.zero_inputs], ['sound', 'loud', ['bias']])
-  assert.deepEqual(readFileSync(files.sources[0]!), readFileSync(files.mix), 'the output "loud" is the sound plus a bias of nothing')
-  await refused({ ...streams, input: undefined }, { exit: 'usage', message: /the model has 2 inputs: sound float32/, hint: /--input/ })
-  await refused({ ...streams, output: 'x' }, { exit: 'usage', message: /there is no output "x": quiet float32\[1, 2, 1, 400\], loud/, hint: /--output/ })
+  assert.deepEqual(
+    readFileSync(files.sources[0]!),
+    readFileSync(files.mix),
+    'the output "loud" is the sound plus a bias of nothing',
+  )
+  await refused(
+    { ...streams, input: undefined },
+    { exit: 'usage', message: /the model has 2 inputs: sound float32/, hint: /--input/ },
+  )
+  await refused(
+    { ...streams, output: 'x' },
+    { exit: 'usage', message: /there is no output "x": quiet float32\[1, 2, 1, 400\], loud/, hint: /--output/ },
+  )
 })
 
 test('separateRecording() refuses a model at the latent rate', async () => {
-  const metrics = await refused({ modelPath: tinyModel({ decoderMode: 'conv1x1_head' }) }, { exit: 'usage', message: /latent rate/, hint: /--decoder polyphase/ })
+  const metrics = await refused(
+    { modelPath: tinyModel({ decoderMode: 'conv1x1_head' }) },
+    { exit: 'usage', message: /latent rate/, hint: /--decoder polyphase/ },
+  )
   assert.deepEqual([metrics.input_samples, metrics.latency_ms], [2003, null], 'it had opened the recording')
   assert.match(String(metrics.hint), /--decoder polyphase/)
 })
@@ -153,7 +175,10 @@ test('separateRecording() takes nothing away when NaN stands late in a long reco
   bytes.writeFloatLE(Infinity, bytes.length - 4)
   writeFileSync(odd, bytes)
   let windows = 0
-  const metrics = await refused({ recording: mixOf(odd), onWindow: () => void windows++ }, { exit: 'usage', message: /sample 49999 of channel 0 is Infinity/ })
+  const metrics = await refused(
+    { recording: mixOf(odd), onWindow: () => void windows++ },
+    { exit: 'usage', message: /sample 49999 of channel 0 is Infinity/ },
+  )
   assert.ok(windows > 50)
   assert.equal(metrics.input_samples, 50_000)
 })
@@ -164,7 +189,10 @@ test('separateRecording() fails when the model answers NaN', async () => {
   const weight = graph.graph.initializer.find(({ name }) => name === 'decoder.weight')!
   weight.rawData = Buffer.from(weight.rawData!)
   new DataView(weight.rawData.buffer, weight.rawData.byteOffset).setFloat32(0, Number.NaN, true)
-  await refused({ modelPath: modelFile(graph) }, { exit: 'fail', message: /Cannot use the answer of "output": value \d+ .* is NaN/ })
+  await refused(
+    { modelPath: modelFile(graph) },
+    { exit: 'fail', message: /Cannot use the answer of "output": value \d+ .* is NaN/ },
+  )
 })
 
 test('separateRecording() refuses a model that is cut short, and one whose halo nobody knows', async () => {
@@ -177,7 +205,10 @@ test('separateRecording() refuses a model that is cut short, and one whose halo 
 
 test('separateRecording() refuses references of another length', async () => {
   const references = [wavFile([voice(2003)]), wavFile([voice(2002)])]
-  await refused({ recording: mixOf(wavFile([voice(2003)]), references) }, { exit: 'usage', message: /it has 2002 samples at 16000 Hz, the mixture 2003/ })
+  await refused(
+    { recording: mixOf(wavFile([voice(2003)]), references) },
+    { exit: 'usage', message: /it has 2002 samples at 16000 Hz, the mixture 2003/ },
+  )
 })
 
 test('separateRecording() says how far it came when it is interrupted', async () => {
@@ -201,7 +232,10 @@ test('separateRecording() never writes over the recording or a reference, howeve
   const other = join(scratch(), 'other')
   symlinkSync(folder, other)
   for (const [from, to] of [[mix, folder], [link, folder], [mix, other], [join(folder, '..', folder.split('/').at(-1)!, 'mix.wav'), folder]] as const) {
-    await assert.rejects(separateRecording(jobOf({ recording: mixOf(from), folder: to })), { exit: 'usage', message: /it is the recording itself/, hint: /--audio-dir/ })
+    await assert.rejects(
+      separateRecording(jobOf({ recording: mixOf(from), folder: to })),
+      { exit: 'usage', message: /it is the recording itself/, hint: /--audio-dir/ },
+    )
     assert.deepEqual(readFileSync(mix), before)
   }
   const voices = ['sep_src1', 'sep_src2'].map(name => wavFile([voice(500)], { path: join(scratch(), `${name}.wav`) }))
@@ -227,7 +261,10 @@ test('separateRecording() writes the metrics into the evidence as well, also whe
   assert.deepEqual(readdirSync(evidenceFolder), [metricsName])
   const file = join(scratch(), 'file')
   writeFileSync(file, '')
-  await assert.rejects(separateRecording(jobOf({ folder: file, evidenceFolder })), { exit: 'blocked', message: /Cannot create the folder/ })
+  await assert.rejects(
+    separateRecording(jobOf({ folder: file, evidenceFolder })),
+    { exit: 'blocked', message: /Cannot create the folder/ },
+  )
   assert.deepEqual([metricsOf(evidenceFolder).ok, metricsOf(evidenceFolder).device_info !== null], [false, true])
 })
 
@@ -236,10 +273,16 @@ test('separateRecording() is blocked by a full disk and by a read-only one, and 
   if (full === null || readOnly === null) return t.diagnostic('no file system can be mounted here')
   const evidenceFolder = scratch()
   const long = mixOf(wavFile([voice(30_000)]))
-  await assert.rejects(separateRecording(jobOf({ folder: full, evidenceFolder, recording: long })), { exit: 'blocked', hint: /the disk is full/ })
+  await assert.rejects(
+    separateRecording(jobOf({ folder: full, evidenceFolder, recording: long })),
+    { exit: 'blocked', hint: /the disk is full/ },
+  )
   assert.match(String(metricsOf(evidenceFolder).reason), /sep_src\d\.wav": ENOSPC|mix\.wav": ENOSPC/)
   assert.deepEqual(readdirSync(full), [metricsName], 'what was half written made room for the metrics')
-  await assert.rejects(separateRecording(jobOf({ folder: readOnly, evidenceFolder })), { exit: 'blocked', message: /EROFS/, hint: /read-only/ })
+  await assert.rejects(
+    separateRecording(jobOf({ folder: readOnly, evidenceFolder })),
+    { exit: 'blocked', message: /EROFS/, hint: /read-only/ },
+  )
   assert.match(String(metricsOf(evidenceFolder).reason), /EROFS/)
 })
 

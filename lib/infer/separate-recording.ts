@@ -12,7 +12,8 @@ import { usageError } from '../notebook/errors.ts'
 import { openBackend, type BackendName } from './backend.ts'
 import { isSilent, openMono } from './mono-source.ts'
 import type { Recording } from './pick-recording.ts'
-import { metricsName, orFailedMetrics, quantile, rounded, writeMetrics, type KnownMetrics, type RuntimeMetrics } from './runtime-metrics.ts'
+import { metricsName, orFailedMetrics, quantile, rounded, writeMetrics } from './runtime-metrics.ts'
+import type { KnownMetrics, RuntimeMetrics } from './runtime-metrics.ts'
 import { separationModel, type Layout, type SeparationModel } from './separation-model.ts'
 import { openOutputs, soundNames, type FinishedOutputs } from './separation-outputs.ts'
 import { separate, type SeparationTimes } from './separate.ts'
@@ -44,7 +45,10 @@ export interface SeparatedRecording {
   readonly spectrograms: FinishedOutputs['spectrograms']
 }
 
-/** Separate one recording. Errors as `openBackend`, `separationModel`, `openMono` and `separate`; metrics are on the disk by then. */
+/**
+ * Separate one recording.
+ * Errors: as `openBackend`, `separationModel`, `openMono`, `openOutputs` and `separate`; the metrics are on the disk by then.
+ */
 export async function separateRecording(job: SeparationJob): Promise<SeparatedRecording> {
   const folders = [job.folder, job.evidenceFolder ?? job.folder]
   const known: KnownMetrics = { hef: job.modelPath, mix_wav: job.recording.mix, sample_rate: job.sampleRate }
@@ -60,7 +64,8 @@ async function run(job: SeparationJob, known: KnownMetrics): Promise<{ finished:
   const { recording, sampleRate, layout } = job
   using mix = openMono(recording.mix, sampleRate)
   Object.assign(known, {
-    input_samples: mix.totalSamples, recording_rate: mix.info.sampleRate, recording_channels: mix.info.channels, mixdown: mix.mixdown, resampling: mix.resampling,
+    input_samples: mix.totalSamples, recording_rate: mix.info.sampleRate, recording_channels: mix.info.channels,
+    mixdown: mix.mixdown, resampling: mix.resampling,
   } satisfies KnownMetrics)
   await using backend = await openBackend(job.backend, job.modelPath)
   Object.assign(known, { device_info: backend.device, load_ms: rounded(backend.loadMs, 3) } satisfies KnownMetrics)
@@ -84,8 +89,8 @@ async function run(job: SeparationJob, known: KnownMetrics): Promise<{ finished:
 }
 
 const streamFacts = (model: SeparationModel, haloSamples: number): KnownMetrics => ({
-  input_stream: model.input.name, output_stream: model.output.name, sources: model.sources, window_samples: model.widthSamples, halo_samples: haloSamples,
-  zero_inputs: Object.keys(model.zeros),
+  input_stream: model.input.name, output_stream: model.output.name, sources: model.sources,
+  window_samples: model.widthSamples, halo_samples: haloSamples, zero_inputs: Object.keys(model.zeros),
 })
 
 interface Measured {
@@ -102,19 +107,22 @@ function measuredFacts({ times, finished, wallMs, audioMs, references }: Measure
   const p50 = rounded(quantile(times.latenciesMs, 0.5), 3)
   return {
     ok: true, reason: null, hint: null,
-    output_samples: times.samples, output_samples_src1: times.samples, output_samples_src2: files.sources.length > 1 ? times.samples : 0,
+    output_samples: times.samples, output_samples_src1: times.samples,
+    output_samples_src2: files.sources.length > 1 ? times.samples : 0,
     latency_ms: p50, latency_ms_p50: p50, latency_ms_p95: rounded(quantile(times.latenciesMs, 0.95), 3),
-    configure_ms: rounded(times.configureMs, 3), infer_ms: rounded(inferMs, 3), rtf: rounded(inferMs / audioMs, 6), rtf_wall: rounded(wallMs / audioMs, 6),
+    configure_ms: rounded(times.configureMs, 3), infer_ms: rounded(inferMs, 3),
+    rtf: rounded(inferMs / audioMs, 6), rtf_wall: rounded(wallMs / audioMs, 6),
     windows: times.windows, mixture_consistency_db: finished.consistencyDb, clipped_samples: finished.clippedSamples, references,
-    si_sdr_db: score?.siSdrDb ?? null, input_si_sdr_db: score?.inputSiSdrDb ?? null, si_sdri_db: score?.siSdriDb ?? null, permutation: score?.permutation ?? null,
+    si_sdr_db: score?.siSdrDb ?? null, input_si_sdr_db: score?.inputSiSdrDb ?? null, si_sdri_db: score?.siSdriDb ?? null,
+    permutation: score?.permutation ?? null,
     files: [files.mix, ...files.sources].map(path => basename(path)),
   }
 }
 
 function refuseSilent(path: string): void {
-  if (isSilent(path)) {
-    throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, 'give a recording with two voices: --mix-wav FILE')
-  }
+  if (!isSilent(path)) return
+  const hint = 'give a recording with two voices: --mix-wav FILE'
+  throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, hint)
 }
 
 /** `MIX_WAV=mix.wav OUT_DIR=.` would replace the recording by its own mixdown. */
@@ -122,7 +130,8 @@ function refuseOverwriting({ recording, folder }: SeparationJob, sources: number
   const inputs = new Set([recording.mix, ...(recording.references ?? [])].map(realPath))
   const hit = soundNames(sources).map(name => join(folder, `${name}.wav`)).find(path => inputs.has(realPath(path)))
   if (hit === undefined) return
-  throw usageError(`Cannot write "${hit}": it is the recording itself`, 'send the sound elsewhere: --audio-dir FOLDER, or OUT_DIR')
+  const hint = 'send the sound elsewhere: --audio-dir FOLDER, or OUT_DIR'
+  throw usageError(`Cannot write "${hit}": it is the recording itself`, hint)
 }
 
 /** The path without links, or as it is when there is no such file. */

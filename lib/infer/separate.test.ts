@@ -23,12 +23,17 @@ function sourceOf(samples: Float32Array, sizes: number[] = []) {
   }
 }
 
-async function run(backend: Backend, samples: Float32Array, halo: number, o: { signal?: AbortSignal; onWindow?: (done: number, total: number) => void } = {}) {
+interface Watch {
+  readonly signal?: AbortSignal
+  readonly onWindow?: (done: number, total: number) => void
+}
+
+async function run(backend: Backend, samples: Float32Array, halo: number, { signal = new AbortController().signal, onWindow }: Watch = {}) {
   const parts: Float32Array[][] = []
   const times = await separate({
-    backend, model: separationModel(backend, layout), layout, haloFrames: halo, source: sourceOf(samples), signal: o.signal ?? new AbortController().signal,
+    backend, model: separationModel(backend, layout), layout, haloFrames: halo, source: sourceOf(samples), signal,
     onBlock: (mix, sources) => void parts.push([mix, ...sources].map(part => part.slice())),
-    ...(o.onWindow ? { onWindow: o.onWindow } : {}),
+    ...(onWindow ? { onWindow } : {}),
   })
   const [mix, ...sources] = parts[0]!.map((_, i) => concat(parts.map(part => part[i]!)))
   return { times, mix: mix!, sources, blocks: parts.map(part => part.map(({ length }) => length)) }
@@ -54,7 +59,11 @@ const combinations = (['conv', 'framed'] as const).flatMap(encoderMode =>
   (['deconv', 'reduced_deconv_64', 'polyphase'] as const).map(decoderMode => ({ encoderMode, decoderMode })))
 
 /** Compare windows of 400 samples with one graph of the length that `inputLenOf` says. */
-async function compareWithEndless(lengths: readonly number[], inputLenOf: (samples: number) => number, combos: typeof combinations = combinations): Promise<void> {
+async function compareWithEndless(
+  lengths: readonly number[],
+  inputLenOf: (samples: number) => number,
+  combos: typeof combinations = combinations,
+): Promise<void> {
   for (const modes of combos) {
     const o = tinyOptions(modes)
     await using backend = await openOrtNode(tinyModel(modes))
@@ -65,7 +74,10 @@ async function compareWithEndless(lengths: readonly number[], inputLenOf: (sampl
       const where = `${modes.encoderMode} to ${modes.decoderMode}, ${length} samples`
       assert.deepEqual(mix, samples, where)
       assert.equal(times.samples, length, where)
-      for (const [i, source] of sources.entries()) assert.ok(relativeError(source, want[i]!) <= exact, `${where}: ${relativeError(source, want[i]!)}`)
+      for (const [i, source] of sources.entries()) {
+        const error = relativeError(source, want[i]!)
+        assert.ok(error <= exact, `${where}: ${error}`)
+      }
     }
   }
 }
@@ -97,7 +109,10 @@ test('separate() gives other values at the joins when the halo is one frame shor
     const samples = voice(2000)
     const want = await endless(o, samples, 2000)
     const { sources } = await run(backend, samples, haloFrames(o) - 1)
-    assert.ok(relativeError(sources[0]!, want[0]!) > 10 * exact, `${modes.encoderMode} to ${modes.decoderMode} needs no halo of ${haloFrames(o)}`)
+    assert.ok(
+      relativeError(sources[0]!, want[0]!) > 10 * exact,
+      `${modes.encoderMode} to ${modes.decoderMode} needs no halo of ${haloFrames(o)}`,
+    )
   }
 })
 
@@ -136,7 +151,10 @@ test('separate() is a usage error when the halo leaves nothing of a window, befo
   await assert.rejects(run(backend, voice(1000), 25), { exit: 'usage', message: /Cannot tile 1000 positions by 400/ })
 })
 
-const streams = [[{ name: 'input', dtype: 'float32', shape: [1, 1, 1, 400] }], [{ name: 'output', dtype: 'float32', shape: [1, 2, 400] }]] as const
+const streams = [
+  [{ name: 'input', dtype: 'float32', shape: [1, 1, 1, 400] }],
+  [{ name: 'output', dtype: 'float32', shape: [1, 2, 400] }],
+] as const
 /** Passes sound on to both sources; `spoil` may change the answer to the nth question. */
 function passing(spoil: (values: Float32Array, call: number) => void = () => {}): Backend {
   let call = 0
@@ -153,7 +171,10 @@ test('separate() fails at the first NaN or infinity that a model answers, and sa
     const backend = passing((values, call) => {
       if (call === 2) values[777] = value
     })
-    await assert.rejects(run(backend, voice(1000), 1), { exit: 'fail', message: new RegExp(`output.*value 777 of the window at frame 48 is ${value}`) })
+    await assert.rejects(
+      run(backend, voice(1000), 1),
+      { exit: 'fail', message: new RegExp(`output.*value 777 of the window at frame 48 is ${value}`) },
+    )
   }
 })
 

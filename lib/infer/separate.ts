@@ -79,7 +79,9 @@ function refuseInterrupted(signal: AbortSignal): void {
 }
 
 /** Ask about one window, which begins one stride before the sample under its first frame. */
-async function answerOf(job: Separation, window: Float32Array, firstFrame: number): Promise<{ answer: Float32Array; ms: number }> {
+async function answerOf(
+  job: Separation, window: Float32Array, firstFrame: number,
+): Promise<{ answer: Float32Array; ms: number }> {
   const { backend, model } = job
   const feeds = { ...model.zeros, [model.input.name]: feedOf(job, window, firstFrame) }
   const startedMs = performance.now()
@@ -106,8 +108,8 @@ function feedOf({ model, layout }: Separation, window: Float32Array, firstFrame:
 /** The kept part of each answer as samples, one array per source. */
 function joiner({ model, layout }: Separation): (answer: Float32Array, tile: Tile) => Float32Array[] {
   if (model.answer === 'audio') {
-    const width = model.widthSamples
-    return (answer, { from, to }) => Array.from({ length: model.sources }, (_, s) => answer.subarray(s * width + from, s * width + to))
+    const { sources, widthSamples: width } = model
+    return (answer, { from, to }) => Array.from({ length: sources }, (_, s) => answer.subarray(s * width + from, s * width + to))
   }
   const overlap = new OverlapAdd({ ...layout, sources: model.sources })
   return (answer, { start, from, to }) => overlap.push(answer, { columns: model.widthFrames, firstFrame: start, from, to })

@@ -1,10 +1,10 @@
 /**
  * How is this model fed, and what does it answer?
  *
- * Read from the shapes, because a HEF carries nothing else: a row of samples or a matrix of frames goes in, and audio or polyphase
- * coefficients come out. An answer at the latent rate is refused: it is not sound at the model's sample rate.
+ * Read from the shapes, because a HEF carries nothing else: a row of samples or a matrix of frames goes in, and audio or
+ * polyphase coefficients come out. An answer at the latent rate is refused: it is not sound at the model's sample rate.
  */
-import { arrayOf, describe, sizeOf } from '../formats/tensor.ts'
+import { arrayOf, describe, sizeOf, type Tensor } from '../formats/tensor.ts'
 import { usageError } from '../notebook/errors.ts'
 import { listed, type Feeds, type TensorInfo } from './backend.ts'
 
@@ -34,7 +34,7 @@ const mostSources = 4
 /**
  * Read the shapes of a model.
  * @param o.input, o.output names, needed where the model has several; an input that is not chosen is fed zeros
- * @throws usage naming every stream and its shape when one is ambiguous, unknown, of an unfit or open shape, or at the latent rate
+ * @throws usage naming streams and shapes when one is ambiguous, unknown, of an unfit or open shape, or at the latent rate
  */
 export function separationModel(
   model: { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] },
@@ -46,7 +46,8 @@ export function separationModel(
   for (const stream of [input, output, ...others]) refuseOpen(stream)
   const { feed, widthFrames, widthSamples } = feedOf(input, o)
   const { answer, sources } = answerOf(output, { layout: o, widthFrames, widthSamples })
-  return { input, output, feed, answer, sources, widthFrames, widthSamples, zeros: Object.fromEntries(others.map(info => [info.name, zerosOf(info)])) }
+  const zeros = Object.fromEntries(others.map(info => [info.name, zerosOf(info)]))
+  return { input, output, feed, answer, sources, widthFrames, widthSamples, zeros }
 }
 
 function select(streams: readonly TensorInfo[], kind: 'input' | 'output', wanted: string | undefined): TensorInfo {
@@ -54,7 +55,8 @@ function select(streams: readonly TensorInfo[], kind: 'input' | 'output', wanted
   if (found.length === 1) return found[0]!
   const state = wanted === undefined ? `the model has ${streams.length} ${kind}s` : `there is no ${kind} "${wanted}"`
   const rest = kind === 'input' && streams.length > 1 ? '; the others are fed zeros' : ''
-  throw usageError(`Cannot choose the ${kind} stream: ${state}: ${listed(streams)}`, `give --${kind} ${streams.map(({ name }) => name).join('|')}${rest}`)
+  const hint = `give --${kind} ${streams.map(({ name }) => name).join('|')}${rest}`
+  throw usageError(`Cannot choose the ${kind} stream: ${state}: ${listed(streams)}`, hint)
 }
 
 /** A window must have one size: the tiling and the device's buffers both need it. */
@@ -67,7 +69,10 @@ function refuseOpen(stream: TensorInfo): void {
   )
 }
 
-const zerosOf = ({ dtype, shape }: TensorInfo) => ({ dtype, shape: shape.map(Number), data: new arrayOf[dtype](sizeOf(shape.map(Number))) })
+function zerosOf(stream: TensorInfo): Tensor {
+  const shape = stream.shape.map(Number)
+  return { dtype: stream.dtype, shape, data: new arrayOf[stream.dtype](sizeOf(shape)) }
+}
 
 /** Channels and width of a one-row tensor, `[1, C, 1, W]` or `[1, C, W]`; null for anything else. */
 function oneRow(info: TensorInfo): { channels: number; width: number } | null {
@@ -83,28 +88,37 @@ function feedOf(input: TensorInfo, { kernel, stride }: Layout): Pick<SeparationM
   if (row?.channels === 1 && row.width % stride === 0 && row.width > 0) {
     return { feed: 'samples', widthFrames: row.width / stride + 1, widthSamples: row.width }
   }
-  if (row?.channels === kernel && row.width > 1) return { feed: 'frames', widthFrames: row.width, widthSamples: (row.width - 1) * stride }
+  if (row?.channels === kernel && row.width > 1) {
+    return { feed: 'frames', widthFrames: row.width, widthSamples: (row.width - 1) * stride }
+  }
   const multiple = row?.channels === 1 ? ` with a multiple of ${stride} samples` : ''
   throw usageError(
-    `Cannot feed sound to "${input.name}" ${describe(input)}: expected float32[1, 1, 1, samples]${multiple} or float32[1, ${kernel}, 1, frames]`,
+    `Cannot feed sound to "${input.name}" ${describe(input)}: expected float32[1, 1, 1, samples]${multiple} `
+      + `or float32[1, ${kernel}, 1, frames]`,
     'choose a model of the ladder, or another stream with --input',
   )
 }
 
-function answerOf(output: TensorInfo, o: { layout: Layout; widthFrames: number; widthSamples: number }): Pick<SeparationModel, 'answer' | 'sources'> {
+function answerOf(
+  output: TensorInfo, o: { layout: Layout; widthFrames: number; widthSamples: number },
+): Pick<SeparationModel, 'answer' | 'sources'> {
   const row = oneRow(output)
   const { layout: { kernel }, widthFrames, widthSamples } = o
-  if (row && row.width === widthSamples && row.channels >= 1 && row.channels <= mostSources) return { answer: 'audio', sources: row.channels }
+  if (row && row.width === widthSamples && row.channels >= 1 && row.channels <= mostSources) {
+    return { answer: 'audio', sources: row.channels }
+  }
   const sources = row && row.width === widthFrames ? row.channels / kernel : 0
   if (Number.isInteger(sources) && sources >= 1 && sources <= mostSources) return { answer: 'polyphase', sources }
   if (row && row.width === widthFrames) {
     throw usageError(
-      `Cannot write sound from "${output.name}" ${describe(output)}: it answers at the latent rate, ${row.width} values for ${widthSamples} samples`,
+      `Cannot write sound from "${output.name}" ${describe(output)}: it answers at the latent rate, `
+        + `${row.width} values for ${widthSamples} samples`,
       'compile it with --decoder polyphase, which answers at the audio rate',
     )
   }
   throw usageError(
-    `Cannot read sources from "${output.name}" ${describe(output)}: expected float32[1, sources, ${widthSamples}] or float32[1, sources*${kernel}, 1, ${widthFrames}]`,
+    `Cannot read sources from "${output.name}" ${describe(output)}: expected float32[1, sources, ${widthSamples}] `
+      + `or float32[1, sources*${kernel}, 1, ${widthFrames}]`,
     'choose a model of the ladder, or another stream with --output',
   )
 }

@@ -70,7 +70,10 @@ test('showSeparation() links sound that is too large for the page from where the
 test('gateSeparation() passes a sound separation, and says so', () => {
   const { judged, gate } = gateOf()
   assert.equal(gateSeparation(gate, sound, { rtfMax: 1, mixtureDbMin: 30 }), true)
-  assert.deepEqual(judged.map(({ name, status }) => `${name} ${status}`), ['separated samples pass', 'real-time factor pass', 'sources add up to the mixture pass'])
+  assert.deepEqual(
+    judged.map(({ name, status }) => `${name} ${status}`),
+    ['separated samples pass', 'real-time factor pass', 'sources add up to the mixture pass'],
+  )
 })
 
 test('gateSeparation() judges the sum only where the weights promise one', () => {

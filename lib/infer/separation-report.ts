@@ -45,20 +45,25 @@ function factRows(metrics: RuntimeMetrics): { what: string; value: string }[] {
 function scoreTable(metrics: RuntimeMetrics): Display[] {
   if (metrics.si_sdr_db === null) return []
   const rows = metrics.si_sdr_db.map((siSdr, i) => ({
-    reference: `s${i + 1}`, estimate: `sep_src${metrics.permutation![i]! + 1}`, 'SI-SDR dB': siSdr, 'SI-SDR of the mixture dB': metrics.input_si_sdr_db![i]!,
+    reference: `s${i + 1}`, estimate: `sep_src${metrics.permutation![i]! + 1}`,
+    'SI-SDR dB': siSdr, 'SI-SDR of the mixture dB': metrics.input_si_sdr_db![i]!,
     'SI-SDRi dB': siSdr - metrics.input_si_sdr_db![i]!,
   }))
   return [table(rows, { title: 'against the references' })]
 }
 
-/** Judge a separation, and say whether all is well. `mixtureDbMin` is null where the weights promise nothing about the sum of the sources. */
+/**
+ * Judge a separation, and say whether all is well.
+ * @param o.mixtureDbMin null where the weights promise nothing about the sum of the sources
+ */
 export function gateSeparation(gate: Gate, metrics: RuntimeMetrics, o: { rtfMax: number; mixtureDbMin: number | null }): boolean {
   const verdicts = [
     gate('separated samples', metrics.output_samples, { equals: metrics.input_samples }),
     gate('real-time factor', metrics.rtf, { atMost: o.rtfMax }),
   ]
   if (o.mixtureDbMin !== null) {
-    verdicts.push(gate('sources add up to the mixture', metrics.mixture_consistency_db, { atLeast: o.mixtureDbMin }, { unit: 'dB' }))
+    const bound = { atLeast: o.mixtureDbMin }
+    verdicts.push(gate('sources add up to the mixture', metrics.mixture_consistency_db, bound, { unit: 'dB' }))
   }
   return verdicts.every(Boolean)
 }

@@ -106,11 +106,11 @@ export function file(o: Common<string> & Partial<Optional> & { late?: boolean })
   return input(o, '<file>', (value, cwd) => (o.late ? value : existing('file', value, cwd)))
 }
 
-/** A folder that must be there, or one that may be created (`create: true`). */
-export function folder(o: Common<string> & Optional & { create?: boolean }): Input<string | undefined>
-export function folder(o: Common<string> & { create?: boolean }): Input<string>
-export function folder(o: Common<string> & Partial<Optional> & { create?: boolean }): Input<string | undefined> {
-  return input(o, '<folder>', (value, cwd) => (o.create ? value : existing('folder', value, cwd)))
+/** A folder that must be there. With `late: true` the body opens it, or makes it, and meets that error itself. */
+export function folder(o: Common<string> & Optional & { late?: boolean }): Input<string | undefined>
+export function folder(o: Common<string> & { late?: boolean }): Input<string>
+export function folder(o: Common<string> & Partial<Optional> & { late?: boolean }): Input<string | undefined> {
+  return input(o, '<folder>', (value, cwd) => (o.late ? value : existing('folder', value, cwd)))
 }
 
 function existing(kind: 'file' | 'folder', value: string, cwd: string): string {

@@ -6,10 +6,10 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { readFileSync } from 'node:fs'
-import { basename, join, relative } from 'node:path'
+import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { createRunFolder, runTs } from '../host/run-folder.ts'
-import { writeFileAtomic } from '../host/files.ts'
+import { shownPath, writeFileAtomic } from '../host/files.ts'
 import { RunbookError } from './errors.ts'
 import { blockedGate, gateText, judge, type Bound, type GateOptions } from './gates.ts'
 import type { Inputs, InputValues } from './inputs.ts'
@@ -130,10 +130,9 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
 function openRun(setting: Setting<Inputs>): Run | null {
   if (setting.outDir === null) return null
   const folder = createRunFolder(setting.outDir, setting.runTs ?? runTs())
-  const inside = relative(setting.cwd, folder)
   return {
     folder,
-    shown: inside.startsWith('..') ? folder : inside,
+    shown: shownPath(folder, setting.cwd),
     ts: basename(folder),
     path: (...parts) => join(folder, ...parts),
     write(name, data) {

@@ -115,12 +115,12 @@ async function climb(fates: Record<string, string>, o: Partial<Ladder> & { cache
   const folder = join(scratch(), 'run')
   const { cacheRoot, ...rest } = o
   const toolchain = dfcToolchain({ program: standin.program, env: { HAILO_STANDIN: JSON.stringify(fates) } })
-  const cache = cacheRoot === undefined ? null : openCache(cacheRoot, { name: 'dfc', version: '3.33.0' })
+  const cache = cacheRoot === undefined ? null : openCache(cacheRoot)
   const found = await runLadder({
     cases: ['rung_a', 'rung_b', 'rung_c'].map(rung), profile: 'focused', folder, resume: null,
     timeLimitMs: 120_000, caseTimeoutMs: 60_000,
     summary: { path: join(folder, 'summary.tsv'), columns, shown: path => path },
-    run: { toolchain, hwArch: 'hailo8', signal: new AbortController().signal, cache }, ...rest,
+    run: { toolchain, toolchainVersion: '1', hwArch: 'hailo8', signal: new AbortController().signal, cache }, ...rest,
   })
   return { ...found, folder, rows: readTsv(join(folder, 'summary.tsv')) }
 }
@@ -160,7 +160,7 @@ test('runLadder() takes outcomes of the Dataflow Compiler from the cache, but ru
 test('runCase() tells the stages of a slow compile while they run', async () => {
   const lines: string[] = []
   const run: CaseRun = {
-    toolchain: dfcToolchain({ program: standin.folder, env: { HAILO_STANDIN: 'slow' } }), hwArch: 'hailo8', timeoutMs: 60_000,
+    toolchain: dfcToolchain({ program: standin.folder, env: { HAILO_STANDIN: 'slow' } }), toolchainVersion: null, earlier: null, hwArch: 'hailo8', timeoutMs: 60_000,
     signal: new AbortController().signal, onLine: line => lines.push(line), cache: null,
   }
   const folder = join(scratch(), 'rung_slow')

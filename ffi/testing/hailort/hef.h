@@ -43,12 +43,11 @@ void hef_drop(struct hef *hef);
 /* integrity.c */
 uint32_t crc32_of(const uint8_t *bytes, size_t size);
 void md5_of(const uint8_t *bytes, size_t size, uint8_t digest[16]);
-uint64_t xxh3_64_of(const uint8_t *bytes, size_t size);
 
 /* model.c: the arithmetic that a HEF of ours carries. */
 
-/* NULL when the bytes are not a model, or do not fit the layers. */
-struct model *model_parse(const uint8_t *bytes, size_t size, const struct hef *hef);
+/* The model that lies in the protobuf, or NULL where there is none; *status tells of one that is not whole. */
+struct model *model_find(const uint8_t *proto, size_t proto_size, const struct hef *hef, int *status);
 void model_free(struct model *model);
 /* Frames are the device's bytes, in the order of hef->inputs and hef->outputs. A HEF without a model repeats its first input. */
 void model_run(const struct hef *hef, const uint8_t *const *inputs, uint8_t *const *outputs);

@@ -32,8 +32,8 @@ void object_add(struct object *object, enum kind kind);
 int object_remove(struct object *object, enum kind kind);
 int object_is(const struct object *object, enum kind kind);
 void count_misuse(void);
-#define HANDLE(object, kind) do { if ((object) == NULL) return INVALID_ARGUMENT; \
-  if (!object_is((const struct object *)(object), (kind))) { count_misuse(); return INVALID_ARGUMENT; } } while (0)
+#define HANDLE(handle, wanted) do { if ((handle) == NULL) return INVALID_ARGUMENT; \
+  if (!object_is((handle), (wanted))) { count_misuse(); return INVALID_ARGUMENT; } } while (0)
 
 /* ---- devices ---- */
 

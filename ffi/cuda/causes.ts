@@ -1,0 +1,30 @@
+/**
+ * What does a status of CUDA ask for?
+ *
+ * Numbers are of `cudaError_t`. The name and the text of a status come from the library itself.
+ */
+import type { FfiError } from '../errors.ts'
+
+interface Fix {
+  readonly kind: FfiError['kind']
+  readonly fix: string
+}
+
+const fixes: Readonly<Record<number, Fix>> = {
+  1: { kind: 'status', fix: 'an argument is out of range: this is a fault of the caller' },
+  2: { kind: 'status', fix: 'free GPU memory (nvidia-smi lists who holds it), or use smaller shapes' },
+  3: { kind: 'absent', fix: 'look at the driver: nvidia-smi must list a GPU' },
+  35: { kind: 'absent', fix: 'install a newer NVIDIA driver, or an older CUDA runtime (CUDART_LIB)' },
+  46: { kind: 'absent', fix: 'another process holds the GPU: nvidia-smi lists it' },
+  100: { kind: 'absent', fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES, and give the container its GPU (--gpus all)' },
+  101: { kind: 'absent', fix: 'choose a device that nvidia-smi lists' },
+  209: { kind: 'refused', fix: 'build for this GPU: its compute capability is not in the binary' },
+  700: { kind: 'status', fix: 'the device read or wrote outside its memory, and must be opened again in a new process: compute-sanitizer finds where' },
+  702: { kind: 'status', fix: 'the work ran longer than the system allows: use a GPU without a display' },
+  719: { kind: 'status', fix: 'the work crashed on the device, which must be opened again in a new process' },
+  803: { kind: 'absent', fix: 'driver and user libraries are of different versions: restart after a driver update' },
+  804: { kind: 'absent', fix: 'this GPU is not served by the forward-compatible driver package: install the driver itself' },
+}
+
+/** The kind of error that a status is, and what mends it. */
+export const fixFor = (status: number): Fix => fixes[status] ?? { kind: 'status', fix: 'look at nvidia-smi and at the kernel\'s log: dmesg | grep -i nvrm' }

@@ -1,0 +1,218 @@
+/**
+ * How is memory of a GPU reached, and how is work put in order there?
+ *
+ * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies, streams and events. Every
+ * status goes through one check, which names the call, the status and the fix. Kernels are not launched from here.
+ */
+import { FfiError } from '../errors.ts'
+import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { fixFor } from './causes.ts'
+import { cudaFunctions, type CudaFunctions, type Pointer } from './functions.ts'
+
+/** Where the CUDA runtime is looked for. */
+export const cudaSpec: LibrarySpec = {
+  title: 'the CUDA runtime',
+  env: 'CUDART_LIB',
+  names: ['libcudart.so.12', 'libcudart.so.13', 'libcudart.so.11.0', 'libcudart.so'],
+  folders: [
+    '/usr/local/cuda/lib64', '/usr/local/cuda/targets/x86_64-linux/lib', '/usr/local/cuda/targets/aarch64-linux/lib', '/usr/lib/x86_64-linux-gnu',
+    '/usr/lib/aarch64-linux-gnu', '/usr/lib/wsl/lib',
+  ],
+  install: 'sudo apt install cuda-cudart-12-8, or nvidia-cuda-runtime-cu12 of pip',
+}
+
+/** cudaMemcpyKind. */
+export const copyKinds = { hostToDevice: 1, deviceToHost: 2, deviceToDevice: 3 } as const
+
+export interface CudaDevice {
+  readonly index: number
+  readonly name: string
+  /** `9.0` */
+  readonly computeCapability: string
+  readonly multiprocessors: number
+  readonly pciBusId: string
+  readonly freeBytes: number
+  readonly totalBytes: number
+}
+
+/** Memory of the device. `free` a second time does nothing. */
+export interface DeviceBuffer {
+  readonly pointer: bigint
+  readonly bytes: number
+  free(): void
+}
+
+/** Memory of this machine that the device copies from and to directly. `bytes` is a view made once; it must not be touched after `free`. */
+export interface PinnedBuffer {
+  readonly pointer: bigint
+  readonly view: Uint8Array
+  free(): void
+}
+
+export interface CudaEvent {
+  readonly pointer: bigint
+  destroy(): void
+}
+
+export interface CudaStream {
+  readonly pointer: bigint
+  copy(o: { to: bigint; from: bigint; bytes: number; kind: keyof typeof copyKinds }): void
+  /** Wait for all that was put into it, on a worker thread. */
+  done(): Promise<void>
+  /** Wait for all that was put into it, on this thread: the event loop stands still. */
+  wait(): void
+  isDone(): boolean
+  record(event: CudaEvent): void
+  destroy(): void
+}
+
+export interface Cuda {
+  readonly library: OpenedLibrary
+  readonly functions: CudaFunctions
+  /** `12.8` */
+  readonly runtimeVersion: string
+  /** The newest CUDA that the driver serves; `0.0` without a driver. */
+  readonly driverVersion: string
+  /** Errors: `absent` when there is none, or the driver does not serve this runtime. */
+  devices(): CudaDevice[]
+  /** Errors: `absent` when there is no such device. */
+  useDevice(index: number): void
+  alloc(bytes: number): DeviceBuffer
+  allocPinned(bytes: number): PinnedBuffer
+  createStream(): CudaStream
+  createEvent(): CudaEvent
+  /** Between two events that were recorded and reached, in ms. */
+  elapsedMs(o: { start: CudaEvent; end: CudaEvent }): number
+  /** The latest error of this thread, and forget it; null when there was none. */
+  lastError(): string | null
+  /** Errors: `status` (or what the status stands for) unless `status` is 0. */
+  check(call: string, status: number): void
+}
+
+const notReady = 600
+const nonBlocking = 1
+// ComputeCapabilityMajor, ComputeCapabilityMinor and MultiProcessorCount of cudaDeviceAttr.
+const attributes = { major: 75, minor: 76, multiprocessors: 16 } as const
+
+/**
+ * Open the CUDA runtime. No device is touched.
+ * @throws FfiError `absent` without the library or one of its functions
+ */
+export function openCuda({ env = process.env }: { env?: Readonly<Record<string, string | undefined>> } = {}): Cuda {
+  const library = openLibrary(cudaSpec, { env })
+  const f = bind<CudaFunctions>(library, cudaFunctions)
+  const check = (call: string, status: number) => {
+    if (status !== 0) throw errorOf(f, call, status)
+  }
+  const made = (call: string, create: (out: [Pointer]) => number): bigint => {
+    const out: [Pointer] = [null]
+    check(call, create(out))
+    if (out[0] === null) throw new FfiError('status', `Cannot call ${call}: it succeeded and gave nothing`, 'reinstall the CUDA runtime')
+    return out[0]
+  }
+  const asked = (call: string, ask: (out: [number]) => number): number => {
+    const out: [number] = [0]
+    check(call, ask(out))
+    return out[0]
+  }
+  return {
+    library,
+    functions: f,
+    runtimeVersion: versionText(asked('cudaRuntimeGetVersion', out => f.cudaRuntimeGetVersion(out))),
+    driverVersion: versionText(asked('cudaDriverGetVersion', out => f.cudaDriverGetVersion(out))),
+    devices: () => Array.from({ length: asked('cudaGetDeviceCount', out => f.cudaGetDeviceCount(out)) }, (_, index) => deviceAt(f, index, check)),
+    useDevice: index => check('cudaSetDevice', f.cudaSetDevice(index)),
+    alloc(bytes) {
+      const pointer = made(`cudaMalloc(${bytes})`, out => f.cudaMalloc(out, bytes))
+      return { pointer, bytes, free: once(() => check('cudaFree', f.cudaFree(pointer))) }
+    },
+    allocPinned(bytes) {
+      const pointer = made(`cudaHostAlloc(${bytes})`, out => f.cudaHostAlloc(out, bytes, 0))
+      return { pointer, view: new Uint8Array(koffi().view(pointer, bytes)), free: once(() => check('cudaFreeHost', f.cudaFreeHost(pointer))) }
+    },
+    createStream: () => streamOf(f, made('cudaStreamCreateWithFlags', out => f.cudaStreamCreateWithFlags(out, nonBlocking)), check),
+    createEvent() {
+      const pointer = made('cudaEventCreateWithFlags', out => f.cudaEventCreateWithFlags(out, 0))
+      return { pointer, destroy: once(() => check('cudaEventDestroy', f.cudaEventDestroy(pointer))) }
+    },
+    elapsedMs: ({ start, end }) => asked('cudaEventElapsedTime', out => f.cudaEventElapsedTime(out, start.pointer, end.pointer)),
+    lastError() {
+      const status = f.cudaGetLastError()
+      return status === 0 ? null : `${f.cudaGetErrorName(status)} (${status})`
+    },
+    check,
+  }
+}
+
+type Check = Cuda['check']
+
+function streamOf(f: CudaFunctions, pointer: bigint, check: Check): CudaStream {
+  return {
+    pointer,
+    copy: ({ to, from, bytes, kind }) => check('cudaMemcpyAsync', f.cudaMemcpyAsync(to, from, bytes, copyKinds[kind], pointer)),
+    done: () => new Promise((resolve, reject) => {
+      const settle = (error: Error | null, status: number) => {
+        try {
+          if (error) throw error
+          resolve(check('cudaStreamSynchronize', status))
+        } catch (thrown) {
+          reject(thrown as Error)
+        }
+      }
+      ;(f.cudaStreamSynchronize as NativeFunction<[Pointer], number>).async(pointer, settle)
+    }),
+    wait: () => check('cudaStreamSynchronize', f.cudaStreamSynchronize(pointer)),
+    isDone() {
+      const status = f.cudaStreamQuery(pointer)
+      if (status !== notReady) check('cudaStreamQuery', status)
+      return status === 0
+    },
+    record: event => check('cudaEventRecord', f.cudaEventRecord(event.pointer, pointer)),
+    destroy: once(() => check('cudaStreamDestroy', f.cudaStreamDestroy(pointer))),
+  }
+}
+
+function deviceAt(f: CudaFunctions, index: number, check: Check): CudaDevice {
+  check('cudaSetDevice', f.cudaSetDevice(index))
+  const attribute = (id: number) => {
+    const out: [number] = [0]
+    check('cudaDeviceGetAttribute', f.cudaDeviceGetAttribute(out, id, index))
+    return out[0]
+  }
+  const bus = new Uint8Array(64)
+  check('cudaDeviceGetPCIBusId', f.cudaDeviceGetPCIBusId(bus, bus.length, index))
+  const properties = new Uint8Array(16_384)
+  const getProperties = f.cudaGetDeviceProperties_v2 ?? f.cudaGetDeviceProperties
+  if (getProperties) check('cudaGetDeviceProperties', getProperties(properties, index))
+  const [free, total]: [[number | bigint], [number | bigint]] = [[0], [0]]
+  check('cudaMemGetInfo', f.cudaMemGetInfo(free, total))
+  return {
+    index,
+    name: getProperties ? textOf(properties.subarray(0, 256)) : 'a GPU',
+    computeCapability: `${attribute(attributes.major)}.${attribute(attributes.minor)}`,
+    multiprocessors: attribute(attributes.multiprocessors),
+    pciBusId: textOf(bus),
+    freeBytes: Number(free[0]),
+    totalBytes: Number(total[0]),
+  }
+}
+
+function errorOf(f: CudaFunctions, call: string, status: number): FfiError {
+  const name = f.cudaGetErrorName(status) ?? `status ${status}`
+  const { kind, fix } = fixFor(status)
+  return new FfiError(kind, `Cannot call ${call}: ${name} (${status}): ${f.cudaGetErrorString(status) ?? 'no text'}`, fix)
+}
+
+/** 12080 is 12.8. */
+const versionText = (number: number) => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`
+
+const textOf = (bytes: Uint8Array) => Buffer.from(bytes.subarray(0, bytes.indexOf(0) < 0 ? bytes.length : bytes.indexOf(0))).toString('latin1')
+
+function once(act: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    act()
+  }
+}

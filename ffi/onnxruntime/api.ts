@@ -1,0 +1,139 @@
+/**
+ * Can ONNX Runtime's C functions be called in this process, and did a call succeed?
+ *
+ * Opens the library, asks it for a function table, declares the functions by slot, and proves the slots with canaries before anyone
+ * else may call. Sessions and tensors are in the files beside this one.
+ */
+import { FfiError } from '../errors.ts'
+import { bind, koffi, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { checkAddresses, checkAnswers } from './canary.ts'
+import { ortLibrary } from './library.ts'
+import { apiBase, errorNames, opaqueTypes, ortTable, type OrtFunctions, type Out, type Pointer, type Status } from './table.ts'
+
+/** Versions of the table that are tested. A newer library still grants these; an older one is refused. */
+export const apiVersions = { oldest: 16, newest: 30 } as const
+
+export interface OrtApi {
+  /** Version of the library: `1.30.0`. */
+  readonly version: string
+  /** Version of the function table that the library granted. */
+  readonly apiVersion: number
+  /** What the library says of how it was built. */
+  readonly buildInfo: string
+  readonly path: string
+  readonly functions: OrtFunctions
+}
+
+export interface ApiOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Ask for no newer table than this; by default the newest that is tested. */
+  readonly apiVersion?: number
+}
+
+/** With the library's handle: koffi closes a library that nobody holds, and functions found by address do not hold it. */
+const opened = new Map<string, { api: OrtApi; library: OpenedLibrary }>()
+
+/**
+ * The C API of ONNX Runtime; opened once for each library and version, and never unloaded, since its threads outlive its sessions.
+ * @throws FfiError `absent` when there is no library or it is another library; `refused` when its version or its answers are not as tested
+ */
+export function openApi(options: ApiOptions = {}): OrtApi {
+  const library = openLibrary(ortLibrary(), options)
+  const asked = options.apiVersion ?? apiVersions.newest
+  const key = `${asked} ${library.path}`
+  const known = opened.get(key)
+  if (known) return known.api
+  const base = baseOf(library)
+  const version = base.GetVersionString()
+  const apiVersion = apiVersionOf({ version, asked, path: library.path })
+  const table = base.GetApi(apiVersion)
+  if (table === null) throw refused(library.path, `version ${version} does not grant C API ${apiVersion}`)
+  const addresses = koffi().decode(table, 'void *', 1 + Math.max(...Object.values(ortTable).map(({ slot }) => slot))) as Pointer[]
+  checkAddresses({ path: library.path, addresses: Object.entries(ortTable).map(([name, { slot }]) => ({ name, address: addresses[slot] ?? 0n })) })
+  const functions = Object.fromEntries(Object.entries(ortTable).map(([name, { slot, prototype }]) =>
+    [name, callable(addresses[slot]!, prototype)])) as unknown as OrtFunctions
+  const buildInfo = checkAnswers(functions, library.path)
+  const api: OrtApi = { version, apiVersion, buildInfo, path: library.path, functions }
+  opened.set(key, { api, library })
+  return api
+}
+
+/**
+ * The newest table that both sides know. A library of version 1.N grants 1 to N; it is not asked beyond that, because it would
+ * write a complaint to stderr.
+ */
+export function apiVersionOf({ version, asked, path }: { version: string; asked: number; path: string }): number {
+  const minor = Number(/^1\.(\d+)\./.exec(version)?.[1] ?? Number.NaN)
+  if (Number.isNaN(minor)) throw refused(path, `it is version ${JSON.stringify(version)}, and only 1.x is known here`)
+  if (minor < apiVersions.oldest) throw refused(path, `it is version ${version}, and the oldest that is tested is 1.${apiVersions.oldest}`)
+  if (!Number.isInteger(asked) || asked < apiVersions.oldest || asked > apiVersions.newest) {
+    const range = `${apiVersions.oldest} to ${apiVersions.newest}`
+    throw new FfiError('usage', `Cannot ask ONNX Runtime for C API ${asked}: ${range} are tested`, 'leave the version out')
+  }
+  return Math.min(minor, asked)
+}
+
+const refused = (path: string, state: string) =>
+  new FfiError('refused', `Cannot use ONNX Runtime at "${path}": ${state}`, 'unset ONNXRUNTIME_LIB to use the library in node_modules (npm ci)')
+
+interface ApiBase {
+  GetApi(version: number): Pointer | null
+  GetVersionString(): string
+}
+
+function baseOf(library: OpenedLibrary): ApiBase {
+  const { OrtGetApiBase } = bind<{ OrtGetApiBase: NativeFunction<[], Pointer | null> }>(library, {
+    OrtGetApiBase: { prototype: 'const void *OrtGetApiBase(void)' },
+  })
+  const base = OrtGetApiBase()
+  if (base === null) throw refused(library.path, 'OrtGetApiBase() gives nothing')
+  const addresses = koffi().decode(base, 'void *', 2) as Pointer[]
+  checkAddresses({ path: library.path, addresses: Object.entries(apiBase).map(([name, { slot }]) => ({ name, address: addresses[slot] ?? 0n })) })
+  return Object.fromEntries(Object.entries(apiBase).map(([name, { slot, prototype }]) => [name, callable(addresses[slot]!, prototype)])) as unknown as ApiBase
+}
+
+const prototypes = new Map<string, unknown>()
+
+/** A function pointer as a function. koffi's type names are global, so opaque types are declared once and prototypes have no name. */
+function callable(address: Pointer, prototype: string): unknown {
+  const native = koffi()
+  if (prototypes.size === 0) for (const name of opaqueTypes) native.opaque(name)
+  const anonymous = prototype.replace(/\w+\(/, '(').replace('(void)', '()')
+  const type = (prototypes.get(prototype) ?? native.proto(anonymous)) as ReturnType<typeof native.proto>
+  prototypes.set(prototype, type)
+  return native.decode(address, type)
+}
+
+/** What was being done when a call failed. */
+export interface Attempt {
+  /** Name of the C function. */
+  readonly call: string
+  /** What the caller wanted, to follow "Cannot": `open "model.onnx"`. */
+  readonly act: string
+  readonly hint?: string
+}
+
+/** Read a status and release it. Errors: FfiError `status` that names the call, the error code and the library's own words. */
+export function checkStatus(functions: OrtFunctions, status: Status, attempt: Attempt): void {
+  if (status === null) return
+  const code = functions.GetErrorCode(status)
+  const message = functions.GetErrorMessage(status).replaceAll(/\s+/g, ' ').trim()
+  functions.ReleaseStatus(status)
+  const name = errorNames[code] ?? `error ${code}`
+  throw new FfiError('status', `Cannot ${attempt.act}: ${attempt.call}() answers ${name}: ${message}`, attempt.hint ?? 'check the model')
+}
+
+/** Call a function whose last argument is where it writes one pointer. Errors: as `checkStatus`. */
+export function created(api: OrtApi, attempt: Attempt, call: (out: Out) => Status): Pointer {
+  const out: Out = [null]
+  checkStatus(api.functions, call(out), attempt)
+  if (out[0] === null) throw new FfiError('status', `Cannot ${attempt.act}: ${attempt.call}() succeeds and gives nothing`, 'check the library')
+  return out[0]
+}
+
+/** Run a native function on a worker thread. Rejects only when koffi itself cannot call; the status is the caller's to check. */
+export function callAsync<Args extends readonly unknown[], Result>(fn: NativeFunction<Args, Result>, ...args: Args): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    fn.async(...args, (error, result) => (error ? reject(error) : resolve(result)))
+  })
+}

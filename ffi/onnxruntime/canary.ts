@@ -1,0 +1,59 @@
+/**
+ * Is the function table what we think it is?
+ *
+ * Asked before anything of value is called, and failing closed. First each address must lie in the library's own executable
+ * memory; then harmless calls must answer as they do in every tested version. The last slot used is among them, so that a table
+ * that was shifted anywhere is found.
+ */
+import { readFileSync, realpathSync } from 'node:fs'
+import { FfiError } from '../errors.ts'
+import { ort, type OrtFunctions, type Out } from './table.ts'
+
+const refuse = (path: string, state: string) =>
+  new FfiError('refused', `Cannot use ONNX Runtime at "${path}": ${state}`, 'unset ONNXRUNTIME_LIB to use the library in node_modules (npm ci)')
+
+/** Whether every address is code of this library. Nothing is asked where the system does not tell (no /proc). Errors: FfiError `refused`. */
+export function checkAddresses({ path, addresses }: { path: string; addresses: readonly { name: string; address: bigint }[] }): void {
+  const empty = addresses.find(({ address }) => !address)
+  if (empty) throw refuse(path, `its function table has no ${empty.name}`)
+  const code = codeOf(path)
+  if (code.length === 0) return
+  const stray = addresses.find(({ address }) => !code.some(({ from, to }) => address >= from && address < to))
+  if (stray) throw refuse(path, `its function table is not as tested: ${stray.name} at 0x${stray.address.toString(16)} is not code of this library`)
+}
+
+function codeOf(path: string): { from: bigint; to: bigint }[] {
+  try {
+    const real = realpathSync(path)
+    return readFileSync('/proc/self/maps', 'utf8').split('\n').flatMap(line => {
+      const match = /^([\da-f]+)-([\da-f]+) ..x. \S+ \S+ \S+\s+(.*)$/.exec(line)
+      return match?.[3] === real ? [{ from: BigInt(`0x${match[1]}`), to: BigInt(`0x${match[2]}`) }] : []
+    })
+  } catch {
+    return []
+  }
+}
+
+/** Harmless calls with known answers. Gives what the library says of how it was built. Errors: FfiError `refused`, naming the call. */
+export function checkAnswers(functions: OrtFunctions, path: string): string {
+  const buildInfo = functions.GetBuildInfoString()
+  if (!buildInfo.startsWith('ORT Build Info')) throw refuse(path, `GetBuildInfoString() answers ${JSON.stringify(buildInfo).slice(0, 80)}`)
+  const words = 'rungbook canary'
+  checkFailure({ functions, path, call: 'CreateStatus', code: 7, words: /^rungbook canary$/, status: functions.CreateStatus(7, words) })
+  const options: Out = [null]
+  const status = functions.CreateSessionOptions(options)
+  if (status !== null || options[0] === null) throw refuse(path, 'CreateSessionOptions() gives no options')
+  const failed = functions.SetSessionGraphOptimizationLevel(options[0], 12_345)
+  checkFailure({ functions, path, call: 'SetSessionGraphOptimizationLevel', code: ort.invalidArgument, words: /graph_optimization_level/, status: failed })
+  functions.ReleaseSessionOptions(options[0])
+  return buildInfo
+}
+
+/** A call that fails on purpose must give the code and the words that were asked for. */
+function checkFailure(o: { functions: OrtFunctions; path: string; call: string; code: number; words: RegExp; status: bigint | null }): void {
+  if (o.status === null) throw refuse(o.path, `${o.call}() succeeds where it must fail`)
+  const code = o.functions.GetErrorCode(o.status)
+  const message = o.functions.GetErrorMessage(o.status)
+  if (code !== o.code || !o.words.test(message)) throw refuse(o.path, `${o.call}() answers error ${code}, ${JSON.stringify(message).slice(0, 80)}, which is not as tested`)
+  o.functions.ReleaseStatus(o.status)
+}

@@ -1,0 +1,120 @@
+/**
+ * Is there a TensorRT on this machine that can be trusted, and which?
+ *
+ * Opens libnvinfer (and libnvonnxparser when a model is built), asks for the version, picks the table of that version, and
+ * makes the logger. Nothing is called by slot here.
+ */
+import { dirname, join } from 'node:path'
+import { bind, openLibrary, type FunctionSpec, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { FfiError } from '../errors.ts'
+import { abiOf, knownVersions, versionFromNumber, versionText, type Abi, type TensorRtVersion } from './abi.ts'
+import { failed } from './causes.ts'
+import { createLogger, type Logger, type LoggerOptions } from './logger.ts'
+import { MemoryMap } from './memory-map.ts'
+import { settled, Vtables, type NativeObject } from './vtable.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+const folders = [
+  '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/local/lib', '/usr/local/tensorrt/lib', '/opt/tensorrt/lib', '/usr/local/cuda/lib64',
+]
+const install = 'sudo apt install tensorrt, or NVIDIA\'s archive of TensorRT'
+
+/** Where TensorRT is looked for. */
+export const tensorRtSpec: LibrarySpec = {
+  title: 'TensorRT',
+  env: 'TENSORRT_LIB',
+  names: ['libnvinfer.so.10', 'libnvinfer.so.11', 'libnvinfer.so.8', 'libnvinfer.so'],
+  folders,
+  install,
+}
+
+/** Where the ONNX parser is looked for: beside libnvinfer first, for two versions of the two do not mix. */
+export const parserSpec = (nvinfer: string, major: number): LibrarySpec => ({
+  title: 'TensorRT\'s ONNX parser',
+  env: 'TENSORRT_PARSER_LIB',
+  names: [join(dirname(nvinfer), `libnvonnxparser.so.${major}`), join(dirname(nvinfer), 'libnvonnxparser.so'), `libnvonnxparser.so.${major}`],
+  folders,
+  install,
+})
+
+interface NvinferSymbols {
+  getInferLibVersion: NativeFunction<[], number>
+  createInferRuntime_INTERNAL: NativeFunction<unknown[], unknown>
+  createInferBuilder_INTERNAL?: NativeFunction<unknown[], unknown>
+}
+
+const symbols: { readonly [K in keyof NvinferSymbols]-?: FunctionSpec } = {
+  getInferLibVersion: { prototype: 'int32_t getInferLibVersion()' },
+  createInferRuntime_INTERNAL: { prototype: 'void *createInferRuntime_INTERNAL(void *logger, int32_t version)' },
+  // The lean and the dispatch runtime have no builder.
+  createInferBuilder_INTERNAL: { prototype: 'void *createInferBuilder_INTERNAL(void *logger, int32_t version)', optional: true },
+}
+
+/** An open TensorRT: the ground on which runtimes and builders stand. */
+export interface TensorRt {
+  readonly library: OpenedLibrary
+  readonly version: TensorRtVersion
+  /** As the library writes it; it goes back into every create call. */
+  readonly versionNumber: number
+  readonly abi: Abi
+  readonly logger: Logger
+  readonly vtables: Vtables
+  readonly env: Env
+  readonly map: MemoryMap
+  /** Call one of the create functions on a worker thread. Errors: `absent` where the library lacks it, `status` when it answers null. */
+  create(what: 'IRuntime' | 'IBuilder'): Promise<NativeObject>
+}
+
+export interface OpenTensorRtOptions extends LoggerOptions {
+  readonly env?: Env
+}
+
+/**
+ * Open the library.
+ * @throws FfiError `absent` when there is none or a symbol lacks; `refused` for a version whose methods have no known places
+ */
+export function openTensorRt({ env = process.env, ...options }: OpenTensorRtOptions = {}): TensorRt {
+  const library = openLibrary(tensorRtSpec, { env })
+  const bound = bind<NvinferSymbols>(library, symbols)
+  const versionNumber = bound.getInferLibVersion()
+  const version = versionFromNumber(versionNumber)
+  const abi = abiOf(version)
+  const map = new MemoryMap()
+  const path = codePath(library, 'createInferRuntime_INTERNAL', map)
+  const logger = createLogger(abi, options)
+  const vtables = new Vtables({ abi, logger, libraries: [path], map })
+  return {
+    library, version, versionNumber, abi, logger, vtables, env, map,
+    async create(what) {
+      const create = what === 'IRuntime' ? bound.createInferRuntime_INTERNAL : bound.createInferBuilder_INTERNAL
+      if (!create) {
+        throw new FfiError('absent', `Cannot build with "${library.path}": it has no builder`, `install the whole TensorRT ${versionText(version)} (${install})`)
+      }
+      const pointer = await logger.during(() => settled(create as NativeFunction, logger.pointer, versionNumber)) as bigint | null
+      if (pointer === null) throw failed({ call: `create${what.replace('I', 'Infer')}`, logger, version })
+      return vtables.object(what, pointer)
+    },
+  }
+}
+
+/** The file whose code a symbol is, as the kernel names it: links are resolved there. */
+export function codePath(library: OpenedLibrary, symbol: string, map: MemoryMap): string {
+  const path = map.codeAt(library.handle.symbol(symbol) as bigint)
+  if (path) return path
+  throw new FfiError('refused', `Cannot use "${library.path}": ${symbol} is not code of a file`, `install a version that is known (${knownVersions()})`)
+}
+
+/**
+ * Ask a new object who it is, as its own methods must know. A wrong answer means that the slots are not where the table says.
+ * @throws FfiError `refused`
+ */
+export function canary(rt: TensorRt, object: NativeObject, method: string, expected: bigint): void {
+  const answer = object.address(method)
+  if (answer === expected) return
+  throw new FfiError(
+    'refused',
+    `Cannot use TensorRT ${versionText(rt.version)} at "${rt.library.path}": unsupported ABI, ${object.type}.${method} answers 0x${(answer ?? 0n).toString(16)} and not 0x${expected.toString(16)}`,
+    `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
+  )
+}

@@ -1,0 +1,170 @@
+/**
+ * How does a plan become an engine that says what goes in and out?
+ *
+ * Runtime, engine and inspector. Each new object is asked who it is before anything else; running is in `step.ts`, building in
+ * `builder.ts`.
+ */
+import { FfiError } from '../errors.ts'
+import { versionText } from './abi.ts'
+import { failed } from './causes.ts'
+import { canary, type TensorRt } from './open.ts'
+import { planVersionOf } from './plan-version.ts'
+import type { NativeObject } from './vtable.ts'
+
+/** Element type as TensorRT names it in our words: `float32`, `float16`, `int64`, `bool`, … */
+export type ElementType = string
+
+export interface ProfileRange {
+  readonly min: readonly number[]
+  readonly opt: readonly number[]
+  readonly max: readonly number[]
+}
+
+/** Input or output of an engine. */
+export interface IoTensor {
+  readonly name: string
+  readonly mode: 'input' | 'output'
+  readonly dtype: ElementType
+  /** -1 where the plan leaves the extent open. */
+  readonly shape: readonly number[]
+  /** Where its values must lie. */
+  readonly location: 'device' | 'host'
+  /** Whether its values decide shapes. */
+  readonly isShape: boolean
+  /** Row-major without padding, which is all that the bindings fill. */
+  readonly isLinear: boolean
+  /** Of an input, one range for each profile of the plan; of an output, none. */
+  readonly profiles: readonly ProfileRange[]
+}
+
+export interface EngineOptions {
+  /** Accept a version-compatible plan of another minor, which carries code of its own: only from a source you trust. */
+  readonly trustHostCode?: boolean
+}
+
+export interface Engine {
+  readonly rt: TensorRt
+  readonly object: NativeObject
+  readonly name: string
+  readonly layers: number
+  readonly profileCount: number
+  readonly tensors: readonly IoTensor[]
+  /** What the engine is made of, as JSON text; more of it when it was built with detailed profiling. */
+  inspect(): string
+  /** A context to run in. Errors: `status` when TensorRT cannot make one (memory, usually). */
+  createContext(): Promise<NativeObject>
+  /** Delete engine and runtime. Contexts must be gone. A second time does nothing. */
+  close(): void
+}
+
+/**
+ * Read a plan.
+ * @param plan its bytes
+ * @param label what to call it in errors, such as its path
+ * @throws FfiError `refused` for a plan of another version or a broken one, and for a library whose slots are elsewhere; `status`
+ */
+export async function deserialize(rt: TensorRt, plan: Uint8Array, label: string, { trustHostCode = false }: EngineOptions = {}): Promise<Engine> {
+  mustFit(rt, plan, label, trustHostCode)
+  const runtime = await rt.create('IRuntime')
+  try {
+    canary(rt, runtime, 'getPImpl', runtime.pointer)
+    canary(rt, runtime, 'getLogger', rt.logger.pointer)
+    if (trustHostCode) runtime.call('setEngineHostCodeAllowed', true)
+    const more = rt.version.major === 8 ? [null] : []
+    const pointer = await runtime.later('deserializeCudaEngine', plan, plan.length, ...more) as bigint | null
+    if (pointer === null) throw failed({ call: 'deserializeCudaEngine', what: `open "${label}"`, logger: rt.logger, version: rt.version })
+    const object = rt.vtables.object('ICudaEngine', pointer)
+    try {
+      canary(rt, object, 'getPImpl', pointer)
+      return engineOf(rt, runtime, object)
+    } catch (thrown) {
+      object.delete()
+      throw thrown
+    }
+  } catch (thrown) {
+    runtime.delete()
+    throw thrown
+  }
+}
+
+function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: boolean): void {
+  const written = planVersionOf(plan)
+  if (typeof written === 'string') {
+    throw new FfiError('refused', `Cannot open "${label}": ${written}`, 'copy the plan again, in binary; a git-lfs pointer is no plan')
+  }
+  const { major, minor, patch } = rt.version
+  const isSame = written.major === major && (trustHostCode || (written.minor === minor && written.patch === patch))
+  if (isSame) return
+  throw new FfiError(
+    'refused',
+    `Cannot open "${label}": TensorRT ${versionText(written)} wrote it, and this is ${versionText(rt.version)} ("${rt.library.path}")`,
+    `build the plan again with ${versionText(rt.version)}, or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
+  )
+}
+
+function engineOf(rt: TensorRt, runtime: NativeObject, object: NativeObject): Engine {
+  const profileCount = object.number('getNbOptimizationProfiles')
+  const names = Array.from({ length: object.number('getNbIOTensors') }, (_, i) => object.text('getIOTensorName', i) ?? '')
+  return {
+    rt,
+    object,
+    name: object.text('getName') ?? '',
+    layers: object.number('getNbLayers'),
+    profileCount,
+    tensors: names.map(name => tensorOf({ rt, object, name, profileCount })),
+    inspect: () => inspect(rt, object),
+    async createContext() {
+      // 10 and later take a strategy: 0 reserves the memory of the largest profile now.
+      const strategy = rt.version.major === 8 ? [] : [0]
+      const pointer = await object.later('createExecutionContext', ...strategy) as bigint | null
+      if (pointer === null) throw failed({ call: 'createExecutionContext', logger: rt.logger, version: rt.version })
+      const context = rt.vtables.object('IExecutionContext', pointer)
+      canary(rt, context, 'getPImpl', pointer)
+      canary(rt, context, 'getEngine', object.pointer)
+      return context
+    },
+    close() {
+      object.delete()
+      runtime.delete()
+    },
+  }
+}
+
+// TensorIOMode, TensorLocation, TensorFormat and OptProfileSelector of NvInferRuntime.h.
+const modes: Record<number, IoTensor['mode']> = { 1: 'input', 2: 'output' }
+const hostLocation = 1
+const linearFormat = 0
+const selectors = { min: 0, opt: 1, max: 2 } as const
+
+function tensorOf({ rt, object, name, profileCount }: { rt: TensorRt; object: NativeObject; name: string; profileCount: number }): IoTensor {
+  const mode = modes[object.number('getTensorIOMode', name)]
+  const shape = object.shape('getTensorShape', name)
+  const dtype = rt.abi.dataTypes[object.number('getTensorDataType', name)]
+  if (!mode || !shape || dtype === undefined) {
+    throw new FfiError('refused', `Cannot use the tensor "${name}": the engine names it and does not describe it`, 'build the plan again')
+  }
+  const range = (profile: number): ProfileRange => {
+    const at = (select: keyof typeof selectors) => object.shape('getProfileShape', name, profile, selectors[select]) ?? shape
+    return { min: at('min'), opt: at('opt'), max: at('max') }
+  }
+  return {
+    name, mode, dtype, shape,
+    location: object.number('getTensorLocation', name) === hostLocation ? 'host' : 'device',
+    isShape: object.flag('isShapeInferenceIO', name),
+    isLinear: object.number('getTensorFormat', name) === linearFormat,
+    profiles: mode === 'input' ? Array.from({ length: profileCount }, (_, profile) => range(profile)) : [],
+  }
+}
+
+const jsonFormat = 1
+
+function inspect(rt: TensorRt, engine: NativeObject): string {
+  const pointer = engine.address('createEngineInspector')
+  if (pointer === null) throw failed({ call: 'createEngineInspector', logger: rt.logger, version: rt.version })
+  const inspector = rt.vtables.object('IEngineInspector', pointer)
+  try {
+    return inspector.text('getEngineInformation', jsonFormat) ?? ''
+  } finally {
+    inspector.delete()
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * How is one inference run, again and again, with nothing allocated on the way?
+ *
+ * A context, a stream, and for each tensor a buffer on the device and a pinned one here whose view is made once. Addresses are
+ * given to TensorRT once; a step is copies in, enqueueV3, copies out, and a wait. Feeds are not checked here.
+ */
+import type { Cuda, CudaStream, DeviceBuffer, PinnedBuffer } from '../cuda/cuda.ts'
+import type { CudaFunctions } from '../cuda/functions.ts'
+import { FfiError } from '../errors.ts'
+import type { NativeFunction } from '../load.ts'
+import { elementBytes } from './elements.ts'
+import { failed } from './causes.ts'
+import { dimsBytes } from './dims.ts'
+import type { Engine, IoTensor } from './runtime.ts'
+import type { NativeObject } from './vtable.ts'
+
+export interface StepTensor {
+  readonly info: IoTensor
+  /** Shape of the next step; nothing in it is open. */
+  readonly shape: readonly number[]
+  /** Bytes of that shape. */
+  readonly bytes: number
+  /** Pinned memory for the largest shape of the profile; the first `bytes` of it count. Not to be touched after `close`. */
+  readonly host: Uint8Array
+}
+
+export interface Step {
+  readonly inputs: readonly StepTensor[]
+  readonly outputs: readonly StepTensor[]
+  /** Change an input's shape, and with it the outputs'. Errors: `usage` for one outside the profile, naming both. */
+  setShape(name: string, shape: readonly number[]): void
+  /** Run on this thread: the event loop stands still until the device is done. */
+  run(): void
+  /** Enqueue on this thread, wait on a worker thread. One at a time. */
+  runLater(): Promise<void>
+  /** Give everything back. A second time does nothing. */
+  close(): void
+}
+
+interface Slot extends StepTensor {
+  shape: readonly number[]
+  bytes: number
+  readonly device: DeviceBuffer | null
+  readonly pinned: PinnedBuffer
+}
+
+/**
+ * Make a context ready to run.
+ * @param options.profile which of the plan's profiles; 0 unless told
+ * @throws FfiError `usage` for no such profile; `refused` for a tensor that these bindings cannot hold; `status` for lack of memory
+ */
+export async function createStep(engine: Engine, cuda: Cuda, { profile = 0 }: { profile?: number } = {}): Promise<Step> {
+  mustHold(engine, profile)
+  const undo: (() => void)[] = []
+  const keep = <T>(thing: T, give: (thing: T) => void): T => {
+    undo.push(() => give(thing))
+    return thing
+  }
+  try {
+    const stream = keep(cuda.createStream(), it => it.destroy())
+    const context = keep(await engine.createContext(), it => it.delete())
+    const slots = bindAll({ engine, cuda, context, stream, profile, keep })
+    return stepOf({ engine, cuda, context, stream, profile, slots, undo })
+  } catch (thrown) {
+    releaseAll(undo)
+    throw thrown
+  }
+}
+
+function mustHold({ tensors, profileCount }: Engine, profile: number): void {
+  if (!Number.isInteger(profile) || profile < 0 || profile >= Math.max(1, profileCount)) {
+    throw new FfiError('usage', `Cannot use profile ${profile}: the plan has ${profileCount}`, profileCount > 1 ? `choose 0 to ${profileCount - 1}` : 'choose 0')
+  }
+  for (const { name, dtype, isShape, isLinear } of tensors) {
+    const why = isShape ? 'its values decide shapes' : isLinear ? (elementBytes(dtype) === null ? `its type is ${dtype}` : null) : 'its layout is padded or interleaved'
+    if (why === null) continue
+    throw new FfiError('refused', `Cannot bind "${name}": ${why}, which these bindings do not fill`, 'build the plan with plain linear inputs and outputs')
+  }
+}
+
+interface Ground {
+  readonly engine: Engine
+  readonly cuda: Cuda
+  readonly context: NativeObject
+  readonly stream: CudaStream
+  readonly profile: number
+}
+
+/** Buffers for the largest shapes, bound once. */
+function bindAll({ engine, cuda, context, stream, profile, keep }: Ground & { keep: <T>(thing: T, give: (thing: T) => void) => T }): Slot[] {
+  if (profile > 0) {
+    mustSucceed(engine, context.flag('setOptimizationProfileAsync', profile, stream.pointer), 'setOptimizationProfileAsync')
+    stream.wait()
+  }
+  for (const { name, mode, shape, profiles } of engine.tensors) {
+    if (mode === 'input') setInputShape({ engine, context }, name, profiles[profile]?.max ?? shape)
+  }
+  return engine.tensors.map(info => {
+    const shape = shapeNow(context, info)
+    const bytes = bytesOf(info, shape)
+    const pinned = keep(cuda.allocPinned(Math.max(1, bytes)), it => it.free())
+    const device = info.location === 'device' ? keep(cuda.alloc(Math.max(1, bytes)), it => it.free()) : null
+    mustSucceed(engine, context.flag('setTensorAddress', info.name, device?.pointer ?? pinned.pointer), `setTensorAddress("${info.name}")`)
+    return { info, shape, bytes, host: pinned.view, device, pinned }
+  })
+}
+
+function stepOf({ engine, cuda, context, stream, profile, slots, undo }: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
+  const [inputs, outputs] = (['input', 'output'] as const).map(mode => slots.filter(({ info }) => info.mode === mode)) as [Slot[], Slot[]]
+  const enqueueNow = enqueuer({ engine, cuda, context, stream, inputs, outputs })
+  let state: 'open' | 'running' | 'closed' = 'open'
+  const begin = () => {
+    if (state !== 'open') throw new Error(state === 'closed' ? 'the step is closed' : 'the step before is still under way')
+    state = 'running'
+  }
+  const self: Step = {
+    inputs,
+    outputs,
+    setShape(name, shape) {
+      if (state !== 'open') throw new Error(`a shape cannot be set: the step is ${state}`)
+      const slot = inputs.find(({ info }) => info.name === name)
+      if (!slot) throw new FfiError('usage', `Cannot shape "${name}": the inputs are ${inputs.map(({ info }) => info.name).join(', ')}`, 'check the name')
+      setInputShape({ engine, context, profile }, name, shape)
+      for (const one of [slot, ...outputs]) {
+        one.shape = shapeNow(context, one.info)
+        one.bytes = bytesOf(one.info, one.shape)
+      }
+    },
+    run() {
+      begin()
+      try {
+        enqueueNow()
+        stream.wait()
+      } finally {
+        state = 'open'
+      }
+    },
+    async runLater() {
+      begin()
+      try {
+        enqueueNow()
+        await stream.done()
+      } finally {
+        state = 'open'
+      }
+    },
+    close() {
+      if (state === 'closed') return
+      if (state === 'running') throw new Error('the step is still under way')
+      state = 'closed'
+      releaseAll(undo)
+    },
+  }
+  return self
+}
+
+/** The hot path. Functions, addresses and counts are taken out of their objects once. */
+function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Omit<Ground, 'profile'> & { inputs: readonly Slot[]; outputs: readonly Slot[] }): () => void {
+  const { cudaMemcpyAsync }: CudaFunctions = cuda.functions
+  const { check } = cuda
+  const { logger } = engine.rt
+  const enqueue = context.method('enqueueV3') as NativeFunction<[bigint, bigint], boolean>
+  const onDevice = (slots: readonly Slot[]) => slots.flatMap(slot => (slot.device ? [{ slot, device: slot.device.pointer, host: slot.pinned.pointer }] : []))
+  const [into, outOf] = [onDevice(inputs), onDevice(outputs)]
+  return () => {
+    if (!logger.isMute) logger.mustBeMute('IExecutionContext.enqueueV3')
+    for (const { slot, device, host } of into) check('cudaMemcpyAsync to the device', cudaMemcpyAsync(device, host, slot.bytes, 1, stream.pointer))
+    if (!enqueue(context.self, stream.pointer)) {
+      const state = cuda.lastError()
+      throw new FfiError(
+        'status',
+        `Cannot run the engine: enqueueV3 answers false${state ? `, and CUDA says ${state}` : ''}`,
+        'run the plan with: trtexec --loadEngine=<plan> --verbose',
+      )
+    }
+    for (const { slot, device, host } of outOf) check('cudaMemcpyAsync from the device', cudaMemcpyAsync(host, device, slot.bytes, 2, stream.pointer))
+  }
+}
+
+function setInputShape({ engine, context, profile = 0 }: Pick<Ground, 'engine' | 'context'> & { profile?: number }, name: string, shape: readonly number[]): void {
+  if (context.flag('setInputShape', name, dimsBytes(shape, engine.rt.abi.dims))) return
+  const range = engine.tensors.find(tensor => tensor.name === name)?.profiles[profile]
+  const takes = range ? `it takes [${range.min.join(', ')}] to [${range.max.join(', ')}]` : 'the engine refuses it'
+  throw new FfiError('usage', `Cannot give "${name}" the shape [${shape.join(', ')}]: ${takes}`, 'feed a shape within the profile, or build with a wider one')
+}
+
+function shapeNow(context: NativeObject, { name }: IoTensor): number[] {
+  const shape = context.shape('getTensorShape', name)
+  if (shape && shape.every(n => n >= 0)) return shape
+  throw new FfiError('refused', `Cannot bind "${name}": its shape depends on values (${shape?.join(', ') ?? 'unknown'})`, 'build a plan whose output shapes follow from its input shapes')
+}
+
+const bytesOf = ({ dtype }: IoTensor, shape: readonly number[]) => shape.reduce((product, n) => product * n, elementBytes(dtype) ?? 0)
+
+function mustSucceed({ rt }: Engine, isDone: boolean, call: string): void {
+  if (!isDone) throw failed({ call, logger: rt.logger, version: rt.version })
+}
+
+/** Newest first. Everything is given back, whatever fails: after a device is lost every call fails. */
+function releaseAll(undo: (() => void)[]): void {
+  for (const release of undo.splice(0).toReversed()) {
+    try {
+      release()
+    } catch (thrown) {
+      if (!(thrown instanceof FfiError)) throw thrown
+    }
+  }
+}
