@@ -82,7 +82,8 @@ export default runbook(import.meta, {
     const separate = async (name: string, seconds: number) => {
       const mix = run.path(`${name}.wav`)
       writeWav(mix, [repeated(seconds * model.sampleRateHz)], { sampleRate: model.sampleRateHz })
-      const argv = ['--model', run.path('sweep', compiled, `${compiled}.host_compiled.onnx`), '--mix-wav', mix, '--out-dir', run.folder, '--run-ts', name, '--quiet']
+      const compiledModel = run.path('sweep', compiled, `${compiled}.host_compiled.onnx`)
+      const argv = ['--model', compiledModel, '--mix-wav', mix, '--out-dir', run.folder, '--run-ts', name, '--quiet']
       const cost = await costOfScript(runbookFile('monolithic-infer'), argv)
       const metrics = readJson(run.path(name, 'runtime_metrics.json')) as RuntimeMetrics
       return { seconds, rtf: metrics.rtf, 'rtf with input and output': metrics.rtf_wall, 'resident MB': cost.maxRssBytes / 1e6 }

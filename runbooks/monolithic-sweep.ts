@@ -68,14 +68,17 @@ export default runbook(import.meta, {
       onCase: compile.caseTeller(print, cases.length), onLine: compile.milestoneTeller(print),
     })
     const rows = compile.searchRows(climbed.results)
-    show(table(rows, { title: shownPath(path) }), bars(rows.filter(row => row.s > 0), { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }))
+    const ran = rows.filter(row => row.s > 0)
+    show(table(rows, { title: shownPath(path) }), bars(ran, { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }))
     return climbed
   })
   signal.throwIfAborted()
 
   const knob = await cell('Choose the next knob', ({ print }) => {
-    const chosen = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), { ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra })
-    const sidecar = { run_ts: run.ts, winner: winner?.tag ?? null, next_knob: chosen.change, profile: inputs.profile, because: chosen.because, bucket: chosen.bucket }
+    const setting = { ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra }
+    const chosen = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), setting)
+    const { change: next_knob, because, bucket } = chosen
+    const sidecar = { run_ts: run.ts, winner: winner?.tag ?? null, next_knob, profile: inputs.profile, because, bucket }
     run.write(files.nextKnob, `${JSON.stringify(sidecar, null, 2)}\n`)
     print(`${chosen.change} (${chosen.because})`)
     return chosen
@@ -102,7 +105,8 @@ export default runbook(import.meta, {
   try {
     const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show, advance }) => {
       const separated = await infer.separateRecording({
-        modelPath: compiledModel, backend: 'auto', recording, folder: run.folder, sampleRate: model.sampleRateHz, layout: { kernel: rung.kernelSize, stride: rung.stride },
+        modelPath: compiledModel, backend: 'auto', recording, folder: run.folder, sampleRate: model.sampleRateHz,
+        layout: { kernel: rung.kernelSize, stride: rung.stride },
         haloFrames: () => haloFrames(rung), signal, onWindow: advance,
       })
       show(...infer.showSeparation(separated))

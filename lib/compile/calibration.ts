@@ -61,7 +61,9 @@ function flatWindows(path: string, tensor: Tensor): { count: number; width: numb
   if (rest.length < 1 || rest.length > 3 || rest.filter(n => n !== 1).length > 1) {
     throw refuse(`its shape is ${describe(tensor)}`, 'save it as (N, samples), (N, 1, samples), (N, 1, 1, samples) or (N, 1, samples, 1)')
   }
-  if (!(tensor.data instanceof Float32Array) && !(tensor.data instanceof Float64Array)) throw refuse(`it is ${describe(tensor)}`, 'save it as float32 in [-1, 1]')
+  if (!(tensor.data instanceof Float32Array) && !(tensor.data instanceof Float64Array)) {
+    throw refuse(`it is ${describe(tensor)}`, 'save it as float32 in [-1, 1]')
+  }
   if (count === 0 || width === 0) throw refuse('it is empty', 'give at least one window')
   const odd = tensor.data.findIndex(value => !Number.isFinite(value))
   if (odd >= 0) throw refuse(`window ${Math.floor(odd / width)}, sample ${odd % width} is ${tensor.data[odd]}`, 'leave that window out')
@@ -78,7 +80,10 @@ function windowsOfRecordings(): Calibration['windows'] {
       return mix.subarray(start, start + inputLen)
     })).flat()
     if (windows.every(window => window.length === inputLen)) return windows.slice(0, wanted)
-    throw usageError(`Unsupported calibration shape: expected (N, ${inputLen}), but the shipped recordings have ${mixtures[0]!.length} samples`, 'give your own with --calib-npz')
+    throw usageError(
+      `Unsupported calibration shape: expected (N, ${inputLen}), but the shipped recordings have ${mixtures[0]!.length} samples`,
+      'give your own with --calib-npz',
+    )
   }
 }
 

@@ -34,6 +34,16 @@ export interface LadderCase {
 
 export type CaseStatus = 'succeeded' | 'failed' | 'timed-out' | 'interrupted' | 'not-reached'
 
+/** Paths in the case's folder; empty where nothing was made. */
+export interface CaseFiles {
+  readonly onnx: string
+  readonly har: string
+  readonly hef: string
+  readonly harLog: string
+  readonly hefLog: string
+  readonly failureLog: string
+}
+
 /** How a case went. Paths are relative to the case's folder; empty where nothing was made. */
 export interface CaseResult {
   readonly tag: string
@@ -45,7 +55,7 @@ export interface CaseResult {
   /** At most 500 characters. */
   readonly failureHead: string
   readonly failure: Failure | null
-  readonly files: { readonly onnx: string; readonly har: string; readonly hef: string; readonly harLog: string; readonly hefLog: string; readonly failureLog: string }
+  readonly files: CaseFiles
   readonly metrics: Readonly<Record<string, number>>
   readonly durationMs: number
   /** Digest of everything that decides the outcome; null when the case failed before it was known. */
@@ -53,7 +63,7 @@ export interface CaseResult {
   readonly origin: 'ran' | 'cache' | 'resume'
 }
 
-export const noFiles: CaseResult['files'] = { onnx: '', har: '', hef: '', harLog: '', hefLog: '', failureLog: '' }
+export const noFiles: CaseFiles = { onnx: '', har: '', hef: '', harLog: '', hefLog: '', failureLog: '' }
 
 export interface CaseRun {
   readonly toolchain: Toolchain
@@ -131,8 +141,9 @@ async function runStages(tag: string, folder: string, { run, prepared, calibrati
   for (const { stage, log } of stages) {
     if (stage !== 'parse') files.hefLog = log
     const options: StageOptions = {
-      folder, netName: tag, hwArch: run.hwArch, inputName: prepared.inputName, inputShape: prepared.inputShape, endNodes: prepared.endNodes, calibration,
-      modelScript: prepared.modelScript, logFile: join(folder, log), timeoutMs: Math.max(1, run.timeoutMs - (performance.now() - startedMs)), signal: run.signal,
+      folder, netName: tag, hwArch: run.hwArch, calibration, signal: run.signal, logFile: join(folder, log),
+      inputName: prepared.inputName, inputShape: prepared.inputShape, endNodes: prepared.endNodes, modelScript: prepared.modelScript,
+      timeoutMs: Math.max(1, run.timeoutMs - (performance.now() - startedMs)),
       ...(run.onLine ? { onLine: run.onLine } : {}),
     }
     const outcome: Stage = await run.toolchain[stage](artifact, options)
@@ -152,13 +163,16 @@ async function runStages(tag: string, folder: string, { run, prepared, calibrati
 }
 
 /** Write `<tag>_compile_failure.txt` and its JSON, and what the row says of them. */
-function failureOf(tag: string, folder: string, failure: Failure, files: CaseResult['files']): Partial<CaseResult> {
+function failureOf(tag: string, folder: string, failure: Failure, files: CaseFiles): Partial<CaseResult> {
   const failureLog = `${tag}_compile_failure.txt`
-  writeFileAtomic(join(folder, failureLog), `exception_type: ${failure.exceptionType}\nbucket: ${failure.bucket}\ncause: ${failure.cause}\n\n${failure.evidence}\n`)
+  const head = [`exception_type: ${failure.exceptionType}`, `bucket: ${failure.bucket}`, `cause: ${failure.cause}`]
+  writeFileAtomic(join(folder, failureLog), `${head.join('\n')}\n\n${failure.evidence}\n`)
+  const { negativeExponent: slope } = failure
   const json = {
     exception_type: failure.exceptionType, exception_message: failure.evidence, signature: failure.bucket,
-    negexp: failure.negativeExponent ? { layer: failure.negativeExponent.layer, desired_shift: failure.negativeExponent.desiredShift, data_bits: failure.negativeExponent.dataBits } : null,
-    reshape_layers: failure.reshapeLayers, counters: failure.counters, layers: failure.layers, layer_family: failure.layerFamily, milestone: failure.milestone, cause: failure.cause,
+    negexp: slope ? { layer: slope.layer, desired_shift: slope.desiredShift, data_bits: slope.dataBits } : null,
+    reshape_layers: failure.reshapeLayers, counters: failure.counters, layers: failure.layers, layer_family: failure.layerFamily,
+    milestone: failure.milestone, cause: failure.cause,
   }
   writeFileAtomic(join(folder, `${failureLog}.json`), `${JSON.stringify(json, null, 2)}\n`)
   return { exceptionType: failure.exceptionType, failureHead: failure.evidence.slice(0, 500), failure, files: { ...files, failureLog } }

@@ -40,7 +40,7 @@ export function convTasNetCase(options: ConvTasNetOptions, setting: CaseSetting,
         inputName: model.graph!.input[0]!.name,
         inputShape: feedOf(new Float32Array(inputLen), options).shape,
         endNodes: model.graph!.output.map(output => output.name),
-        modelScript: modelScript({ quick: setting.quick, calibrationSamples: setting.calibrationSamples, batchSize: setting.batchSize, extra: setting.scriptExtra }),
+        modelScript: modelScript({ ...setting, extra: setting.scriptExtra }),
         writeCalibration: (folder, layout) => writeCalibration(folder, { samples: samples(), layout }),
       }
     },

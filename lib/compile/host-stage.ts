@@ -34,14 +34,17 @@ function parse(job: Job): Record<string, number> {
   info(`Translation started on ONNX model ${name}`)
   const model = decodeModel(readFile(job.from))
   const { problems } = checkModel(model)
-  if (problems.length > 0) throw new RunbookError('fail', `Parsing failed. The errors found in the graph are:\n${problems.join('\n')}`, 'mend the graph')
+  if (problems.length > 0) {
+    throw new RunbookError('fail', `Parsing failed. The errors found in the graph are:\n${problems.join('\n')}`, 'mend the graph')
+  }
   const shapes = inferShapes(model)
   const facts = inspect(model)
   info(`End nodes mapped from original model: ${model.graph!.output.map(output => `'${output.name}'`).join(', ')}`)
   info(`${model.graph!.node.length} nodes, ${shapes.size} shapes known, ${facts.parameters} parameters, ${(facts.macs / 1e6).toFixed(1)} MMAC`)
   writeFileAtomic(job.to, encodeModel(model))
   info(`Translation completed on ONNX model ${name}`)
-  return { nodes: model.graph!.node.length, parameters: facts.parameters, macs: facts.macs, weightBytes: facts.weightBytes, peakActivationBytes: facts.peakActivationBytes }
+  const { parameters, macs, weightBytes, peakActivationBytes } = facts
+  return { nodes: model.graph!.node.length, parameters, macs, weightBytes, peakActivationBytes }
 }
 
 /** Calibrate with all but the held-out samples and write int8 QDQ. */

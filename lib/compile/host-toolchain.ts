@@ -32,7 +32,8 @@ export function hostToolchain(): Toolchain {
 /** Our own quantiser decides the outcome as much as ONNX Runtime does, so its text is part of the version. */
 function sourceDigest(): string {
   const folders = [join(import.meta.dirname, '../onnx'), join(import.meta.dirname, '../formats')]
-  const sources = folders.flatMap(folder => readdirSync(folder).map(name => join(folder, name))).filter(path => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+  const files = folders.flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
+  const sources = files.filter(path => path.endsWith('.ts') && !path.endsWith('.test.ts'))
   return sha256([...sources, join(import.meta.dirname, 'host-stage.ts')].map(path => sha256File(path)).join()).slice(0, 8)
 }
 

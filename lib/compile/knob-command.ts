@@ -12,7 +12,11 @@ import type { CaseResult } from './case.ts'
 import type { CaseConfig, Knob } from './next-knob.ts'
 
 const sizes: Record<string, readonly (keyof CaseConfig)[]> = {
-  hid_chan: ['hidChan'], 'bn_chan/skip_chan together': ['bnChan', 'skipChan'], n_filters: ['nFilters'], n_blocks: ['nBlocks'], input_len: ['inputLen'],
+  hid_chan: ['hidChan'],
+  'bn_chan/skip_chan together': ['bnChan', 'skipChan'],
+  n_filters: ['nFilters'],
+  n_blocks: ['nBlocks'],
+  input_len: ['inputLen'],
 }
 
 export interface KnobChange {

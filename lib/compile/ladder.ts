@@ -146,7 +146,9 @@ export function sliceCases(cases: readonly LadderCase[], o: { from?: string | un
   }
   const first = o.from === undefined ? 0 : place(o.from, 'from')
   const last = o.until === undefined ? cases.length - 1 : place(o.until, 'until')
-  if (first > last) throw usageError(`Cannot run from case ${first + 1} until case ${last + 1}: they stand the wrong way round`, 'swap --from and --until')
+  if (first > last) {
+    throw usageError(`Cannot run from case ${first + 1} until case ${last + 1}: they stand the wrong way round`, 'swap --from and --until')
+  }
   return cases.slice(first, last + 1)
 }
 

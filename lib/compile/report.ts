@@ -25,7 +25,8 @@ export function caseTeller(print: (text: string) => void, total: number): (rung:
   let n = 0
   return (rung, result) => {
     if (result === null) return print(`${++n}/${total} ${rung.tag} …`)
-    const how = result.origin === 'ran' ? `in ${(result.durationMs / 1000).toFixed(1)} s` : `taken from ${result.origin === 'cache' ? 'the cache' : 'the earlier run'}`
+    const ran = `in ${(result.durationMs / 1000).toFixed(1)} s`
+    const how = { ran, cache: 'taken from the cache', resume: 'taken from the earlier run' }[result.origin]
     const why = result.failure ? `: ${result.failure.bucket}: ${result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 120)}` : ''
     print(`${n}/${total} ${rung.tag} ${result.status} ${how}${why}`)
   }

@@ -22,7 +22,8 @@ type Failed = Extract<Stage, { ok: false }>
 /** Run a stage's command. Gives its log on exit code 0, else a classified failure. Errors: blocked when there is no such program. */
 export async function runStageCommand(command: readonly string[], o: StageOptions): Promise<Finished | Failed> {
   const before = statSync(o.logFile, { throwIfNoEntry: false })?.size ?? 0
-  const result = await exec(command, { cwd: o.folder, logFile: o.logFile, timeoutMs: o.timeoutMs, signal: o.signal, ...(o.onLine ? { onLine: o.onLine } : {}) })
+  const { folder: cwd, logFile, timeoutMs, signal, onLine } = o
+  const result = await exec(command, { cwd, logFile, timeoutMs, signal, ...(onLine ? { onLine } : {}) })
   // A command that was never started has left no log.
   const log = existsSync(o.logFile) ? readFile(o.logFile).subarray(before).toString('utf8') : ''
   if (result.exitCode === 0 && !result.timedOut && !result.aborted) return { result, log }

@@ -8,7 +8,7 @@ test('digestOf() gives the published digests of 123456789', () => {
   // RFC 1321 and the CRC catalogue publish the first two; the third is libxxhash 0.8.1.
   assert.equal(digestOf('md5', check), '25f9e794323b453885f5181f1b624d0b')
   assert.equal(digestOf('crc32', check), 'cbf43926')
-  assert.equal(digestOf('xxh3-64', check), '72aee51c0bf4b0ba')
+  assert.equal(digestOf('xxh3-64', check), '72dcb18b67a17dff')
 })
 
 test('digestOf() of nothing is the digest of no bytes', () => {

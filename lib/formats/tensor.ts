@@ -52,4 +52,5 @@ export function float32(shape: readonly number[], data: Float32Array | readonly 
 }
 
 /** `float32[1, 1, 1, 16000]`, as people write it. */
-export const describe = (tensor: { readonly dtype: Dtype; readonly shape: readonly (number | string)[] }): string => `${tensor.dtype}[${tensor.shape.join(', ')}]`
+export const describe = ({ dtype, shape }: { readonly dtype: Dtype; readonly shape: readonly (number | string)[] }): string =>
+  `${dtype}[${shape.join(', ')}]`

@@ -40,7 +40,8 @@ export class Recorder {
   /** Open a cell. */
   open(title: string, source: string): CellRecord {
     const cell: CellRecord = {
-      n: this.report.cells.length + 1, title, source, status: 'running', startedAt: new Date().toISOString(), durationMs: null, outputs: [], error: null,
+      n: this.report.cells.length + 1, title, source, status: 'running', startedAt: new Date().toISOString(), durationMs: null,
+      outputs: [], error: null,
     }
     this.report.cells.push(cell)
     this.event('cell-opened', { n: cell.n, title })

@@ -11,7 +11,9 @@ import { table } from '../notebook/show.ts'
 export default runbook(import.meta, {
   asks: 'does the notebook keep its promises?',
   inputs: {
-    how: choice(['pass', 'fail', 'blocked', 'throw', 'bug', 'no-gate', 'parallel', 'wait', 'deaf', 'stray'], { env: 'DEMO_HOW', default: 'pass', help: 'what happens' }),
+    how: choice(['pass', 'fail', 'blocked', 'throw', 'bug', 'no-gate', 'parallel', 'wait', 'deaf', 'stray'], {
+      env: 'DEMO_HOW', default: 'pass', help: 'what happens',
+    }),
     value: number({ env: 'DEMO_VALUE', default: 3, help: 'a number to judge' }),
   },
   steps: ({ how }) => [`do what "${how}" does`],

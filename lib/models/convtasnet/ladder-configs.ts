@@ -39,7 +39,7 @@ export interface MonolithicContract {
   readonly quickOpt: { readonly calibrationSamples: number; readonly batchSize: number }
   readonly defaults: {
     readonly profile: 'focused' | 'extended'; readonly hwArch: string; readonly quickOpt: boolean
-    readonly inputLengthPolicy: string; readonly ladder: LadderName; readonly knob: 'plan' | 'evidence'
+    readonly inputLengthPolicy: 'error' | 'crop'; readonly ladder: LadderName; readonly knob: 'plan' | 'evidence'
   }
   /** The four closing lines with their placeholders in `<…>`. */
   readonly reportLines: readonly string[]

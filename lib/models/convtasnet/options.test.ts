@@ -3,7 +3,7 @@ import test from 'node:test'
 import { RunbookError } from '../../notebook/errors.ts'
 import {
   convTasNetDefaults, convTasNetOptions, decoderModes, dilationsOf, haloFrames, inputLenFromFrames, latentFrames,
-  reducedChannels, runTag, sourcesOf,
+  reducedChannels, runTag, sourcesOf, sizesFromTag,
 } from './options.ts'
 
 /** The error that an option gives, which must be one of usage with a hint. */
@@ -106,4 +106,10 @@ test('reducedChannels() reads the width from the mode', () => {
 
 test('runTag() writes every size of the case', () => {
   assert.equal(runTag(convTasNetOptions()), 'mono_f256_bn128_hid256_skip128_b2_r1_t16000')
+})
+
+test('sizesFromTag() reads back what runTag() wrote, and refuses anything else', () => {
+  const sizes = { nFilters: 96, bnChan: 24, hidChan: 48, skipChan: 12, nBlocks: 1, nRepeats: 3, inputLen: 8000 }
+  assert.deepEqual(sizesFromTag(runTag(sizes)), sizes)
+  for (const text of ['', 'mine', `${runTag(sizes)}_k3`, 'mono_f_bn1_hid1_skip1_b1_r1_t1']) assert.throws(() => sizesFromTag(text), /it is no run tag/)
 })

@@ -167,13 +167,14 @@ type Sizes = Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipCh
 export const runTag = (o: Sizes): string =>
   `mono_f${o.nFilters}_bn${o.bnChan}_hid${o.hidChan}_skip${o.skipChan}_b${o.nBlocks}_r${o.nRepeats}_t${o.inputLen}`
 
+const tagSizes = ['nFilters', 'bnChan', 'hidChan', 'skipChan', 'nBlocks', 'nRepeats', 'inputLen'] as const
+
 /**
  * The sizes that a run tag holds, as a rung of one's own.
  * @throws usage when the text is no run tag
  */
-export function sizesFromTag(tag: string): Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats' | 'inputLen'> {
+export function sizesFromTag(tag: string): Pick<ConvTasNetOptions, (typeof tagSizes)[number]> {
   const match = /^mono_f(\d+)_bn(\d+)_hid(\d+)_skip(\d+)_b(\d+)_r(\d+)_t(\d+)$/.exec(tag)
   if (!match) throw usageError(`Cannot read the sizes of "${tag}": it is no run tag`, `write it as ${runTag(convTasNetDefaults)}`)
-  const [nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen] = match.slice(1).map(Number) as [number, number, number, number, number, number, number]
-  return { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen }
+  return Object.fromEntries(tagSizes.map((size, i) => [size, Number(match[i + 1])])) as Pick<ConvTasNetOptions, (typeof tagSizes)[number]>
 }
