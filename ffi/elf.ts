@@ -1,9 +1,44 @@
 /**
- * For which machine is a shared library built?
+ * For which machine is a shared library built, and is all of it there?
  *
- * Read from the first 20 bytes of an ELF file, so that a library of another machine is named as such before the loader refuses it.
- * Sections and symbols are not looked at.
+ * Read from an ELF file's headers before the loader is asked: it does not name the machine, and a file that was cut short kills the
+ * process with SIGBUS. Sections and symbols are not looked at.
  */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+
+/** What keeps a file from being loaded as a library here, or undefined when nothing in its headers does. Errors: node's, when it cannot be read. */
+export function elfProblem(path: string): string | undefined {
+  const fd = openSync(path, 'r')
+  try {
+    const status = fstatSync(fd)
+    if (!status.isFile()) return 'it is not a file'
+    const at = (position: number, length: number) => {
+      const bytes = Buffer.alloc(length)
+      return bytes.subarray(0, readSync(fd, bytes, 0, length, position))
+    }
+    const head = at(0, 64)
+    return elfMismatch(head.subarray(0, 20)) ?? (head.length < 64 ? 'it is cut short' : shortage({ head, at, size: status.size }))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Whether the parts that the loader maps end within the file. Asked of 64-bit files only, which are all that node runs on today but arm. */
+function shortage({ head, at, size }: { head: Buffer; at: (position: number, length: number) => Buffer; size: number }): string | undefined {
+  if (head[4] !== 2 || head[5] !== 1) return undefined
+  const first = Number(head.readBigUInt64LE(32))
+  const entrySize = head.readUInt16LE(54)
+  const count = head.readUInt16LE(56)
+  const table = at(first, entrySize * count)
+  if (entrySize < 56 || table.length < entrySize * count) return `it is cut short: its program headers end beyond its ${size} bytes`
+  for (let entry = 0; entry < table.length; entry += entrySize) {
+    const end = Number(table.readBigUInt64LE(entry + 8) + table.readBigUInt64LE(entry + 32))
+    if (table.readUInt32LE(entry) === loadSegment && end > size) return `it is cut short: ${size} of ${end} bytes`
+  }
+  return undefined
+}
+
+const loadSegment = 1
 
 const classes: Record<number, string> = { 1: '32-bit', 2: '64-bit' }
 

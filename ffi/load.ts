@@ -4,13 +4,13 @@
  * The one place that loads koffi and the one place that opens libraries. Nothing opens when this file is imported. Which functions
  * a library has, and what their arguments mean, is said in the rooms beside this file.
  */
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, join, resolve } from 'node:path'
 import type koffiModule from 'koffi'
 import type { LibraryHandle } from 'koffi'
 import { FfiError } from './errors.ts'
-import { elfMismatch } from './elf.ts'
+import { elfProblem } from './elf.ts'
 
 export type Koffi = typeof koffiModule
 
@@ -94,15 +94,8 @@ function tryOpen(candidate: string): LibraryHandle | string {
 }
 
 function wrongWith(path: string): string | undefined {
-  const head = Buffer.alloc(20)
   try {
-    if (!statSync(path).isFile()) return 'it is not a file'
-    const fd = openSync(path, 'r')
-    try {
-      return elfMismatch(head.subarray(0, readSync(fd, head)))
-    } finally {
-      closeSync(fd)
-    }
+    return process.platform === 'linux' ? elfProblem(path) : void statSync(path)
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
     return code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : code === 'EACCES' ? 'permission denied' : String(thrown)

@@ -10,7 +10,7 @@
  *   npx tsx runbooks/monolithic-infer.ts --model model.onnx --librimix-root ~/LibriMix
  */
 import { basename } from 'node:path'
-import { backendNames } from '../lib/infer/backend.ts'
+import { backendNames, ortDrivers } from '../lib/infer/backend.ts'
 import { monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
 import { exitNameOf } from '../lib/notebook/errors.ts'
 import { choice, file, folder, number, runbook, text } from '../lib/notebook/runbook.ts'
@@ -22,6 +22,7 @@ export default runbook(import.meta, {
   inputs: {
     model: file({ env: 'HEF_PATH', late: true, help: 'the compiled model: .hef, .onnx or .ort' }),
     backend: choice(backendNames, { env: 'MODEL_BACKEND', default: 'auto', help: 'who runs it; auto goes by the file' }),
+    ortDriver: choice(ortDrivers, { default: 'c', help: 'how ONNX Runtime is called: its C API, or the onnxruntime-node package' }),
     mixWav: file({ env: 'MIX_WAV', optional: true, late: true, help: 'the recording; default: LIBRIMIX_ROOT, or a shipped one' }),
     librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, late: true, help: 'a LibriMix folder to pick a recording from' }),
     audioDir: folder({ env: 'OUT_DIR', optional: true, late: true, help: 'for sound and metrics; default: the run folder' }),
@@ -52,7 +53,7 @@ export default runbook(import.meta, {
     })
     const { metrics } = await cell(`Separate ${basename(recording.mix)}`, async ({ show, advance }) => {
       const separated = await infer.separateRecording({
-        modelPath: inputs.model, backend: inputs.backend, input: inputs.input, output: inputs.output,
+        modelPath: inputs.model, backend: inputs.backend, ortDriver: inputs.ortDriver, input: inputs.input, output: inputs.output,
         recording, folder, evidenceFolder: run.folder, sampleRate: model.sampleRateHz,
         layout: { kernel: model.kernelSize, stride: model.stride }, signal, onWindow: advance,
         haloFrames: () => inputs.haloFrames ?? infer.haloOf(inputs.model),

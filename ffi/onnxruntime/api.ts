@@ -6,7 +6,7 @@
  */
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
-import { checkAddresses, checkAnswers } from './canary.ts'
+import { checkAddresses, checkAnswers, checkReadable } from './canary.ts'
 import { ortLibrary } from './library.ts'
 import { apiBase, errorNames, opaqueTypes, ortTable, type OrtFunctions, type Out, type Pointer, type Status } from './table.ts'
 
@@ -48,7 +48,7 @@ export function openApi(options: ApiOptions = {}): OrtApi {
   const apiVersion = apiVersionOf({ version, asked, path: library.path })
   const table = base.GetApi(apiVersion)
   if (table === null) throw refused(library.path, `version ${version} does not grant C API ${apiVersion}`)
-  const addresses = koffi().decode(table, 'void *', 1 + Math.max(...Object.values(ortTable).map(({ slot }) => slot))) as Pointer[]
+  const addresses = pointersAt({ path: library.path, address: table, what: `the table of C API ${apiVersion}`, count: tableLength })
   checkAddresses({ path: library.path, addresses: Object.entries(ortTable).map(([name, { slot }]) => ({ name, address: addresses[slot] ?? 0n })) })
   const functions = Object.fromEntries(Object.entries(ortTable).map(([name, { slot, prototype }]) =>
     [name, callable(addresses[slot]!, prototype)])) as unknown as OrtFunctions
@@ -87,9 +87,17 @@ function baseOf(library: OpenedLibrary): ApiBase {
   })
   const base = OrtGetApiBase()
   if (base === null) throw refused(library.path, 'OrtGetApiBase() gives nothing')
-  const addresses = koffi().decode(base, 'void *', 2) as Pointer[]
+  const addresses = pointersAt({ path: library.path, address: base, what: 'OrtApiBase', count: 2 })
   checkAddresses({ path: library.path, addresses: Object.entries(apiBase).map(([name, { slot }]) => ({ name, address: addresses[slot] ?? 0n })) })
   return Object.fromEntries(Object.entries(apiBase).map(([name, { slot, prototype }]) => [name, callable(addresses[slot]!, prototype)])) as unknown as ApiBase
+}
+
+const tableLength = 1 + Math.max(...Object.values(ortTable).map(({ slot }) => slot))
+const pointerBytes = 8
+
+function pointersAt({ path, address, what, count }: { path: string; address: Pointer; what: string; count: number }): Pointer[] {
+  checkReadable({ path, address, bytes: count * pointerBytes, what })
+  return koffi().decode(address, 'void *', count) as Pointer[]
 }
 
 const prototypes = new Map<string, unknown>()

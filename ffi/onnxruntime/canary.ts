@@ -5,7 +5,7 @@
  * memory; then harmless calls must answer as they do in every tested version. The last slot used is among them, so that a table
  * that was shifted anywhere is found.
  */
-import { readFileSync, realpathSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { FfiError } from '../errors.ts'
 import { ort, type OrtFunctions, type Out } from './table.ts'
 
@@ -22,16 +22,31 @@ export function checkAddresses({ path, addresses }: { path: string; addresses: r
   if (stray) throw refuse(path, `its function table is not as tested: ${stray.name} at 0x${stray.address.toString(16)} is not code of this library`)
 }
 
-function codeOf(path: string): { from: bigint; to: bigint }[] {
+/** Whether so many bytes may be read at an address: a table at a wild address would end the process. Errors: FfiError `refused`. */
+export function checkReadable({ path, address, bytes, what }: { path: string; address: bigint; bytes: number; what: string }): void {
+  const readable = mappings().filter(({ mode }) => mode.startsWith('r'))
+  const isReadable = (at: bigint) => readable.some(({ from, to }) => at >= from && at < to)
+  if (readable.length === 0 || (isReadable(address) && isReadable(address + BigInt(bytes - 1)))) return
+  throw refuse(path, `${what} is at 0x${address.toString(16)}, where there is no memory`)
+}
+
+interface Mapping { readonly from: bigint; readonly to: bigint; readonly mode: string; readonly path: string }
+
+/** What this process has mapped; nothing where the system does not tell. */
+function mappings(): Mapping[] {
   try {
-    const real = realpathSync(path)
     return readFileSync('/proc/self/maps', 'utf8').split('\n').flatMap(line => {
-      const match = /^([\da-f]+)-([\da-f]+) ..x. \S+ \S+ \S+\s+(.*)$/.exec(line)
-      return match?.[3] === real ? [{ from: BigInt(`0x${match[1]}`), to: BigInt(`0x${match[2]}`) }] : []
+      const match = /^([\da-f]+)-([\da-f]+) (\S+) \S+ \S+ \S+\s*(.*)$/.exec(line)
+      return match ? [{ from: BigInt(`0x${match[1]}`), to: BigInt(`0x${match[2]}`), mode: match[3]!, path: match[4]! }] : []
     })
   } catch {
     return []
   }
+}
+
+function codeOf(path: string): Mapping[] {
+  const real = existsSync(path) ? realpathSync(path) : path
+  return mappings().filter(mapping => mapping.path === real && mapping.mode[2] === 'x')
 }
 
 /** Harmless calls with known answers. Gives what the library says of how it was built. Errors: FfiError `refused`, naming the call. */

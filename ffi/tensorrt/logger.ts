@@ -3,8 +3,8 @@
  *
  * An ILogger is a C++ object; this one is a vtable in native memory. While a call runs on a worker thread its log slot leads to
  * JavaScript; at all other times to a C function that does nothing. TensorRT logs from threads of its own, and a message from
- * such a thread waits for the event loop: during a synchronous call it would wait for ever. So a synchronous call on an object
- * of this logger is refused while another call is listened to.
+ * such a thread waits for the event loop: during a synchronous call it would wait for ever. So a synchronous call is refused while
+ * another is listened to. A process has one logger for a library, for TensorRT keeps the first that it is given as its own.
  */
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
@@ -24,31 +24,35 @@ export interface Logger {
   readonly pointer: bigint
   /** Errors and warnings of the latest call that was listened to, oldest first; at most 64. */
   readonly messages: readonly LogMessage[]
+  /** Told every message up to `info`, if it is set. What it throws is lost: TensorRT cannot take an exception. */
+  onMessage: ((message: LogMessage) => void) | undefined
   /** Whether nobody listens: no call of TensorRT's can reach JavaScript. */
   readonly isMute: boolean
-  /** Listen while `work`, an asynchronous native call, runs. Calls may overlap. */
+  /** Whoever opens or builds does so alone, from the first call to the last: `work` waits for those before it. */
+  inTurn<T>(work: () => Promise<T>): Promise<T>
+  /** Listen while `work`, one asynchronous native call, runs. Only within a turn. */
   during<T>(work: () => Promise<T>): Promise<T>
+  /** When the call that is listened to, if any, is over. Another may have begun by then: look at `isMute` again. */
+  whenMute(): Promise<unknown>
   /** Errors: `usage` when `call` is about to run on this thread while an asynchronous one is under way. */
   mustBeMute(call: string): void
-}
-
-export interface LoggerOptions {
-  /** Told every message up to `info`. What it throws is lost: TensorRT cannot take an exception. */
-  readonly onMessage?: (message: LogMessage) => void
 }
 
 const messagesMax = 64
 const wordBytes = 8
 
 /** Make a logger for a version. Nothing of it is ever freed: a few hundred bytes. */
-export function createLogger(abi: Abi, { onMessage }: LoggerOptions = {}): Logger {
+export function createLogger(abi: Abi): Logger {
   const k = koffi()
   const messages: LogMessage[] = []
+  let isMute = true
+  let latestTurn: Promise<unknown> = Promise.resolve()
+  let listening: Promise<unknown> = Promise.resolve()
   const hear = (_self: unknown, severity: number, text: string | null) => {
     try {
       const message = { severity: severityNames[severity] ?? 'verbose', text: text ?? '' }
       if (severity <= 2 && messages.length < messagesMax) messages.push(message)
-      if (severity <= 3) onMessage?.(message)
+      if (severity <= 3) logger.onMessage?.(message)
     } catch {
       // An exception cannot cross native frames; a listener's own fault is not TensorRT's.
     }
@@ -56,30 +60,42 @@ export function createLogger(abi: Abi, { onMessage }: LoggerOptions = {}): Logge
   const loud = k.register(hear, k.pointer(k.proto('void (void *self, int32_t severity, const char *message)')))
   const silent = harmless()
   const { object, logSlot } = layOut(abi, silent)
-  const listen = (code: bigint) => k.encode(logSlot, 'void *', code)
-  let listeners = 0
-  return {
+  const listen = async <T>(work: () => Promise<T>): Promise<T> => {
+    messages.length = 0
+    k.encode(logSlot, 'void *', loud)
+    isMute = false
+    try {
+      return await work()
+    } finally {
+      k.encode(logSlot, 'void *', silent)
+      isMute = true
+    }
+  }
+  const logger: Logger = {
     pointer: object,
     messages,
+    onMessage: undefined,
     get isMute() {
-      return listeners === 0
+      return isMute
     },
-    async during(work) {
-      if (listeners++ === 0) {
-        messages.length = 0
-        listen(loud)
-      }
-      try {
-        return await work()
-      } finally {
-        if (--listeners === 0) listen(silent)
-      }
+    inTurn(work) {
+      const turn = latestTurn.then(work)
+      latestTurn = turn.catch(() => {})
+      return turn
     },
+    during(work) {
+      logger.mustBeMute('a second asynchronous method')
+      const call = listen(work)
+      listening = call.catch(() => {})
+      return call
+    },
+    whenMute: () => listening,
     mustBeMute(call) {
-      if (listeners === 0) return
+      if (isMute) return
       throw new FfiError('usage', `Cannot call ${call}: another call of this TensorRT is under way on a worker thread`, 'await the call before')
     },
   }
+  return logger
 }
 
 /** A C function that takes anything, touches nothing and returns at once. */

@@ -25,14 +25,19 @@ export function parseMappings(text: string): Mapping[] {
   })
 }
 
-/** A snapshot of this process's mappings, renewed when an address is not in it. */
+/** A snapshot of this process's mappings. Addresses are used again, so it is renewed before each new object. */
 export class MemoryMap {
-  #mappings: readonly Mapping[] = []
+  #mappings: readonly Mapping[] | undefined
   readonly #read: () => string
 
   /** @param read gives the text of /proc/self/maps */
   constructor(read: () => string = () => readFileSync('/proc/self/maps', 'utf8')) {
     this.#read = read
+  }
+
+  /** Forget what was read: the next question reads anew. */
+  renew(): void {
+    this.#mappings = undefined
   }
 
   /** Whether `bytes` at an address lie within memory that may be read. */
@@ -48,10 +53,7 @@ export class MemoryMap {
   }
 
   #find(address: bigint): Mapping | undefined {
-    const within = ({ start, end }: Mapping) => start <= address && address < end
-    const known = this.#mappings.find(within)
-    if (known) return known
-    this.#mappings = parseMappings(this.#read())
-    return this.#mappings.find(within)
+    this.#mappings ??= parseMappings(this.#read())
+    return this.#mappings.find(({ start, end }) => start <= address && address < end)
   }
 }

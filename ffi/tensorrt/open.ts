@@ -9,7 +9,7 @@ import { bind, openLibrary, type FunctionSpec, type LibrarySpec, type NativeFunc
 import { FfiError } from '../errors.ts'
 import { abiOf, knownVersions, versionFromNumber, versionText, type Abi, type TensorRtVersion } from './abi.ts'
 import { failed } from './causes.ts'
-import { createLogger, type Logger, type LoggerOptions } from './logger.ts'
+import { createLogger, type Logger } from './logger.ts'
 import { MemoryMap } from './memory-map.ts'
 import { settled, Vtables, type NativeObject } from './vtable.ts'
 
@@ -66,26 +66,35 @@ export interface TensorRt {
   create(what: 'IRuntime' | 'IBuilder'): Promise<NativeObject>
 }
 
-export interface OpenTensorRtOptions extends LoggerOptions {
-  readonly env?: Env
-}
+type Core = Omit<TensorRt, 'env'>
+
+/** One for each library in this process, for TensorRT keeps the logger that it is given first. */
+const open = new Map<string, Core>()
 
 /**
- * Open the library.
+ * Open the library. Opening it again gives the same logger.
  * @throws FfiError `absent` when there is none or a symbol lacks; `refused` for a version whose methods have no known places
  */
-export function openTensorRt({ env = process.env, ...options }: OpenTensorRtOptions = {}): TensorRt {
+export function openTensorRt({ env = process.env }: { env?: Env } = {}): TensorRt {
   const library = openLibrary(tensorRtSpec, { env })
+  const known = open.get(library.path)
+  if (known) return { ...known, env }
+  const core = coreOf(library)
+  open.set(library.path, core)
+  return { ...core, env }
+}
+
+function coreOf(library: OpenedLibrary): Core {
   const bound = bind<NvinferSymbols>(library, symbols)
   const versionNumber = bound.getInferLibVersion()
   const version = versionFromNumber(versionNumber)
   const abi = abiOf(version)
   const map = new MemoryMap()
   const path = codePath(library, 'createInferRuntime_INTERNAL', map)
-  const logger = createLogger(abi, options)
+  const logger = createLogger(abi)
   const vtables = new Vtables({ abi, logger, libraries: [path], map })
   return {
-    library, version, versionNumber, abi, logger, vtables, env, map,
+    library, version, versionNumber, abi, logger, vtables, map,
     async create(what) {
       const create = what === 'IRuntime' ? bound.createInferRuntime_INTERNAL : bound.createInferBuilder_INTERNAL
       if (!create) {
@@ -100,6 +109,7 @@ export function openTensorRt({ env = process.env, ...options }: OpenTensorRtOpti
 
 /** The file whose code a symbol is, as the kernel names it: links are resolved there. */
 export function codePath(library: OpenedLibrary, symbol: string, map: MemoryMap): string {
+  map.renew()
   const path = map.codeAt(library.handle.symbol(symbol) as bigint)
   if (path) return path
   throw new FfiError('refused', `Cannot use "${library.path}": ${symbol} is not code of a file`, `install a version that is known (${knownVersions()})`)

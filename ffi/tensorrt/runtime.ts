@@ -51,9 +51,9 @@ export interface Engine {
   readonly tensors: readonly IoTensor[]
   /** What the engine is made of, as JSON text; more of it when it was built with detailed profiling. */
   inspect(): string
-  /** A context to run in. Errors: `status` when TensorRT cannot make one (memory, usually). */
+  /** A context to run in; for a caller that has the logger's turn. Errors: `status` when TensorRT cannot make one (memory, usually). */
   createContext(): Promise<NativeObject>
-  /** Delete engine and runtime. Contexts must be gone. A second time does nothing. */
+  /** Delete engine and runtime. Contexts must be gone, and the logger mute. A second time does nothing. */
   close(): void
 }
 
@@ -65,6 +65,10 @@ export interface Engine {
  */
 export async function deserialize(rt: TensorRt, plan: Uint8Array, label: string, { trustHostCode = false }: EngineOptions = {}): Promise<Engine> {
   mustFit(rt, plan, label, trustHostCode)
+  return rt.logger.inTurn(() => read(rt, plan, label, trustHostCode))
+}
+
+async function read(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: boolean): Promise<Engine> {
   const runtime = await rt.create('IRuntime')
   try {
     canary(rt, runtime, 'getPImpl', runtime.pointer)

@@ -31,9 +31,9 @@ export interface Step {
   setShape(name: string, shape: readonly number[]): void
   /** Run on this thread: the event loop stands still until the device is done. */
   run(): void
-  /** Enqueue on this thread, wait on a worker thread. One at a time. */
+  /** Enqueue on this thread, wait on a worker thread. One at a time. Waits while another model of this library is being opened. */
   runLater(): Promise<void>
-  /** Give everything back. A second time does nothing. */
+  /** Give everything back; the logger must be mute. A second time does nothing. */
   close(): void
 }
 
@@ -51,6 +51,10 @@ interface Slot extends StepTensor {
  */
 export async function createStep(engine: Engine, cuda: Cuda, { profile = 0 }: { profile?: number } = {}): Promise<Step> {
   mustHold(engine, profile)
+  return engine.rt.logger.inTurn(() => create(engine, cuda, profile))
+}
+
+async function create(engine: Engine, cuda: Cuda, profile: number): Promise<Step> {
   const undo: (() => void)[] = []
   const keep = <T>(thing: T, give: (thing: T) => void): T => {
     undo.push(() => give(thing))
@@ -108,6 +112,7 @@ function bindAll({ engine, cuda, context, stream, profile, keep }: Ground & { ke
 function stepOf({ engine, cuda, context, stream, profile, slots, undo }: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
   const [inputs, outputs] = (['input', 'output'] as const).map(mode => slots.filter(({ info }) => info.mode === mode)) as [Slot[], Slot[]]
   const enqueueNow = enqueuer({ engine, cuda, context, stream, inputs, outputs })
+  const { logger } = engine.rt
   let state: 'open' | 'running' | 'closed' = 'open'
   const begin = () => {
     if (state !== 'open') throw new Error(state === 'closed' ? 'the step is closed' : 'the step before is still under way')
@@ -138,6 +143,7 @@ function stepOf({ engine, cuda, context, stream, profile, slots, undo }: Ground 
     async runLater() {
       begin()
       try {
+        while (!logger.isMute) await logger.whenMute()
         enqueueNow()
         await stream.done()
       } finally {

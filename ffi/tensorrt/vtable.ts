@@ -64,6 +64,7 @@ export class Vtables {
    * @throws FfiError `refused` when the pointer is not that of such an object
    */
   object(type: string, pointer: bigint): NativeObject {
+    this.#map.renew()
     const self = this.abi.isPure(type) ? pointer : this.#word(pointer + BigInt(abiTables().objects.implOffset), type)
     const vtable = this.#word(self, type)
     const methods = new Map<string, Method | FfiError>()
@@ -88,8 +89,10 @@ export class Vtables {
     }
   }
 
-  #destructor(type: string, pointer: bigint): Method {
-    const slot = this.abi.slotOf(type, '~D0') ?? abiTables().objects.deletingDestructorSlot
+  /** Null for what its owner deletes: an error of the parser's. */
+  #destructor(type: string, pointer: bigint): Method | null {
+    const slot = this.abi.slotOf(type, '~D0') ?? (this.abi.isPure(type) ? null : abiTables().objects.deletingDestructorSlot)
+    if (slot === null) return null
     return this.#function(this.#code(this.#word(pointer, type), slot, `delete ${type}`), 'void (void *self)')
   }
 
@@ -128,7 +131,7 @@ interface Parts {
   readonly pointer: bigint
   readonly self: bigint
   readonly methods: ReadonlyMap<string, Method | FfiError>
-  readonly destroy: Method
+  readonly destroy: Method | null
 }
 
 /** One C++ object. Its synchronous calls are refused while the logger is listening: see `logger.ts`. */
@@ -201,6 +204,7 @@ export class NativeObject {
   delete(): void {
     if (this.#isDeleted) return
     this.#parts.vtables.logger.mustBeMute(`delete ${this.type}`)
+    if (!this.#parts.destroy) throw new Error(`${this.type} is not the caller's to delete`)
     this.#isDeleted = true
     this.#parts.destroy(this.pointer)
   }

@@ -71,7 +71,8 @@ export function decodeHefHeader(head: Uint8Array, o: { fileBytes: number; name: 
   const expectedBytes = headerBytes + parts.protoBytes + parts.ccwsBytes + parts.additionalBytes
   const state = !Number.isSafeInteger(expectedBytes) ? `its header asks for ${expectedBytes} bytes, and the file has ${o.fileBytes}`
     : parts.paddingBytes > parts.ccwsBytes ? `its header has ${parts.paddingBytes} bytes of padding in ${parts.ccwsBytes} bytes of configuration`
-      : parts.protoBytes === 0 ? 'its header leaves no room for a description' : null
+      : parts.protoBytes === 0 ? 'its header leaves no room for a description'
+        : parts.protoBytes >= 2 ** 31 ? `its description has ${parts.protoBytes} bytes, and protobuf ends at 2 GiB` : null
   if (state !== null) throw usageError(`Cannot read "${o.name}": ${state}`, again)
   return { version, headerBytes, ...parts, digestName: digestNameOf[version], expectedBytes, fileBytes: o.fileBytes }
 }

@@ -67,8 +67,8 @@ test('openBackend() is a usage error for a folder, and for an ending that it doe
   mkdirSync(folder)
   await assert.rejects(openBackend('auto', folder), { exit: 'usage', message: /it is a folder/ })
   await assert.rejects(
-    openBackend('auto', fileOf('model.plan', 'ptrt')),
-    { exit: 'usage', message: /the ending ".plan" is unknown/, hint: /--backend ort/ },
+    openBackend('auto', fileOf('model.bin', 'ptrt')),
+    { exit: 'usage', message: /the ending ".bin" is unknown/, hint: /--backend ort/ },
   )
 })
 

@@ -22,7 +22,7 @@ export type Results = Readonly<Record<string, Tensor>>
 
 /** A model opened on some runtime. Shapes are fixed after open; results are views until the next `infer`. */
 export interface Backend extends AsyncDisposable {
-  readonly name: 'ort'
+  readonly name: 'ort' | 'hailort' | 'tensorrt' | 'null'
   /** Which silicon answers: `cpu (ONNX Runtime 1.30.0)`. */
   readonly device: string
   readonly inputs: readonly TensorInfo[]
@@ -36,24 +36,36 @@ export interface Backend extends AsyncDisposable {
   infer(feeds: Feeds): Promise<Results>
 }
 
-export const backendNames = ['auto', 'ort', 'hailort'] as const
+export const backendNames = ['auto', 'ort', 'hailort', 'tensorrt', 'null'] as const
 export type BackendName = (typeof backendNames)[number]
 
-const runtimeOf: Record<string, BackendName> = { '.onnx': 'ort', '.ort': 'ort', '.hef': 'hailort' }
+export const ortDrivers = ['c', 'node'] as const
+
+export interface BackendOptions {
+  /** How ONNX Runtime is called: through its C API, or through the onnxruntime-node package. */
+  readonly ortDriver?: (typeof ortDrivers)[number] | undefined
+  /** Whether native code runs in a process of its own; by default where it talks to a device. */
+  readonly isolate?: boolean | undefined
+}
+
+const runtimeOf: Record<string, BackendName> = {
+  '.onnx': 'ort', '.ort': 'ort', '.hef': 'hailort', '.plan': 'tensorrt', '.engine': 'tensorrt',
+}
 
 /**
  * Open a model.
- * @param name `auto` chooses by the file's ending: `.onnx` and `.ort` are ONNX Runtime's, `.hef` is HailoRT's
+ * @param name `auto` chooses by the file's ending: `.onnx` and `.ort` are ONNX Runtime's, `.hef` is HailoRT's, `.plan` and
+ *   `.engine` are TensorRT's
  * @throws usage for a file of the wrong kind, blocked when the file or the runtime is absent
  */
-export async function openBackend(name: BackendName, path: string): Promise<Backend> {
+export async function openBackend(name: BackendName, path: string, options: BackendOptions = {}): Promise<Backend> {
   const head = headOf(path)
   const ending = extname(path)
   const chosen = name === 'auto' ? runtimeOf[ending.toLowerCase()] : name
   if (chosen === undefined) {
     throw usageError(
       `Cannot tell who runs "${path}": the ending "${ending}" is unknown`,
-      'give --backend ort, or a file that ends in .onnx, .ort or .hef',
+      'give --backend ort, or a file that ends in .onnx, .ort, .hef or .plan',
     )
   }
   refuseForeign({ path, head, runtime: chosen })
@@ -63,9 +75,21 @@ export async function openBackend(name: BackendName, path: string): Promise<Back
       'install pyhailort/hailo_platform and run the HEF with it on the board, or run the .onnx of the same rung (--backend ort)',
     )
   }
-  const { openOrtNode } = await import('./ort-node.ts')
-  return openOrtNode(path)
+  if (options.isolate === true) {
+    const { openIsolated } = await import('./isolate.ts')
+    return openIsolated(chosen, path, options)
+  }
+  return drivers[driverOf(chosen, options)]!(path)
 }
+
+/** How each runtime is opened; none is loaded before it is asked for. */
+const drivers: Record<string, (path: string) => Promise<Backend>> = {
+  'ort-c': async path => (await import('./ort-c.ts')).openOrtC(path),
+  'ort-node': async path => (await import('./ort-node.ts')).openOrtNode(path),
+  null: async path => (await import('./null.ts')).openNull(path),
+}
+
+const driverOf = (name: BackendName, { ortDriver = 'c' }: BackendOptions) => (name === 'ort' ? `ort-${ortDriver}` : name)
 
 /** "\x01HEF", big-endian, the first four bytes of every HEF. */
 const hefMagic = 0x01484546

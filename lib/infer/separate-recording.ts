@@ -9,7 +9,7 @@ import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { makeFolder } from '../host/files.ts'
 import { usageError } from '../notebook/errors.ts'
-import { openBackend, type BackendName } from './backend.ts'
+import { openBackend, type BackendName, type BackendOptions } from './backend.ts'
 import { isSilent, openMono } from './mono-source.ts'
 import type { Recording } from './pick-recording.ts'
 import { metricsName, orFailedMetrics, quantile, rounded, writeMetrics } from './runtime-metrics.ts'
@@ -20,7 +20,7 @@ import { separate, type SeparationTimes } from './separate.ts'
 
 export { type RuntimeMetrics } from './runtime-metrics.ts'
 
-export interface SeparationJob {
+export interface SeparationJob extends BackendOptions {
   readonly modelPath: string
   readonly backend: BackendName
   /** Stream names, where the model has several. */
@@ -67,7 +67,7 @@ async function run(job: SeparationJob, known: KnownMetrics): Promise<{ finished:
     input_samples: mix.totalSamples, recording_rate: mix.info.sampleRate, recording_channels: mix.info.channels,
     mixdown: mix.mixdown, resampling: mix.resampling,
   } satisfies KnownMetrics)
-  await using backend = await openBackend(job.backend, job.modelPath)
+  await using backend = await openBackend(job.backend, job.modelPath, { ortDriver: job.ortDriver, isolate: job.isolate })
   Object.assign(known, { device_info: backend.device, load_ms: rounded(backend.loadMs, 3) } satisfies KnownMetrics)
   const model = separationModel(backend, { ...layout, input: job.input, output: job.output })
   const haloFrames = job.haloFrames()

@@ -56,7 +56,7 @@ int gpus() {
 /* Every call begins so: a device that was lost stays lost, and an ordered fault happens. */
 int enter(const char *call) {
   if (stickyError != 0) return fail(stickyError);
-  return fail(FAULT(call));
+  return fail(standin::fault(call));
 }
 #define ENTER(call) \
   do { \

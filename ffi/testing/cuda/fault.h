@@ -8,11 +8,14 @@
 #include <string>
 
 namespace standin {
+/* How often a call was made while the variable was set. Each stand-in has its own. */
+std::atomic<int> &counter(const char *call);
+
 /* 0 when the call shall go on; `fail` gives -1, a number gives itself. */
-inline int fault(const char *call, std::atomic<int> &count) {
+inline int fault(const char *call) {
   const char *text = getenv("STANDIN_FAULT");
-  const int nth = ++count;
   if (text == nullptr || *text == 0) return 0;
+  const int nth = ++counter(call);
   const std::string all = std::string(",") + text + ",";
   const size_t at = all.find(std::string(",") + call + "=");
   if (at == std::string::npos) return 0;
@@ -25,6 +28,3 @@ inline int fault(const char *call, std::atomic<int> &count) {
   return what == "fail" ? -1 : atoi(what.c_str());
 }
 } // namespace standin
-
-/* The fault of this very call; counts are kept by call and start again with standin_reset(). */
-#define FAULT(call) standin::fault(call, standin::counter(call))

@@ -58,18 +58,18 @@ void device_from_user(const struct layer *layer, hailo_format_t format, const vo
   }
 }
 
-/* By class: a count, then that many boxes of y_min, x_min, y_max, x_max, score; one box for each class whose byte is odd. */
+/* By class, packed: a count, then that many boxes of y_min, x_min, y_max, x_max, score. One box for each class whose byte is odd. */
 static void boxes_from_device(const struct layer *layer, const uint8_t *device, float *out)
 {
-  size_t stride = 1 + 5 * (size_t)layer->nms_boxes_per_class;
-  memset(out, 0, layer->nms_classes * stride * 4);
+  memset(out, 0, layer->nms_classes * (1 + 5 * (size_t)layer->nms_boxes_per_class) * 4);
   for (size_t k = 0; k < layer->nms_classes; k++) {
     uint8_t q = device[k % elements_of(layer)];
-    if (layer->nms_boxes_per_class == 0 || !(q & 1)) continue;
-    float *box = out + k * stride;
-    box[0] = 1;
-    box[1] = 0.1f, box[2] = 0.2f, box[3] = 0.3f, box[4] = 0.4f;
-    box[5] = (float)q / 255;
+    int has_box = layer->nms_boxes_per_class > 0 && (q & 1);
+    *out++ = (float)has_box;
+    if (!has_box) continue;
+    const float box[5] = { 0.1f, 0.2f, 0.3f, 0.4f, (float)q / 255 };
+    memcpy(out, box, sizeof box);
+    out += 5;
   }
 }
 

@@ -11,7 +11,7 @@
 
 static int arch_fits(int device, int hef)
 {
-  if (device == ARCH_HAILO8) return hef == 0 || hef == 1 || hef == 2 || hef == 3;
+  if (device == ARCH_HAILO8) return hef == 1 || hef == 2 || hef == 3;
   if (device == ARCH_HAILO8L) return hef == 3;
   return hef == 103 || hef == 104 || hef == 105 || hef == 4 || hef == 5;
 }

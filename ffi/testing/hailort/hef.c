@@ -201,16 +201,31 @@ static int read_core(struct cursor c, struct hef *hef)
   return fits && !c.is_bad;
 }
 
+/* Only a file that says so has a pair for each feature; elsewhere the lists merely repeat the one pair. */
+static void forget_features(struct hef *hef)
+{
+  for (int i = 0; i < 2 * LAYERS_MAX; i++) {
+    struct layer *layer = i < LAYERS_MAX ? &hef->inputs[i] : &hef->outputs[i - LAYERS_MAX];
+    free(layer->feature_zps);
+    free(layer->feature_scales);
+    layer->feature_zps = layer->feature_scales = NULL;
+  }
+}
+
 static int read_proto(const uint8_t *bytes, size_t size, struct hef *hef)
 {
+  enum { SCALE_PER_FEATURE = 25 };
   struct cursor c = { bytes, bytes + size, 0 };
   struct field f, g;
-  int fits = 1, groups = 0;
+  int fits = 1, groups = 0, is_per_feature = 0;
   while (next(&c, &f)) {
     struct cursor inner = into(&f);
     if (f.number == 1) while (next(&inner, &g)) if (g.number == 1) hef->arch = (int)g.value;
+    if (f.number == 5) while (next(&inner, &g)) if (g.number == 1) is_per_feature |= g.value == SCALE_PER_FEATURE;
     if (f.number == 2 && groups++ == 0) fits &= read_core(inner, hef);
+    fits &= !inner.is_bad;
   }
+  if (!is_per_feature) forget_features(hef);
   return fits && !c.is_bad && groups > 0 && hef->inputs_count > 0 && hef->outputs_count > 0 && hef->name[0];
 }
 
@@ -264,12 +279,7 @@ void hef_hold(struct hef *hef) { __atomic_add_fetch(&hef->references, 1, __ATOMI
 void hef_drop(struct hef *hef)
 {
   if (__atomic_sub_fetch(&hef->references, 1, __ATOMIC_ACQ_REL) > 0) return;
-  for (int i = 0; i < LAYERS_MAX; i++) {
-    free(hef->inputs[i].feature_zps);
-    free(hef->inputs[i].feature_scales);
-    free(hef->outputs[i].feature_zps);
-    free(hef->outputs[i].feature_scales);
-  }
+  forget_features(hef);
   model_free(hef->model);
   free(hef);
 }

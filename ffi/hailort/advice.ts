@@ -1,0 +1,121 @@
+/**
+ * What do people meet with HailoRT, why, and what helps?
+ *
+ * One row for each thing that users report. A row with `statuses` explains a failed call; one with a `symptom` only is for whoever
+ * looks at the machine. Rows are tried in order: the first that fits the call and the status explains it.
+ */
+export interface Advice {
+  /** Names of statuses, as any version calls them. */
+  readonly statuses: readonly string[]
+  /** Which calls it explains; all when absent. */
+  readonly calls?: RegExp
+  /** What a person sees where no call fails. */
+  readonly symptom?: string
+  readonly cause: string
+  /** A command, or what to change. */
+  readonly fix: string
+  /** What the failure is to whoever asked: something absent, something that must not be used, or a wrong thing given. */
+  readonly kind?: 'absent' | 'refused' | 'usage'
+}
+
+export const advice: readonly Advice[] = [
+  {
+    statuses: ['HAILO_INVALID_DRIVER_VERSION'], kind: 'refused',
+    cause: 'the driver and the library have different versions, and they must be equal to the revision',
+    fix: 'install one version of both (hailort-pcie-driver or hailo-dkms, and hailort), then reboot; in a container the library must equal the host\'s driver',
+  },
+  {
+    statuses: ['HAILO_OUT_OF_PHYSICAL_DEVICES'], kind: 'absent',
+    cause: 'no Hailo device is free: there is none, its driver is not loaded, or another process holds it',
+    fix: 'ls /dev/hailo0 /dev/h1x-0; lspci -d 1e60:; sudo lsof /dev/hailo*',
+  },
+  {
+    statuses: ['HAILO_HEF_NOT_COMPATIBLE_WITH_DEVICE', 'HAILO_INVALID_HEF'], calls: /configure/, kind: 'usage',
+    cause: 'the HEF was compiled for another architecture than this device has (a board named "Hailo-8" may be a Hailo-8L)',
+    fix: 'compile it again with --hw-arch for this device: hailortcli fw-control identify tells its architecture',
+  },
+  {
+    statuses: ['HAILO_HEF_NOT_SUPPORTED', 'HAILO_INVALID_HEF', 'HAILO_HEF_FILE_CORRUPTED', 'HAILO_INVALID_HEF_USE'], kind: 'usage',
+    cause: 'this version of HailoRT cannot read the HEF: it is damaged, not a HEF, or made by a newer Dataflow Compiler',
+    fix: 'compare its digest with the original; else upgrade HailoRT, or compile with an older Dataflow Compiler',
+  },
+  {
+    statuses: ['HAILO_TIMEOUT'], calls: /_(read|write)_raw_buffer|hailo_infer/,
+    cause: 'the device gave no frame in time: an output is not read, more frames were read than written, or the firmware hangs',
+    fix: 'read every output at the same time, raise the timeout; if it stays, power the device off and on',
+  },
+  {
+    statuses: ['HAILO_INTERNAL_FAILURE'],
+    cause: 'HailoRT failed inside; on a Raspberry Pi 5 often because its PCIe page (4096) is smaller than the driver asks for',
+    fix: 'echo "options hailo_pci force_desc_page_size=4096" | sudo tee /etc/modprobe.d/hailo_pci.conf, then reboot',
+  },
+  {
+    statuses: ['HAILO_NETWORK_GROUP_NOT_ACTIVATED'],
+    cause: 'without the scheduler a network group must be activated before frames are written',
+    fix: 'use the scheduler (the default), or activate the group first',
+  },
+  {
+    statuses: ['HAILO_INVALID_OPERATION'], calls: /activate_network_group/,
+    cause: 'the scheduler activates network groups itself',
+    fix: 'do not activate, or open the virtual device with scheduling "none"',
+  },
+  {
+    statuses: ['HAILO_INVALID_OPERATION', 'HAILO_INVALID_ARGUMENT'], calls: /_raw_buffer|hailo_infer/, kind: 'usage',
+    cause: 'the buffer has not the size of a frame in the format that was asked for',
+    fix: 'take the size from the stream: frameBytes',
+  },
+  {
+    statuses: ['HAILO_RPC_FAILED', 'HAILO_INVALID_SERVICE_VERSION', 'HAILO_CONNECTION_REFUSED'], kind: 'absent',
+    cause: 'HailoRT\'s service does not run, or has another version than the library',
+    fix: 'sudo systemctl restart hailort.service, after upgrading both to one version',
+  },
+  {
+    statuses: ['HAILO_NOT_IMPLEMENTED'], calls: /configure|vstream|hailo_infer/, kind: 'refused',
+    cause: 'a Hailo-10H does not run models through HailoRT\'s C interface',
+    fix: 'use the InferModel interface of HailoRT 5 on this device, or a Hailo-8 or Hailo-8L',
+  },
+  {
+    statuses: [], symptom: '/dev/hailo0 is absent although a Hailo-10H works', kind: 'absent',
+    cause: 'the driver of HailoRT 5, hailo1x_pci, names the node /dev/h1x-0',
+    fix: 'look for either node: ls /dev/hailo0 /dev/h1x-0',
+  },
+  {
+    statuses: ['HAILO_UNSUPPORTED_FW_VERSION', 'HAILO_UNSUPPORTED_CONTROL_PROTOCOL_VERSION'], kind: 'refused',
+    symptom: 'firmware and driver differ after an upgrade of a Hailo-10H, or libhailort.so.5.3.0 is missing',
+    cause: 'packages of several versions are installed side by side',
+    fix: 'install one version of every Hailo package, then power the board off and on',
+  },
+  {
+    statuses: ['HAILO_DRIVER_NOT_INSTALLED', 'HAILO_PCIE_DRIVER_NOT_INSTALLED'], kind: 'absent',
+    symptom: 'apt says that hailort is replaced by h10-hailort',
+    cause: 'the driver is not installed; Raspberry Pi OS has one package for Hailo-8 and another for Hailo-10H',
+    fix: 'sudo apt install hailo-all (Hailo-8, Hailo-8L) or h10-hailort (Hailo-10H), then reboot',
+  },
+  {
+    statuses: [], symptom: 'a warning that the HEF was compiled for 400 MHz and the device runs at 200 MHz',
+    cause: 'a Hailo-8L or 8R runs at half the clock of a Hailo-8',
+    fix: 'nothing: it is slower than the compiler\'s estimate',
+  },
+  {
+    statuses: [
+      'HAILO_DRIVER_INVALID_RESPONSE', 'HAILO_DRIVER_INVALID_IOCTL', 'HAILO_DRIVER_TIMEOUT', 'HAILO_DRIVER_INTERRUPTED', 'HAILO_OUT_OF_HOST_CMA_MEMORY',
+    ],
+    cause: 'the driver refused or lost the request',
+    fix: 'sudo dmesg | grep -i hailo',
+  },
+  {
+    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL', 'HAILO_OPEN_FILE_FAILURE'], calls: /device/, kind: 'absent',
+    symptom: 'permission denied on /dev/hailo0',
+    cause: 'the device\'s node cannot be opened by this user, or the driver failed',
+    fix: 'test -r /dev/hailo0 -a -w /dev/hailo0 || sudo usermod -aG "$(stat -c %G /dev/hailo0)" "$USER"; sudo dmesg | grep -i hailo',
+  },
+  {
+    statuses: [], symptom: 'hailort.log or ~/.hailo cannot be written, as under systemd\'s ProtectHome',
+    cause: 'the library writes a log file into the working folder and the home folder',
+    fix: 'export HAILORT_LOGGER_PATH=NONE',
+  },
+]
+
+/** What explains a failed call, if anything does. @param status its name in the library's version */
+export const adviceFor = (call: string, status: string): Advice | undefined =>
+  advice.find(({ statuses, calls }) => statuses.includes(status) && (calls?.test(call) ?? true))

@@ -1,0 +1,239 @@
+/**
+ * Which Hailo devices are there, and what do they say of themselves?
+ *
+ * A `VDevice` is what models are configured on: one physical device, or several seen as one. A `Device` is a physical one, for
+ * questions only. Opening and closing take their time and run on worker threads.
+ */
+import { FfiError } from '../errors.ts'
+import { enumName } from './abi-table.ts'
+import { handlesIn, type Hailort, type Handle } from './library.ts'
+import type { Version } from './profiles.ts'
+
+/** What a device says that it is. */
+export interface Identity {
+  /** Of the firmware: `4.23.0`. */
+  readonly firmware: Version
+  /** The board's own name. A Hailo-8L's may say Hailo-8: `architecture` is what counts. */
+  readonly board: string
+  /** `HAILO8`, `HAILO8L`, `HAILO10H`, `HAILO15H`, … */
+  readonly architecture: string
+  readonly serialNumber: string
+  readonly partNumber: string
+  readonly product: string
+}
+
+interface RawIdentity {
+  fw_version: Version
+  board_name: string
+  device_architecture: number
+  serial_number: string
+  part_number: string
+  product_name: string
+}
+
+/** Ids (for PCIe as `0000:01:00.0`) of the devices whose driver is loaded; empty when there are none. */
+export function scan(hailort: Hailort): string[] {
+  const { items } = hailort.list<{ id: string }>({
+    name: 'hailo_scan_devices', struct: 'hailo_device_id_t', deed: { act: 'scan for', thing: 'Hailo devices' },
+    fill: (memory, count) => [null, memory, count],
+  })
+  return items.map(({ id }) => id)
+}
+
+/** A physical device, open for questions. */
+export class Device implements AsyncDisposable {
+  readonly id: string
+  readonly #hailort: Hailort
+  #handle: Handle | null
+  readonly #isOwned: boolean
+
+  private constructor(o: { hailort: Hailort; handle: Handle; id: string; isOwned: boolean }) {
+    this.#hailort = o.hailort
+    this.#handle = o.handle
+    this.id = o.id
+    this.#isOwned = o.isOwned
+  }
+
+  /** Open a device by its id. Errors: HailoError, `absent` when it is not there or held by another process. */
+  static async open(hailort: Hailort, id: string): Promise<Device> {
+    const memory = Buffer.alloc(hailort.structs.sizeOf('hailo_device_id_t'))
+    memory.write(id.slice(0, memory.length - 1), 'latin1')
+    const out: [Handle | null] = [null]
+    await hailort.callAsync('hailo_create_device_by_id', { act: 'open', thing: `Hailo device ${id}` }, memory, out)
+    return new Device({ hailort, handle: out[0]!, id, isOwned: true })
+  }
+
+  /** A device that belongs to a virtual device, and is closed with it. */
+  static borrowed(hailort: Hailort, handle: Handle): Device {
+    const { id } = hailort.read<{ id: string }>('hailo_get_device_id', 'hailo_device_id_t', { act: 'name', thing: 'a Hailo device' }, handle)
+    return new Device({ hailort, handle, id, isOwned: false })
+  }
+
+  identify(): Identity {
+    const raw = this.#read<RawIdentity>('hailo_identify', 'hailo_device_identity_t')
+    return {
+      firmware: { ...raw.fw_version },
+      board: raw.board_name,
+      architecture: enumName('hailo_device_architecture_t', raw.device_architecture, this.#hailort.version),
+      serialNumber: raw.serial_number,
+      partNumber: raw.part_number,
+      product: raw.product_name,
+    }
+  }
+
+  /** The clock of the neural core in Hz, and whether the board measures current. */
+  extendedInformation(): { coreClockHz: number; measuresCurrent: boolean } {
+    const raw = this.#read<{ neural_network_core_clock_rate: number; supported_features: readonly boolean[] }>(
+      'hailo_get_extended_device_information', 'hailo_extended_device_information_t')
+    return { coreClockHz: raw.neural_network_core_clock_rate, measuresCurrent: raw.supported_features[3] === true }
+  }
+
+  /** Of two sensors on the chip, in °C. */
+  temperatureC(): readonly [number, number] {
+    const raw = this.#read<{ ts0_temperature: number; ts1_temperature: number }>('hailo_get_chip_temperature', 'hailo_chip_temperature_info_t')
+    return [raw.ts0_temperature, raw.ts1_temperature]
+  }
+
+  /** One measurement of power in W. Errors: HailoError on a board that does not measure current. */
+  async powerW(): Promise<number> {
+    const out: [number] = [0]
+    await this.#hailort.callAsync('hailo_power_measurement', this.#deed('measure the power of'), this.#opened(), automatic, automatic, out)
+    return out[0]
+  }
+
+  /**
+   * Power in W over the time that `body` takes.
+   * @returns mean, least and most, over `samples` averages
+   */
+  async powerWhile<T>(body: () => Promise<T>): Promise<{ value: T; meanW: number; minW: number; maxW: number; samples: number }> {
+    const deed = this.#deed('measure the power of')
+    const handle = this.#opened()
+    this.#hailort.call('hailo_set_power_measurement', deed, handle, 0, automatic, automatic)
+    this.#hailort.call('hailo_start_power_measurement', deed, handle, averageOf256, every1100us)
+    let value: T
+    const memory = Buffer.alloc(this.#hailort.structs.sizeOf('hailo_power_measurement_data_t'))
+    try {
+      value = await body()
+      this.#hailort.call('hailo_get_power_measurement', deed, handle, 0, true, memory)
+    } finally {
+      this.#hailort.call('hailo_stop_power_measurement', deed, handle)
+    }
+    const raw = this.#hailort.structs.decode<{ average_value: number; min_value: number; max_value: number; total_number_of_samples: number }>(
+      'hailo_power_measurement_data_t', memory, 1)[0]!
+    return { value, meanW: raw.average_value, minW: raw.min_value, maxW: raw.max_value, samples: raw.total_number_of_samples }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const handle = this.#handle
+    this.#handle = null
+    if (handle !== null && this.#isOwned) await this.#hailort.callAsync('hailo_release_device', { act: 'close', thing: `Hailo device ${this.id}` }, handle)
+  }
+
+  #read<T>(name: 'hailo_identify' | 'hailo_get_extended_device_information' | 'hailo_get_chip_temperature', struct: string): T {
+    return this.#hailort.read<T>(name, struct, this.#deed('ask'), this.#opened())
+  }
+
+  #deed(act: string): { act: string; thing: string } {
+    return { act, thing: `Hailo device ${this.id}` }
+  }
+
+  #opened(): Handle {
+    if (this.#handle === null) throw new FfiError('usage', `Cannot ask "Hailo device ${this.id}": it is closed`, 'ask before closing')
+    return this.#handle
+  }
+}
+
+/** DVM and type that the library chooses by the board. */
+const automatic = 0x7fffffff
+const averageOf256 = 5
+const every1100us = 4
+
+/** How devices are shared and frames are scheduled. */
+export interface VDeviceOptions {
+  /** Ids of the devices; one that the library chooses unless told. */
+  readonly deviceIds?: readonly string[]
+  /** Virtual devices with one id share their devices. Without it nobody else may have them. */
+  readonly groupId?: string
+  /** `none` leaves it to the caller to activate groups. */
+  readonly scheduling?: 'round-robin' | 'none'
+  /** Share with other processes, through HailoRT's service. */
+  readonly isMultiProcess?: boolean
+}
+
+/** Something that lives on a virtual device, and ends before it. */
+export interface Dependent {
+  close(): Promise<void>
+}
+
+export class VDevice implements AsyncDisposable {
+  readonly hailort: Hailort
+  readonly scheduling: 'round-robin' | 'none'
+  readonly #dependents = new Set<Dependent>()
+  #handle: Handle | null
+  #closing: Promise<void> | undefined
+
+  private constructor(hailort: Hailort, handle: Handle, scheduling: 'round-robin' | 'none') {
+    this.hailort = hailort
+    this.#handle = handle
+    this.scheduling = scheduling
+  }
+
+  /** Take devices. Errors: HailoError, `absent` when none is free. */
+  static async open(hailort: Hailort, options: VDeviceOptions = {}): Promise<VDevice> {
+    const { structs } = hailort
+    const name = 'hailo_vdevice_params_t'
+    const thing = options.deviceIds ? `Hailo device ${options.deviceIds.join(', ')}` : 'a Hailo device'
+    const params = Buffer.alloc(structs.sizeOf(name))
+    hailort.call('hailo_init_vdevice_params', { act: 'open', thing }, params)
+    const ids = Buffer.alloc(structs.sizeOf('hailo_device_id_t') * (options.deviceIds?.length ?? 0))
+    if (options.deviceIds) {
+      for (const [i, id] of options.deviceIds.entries()) ids.write(id, i * structs.sizeOf('hailo_device_id_t'), 'latin1')
+      params.writeUInt32LE(options.deviceIds.length, structs.offsetOf(name, 'device_count'))
+      params.writeBigUInt64LE(hailort.addressOf(ids), structs.offsetOf(name, 'device_ids'))
+    }
+    const group = Buffer.from(`${options.groupId ?? ''}\0`, 'latin1')
+    if (options.groupId) params.writeBigUInt64LE(hailort.addressOf(group), structs.offsetOf(name, 'group_id'))
+    params.writeInt32LE(options.scheduling === 'none' ? 0 : 1, structs.offsetOf(name, 'scheduling_algorithm'))
+    params.writeUInt8(options.isMultiProcess ? 1 : 0, structs.offsetOf(name, 'multi_process_service'))
+    const out: [Handle | null] = [null]
+    await hailort.keeping([ids, group], hailort.callAsync('hailo_create_vdevice', { act: 'open', thing }, params, out))
+    return new VDevice(hailort, out[0]!, options.scheduling ?? 'round-robin')
+  }
+
+  get handle(): Handle {
+    if (this.#handle === null) throw new FfiError('usage', 'Cannot use "a Hailo device": it is closed', 'open it again')
+    return this.#handle
+  }
+
+  /** Physical devices behind it. They are closed with it. */
+  devices(): Device[] {
+    const count: [number] = [32]
+    const memory = Buffer.alloc(8 * count[0])
+    this.hailort.call('hailo_get_physical_devices', { act: 'list', thing: 'Hailo devices' }, this.handle, memory, count)
+    return handlesIn(memory, count[0]).map(handle => Device.borrowed(this.hailort, handle))
+  }
+
+  /** Have something closed before this device is. */
+  own(dependent: Dependent): void {
+    this.#dependents.add(dependent)
+  }
+
+  disown(dependent: Dependent): void {
+    this.#dependents.delete(dependent)
+  }
+
+  /** Close what lives on it, then the device itself. A second call does nothing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    const handle = this.handle
+    try {
+      for (const dependent of [...this.#dependents].reverse()) await dependent.close()
+    } finally {
+      this.#handle = null
+      await this.hailort.callAsync('hailo_release_vdevice', { act: 'close', thing: 'a Hailo device' }, handle)
+    }
+  }
+}

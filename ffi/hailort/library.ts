@@ -1,0 +1,157 @@
+/**
+ * How is HailoRT reached in this process?
+ *
+ * Opens the library, asks its version, and only then declares the rest. Calls that wait for a device run on worker threads;
+ * every status goes through `check`. Nothing opens when this file is imported.
+ */
+import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { isTested, profileOf, versionText, type Version } from './profiles.ts'
+import { check, errorOf, statusInsufficientBuffer, success, type Deed } from './status.ts'
+import { Structs, structsOf } from './structs.ts'
+import { declareNames, symbols, versionPrototype, type HailortFunctions, type SymbolName } from './symbols.ts'
+
+/** A native object: an address. */
+export type Handle = bigint
+
+export const hailortSpec: LibrarySpec = {
+  title: 'HailoRT',
+  env: 'HAILORT_LIB',
+  names: ['libhailort.so', ...hailortVersions().map(version => `libhailort.so.${version}`)],
+  folders: ['/usr/lib', '/usr/lib/aarch64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/usr/local/lib'],
+  install: 'Raspberry Pi OS: sudo apt install hailo-all, for a Hailo-10H h10-hailort; elsewhere the hailort package of developer.hailo.ai',
+}
+
+function hailortVersions(): string[] {
+  return ['5.2.0', '5.1.1', '5.1.0', '5.0.1', '5.0.0', '4.23.0', '4.22.0', '4.21.0', '4.20.0', '4.19.0', '4.18.0', '4.17.0']
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Open HailoRT.
+ * @param options.env the environment; `HAILORT_LIB` names the library, `HAILO_ABI=force` takes one of a version never measured
+ * @throws FfiError `absent` without a library or with one that lacks a function; `refused` for an unknown version
+ */
+export function openHailort(options: { env?: Environment } = {}): Hailort {
+  const env = options.env ?? process.env
+  quietLogger(env)
+  declareNames()
+  const library = openLibrary(hailortSpec, { env })
+  const known = opened.get(library.path)
+  if (known) return known
+  const { hailo_get_library_version: ask } = bind<{ hailo_get_library_version: NativeFunction<[Partial<Version>], number> }>(library, versionPrototype)
+  const version = { major: 0, minor: 0, revision: 0 }
+  const status = ask(version)
+  if (status !== success) throw errorOf({ call: 'hailo_get_library_version', status, version, deed: { act: 'use', thing: library.path } })
+  const profile = profileOf(version, { force: env.HAILO_ABI === 'force' })
+  const hailort = new Hailort({ library, version, structs: structsOf(profile), functions: bind<HailortFunctions>(library, symbols) })
+  opened.set(library.path, hailort)
+  return hailort
+}
+
+const opened = new Map<string, Hailort>()
+
+/** Else it writes `hailort.log` into the working folder, and lines of its own to stderr. */
+function quietLogger(env: Environment): void {
+  process.env.HAILORT_LOGGER_PATH = env.HAILORT_LOGGER_PATH ?? 'NONE'
+  process.env.HAILORT_CONSOLE_LOGGER_LEVEL = env.HAILORT_CONSOLE_LOGGER_LEVEL ?? 'critical'
+}
+
+/** An open library of a known version. It stays open as long as the process. */
+export class Hailort {
+  readonly library: OpenedLibrary
+  readonly version: Version
+  readonly structs: Structs
+  readonly #functions: HailortFunctions
+  /** koffi hands addresses to the worker threads; here the arrays behind them are kept from the garbage collector. */
+  readonly #inFlight = new Set<readonly unknown[]>()
+
+  constructor(o: { library: OpenedLibrary; version: Version; structs: Structs; functions: HailortFunctions }) {
+    this.library = o.library
+    this.version = o.version
+    this.structs = o.structs
+    this.#functions = o.functions
+  }
+
+  /** `HailoRT 4.23.0 (profile C)` */
+  get title(): string {
+    return `HailoRT ${versionText(this.version)} (profile ${this.structs.profile}${isTested(this.version) ? '' : ', forced'})`
+  }
+
+  /** Call at once, for what answers without a device. Errors: HailoError. */
+  call(name: SymbolName, deed: Deed, ...args: readonly unknown[]): void {
+    check({ call: name, status: this.#functions[name](...args), version: this.version, deed })
+  }
+
+  /** Call on a worker thread. Memory among the arguments stays alive until it ends. Errors: HailoError. */
+  async callAsync(name: SymbolName, deed: Deed, ...args: readonly unknown[]): Promise<void> {
+    const status = await this.statusAsync(name, args)
+    check({ call: name, status, version: this.version, deed })
+  }
+
+  /** The bare status of a call on a worker thread. */
+  statusAsync(name: SymbolName, args: readonly unknown[]): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#inFlight.add(args)
+      this.#functions[name].async(...args, (error: Error | null, status: number) => {
+        this.#inFlight.delete(args)
+        if (error) reject(error)
+        else resolve(status)
+      })
+    })
+  }
+
+  /** Keep memory that the arguments of a call point to until the call ends. */
+  async keeping<T>(memory: readonly unknown[], job: Promise<T>): Promise<T> {
+    this.#inFlight.add(memory)
+    try {
+      return await job
+    } finally {
+      this.#inFlight.delete(memory)
+    }
+  }
+
+  /**
+   * Fill an array of structs whose length the library tells: when there was too little room it is asked again.
+   * @param fill the arguments for memory with room for `count[0]` structs
+   */
+  list<T>(o: { name: SymbolName; struct: string; deed: Deed; fill: (memory: Buffer, count: [number]) => readonly unknown[]; room?: number }): { items: T[]; memory: Buffer } {
+    const size = this.structs.sizeOf(o.struct)
+    let room = o.room ?? 16
+    for (;;) {
+      const count: [number] = [room]
+      const memory = Buffer.alloc(room * size)
+      const status = this.#functions[o.name](...o.fill(memory, count))
+      if (status === statusInsufficientBuffer && count[0] > room) {
+        room = count[0]
+        continue
+      }
+      check({ call: o.name, status, version: this.version, deed: o.deed })
+      return { items: this.structs.decode<T>(o.struct, memory, count[0]), memory: memory.subarray(0, count[0] * size) }
+    }
+  }
+
+  /** One struct that a call fills. */
+  read<T>(name: SymbolName, struct: string, deed: Deed, ...before: readonly unknown[]): T {
+    const memory = Buffer.alloc(this.structs.sizeOf(struct))
+    this.call(name, deed, ...before, memory)
+    return this.structs.decode<T>(struct, memory, 1)[0]!
+  }
+
+  /** The address of memory, for a struct that points to it. The memory must be kept. */
+  addressOf(memory: Buffer): bigint {
+    return koffi().address(memory)
+  }
+}
+
+/** Addresses of native objects that a call wrote into memory. */
+export function handlesIn(memory: Buffer, count: number): Handle[] {
+  return Array.from({ length: count }, (_, i) => memory.readBigUInt64LE(8 * i))
+}
+
+/** Memory with the addresses of native objects, for a call that takes an array of them. */
+export function memoryOf(handles: readonly Handle[]): Buffer {
+  const memory = Buffer.alloc(8 * handles.length)
+  for (const [i, handle] of handles.entries()) memory.writeBigUInt64LE(handle, 8 * i)
+  return memory
+}

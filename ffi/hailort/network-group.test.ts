@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import test from 'node:test'
+import { runHefModel } from '../../lib/formats/hef-write.ts'
+import { archOf, dequantize, quantize, tinyModel, type TinyModel } from '../../lib/testing/hailort-models.ts'
+import { needsTool } from '../../lib/testing/needs.ts'
+import { hailortStandin, standinOf, type Standin } from '../testing/hailort.ts'
+import { VDevice, type VDeviceOptions } from './device.ts'
+import { Hef } from './hef.ts'
+import { openHailort, type Hailort } from './library.ts'
+import { configure, type ConfigureOptions, type NetworkGroup } from './network-group.ts'
+import { profileNames, type ProfileName } from './profiles.ts'
+import { HailoError } from './status.ts'
+
+const skip = needsTool('gcc')
+
+interface Bench {
+  hailort: Hailort
+  standin: Standin
+  tiny: TinyModel
+  vdevice: VDevice
+  group: NetworkGroup
+}
+
+/** A configured tiny model on the stand-in of a profile; everything is closed, and counted, afterwards. */
+async function withGroup(o: { profile?: ProfileName; device?: VDeviceOptions; configure?: ConfigureOptions; tiny?: TinyModel }, body: (bench: Bench) => Promise<void>): Promise<void> {
+  const profile = o.profile ?? 'C'
+  const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile }) } })
+  const standin = standinOf(hailort)
+  const tiny = o.tiny ?? tinyModel({ arch: archOf(profile) })
+  const misusesBefore = standin.misuses()
+  try {
+    const vdevice = await VDevice.open(hailort, o.device)
+    try {
+      const hef = await Hef.fromBuffer(hailort, tiny.hef)
+      const group = await configure(vdevice, hef, o.configure)
+      await hef[Symbol.asyncDispose]()
+      await body({ hailort, standin, tiny, vdevice, group })
+    } finally {
+      await vdevice[Symbol.asyncDispose]()
+    }
+    assert.equal(standin.live(), 0, 'objects were not released')
+    assert.equal(standin.misuses(), misusesBefore, 'released objects were used')
+  } finally {
+    standin.reset()
+  }
+}
+
+const wave = (width: number, seed: number) => Float32Array.from({ length: width }, (_, i) => Math.sin((i + seed) / (3 + (seed % 7))) * 0.9)
+
+/** What the device answers, by its own arithmetic, in numbers. */
+function expected({ tiny }: Bench, input: Float32Array): Float32Array[] {
+  return runHefModel(tiny.model, [quantize(input, tiny.inputLevels)]).map((bytes, i) => dequantize(bytes, tiny.outputLevels[i]!))
+}
+
+async function refused(job: Promise<unknown>, status: number): Promise<HailoError> {
+  const thrown = await job.then(() => null, (error: unknown) => error)
+  assert.ok(thrown instanceof HailoError, String(thrown))
+  assert.equal(thrown.status, status, thrown.message)
+  return thrown
+}
+
+/** 1,000 frames written by one loop while one loop for each output reads; the greatest delay of the event loop, in ms. */
+async function thousandFrames(bench: Bench): Promise<number> {
+  const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  const frames = 1000
+  const waves = Array.from({ length: 16 }, (_, i) => wave(64, i))
+  const answers = waves.map(input => expected(bench, input))
+  delay.enable()
+  const write = async () => {
+    for (let i = 0; i < frames; i++) await inputs[0]!.write(waves[i % 16]!)
+  }
+  const read = async (k: number) => {
+    const frame = new Float32Array(outputs[k]!.frameBytes / 4)
+    for (let i = 0; i < frames; i++) {
+      await outputs[k]!.read(frame)
+      const answer = answers[i % 16]![k]!
+      for (let j = 0; j < frame.length; j++) if (frame[j] !== answer[j]) assert.fail(`frame ${i} of output ${k} has ${frame[j]} at ${j} for ${answer[j]}`)
+    }
+  }
+  await Promise.all([write(), read(0), read(1)])
+  delay.disable()
+  // The histogram records whole intervals, of which 1 ms is its own.
+  return delay.max / 1e6
+}
+
+test('a group runs 1,000 frames through concurrent streams, exactly as its arithmetic says, when it is of profile A', { skip }, async () => {
+  await withGroup({ profile: 'A' }, async bench => assert.ok(await thousandFrames(bench) < 20))
+})
+
+test('a group runs 1,000 frames through concurrent streams, exactly as its arithmetic says, when it is of profile B', { skip }, async () => {
+  await withGroup({ profile: 'B' }, async bench => assert.ok(await thousandFrames(bench) < 20))
+})
+
+test('a group runs 1,000 frames through concurrent streams, exactly as its arithmetic says, when it is of profile C', { skip }, async () => {
+  await withGroup({ profile: 'C' }, async bench => assert.ok(await thousandFrames(bench) < 20))
+})
+
+test('a group runs 1,000 frames through concurrent streams, exactly as its arithmetic says, when it is of profile D', { skip }, async () => {
+  await withGroup({ profile: 'D' }, async bench => assert.ok(await thousandFrames(bench) < 20))
+})
+
+test('what a device answers is the float model\'s answer within a few steps of quantisation, and not exactly', { skip }, async () => {
+  await withGroup({}, async bench => {
+    const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
+    const input = wave(64, 5)
+    const frames = outputs.map(({ frameBytes }) => new Float32Array(frameBytes / 4))
+    await Promise.all([inputs[0]!.write(input), ...outputs.map((output, i) => output.read(frames[i]!))])
+    for (const [i, reference] of bench.tiny.reference(input).entries()) {
+      const worst = Math.max(...reference.map((value, j) => Math.abs(value - frames[i]![j]!)))
+      assert.ok(worst > 0 && worst < 4 * bench.tiny.outputLevels[i]!.scale, `output ${i} is off by ${worst}`)
+    }
+  })
+})
+
+test('two libraries of different profiles run in one process at the same time', { skip }, async () => {
+  const run = (profile: ProfileName) => withGroup({ profile }, async bench => {
+    await thousandFrames(bench)
+  })
+  await Promise.all(profileNames.map(run))
+})
+
+test('infer() runs several frames in one call, and refuses a missing or a short buffer', { skip }, async () => {
+  await withGroup({}, async bench => {
+    const { group } = bench
+    const waves = [wave(64, 1), wave(64, 2), wave(64, 3)]
+    const inputs = { 'net/mix': Buffer.concat(waves.map(w => Buffer.from(w.buffer))) }
+    const outputs = { 'net/voices': Buffer.alloc(3 * 128 * 4), 'net/noise': Buffer.alloc(3 * 64 * 4) }
+    await group.infer({ frames: 3, inputs, outputs })
+    const voices = new Float32Array(outputs['net/voices'].buffer)
+    assert.deepEqual(voices.subarray(256, 384), expected(bench, waves[2]!)[0])
+    await assert.rejects(group.infer({ frames: 3, inputs, outputs: { 'net/voices': outputs['net/voices'] } }),
+      (thrown: Error & { hint: string }) => thrown.message.includes('"net/noise"') && thrown.hint.includes('net/voices NHWC 1x64x2'))
+    await refused(group.infer({ frames: 3, inputs, outputs: { ...outputs, 'net/noise': Buffer.alloc(8) } }), 2)
+  })
+})
+
+test('a read ends with a timeout when no frame comes, and the stream works when one does', { skip }, async () => {
+  await withGroup({}, async bench => {
+    const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs({ timeoutMs: 60 })]
+    const frame = new Float32Array(64)
+    const thrown = await refused(outputs[1]!.read(frame), 4)
+    assert.equal(thrown.statusName, 'HAILO_TIMEOUT')
+    assert.match(thrown.message, /^Cannot read a frame from "net\/noise": hailo_vstream_read_raw_buffer answered 4 HAILO_TIMEOUT: /)
+    assert.match(thrown.hint, /read every output/)
+    await inputs[0]!.write(wave(64, 9))
+    await outputs[1]!.read(frame)
+    assert.deepEqual(frame, expected(bench, wave(64, 9))[1])
+  })
+})
+
+test('a write ends with a timeout when an output is not read and every queue is full', { skip }, async () => {
+  await withGroup({}, async ({ group }) => {
+    const [inputs] = [await group.openInputs({ timeoutMs: 60 }), await group.openOutputs()]
+    let written = 0
+    const flood = async () => {
+      for (; written < 100; written++) await inputs[0]!.write(wave(64, 1))
+    }
+    await refused(flood(), 4)
+    // Two frames wait in each of two queues, and one is on the device.
+    assert.equal(written, 5)
+  })
+})
+
+test('streams close while a device hangs, and no call is left waiting', { skip }, async () => {
+  await withGroup({}, async ({ group, standin }) => {
+    standin.order('HANG_AT', 2)
+    const [inputs, outputs] = [await group.openInputs({ timeoutMs: 80 }), await group.openOutputs({ timeoutMs: 80 })]
+    const frame = new Float32Array(64)
+    await inputs[0]!.write(wave(64, 1))
+    await outputs[1]!.read(frame)
+    await inputs[0]!.write(wave(64, 1))
+    await refused(outputs[1]!.read(frame), 4)
+  })
+})
+
+test('a group without the scheduler takes frames only when it is active', { skip }, async () => {
+  await withGroup({ device: { scheduling: 'none' } }, async bench => {
+    const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
+    const thrown = await refused(inputs[0]!.write(wave(64, 1)), 69)
+    assert.match(thrown.message, /must be activated/)
+    const activation = await bench.group.activate()
+    await inputs[0]!.write(wave(64, 1))
+    await outputs[0]!.read(new Float32Array(128))
+    await outputs[1]!.read(new Float32Array(64))
+    assert.throws(() => bench.group.schedule({ timeoutMs: 10 }), HailoError)
+    await activation.close()
+    await activation.close()
+  })
+})
+
+test('activate() is refused when the scheduler does it, and schedule() is obeyed', { skip }, async () => {
+  await withGroup({}, async ({ group }) => {
+    const thrown = await refused(group.activate(), 6)
+    assert.match(thrown.hint, /do not activate/)
+    group.schedule({ timeoutMs: 10, thresholdFrames: 2, priority: 20 })
+    assert.throws(() => group.schedule({ priority: 40 }), (error: unknown) => error instanceof HailoError && error.status === 2)
+  })
+})
+
+test('latencyMs() tells what a frame takes when it is asked for, and refuses when it is not', { skip }, async () => {
+  await withGroup({ configure: { measuresLatency: true, batchSize: 1 } }, async ({ group, standin }) => {
+    standin.order('LATENCY_US', 3000)
+    const [inputs, outputs] = [await group.openInputs(), await group.openOutputs()]
+    await Promise.all([inputs[0]!.write(wave(64, 1)), outputs[0]!.read(new Float32Array(128)), outputs[1]!.read(new Float32Array(64))])
+    assert.ok(group.latencyMs() >= 3, `${group.latencyMs()} ms`)
+  })
+  await withGroup({}, async ({ group }) => {
+    assert.throws(() => group.latencyMs(), (thrown: unknown) => thrown instanceof HailoError && thrown.statusName === 'HAILO_NOT_AVAILABLE')
+  })
+})
+
+test('configure() refuses a HEF for another device, in the words of each version', { skip }, async () => {
+  const tiny = tinyModel({ arch: 'hailo15h' })
+  for (const [profile, status, name] of [['A', 26, 'HAILO_INVALID_HEF'], ['C', 93, 'HAILO_HEF_NOT_COMPATIBLE_WITH_DEVICE']] as const) {
+    const thrown = await refused(withGroup({ profile, tiny }, async () => {}), status)
+    assert.equal(thrown.statusName, name)
+    assert.equal(thrown.kind, 'usage')
+    assert.match(thrown.hint, /--hw-arch/)
+  }
+})
+
+test('configure() says that a Hailo-10H needs another interface when the device is one', { skip }, async () => {
+  const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile: 'D' }) } })
+  standinOf(hailort).order('ARCH', 'hailo10h')
+  const thrown = await refused(withGroup({ profile: 'D' }, async () => {}), 7)
+  assert.equal(thrown.kind, 'refused')
+  assert.match(thrown.message, /Hailo-10H does not run models through HailoRT's C interface/)
+})
+
+test('configure() lists the groups when another is named', { skip }, async () => {
+  await assert.rejects(withGroup({ configure: { group: 'other' } }, async () => {}), /it has the groups net/)
+})
+
+test('a group is of no use after its device was closed', { skip }, async () => {
+  let kept: NetworkGroup | undefined
+  await withGroup({}, async ({ group }) => void (kept = group))
+  assert.throws(() => kept!.handle, /it is closed/)
+  await assert.rejects(kept!.openInputs(), /it is closed/)
+})

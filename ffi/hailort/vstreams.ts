@@ -1,0 +1,153 @@
+/**
+ * How do frames travel to a device and back?
+ *
+ * One `VStream` for each input and output. A write or a read blocks a worker thread until the device has room or a frame, up to
+ * the stream's timeout; on one stream they run in the order in which they were asked for. Node has four such threads: write every
+ * input before reading the outputs, and nothing that is waited for can be stuck behind what waits.
+ */
+import { FfiError } from '../errors.ts'
+import type { Dependent, VDevice } from './device.ts'
+import { handlesIn, memoryOf, type Hailort, type Handle } from './library.ts'
+import { quantisationFrom, type Quantisation, type RawQuantInfo, type StreamInfo } from './stream-info.ts'
+
+/** Element type of a caller's frames. Between it and the device's type the library converts on the CPU. */
+export type FrameType = 'float32' | 'uint8' | 'uint16' | 'auto'
+
+const frameTypes: Readonly<Record<FrameType, number>> = { auto: 0, uint8: 1, uint16: 2, float32: 3 }
+
+export interface VStreamOptions {
+  /** `float32` unless told: the library quantises. */
+  readonly type?: FrameType
+  /** 10 s unless told. */
+  readonly timeoutMs?: number
+  /** Frames that wait in a stream; 2 unless told. */
+  readonly queueSize?: number
+}
+
+/** What streams are made for: a configured group. */
+interface Group {
+  readonly vdevice: VDevice
+  readonly handle: Handle
+  readonly title: string
+}
+
+/** One open input or output. */
+export class VStream implements Dependent {
+  readonly info: StreamInfo
+  /** Bytes of one frame, from the library. */
+  readonly frameBytes: number
+  readonly handle: Handle
+  readonly #hailort: Hailort
+  readonly #vdevice: VDevice
+  #last: Promise<unknown> = Promise.resolve()
+  #isOpen = true
+  #closing: Promise<void> | undefined
+
+  constructor(o: { vdevice: VDevice; handle: Handle; info: StreamInfo; frameBytes: number }) {
+    this.#hailort = o.vdevice.hailort
+    this.#vdevice = o.vdevice
+    this.handle = o.handle
+    this.info = o.info
+    this.frameBytes = o.frameBytes
+  }
+
+  /**
+   * Hand one frame to the device. `frame` must not change until the promise settles.
+   * @throws HailoError for a timeout; FfiError `usage` for a wrong size or direction, or a closed stream
+   */
+  write(frame: NodeJS.TypedArray): Promise<void> {
+    return this.#transfer(frame, true)
+  }
+
+  /** Take one frame from the device into `frame`. Errors: as `write`. */
+  read(frame: NodeJS.TypedArray): Promise<void> {
+    return this.#transfer(frame, false)
+  }
+
+  /** One pair for the whole stream, or one for each feature. */
+  quantisations(): (Quantisation | null)[] {
+    this.#check(this.frameBytes, this.info.isInput)
+    const { items } = this.#hailort.list<RawQuantInfo>({
+      name: this.info.isInput ? 'hailo_get_input_vstream_quant_infos' : 'hailo_get_output_vstream_quant_infos',
+      struct: 'hailo_quant_info_t', deed: { act: 'ask', thing: this.info.name }, fill: (memory, count) => [this.handle, memory, count],
+    })
+    return items.map(quantisationFrom)
+  }
+
+  /** Release the stream, when what was asked of it has ended. A second call does nothing. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#isOpen = false
+    this.#vdevice.disown(this)
+    // A release under a call that still waits would pull the memory from beneath it.
+    await this.#last
+    const name = this.info.isInput ? 'hailo_release_input_vstreams' : 'hailo_release_output_vstreams'
+    await this.#hailort.callAsync(name, { act: 'close', thing: this.info.name }, memoryOf([this.handle]), 1)
+  }
+
+  #transfer(frame: NodeJS.TypedArray, isWrite: boolean): Promise<void> {
+    try {
+      this.#check(frame.byteLength, isWrite)
+    } catch (thrown) {
+      return Promise.reject(thrown as Error)
+    }
+    const name = isWrite ? 'hailo_vstream_write_raw_buffer' : 'hailo_vstream_read_raw_buffer'
+    const deed = { act: isWrite ? 'write a frame to' : 'read a frame from', thing: this.info.name }
+    const begin = () => this.#hailort.callAsync(name, deed, this.handle, frame, frame.byteLength)
+    const job = this.#pending === 0 ? begin() : this.#last.then(begin)
+    this.#pending++
+    const settled = () => void this.#pending--
+    this.#last = job.then(settled, settled)
+    return job
+  }
+
+  #pending = 0
+
+  #check(bytes: number, isWrite: boolean): void {
+    const { name, isInput } = this.info
+    const refuse = (state: string, hint: string) => new FfiError('usage', `Cannot use "${name}": ${state}`, hint)
+    if (!this.#isOpen) throw refuse('the stream is closed', 'open the model again')
+    if (isWrite !== isInput) throw refuse(isInput ? 'it is an input, and cannot be read' : 'it is an output, and cannot be written', 'choose another stream')
+    if (bytes !== this.frameBytes) throw refuse(`a frame has ${this.frameBytes} bytes, and ${bytes} were given`, 'take the size from frameBytes')
+  }
+}
+
+/** Default parameters of all streams of a group in one direction, as the library makes them: memory, and the names in it. */
+export function streamParams(o: { group: Group; isInput: boolean; options: VStreamOptions }): { memory: Buffer; names: string[]; stride: number } {
+  const { hailort } = o.group.vdevice
+  const struct = o.isInput ? 'hailo_input_vstream_params_by_name_t' : 'hailo_output_vstream_params_by_name_t'
+  const { items, memory } = hailort.list<{ name: string }>({
+    name: o.isInput ? 'hailo_make_input_vstream_params' : 'hailo_make_output_vstream_params', struct,
+    deed: { act: 'open the streams of', thing: o.group.title },
+    fill: (room, count) => [o.group.handle, false, frameTypes[o.options.type ?? 'float32'], room, count],
+  })
+  const stride = hailort.structs.sizeOf(struct)
+  for (const i of items.keys()) {
+    if (o.options.timeoutMs !== undefined) memory.writeUInt32LE(o.options.timeoutMs, i * stride + hailort.structs.offsetOf(struct, 'params.timeout_ms'))
+    if (o.options.queueSize !== undefined) memory.writeUInt32LE(o.options.queueSize, i * stride + hailort.structs.offsetOf(struct, 'params.queue_size'))
+  }
+  return { memory, names: items.map(({ name }) => name), stride }
+}
+
+/** Open all streams of a group in one direction. Errors: HailoError. */
+export async function openStreams(o: { group: Group; infos: readonly StreamInfo[]; isInput: boolean; options: VStreamOptions }): Promise<VStream[]> {
+  const { vdevice, title } = o.group
+  const { hailort } = vdevice
+  const { memory, names } = streamParams(o)
+  const handles = Buffer.alloc(8 * names.length)
+  const create = o.isInput ? 'hailo_create_input_vstreams' : 'hailo_create_output_vstreams'
+  await hailort.callAsync(create, { act: 'open the streams of', thing: title }, o.group.handle, memory, names.length, handles)
+  return handlesIn(handles, names.length).map((handle, i) => {
+    const size: [number] = [0]
+    const ask = o.isInput ? 'hailo_get_input_vstream_frame_size' : 'hailo_get_output_vstream_frame_size'
+    hailort.call(ask, { act: 'ask', thing: names[i]! }, handle, size)
+    const info = o.infos.find(({ name, isInput }) => name === names[i] && isInput === o.isInput)
+    if (!info) throw new FfiError('status', `Cannot open "${title}": HailoRT made a stream "${names[i]}" that the HEF does not list`, 'report it, with the HEF')
+    const stream = new VStream({ vdevice, handle, info, frameBytes: size[0] })
+    vdevice.own(stream)
+    return stream
+  })
+}

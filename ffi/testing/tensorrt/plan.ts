@@ -1,0 +1,98 @@
+/**
+ * What is a plan to the stand-in of TensorRT?
+ *
+ * A header as NVIDIA writes it (magic, serialization version, library version at bytes 24 to 27), then a small network of our
+ * own. The same layout stands in `graph.h`, which reads it.
+ */
+import type { TensorRtVersion } from '../../tensorrt/abi.ts'
+
+/** TensorRT's numbers of element types. */
+export const planTypes = { float32: 0, float16: 1, int8: 2, int32: 3, bool: 4, uint8: 5, bfloat16: 7, int64: 8 } as const
+
+export interface PlanTensor {
+  readonly name: string
+  readonly role: 'inner' | 'input' | 'output'
+  readonly dtype?: keyof typeof planTypes
+  /** -1 where it is open. */
+  readonly shape: readonly number[]
+}
+
+/** Tensors are named. `dense` is y = Wx + b over the last axis, with `weight` [rows][cols] row by row. */
+export type PlanOp =
+  | { readonly kind: 'dense'; readonly from: string; readonly to: string; readonly rows: number; readonly cols: number; readonly weight: readonly number[]; readonly bias: readonly number[]; readonly relu?: boolean }
+  | { readonly kind: 'add'; readonly from: string; readonly and: string; readonly to: string }
+  | { readonly kind: 'relu' | 'copy'; readonly from: string; readonly to: string }
+
+export interface PlanNetwork {
+  readonly name?: string
+  readonly tensors: readonly PlanTensor[]
+  readonly ops: readonly PlanOp[]
+  /** By profile, then by input. */
+  readonly profiles?: readonly Readonly<Record<string, readonly [min: readonly number[], opt: readonly number[], max: readonly number[]]>>[]
+}
+
+const roles = { inner: 0, input: 1, output: 2 } as const
+const kinds = { dense: 0, add: 1, relu: 2, copy: 3 } as const
+
+/** The bytes of a plan that a version would write. */
+export function planBytes(network: PlanNetwork, { major, minor, patch }: TensorRtVersion): Uint8Array {
+  const body = bodyOf(network)
+  const head = Buffer.alloc(32)
+  head.write('ftrt', 0, 'latin1')
+  head.writeBigUInt64LE(BigInt(body.length), 8)
+  head.writeBigUInt64LE(fnv(body), 16)
+  head.set([major, minor, patch, 9], 24)
+  return Buffer.concat([head, body])
+}
+
+function bodyOf({ name = 'unnamed', tensors, ops, profiles = [] }: PlanNetwork): Buffer {
+  const parts: Buffer[] = []
+  const words = (...values: readonly number[]) => parts.push(Buffer.from(Int32Array.from(values).buffer))
+  const floats = (values: readonly number[]) => parts.push(Buffer.from(Float32Array.from(values).buffer))
+  const text = (value: string) => {
+    words(Buffer.byteLength(value))
+    parts.push(Buffer.from(value))
+  }
+  const index = (wanted: string) => {
+    const found = tensors.findIndex(tensor => tensor.name === wanted)
+    if (found < 0) throw new Error(`the plan has no tensor "${wanted}"`)
+    return found
+  }
+  text(name)
+  words(tensors.length)
+  for (const { name: called, role, dtype = 'float32', shape } of tensors) {
+    text(called)
+    words(roles[role], planTypes[dtype], shape.length, ...shape)
+  }
+  words(profiles.length)
+  for (const profile of profiles) for (const tensor of tensors.filter(({ role }) => role === 'input')) words(...profile[tensor.name]!.flat())
+  words(ops.length)
+  for (const op of ops) {
+    words(kinds[op.kind], index(op.from), op.kind === 'add' ? index(op.and) : index(op.from), index(op.to))
+    words(...(op.kind === 'dense' ? [op.rows, op.cols, op.relu ? 1 : 0] : [0, 0, 0]))
+    if (op.kind !== 'dense') continue
+    floats(op.weight)
+    floats(op.bias)
+  }
+  return Buffer.concat(parts)
+}
+
+function fnv(bytes: Uint8Array): bigint {
+  let hash = 14695981039346656037n
+  for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 1099511628211n)
+  return hash
+}
+
+/** y = relu(Wx + b), from [batch, 3] to [batch, 2]; the batch is 1 to 8 where `isOpen`. */
+export function densePlan({ isOpen = false }: { isOpen?: boolean } = {}): PlanNetwork {
+  const batch = isOpen ? -1 : 1
+  return {
+    name: 'dense',
+    tensors: [{ name: 'x', role: 'input', shape: [batch, 3] }, { name: 'y', role: 'output', shape: [batch, 2] }],
+    ops: [{ kind: 'dense', from: 'x', to: 'y', rows: 2, cols: 3, weight: [1, 2, 3, -1, 0.5, 0], bias: [0.25, 0], relu: true }],
+    ...(isOpen ? { profiles: [{ x: [[1, 3], [4, 3], [8, 3]] }] } : {}),
+  }
+}
+
+/** What `densePlan` computes, in double precision. */
+export const denseAnswer = ([a, b, c]: readonly number[]): number[] => [a! + 2 * b! + 3 * c! + 0.25, -a! + 0.5 * b!].map(value => Math.max(0, value))

@@ -1,0 +1,75 @@
+/**
+ * How does a test get a TensorRT of a version that it names?
+ *
+ * Compiles libcudart.so, libnvinfer.so and libnvonnxparser.so stand-ins, and gives the environment under which the bindings find
+ * them. The names of faults are in `testing/cuda/fault.h`.
+ */
+import { join } from 'node:path'
+import { koffi } from '../../load.ts'
+import type { TensorRtVersion } from '../../tensorrt/abi.ts'
+import { buildStandin } from '../build.ts'
+import { writeDeclarations, type Shift } from './declarations.ts'
+
+const here = import.meta.dirname
+
+/** One of each known major, as they were compared with the vendor's headers. */
+export const standinVersions: readonly TensorRtVersion[] = [{ major: 8, minor: 6, patch: 1 }, { major: 10, minor: 13, patch: 3 }, { major: 11, minor: 1, patch: 0 }]
+
+export interface TensorRtStandin {
+  readonly version: TensorRtVersion
+  readonly cudart: string
+  readonly nvinfer: string
+  readonly parser: string
+  /** CUDART_LIB, TENSORRT_LIB and TENSORRT_PARSER_LIB. */
+  readonly env: Record<string, string>
+  /** TensorRT objects, device and host buffers, streams and events that live. */
+  live(): Record<'objects' | 'device' | 'host' | 'stream' | 'event', number>
+  /** Start counting calls for faults anew. */
+  reset(): void
+  /** Make every CUDA call fail with a status, as a lost device does; 0 brings it back. */
+  lose(status: number): void
+}
+
+export interface StandinOptions {
+  /** Put a method too many at a slot: a layout that no table describes. */
+  readonly shift?: Shift
+  /** For AddressSanitizer. */
+  readonly sanitize?: boolean
+  /** Leave the builder out, as NVIDIA's lean runtime does. */
+  readonly isLean?: boolean
+}
+
+/** The stand-in's CUDA runtime alone. */
+export const buildCudart = ({ sanitize = false }: { sanitize?: boolean } = {}): string =>
+  buildStandin([join(here, '../cuda/cudart.cpp')], { out: 'libcudart.so', sanitize })
+
+/** Compile the stand-ins of a version. */
+export function tensorRtStandin(version: TensorRtVersion, { shift, sanitize = false, isLean = false }: StandinOptions = {}): TensorRtStandin {
+  const cudart = buildCudart({ sanitize })
+  const include = `-I${writeDeclarations(version, shift)}`
+  const defines = { ...(shift ? { MOVED: true as const } : {}), ...(isLean ? { LEAN: true as const } : {}) }
+  // The path goes in whole: the loader then finds the very file that the bindings opened, and not a second copy of it.
+  const nvinfer = buildStandin([join(here, 'nvinfer.cpp')], { out: 'libnvinfer.so', sanitize, defines, flags: [include, '-Wl,--no-as-needed', cudart] })
+  const parser = buildStandin([join(here, 'nvonnxparser.cpp')], { out: 'libnvonnxparser.so', sanitize, flags: [include, '-Wl,--no-as-needed', nvinfer] })
+  const native = () => {
+    const [trt, onnx, cuda] = [koffi().load(nvinfer), koffi().load(parser), koffi().load(cudart)]
+    return {
+      objects: [trt.func('int64_t standin_trt_live()'), onnx.func('int64_t standin_parser_live()')] as (() => number)[],
+      cuda: cuda.func('int64_t standin_cuda_live(const char *kind)') as (kind: string) => number,
+      resets: [trt.func('void standin_trt_reset()'), cuda.func('void standin_cuda_reset()')] as (() => void)[],
+      lose: cuda.func('void standin_cuda_lose(int status)') as (status: number) => void,
+    }
+  }
+  let bound: ReturnType<typeof native> | undefined
+  const get = () => (bound ??= native())
+  return {
+    version, cudart, nvinfer, parser,
+    env: { CUDART_LIB: cudart, TENSORRT_LIB: nvinfer, TENSORRT_PARSER_LIB: parser },
+    live() {
+      const { objects, cuda } = get()
+      return { objects: objects.reduce((sum, count) => sum + Number(count()), 0), device: Number(cuda('device')), host: Number(cuda('host')), stream: Number(cuda('stream')), event: Number(cuda('event')) }
+    },
+    reset: () => get().resets.forEach(reset => reset()),
+    lose: status => get().lose(status),
+  }
+}

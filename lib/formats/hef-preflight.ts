@@ -1,0 +1,152 @@
+/**
+ * Will HailoRT take this HEF on this device, or refuse it, or die of it?
+ *
+ * Asked before the library opens the file, because the library answers some of these with a crash and others with a number. What it
+ * can know only with the device at work (memory, clock, other processes) is left out.
+ * Rules: `hef.cpp`, `hef_internal.hpp` and `device_internal.cpp` of HailoRT 4.17 to 5.2; the crashes were seen with 4.23.0.
+ */
+import { RunbookError, usageError } from '../notebook/errors.ts'
+import { atLeast, deviceArchs, devicesFor, isHailo8, versionIn, type DeviceArch, type LibraryVersion } from './hef-arch.ts'
+import { hefExtensions, type Hef } from './hef-types.ts'
+
+/** Where it shall run. What is null or absent is not judged. */
+export interface HefTarget {
+  /** As HailoRT names it: `hailo8l`, `HAILO8L` or `HAILO_ARCH_HAILO8L`. */
+  readonly arch?: string | null
+  /** As HailoRT reports it: `4.23.0`. */
+  readonly libraryVersion?: string | null
+}
+
+/** `message` is the state of a sentence: "it was compiled for hailo8, and the device is hailo8l". */
+export interface HefProblem {
+  readonly level: 'error' | 'warning'
+  readonly message: string
+  readonly hint: string
+}
+
+type Problems = readonly HefProblem[]
+const error = (message: string, hint: string): HefProblem => ({ level: 'error', message, hint })
+const warning = (message: string, hint: string): HefProblem => ({ level: 'warning', message, hint })
+
+/**
+ * What stands against running a HEF on a device with a library, errors first; empty when nothing does.
+ * @throws usage when `libraryVersion` holds no version
+ */
+export function preflight(hef: Hef, target: HefTarget): Problems {
+  const library = target.libraryVersion == null ? null : versionIn(target.libraryVersion)
+  if (target.libraryVersion != null && library === null) {
+    throw usageError(`Cannot judge a HEF for HailoRT "${target.libraryVersion}": that is no version`, 'give it as 4.23.0')
+  }
+  const found = [
+    ...damage(hef), ...hazards(hef, library), ...archProblems(hef, target.arch ?? null, library), ...(library === null ? [] : libraryProblems(hef, library)),
+  ]
+  return found.toSorted((a, b) => Number(b.level === 'error') - Number(a.level === 'error'))
+}
+
+/** The warnings of `preflight`. Errors: usage when it finds an error, with all of them in the message. */
+export function requireRunnable(hef: Hef, target: HefTarget): Problems {
+  const problems = preflight(hef, target)
+  const errors = problems.filter(({ level }) => level === 'error')
+  const [first] = errors
+  if (first === undefined) return problems
+  throw new RunbookError('usage', `Cannot run "${hef.path}": ${errors.map(({ message }) => message).join('; and ')}`, first.hint)
+}
+
+function damage({ integrity }: Hef): Problems {
+  return integrity.state === 'intact' ? [] : [error(integrity.message, 'copy or download it again, and compare its sha256sum with the original\'s')]
+}
+
+const recompile = 'compile the model again with the Dataflow Compiler that goes with this HailoRT'
+
+function hazards(hef: Hef, library: LibraryVersion | null): Problems {
+  return hef.hazards.flatMap(({ effect, libraries, message }) => {
+    const major = library === null ? null : library.major >= 5 ? 5 : 4
+    if (major !== null && !libraries.includes(major)) return []
+    const who = libraries.length === 2 ? 'HailoRT' : `HailoRT ${libraries[0]}`
+    return [error(`${message}, ${effect === 'crash' ? `of which ${who} crashes` : `which ${who} refuses`}`, recompile)]
+  })
+}
+
+const archAliases: Readonly<Record<string, DeviceArch>> = { mars: 'hailo12l', pluto: 'hailo15l' }
+
+/** The architecture that a device gives of itself, whatever its spelling; null for one that nobody knows. */
+export function deviceArchOf(text: string): DeviceArch | null {
+  const name = text.toLowerCase().replace(/^hailo_arch_/, '').replace(/^hailo-/, 'hailo')
+  return deviceArchs.find(arch => arch === name) ?? archAliases[name] ?? null
+}
+
+function archProblems(hef: Hef, given: string | null, library: LibraryVersion | null): Problems {
+  if (given === null) return []
+  const arch = deviceArchOf(given)
+  if (arch === null) return [warning(`nobody here knows the device "${given}", so whether it runs ${hef.arch} is open`, 'update this project')]
+  const runs = devicesFor(hef.hwArch, library)
+  const again = `compile it again with --hw-arch ${arch}`
+  if (!runs.includes(arch)) {
+    const elsewhere = devicesFor(hef.hwArch, null).includes(arch)
+    if (elsewhere && library !== null) {
+      const needed = library.major >= 5 ? 4 : 5
+      return [error(`HailoRT ${versionText(library)} does not run ${hef.arch} on ${arch}, and HailoRT ${needed} does`, `install HailoRT ${needed} with its driver, or ${again}`)]
+    }
+    // An 8L reports a board name that says Hailo-8, which is how most of these mistakes begin.
+    const mistaken = arch === 'hailo8l' ? ' (its board name may say Hailo-8: the architecture is what counts)' : ''
+    return [error(`it was compiled for ${hef.arch}, and the device is ${arch}${mistaken}`, again)]
+  }
+  if (hef.hwArch === 3 && arch === 'hailo8') return [warning('it was compiled for hailo8l and runs slower than it could on a hailo8', again)]
+  if (hef.hwArch === 4 && arch !== 'hailo15m') return [warning(`it was compiled for hailo15m and runs slower than it could on a ${arch}`, again)]
+  return []
+}
+
+const versionText = ({ major, minor, revision }: LibraryVersion) => `${major}.${minor}.${revision}`
+
+/** The first library that reads each version of the header. */
+const firstReader = [[4, 17], [4, 17], [4, 20], [4, 21]] as const
+
+/** The first library that knows an extension, by its number; 7 and 8 are known to none as a requirement. */
+function firstWithExtension(index: number): readonly [major: number, minor: number, revision: number] | null {
+  if (index <= 29) return index === 7 || index === 8 ? null : [4, 17, 0]
+  if (index <= 32) return [4, 21, 0]
+  if (index === 35) return [5, 0, 0]
+  return index <= 34 ? [5, 0, 1] : null
+}
+
+function libraryProblems(hef: Hef, library: LibraryVersion): Problems {
+  const name = `HailoRT ${versionText(library)}`
+  const found: HefProblem[] = []
+  const [major, minor] = firstReader[hef.header.version]
+  if (!atLeast(library, major, minor)) {
+    found.push(error(`its header has version ${hef.header.version}, which ${name} does not read`, `install HailoRT ${major}.${minor} or later, or compile it with an earlier Dataflow Compiler`))
+  }
+  const unknown = hef.extensions.filter(({ index }) => {
+    const first = firstWithExtension(index)
+    return first === null || !atLeast(library, ...first)
+  })
+  if (unknown.length > 0) {
+    const list = unknown.map(({ index, name }) => name || `number ${index}`).join(', ')
+    found.push(error(`it needs what ${name} does not have: ${list}`, 'install a later HailoRT, or compile it with an earlier Dataflow Compiler'))
+  }
+  const isOutdated = !hef.extensions.some(({ index }) => index === hefExtensions.periphInLibrary)
+  if (isOutdated && atLeast(library, 4, 21)) found.push(error(`it is too old for ${name}: it lacks PERIPH_CALCULATION_IN_HAILORT`, recompile))
+  return [...found, ...sdkProblems(hef, library)]
+}
+
+/** Compilers 3.27 to 3.33 went out with HailoRT 4.17 to 4.23; from 5.0 on both have one number. */
+function libraryOfSdk({ major, minor }: LibraryVersion): readonly [major: number, minor: number] | null {
+  if (major === 3) return minor >= 27 ? [4, minor - 10] : null
+  return major >= 5 ? [major, minor] : null
+}
+
+function sdkProblems({ sdk, hwArch, extensions }: Hef, library: LibraryVersion): Problems {
+  const name = `HailoRT ${versionText(library)}`
+  if (isHailo8(hwArch) && library.major >= 5) {
+    return [warning(`it is for the Hailo-8 family, and ${name} is made for Hailo-10H and Hailo-15`, 'on a Hailo-8 board install HailoRT 4 with its driver')]
+  }
+  const goesWith = sdk === null ? null : libraryOfSdk(sdk)
+  if (sdk === null || goesWith === null) return []
+  const compiler = `it was compiled with Dataflow Compiler ${versionText(sdk)}`
+  const isStrict = extensions.some(({ index }) => index === hefExtensions.strictVersion)
+  if (isStrict && library.major >= 5 && (sdk.major !== library.major || sdk.minor !== library.minor)) {
+    return [error(`${compiler} and wants HailoRT ${sdk.major}.${sdk.minor} exactly, and the library is ${versionText(library)}`, `install HailoRT ${sdk.major}.${sdk.minor}`)]
+  }
+  if (atLeast(library, ...goesWith)) return []
+  return [warning(`${compiler}, which goes with HailoRT ${goesWith.join('.')}, and the library is ${versionText(library)}`, `install HailoRT ${goesWith.join('.')} or later if it is refused`)]
+}

@@ -1,0 +1,191 @@
+/**
+ * How is a TensorRT plan run on this machine's GPU?
+ *
+ * The plan's own header is read before the library is opened, so that a file that is no plan, or one of another version, is named
+ * as such. Feeds are checked, copied into pinned memory, and run off the event loop. Building a plan is in `ffi/tensorrt`.
+ */
+import { performance } from 'node:perf_hooks'
+import { openCuda } from '../../ffi/cuda/cuda.ts'
+import { FfiError } from '../../ffi/errors.ts'
+import { versionText } from '../../ffi/tensorrt/abi.ts'
+import { openTensorRt } from '../../ffi/tensorrt/open.ts'
+import { planVersionOf } from '../../ffi/tensorrt/plan-version.ts'
+import { deserialize, type Engine, type IoTensor } from '../../ffi/tensorrt/runtime.ts'
+import { createStep, type Step, type StepTensor } from '../../ffi/tensorrt/step.ts'
+import { arrayOf, sizeOf, type Dtype, type Tensor, type TensorData } from '../formats/tensor.ts'
+import { readFile } from '../host/files.ts'
+import { RunbookError, usageError } from '../notebook/errors.ts'
+import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from './backend.ts'
+
+export interface TensorRtOptions {
+  /** Which GPU; 0 unless told. */
+  readonly device?: number
+  /** Which of the plan's optimization profiles; 0 unless told. */
+  readonly profile?: number
+  /** Accept a version-compatible plan, which carries code of its own: only from a source you trust. */
+  readonly trustHostCode?: boolean
+  /** TENSORRT_LIB and CUDART_LIB; `process.env` unless told. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/** A plan that is open. Results are valid until the next `infer`. */
+export interface TensorRtBackend extends Omit<Backend, 'name'> {
+  readonly name: 'tensorrt'
+  /** As `infer`, on this thread: the event loop stands still. Errors: as `infer`; a plain error while another one is under way. */
+  inferSync(feeds: Feeds): Results
+}
+
+/**
+ * Open a plan.
+ * Errors: usage for a file that is no plan; blocked when the file, a library or the device is absent, or of another version;
+ * fail when TensorRT or CUDA cannot do it.
+ */
+export async function openTensorRtPlan(path: string, options: TensorRtOptions = {}): Promise<TensorRtBackend> {
+  const plan = readFile(path)
+  const written = planVersionOf(plan)
+  if (typeof written === 'string') throw usageError(`Cannot run "${path}" on TensorRT: ${written}`, 'give a file that trtexec --saveEngine wrote, copied in binary')
+  try {
+    return await open({ path, plan, options })
+  } catch (thrown) {
+    throw operatingError(thrown, path)
+  }
+}
+
+async function open({ path, plan, options: { device = 0, profile = 0, trustHostCode = false, env = process.env } }: {
+  path: string; plan: Uint8Array; options: TensorRtOptions
+}): Promise<TensorRtBackend> {
+  const rt = openTensorRt({ env })
+  const cuda = openCuda({ env })
+  const gpu = cuda.devices()[device]
+  if (!gpu) throw new FfiError('absent', `Cannot use GPU ${device}: there is none of this number`, 'nvidia-smi -L lists them')
+  cuda.useDevice(device)
+  const startedMs = performance.now()
+  const engine = await deserialize(rt, plan, path, { trustHostCode })
+  try {
+    const step = await createStep(engine, cuda, { profile })
+    const loadMs = performance.now() - startedMs
+    const name = `${gpu.name} ${gpu.pciBusId} (TensorRT ${versionText(rt.version)}, CUDA ${cuda.runtimeVersion})`
+    return backendOf({ path, engine, step, loadMs, device: name })
+  } catch (thrown) {
+    engine.close()
+    throw thrown
+  }
+}
+
+interface Parts {
+  readonly path: string
+  readonly engine: Engine
+  readonly step: Step
+  readonly loadMs: number
+  readonly device: string
+}
+
+function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBackend {
+  const inputs = step.inputs.map(({ info }) => infoOf(info))
+  const ports = { inputs: step.inputs.map(portOf), outputs: step.outputs.map(portOf) }
+  let isOpen = true
+  let waiting = 0
+  let latest: Promise<unknown> = Promise.resolve()
+
+  const mustBeOpen = () => {
+    if (!isOpen) throw new Error(`the model "${path}" is closed`)
+  }
+  const put = (feeds: Feeds) => {
+    for (const port of ports.inputs) {
+      const feed = feeds[port.tensor.info.name]!
+      if (!isSame(feed.shape, port.tensor.shape)) step.setShape(port.tensor.info.name, feed.shape)
+      port.pinned.set(feed.data as never)
+    }
+  }
+  const take = (isFresh: boolean): Results => Object.fromEntries(ports.outputs.map(port => [port.tensor.info.name, port.take(isFresh)]))
+  const runNext = async (feeds: Feeds): Promise<Results> => {
+    try {
+      const { logger } = engine.rt
+      while (!logger.isMute) await logger.whenMute()
+      put(feeds)
+      await step.runLater()
+      // Whoever waits in line would write over these results before anyone could read them.
+      return take(waiting > 1)
+    } catch (thrown) {
+      throw operatingError(thrown, path)
+    } finally {
+      waiting--
+    }
+  }
+  return {
+    name: 'tensorrt',
+    device,
+    inputs,
+    outputs: step.outputs.map(({ info }) => infoOf(info)),
+    loadMs,
+    infer(feeds) {
+      const turn = async () => {
+        mustBeOpen()
+        checkFeeds(feeds, inputs)
+        waiting++
+        const job = latest.then(() => runNext(feeds))
+        latest = job.catch(() => {})
+        return job
+      }
+      return turn()
+    },
+    inferSync(feeds) {
+      mustBeOpen()
+      if (waiting > 0) throw new Error(`the model "${path}" is answering another question`)
+      checkFeeds(feeds, inputs)
+      try {
+        put(feeds)
+        step.run()
+        return take(false)
+      } catch (thrown) {
+        throw operatingError(thrown, path)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      if (!isOpen) return
+      isOpen = false
+      await latest
+      while (!engine.rt.logger.isMute) await engine.rt.logger.whenMute()
+      step.close()
+      engine.close()
+    },
+  }
+}
+
+const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((n, axis) => n === b[axis])
+
+const infoOf = ({ name, dtype, shape }: IoTensor): TensorInfo => ({ name, dtype: dtype as Dtype, shape: shape.map(n => (n < 0 ? '?' : n)) })
+
+interface Port {
+  readonly tensor: StepTensor
+  /** All of the pinned memory, as the tensor's own type. */
+  readonly pinned: TensorData
+  /** A copy of what counts, in an array that is used again unless it is to be fresh. Pinned memory itself dies with the model. */
+  take(isFresh: boolean): Tensor
+}
+
+function portOf(tensor: StepTensor): Port {
+  const dtype = tensor.info.dtype as Dtype
+  const { buffer, byteOffset, byteLength } = tensor.host
+  const type = arrayOf[dtype] as unknown as { new (buffer: ArrayBufferLike, offset: number, length: number): TensorData; new (length: number): TensorData; BYTES_PER_ELEMENT: number }
+  const pinned = new type(buffer, byteOffset, Math.floor(byteLength / type.BYTES_PER_ELEMENT))
+  let kept = new type(sizeOf(tensor.shape))
+  return {
+    tensor,
+    pinned,
+    take(isFresh) {
+      const count = sizeOf(tensor.shape)
+      if (isFresh || kept.length !== count) kept = new type(count)
+      kept.set((pinned.length === count ? pinned : pinned.subarray(0, count)) as never)
+      return { dtype, shape: tensor.shape, data: kept }
+    },
+  }
+}
+
+/** What a native call threw, as an operating error. A bug stays one. */
+function operatingError(thrown: unknown, path: string): unknown {
+  if (!(thrown instanceof FfiError)) return thrown
+  const exit = { absent: 'blocked', refused: 'blocked', usage: 'usage', status: 'fail' } as const
+  const message = thrown.message.includes(`"${path}"`) ? thrown.message : `Cannot run "${path}": ${thrown.message.replace(/^Cannot /, 'cannot ')}`
+  return new RunbookError(exit[thrown.kind], message, thrown.hint, { cause: thrown })
+}
