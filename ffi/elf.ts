@@ -6,7 +6,10 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
-/** What keeps a file from being loaded as a library here, or undefined when nothing in its headers does. Errors: node's, when it cannot be read. */
+/**
+ * What keeps a file from being loaded as a library here, or undefined when nothing in its headers does.
+ * @throws node's own error when it cannot be read
+ */
 export function elfProblem(path: string): string | undefined {
   const fd = openSync(path, 'r')
   try {
@@ -23,8 +26,10 @@ export function elfProblem(path: string): string | undefined {
   }
 }
 
-/** Whether the parts that the loader maps end within the file. Asked of 64-bit files only, which are all that node runs on today but arm. */
-function shortage({ head, at, size }: { head: Buffer; at: (position: number, length: number) => Buffer; size: number }): string | undefined {
+interface ElfFile { readonly head: Buffer; readonly size: number; readonly at: (position: number, length: number) => Buffer }
+
+/** Whether the parts that the loader maps end within the file. Asked of little-endian 64-bit files only. */
+function shortage({ head, at, size }: ElfFile): string | undefined {
   if (head[4] !== 2 || head[5] !== 1) return undefined
   const first = Number(head.readBigUInt64LE(32))
   const entrySize = head.readUInt16LE(54)
@@ -43,7 +48,9 @@ const loadSegment = 1
 const classes: Record<number, string> = { 1: '32-bit', 2: '64-bit' }
 
 // e_machine of the ELF specification.
-const machines: Record<number, string> = { 3: 'ia32', 8: 'mips', 21: 'ppc64', 22: 's390x', 40: 'arm', 62: 'x64', 183: 'arm64', 243: 'riscv64', 258: 'loong64' }
+const machines: Record<number, string> = {
+  3: 'ia32', 8: 'mips', 21: 'ppc64', 22: 's390x', 40: 'arm', 62: 'x64', 183: 'arm64', 243: 'riscv64', 258: 'loong64',
+}
 
 /**
  * What keeps a library out of this process, or undefined when nothing in its header does.

@@ -89,7 +89,8 @@ function tryOpen(candidate: string): LibraryHandle | string {
   try {
     return koffi().load(candidate)
   } catch (thrown) {
-    return (thrown instanceof Error ? thrown.message : String(thrown)).replace(/^Failed to load shared library: ?/, '').replaceAll(/\s+/g, ' ')
+    const words = thrown instanceof Error ? thrown.message : String(thrown)
+    return words.replace(/^Failed to load shared library: ?/, '').replaceAll(/\s+/g, ' ')
   }
 }
 
@@ -106,7 +107,8 @@ function wrongWith(path: string): string | undefined {
 function mappedPath(opened: string): string {
   if (opened.includes('/')) return resolve(opened)
   try {
-    const paths = readFileSync('/proc/self/maps', 'utf8').split('\n').map(line => line.slice(line.indexOf('/'))).filter(path => path.startsWith('/'))
+    const lines = readFileSync('/proc/self/maps', 'utf8').split('\n').filter(line => line.includes('/'))
+    const paths = lines.map(line => line.slice(line.indexOf('/')))
     return paths.find(path => basename(path) === opened || basename(path).startsWith(`${opened}.`)) ?? opened
   } catch {
     return opened
@@ -133,11 +135,13 @@ export function bind<T extends object>(library: OpenedLibrary, table: { readonly
   const entries = Object.entries<FunctionSpec>(table)
   const lacking = entries.filter(([name, spec]) => !spec.optional && !hasSymbol(library, name)).map(([name]) => name)
   if (lacking.length > 0) {
-    const more = lacking.length > 1 ? ` (and ${lacking.length - 1} more: ${lacking.slice(1, 6).join(', ')}${lacking.length > 6 ? ', …' : ''})` : ''
-    throw new FfiError('absent', `Cannot use ${library.title} at "${library.path}": it has no symbol ${lacking[0]}${more}`, 'install a version that has it')
+    const rest = `${lacking.slice(1, 6).join(', ')}${lacking.length > 6 ? ', …' : ''}`
+    const more = lacking.length > 1 ? ` (and ${lacking.length - 1} more: ${rest})` : ''
+    const state = `it has no symbol ${lacking[0]}${more}`
+    throw new FfiError('absent', `Cannot use ${library.title} at "${library.path}": ${state}`, 'install a version that has it')
   }
-  const bound = entries.filter(([name, spec]) => !spec.optional || hasSymbol(library, name)).map(([name, spec]) => [name, library.handle.func(spec.prototype)])
-  return Object.fromEntries(bound) as T
+  const here = entries.filter(([name, spec]) => !spec.optional || hasSymbol(library, name))
+  return Object.fromEntries(here.map(([name, spec]) => [name, library.handle.func(spec.prototype)])) as T
 }
 
 /** Whether a library exports a symbol. */

@@ -74,9 +74,9 @@ export interface Cuda {
   /** The newest CUDA that the driver serves; `0.0` without a driver. */
   readonly driverVersion: string
   /** Errors: `absent` when there is none, or the driver does not serve this runtime. */
-  devices(): CudaDevice[]
-  /** Errors: `absent` when there is no such device. */
-  useDevice(index: number): void
+  deviceCount(): number
+  /** Facts of a device, which becomes the one that this thread uses. A worker thread's is the first one always. Errors: `absent`. */
+  device(index: number): CudaDevice
   alloc(bytes: number): DeviceBuffer
   allocPinned(bytes: number): PinnedBuffer
   createStream(): CudaStream
@@ -120,8 +120,8 @@ export function openCuda({ env = process.env }: { env?: Readonly<Record<string, 
     functions: f,
     runtimeVersion: versionText(asked('cudaRuntimeGetVersion', out => f.cudaRuntimeGetVersion(out))),
     driverVersion: versionText(asked('cudaDriverGetVersion', out => f.cudaDriverGetVersion(out))),
-    devices: () => Array.from({ length: asked('cudaGetDeviceCount', out => f.cudaGetDeviceCount(out)) }, (_, index) => deviceAt(f, index, check)),
-    useDevice: index => check('cudaSetDevice', f.cudaSetDevice(index)),
+    deviceCount: () => asked('cudaGetDeviceCount', out => f.cudaGetDeviceCount(out)),
+    device: index => deviceAt(f, index, check),
     alloc(bytes) {
       const pointer = made(`cudaMalloc(${bytes})`, out => f.cudaMalloc(out, bytes))
       return { pointer, bytes, free: once(() => check('cudaFree', f.cudaFree(pointer))) }

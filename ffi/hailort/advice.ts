@@ -5,7 +5,7 @@
  * looks at the machine. Rows are tried in order: the first that fits the call and the status explains it.
  */
 export interface Advice {
-  /** Names of statuses, as any version calls them. */
+  /** Names of statuses, in the words of each version that has them. */
   readonly statuses: readonly string[]
   /** Which calls it explains; all when absent. */
   readonly calls?: RegExp

@@ -230,7 +230,7 @@ export class VDevice implements AsyncDisposable {
   async #close(): Promise<void> {
     const handle = this.handle
     try {
-      for (const dependent of [...this.#dependents].reverse()) await dependent.close()
+      for (const dependent of [...this.#dependents].toReversed()) await dependent.close()
     } finally {
       this.#handle = null
       await this.hailort.callAsync('hailo_release_vdevice', { act: 'close', thing: 'a Hailo device' }, handle)

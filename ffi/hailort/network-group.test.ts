@@ -33,8 +33,7 @@ async function withGroup(o: { profile?: ProfileName; device?: VDeviceOptions; co
     const vdevice = await VDevice.open(hailort, o.device)
     try {
       const hef = await Hef.fromBuffer(hailort, tiny.hef)
-      const group = await configure(vdevice, hef, o.configure)
-      await hef[Symbol.asyncDispose]()
+      const group = await configure(vdevice, hef, o.configure).finally(() => hef[Symbol.asyncDispose]())
       await body({ hailort, standin, tiny, vdevice, group })
     } finally {
       await vdevice[Symbol.asyncDispose]()
@@ -60,7 +59,7 @@ async function refused(job: Promise<unknown>, status: number): Promise<HailoErro
   return thrown
 }
 
-/** 1,000 frames written by one loop while one loop for each output reads; the greatest delay of the event loop, in ms. */
+/** 1,000 frames written by one loop while one loop for each output reads; the 99th percentile of the event loop's delay, in ms. */
 async function thousandFrames(bench: Bench): Promise<number> {
   const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
   const delay = monitorEventLoopDelay({ resolution: 1 })
@@ -81,8 +80,7 @@ async function thousandFrames(bench: Bench): Promise<number> {
   }
   await Promise.all([write(), read(0), read(1)])
   delay.disable()
-  // The histogram records whole intervals, of which 1 ms is its own.
-  return delay.max / 1e6
+  return delay.percentile(99) / 1e6
 }
 
 test('a group runs 1,000 frames through concurrent streams, exactly as its arithmetic says, when it is of profile A', { skip }, async () => {
@@ -99,6 +97,23 @@ test('a group runs 1,000 frames through concurrent streams, exactly as its arith
 
 test('a group runs 1,000 frames through concurrent streams, exactly as its arithmetic says, when it is of profile D', { skip }, async () => {
   await withGroup({ profile: 'D' }, async bench => assert.ok(await thousandFrames(bench) < 20))
+})
+
+test('the event loop is never blocked for 20 ms when each frame takes 60 ms on the device', { skip }, async () => {
+  await withGroup({}, async ({ group, standin }) => {
+    standin.order('LATENCY_US', 60_000)
+    const [inputs, outputs] = [await group.openInputs(), await group.openOutputs()]
+    const worst = async () => {
+      const delay = monitorEventLoopDelay({ resolution: 1 })
+      delay.enable()
+      for (let i = 0; i < 3; i++) await Promise.all([inputs[0]!.write(wave(64, i)), outputs[0]!.read(new Float32Array(128)), outputs[1]!.read(new Float32Array(64))])
+      delay.disable()
+      return delay.max / 1e6
+    }
+    // Other processes may keep this one from a core now and then, but a wait on this thread would last 60 ms each time.
+    const delays = [await worst(), await worst(), await worst()]
+    assert.ok(Math.min(...delays) < 20, `${delays.join(', ')} ms`)
+  })
 })
 
 test('what a device answers is the float model\'s answer within a few steps of quantisation, and not exactly', { skip }, async () => {

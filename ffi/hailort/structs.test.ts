@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { koffi } from '../load.ts'
-import { abiTable, layoutOf } from './abi-table.ts'
+import { abiTable, layoutOf, type Layout } from './abi-table.ts'
 import { parseVersion, profileNames, profileOf } from './profiles.ts'
 import { Structs, structsOf } from './structs.ts'
 
@@ -29,7 +29,7 @@ test('Structs has the measured sizes and offsets in every version of the table',
     const version = parseVersion(text)
     const structs = structsOf(profileOf(version))
     for (const struct of structs.names) {
-      const layout = layoutOf(struct, version)
+      const layout: Layout | undefined = layoutOf(struct, version)
       if (onlyInside[struct] !== undefined) {
         assert.equal(structs.sizeOf(struct), onlyInside[struct])
         continue
@@ -39,7 +39,7 @@ test('Structs has the measured sizes and offsets in every version of the table',
       const declared = Object.values(structs.type(struct).members!)
       for (const member of declared) {
         const name = unions[`${struct}.${member.name}`] ?? member.name
-        const measured = layout.fields.find(([field]) => field === name)
+        const measured: Layout['fields'][number] | undefined = layout.fields.find(([field]) => field === name)
         assert.ok(measured, `${text} ${struct} has no ${name}`)
         const size = grown[text]?.includes(`${struct}.${name}`) ? member.type.size + 1 : member.type.size
         assert.deepEqual([member.offset, size], [measured[1], measured[2]], `${text} ${struct}.${name}`)

@@ -92,7 +92,7 @@ test('openApi() refuses a table whose slots moved, and calls that answer otherwi
 })
 
 test('openApi() is absent for a library that is something else, naming the symbol that lacks', () => {
-  const path = execFileSync(process.execPath, ['-p', "require('fs').readFileSync('/proc/self/maps', 'utf8').match(/\\/.*libc[.-].*/)[0]"], { encoding: 'utf8' }).trim()
+  const path = execFileSync(process.execPath, ['-p', "require('node:fs').readFileSync('/proc/self/maps', 'utf8').match(/\\/.*libc[.-].*/)[0]"], { encoding: 'utf8' }).trim()
   assert.throws(() => open(path), { kind: 'absent', message: /it has no symbol OrtGetApiBase/ })
   assert.throws(() => open(join(folder, 'none.so')), { kind: 'absent', message: /named by ONNXRUNTIME_LIB/, hint: /export ONNXRUNTIME_LIB=/ })
 })

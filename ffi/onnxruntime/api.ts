@@ -6,7 +6,7 @@
  */
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
-import { checkAddresses, checkAnswers, checkReadable } from './canary.ts'
+import { checkAddresses, checkAnswers, checkReadable, refused } from './canary.ts'
 import { ortLibrary } from './library.ts'
 import { apiBase, errorNames, opaqueTypes, ortTable, type OrtFunctions, type Out, type Pointer, type Status } from './table.ts'
 
@@ -48,10 +48,8 @@ export function openApi(options: ApiOptions = {}): OrtApi {
   const apiVersion = apiVersionOf({ version, asked, path: library.path })
   const table = base.GetApi(apiVersion)
   if (table === null) throw refused(library.path, `version ${version} does not grant C API ${apiVersion}`)
-  const addresses = pointersAt({ path: library.path, address: table, what: `the table of C API ${apiVersion}`, count: tableLength })
-  checkAddresses({ path: library.path, addresses: Object.entries(ortTable).map(([name, { slot }]) => ({ name, address: addresses[slot] ?? 0n })) })
-  const functions = Object.fromEntries(Object.entries(ortTable).map(([name, { slot, prototype }]) =>
-    [name, callable(addresses[slot]!, prototype)])) as unknown as OrtFunctions
+  const what = `the table of C API ${apiVersion}`
+  const functions = functionsAt<OrtFunctions>({ path: library.path, address: table, what, table: ortTable })
   const buildInfo = checkAnswers(functions, library.path)
   const api: OrtApi = { version, apiVersion, buildInfo, path: library.path, functions }
   opened.set(key, { api, library })
@@ -73,9 +71,6 @@ export function apiVersionOf({ version, asked, path }: { version: string; asked:
   return Math.min(minor, asked)
 }
 
-const refused = (path: string, state: string) =>
-  new FfiError('refused', `Cannot use ONNX Runtime at "${path}": ${state}`, 'unset ONNXRUNTIME_LIB to use the library in node_modules (npm ci)')
-
 interface ApiBase {
   GetApi(version: number): Pointer | null
   GetVersionString(): string
@@ -87,18 +82,28 @@ function baseOf(library: OpenedLibrary): ApiBase {
   })
   const base = OrtGetApiBase()
   if (base === null) throw refused(library.path, 'OrtGetApiBase() gives nothing')
-  const addresses = pointersAt({ path: library.path, address: base, what: 'OrtApiBase', count: 2 })
-  checkAddresses({ path: library.path, addresses: Object.entries(apiBase).map(([name, { slot }]) => ({ name, address: addresses[slot] ?? 0n })) })
-  return Object.fromEntries(Object.entries(apiBase).map(([name, { slot, prototype }]) => [name, callable(addresses[slot]!, prototype)])) as unknown as ApiBase
+  return functionsAt<ApiBase>({ path: library.path, address: base, what: 'OrtApiBase', table: apiBase })
 }
 
-const tableLength = 1 + Math.max(...Object.values(ortTable).map(({ slot }) => slot))
-const pointerBytes = 8
+interface FunctionTable {
+  readonly path: string
+  readonly address: Pointer
+  /** As an error names it. */
+  readonly what: string
+  readonly table: Readonly<Record<string, { readonly slot: number; readonly prototype: string }>>
+}
 
-function pointersAt({ path, address, what, count }: { path: string; address: Pointer; what: string; count: number }): Pointer[] {
+/** The functions of a table of pointers, none of which is called before every one was seen to be the library's own code. */
+function functionsAt<T>({ path, address, what, table }: FunctionTable): T {
+  const entries = Object.entries(table)
+  const count = 1 + Math.max(...entries.map(([, { slot }]) => slot))
   checkReadable({ path, address, bytes: count * pointerBytes, what })
-  return koffi().decode(address, 'void *', count) as Pointer[]
+  const pointers = koffi().decode(address, 'void *', count) as (Pointer | null)[]
+  checkAddresses({ path, addresses: entries.map(([name, { slot }]) => ({ name, address: pointers[slot] ?? 0n })) })
+  return Object.fromEntries(entries.map(([name, { slot, prototype }]) => [name, callable(pointers[slot]!, prototype)])) as T
 }
+
+const pointerBytes = 8
 
 const prototypes = new Map<string, unknown>()
 
@@ -135,8 +140,8 @@ export function checkStatus(functions: OrtFunctions, status: Status, attempt: At
 export function created(api: OrtApi, attempt: Attempt, call: (out: Out) => Status): Pointer {
   const out: Out = [null]
   checkStatus(api.functions, call(out), attempt)
-  if (out[0] === null) throw new FfiError('status', `Cannot ${attempt.act}: ${attempt.call}() succeeds and gives nothing`, 'check the library')
-  return out[0]
+  if (out[0] !== null) return out[0]
+  throw new FfiError('status', `Cannot ${attempt.act}: ${attempt.call}() succeeds and gives nothing`, 'check the library')
 }
 
 /** Run a native function on a worker thread. Rejects only when koffi itself cannot call; the status is the caller's to check. */

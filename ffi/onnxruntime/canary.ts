@@ -7,19 +7,22 @@
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { FfiError } from '../errors.ts'
-import { ort, type OrtFunctions, type Out } from './table.ts'
+import { ort, type OrtFunctions, type Out, type Status } from './table.ts'
 
-const refuse = (path: string, state: string) =>
-  new FfiError('refused', `Cannot use ONNX Runtime at "${path}": ${state}`, 'unset ONNXRUNTIME_LIB to use the library in node_modules (npm ci)')
+/** An error for a library that is there and must not be used. */
+export const refused = (path: string, state: string): FfiError =>
+  new FfiError('refused', `Cannot use ONNX Runtime at "${path}": ${state}`, 'unset ONNXRUNTIME_LIB to use the library of npm ci')
 
-/** Whether every address is code of this library. Nothing is asked where the system does not tell (no /proc). Errors: FfiError `refused`. */
+/** Whether every address is code of this library; not asked where the system does not tell (no /proc). Errors: FfiError `refused`. */
 export function checkAddresses({ path, addresses }: { path: string; addresses: readonly { name: string; address: bigint }[] }): void {
   const empty = addresses.find(({ address }) => !address)
-  if (empty) throw refuse(path, `its function table has no ${empty.name}`)
+  if (empty) throw refused(path, `its function table has no ${empty.name}`)
   const code = codeOf(path)
   if (code.length === 0) return
   const stray = addresses.find(({ address }) => !code.some(({ from, to }) => address >= from && address < to))
-  if (stray) throw refuse(path, `its function table is not as tested: ${stray.name} at 0x${stray.address.toString(16)} is not code of this library`)
+  if (!stray) return
+  const at = `0x${stray.address.toString(16)}`
+  throw refused(path, `its function table is not as tested: ${stray.name} at ${at} is not code of this library`)
 }
 
 /** Whether so many bytes may be read at an address: a table at a wild address would end the process. Errors: FfiError `refused`. */
@@ -27,7 +30,7 @@ export function checkReadable({ path, address, bytes, what }: { path: string; ad
   const readable = mappings().filter(({ mode }) => mode.startsWith('r'))
   const isReadable = (at: bigint) => readable.some(({ from, to }) => at >= from && at < to)
   if (readable.length === 0 || (isReadable(address) && isReadable(address + BigInt(bytes - 1)))) return
-  throw refuse(path, `${what} is at 0x${address.toString(16)}, where there is no memory`)
+  throw refused(path, `${what} is at 0x${address.toString(16)}, where there is no memory`)
 }
 
 interface Mapping { readonly from: bigint; readonly to: bigint; readonly mode: string; readonly path: string }
@@ -52,23 +55,34 @@ function codeOf(path: string): Mapping[] {
 /** Harmless calls with known answers. Gives what the library says of how it was built. Errors: FfiError `refused`, naming the call. */
 export function checkAnswers(functions: OrtFunctions, path: string): string {
   const buildInfo = functions.GetBuildInfoString()
-  if (!buildInfo.startsWith('ORT Build Info')) throw refuse(path, `GetBuildInfoString() answers ${JSON.stringify(buildInfo).slice(0, 80)}`)
+  if (!buildInfo.startsWith('ORT Build Info')) throw refused(path, `GetBuildInfoString() answers ${JSON.stringify(buildInfo).slice(0, 80)}`)
   const words = 'rungbook canary'
   checkFailure({ functions, path, call: 'CreateStatus', code: 7, words: /^rungbook canary$/, status: functions.CreateStatus(7, words) })
   const options: Out = [null]
   const status = functions.CreateSessionOptions(options)
-  if (status !== null || options[0] === null) throw refuse(path, 'CreateSessionOptions() gives no options')
+  if (status !== null || options[0] === null) throw refused(path, 'CreateSessionOptions() gives no options')
   const failed = functions.SetSessionGraphOptimizationLevel(options[0], 12_345)
-  checkFailure({ functions, path, call: 'SetSessionGraphOptimizationLevel', code: ort.invalidArgument, words: /graph_optimization_level/, status: failed })
+  const call = 'SetSessionGraphOptimizationLevel'
+  checkFailure({ functions, path, call, code: ort.invalidArgument, words: /graph_optimization_level/, status: failed })
   functions.ReleaseSessionOptions(options[0])
   return buildInfo
 }
 
+interface Failure {
+  readonly functions: OrtFunctions
+  readonly path: string
+  readonly call: string
+  readonly code: number
+  readonly words: RegExp
+  readonly status: Status
+}
+
 /** A call that fails on purpose must give the code and the words that were asked for. */
-function checkFailure(o: { functions: OrtFunctions; path: string; call: string; code: number; words: RegExp; status: bigint | null }): void {
-  if (o.status === null) throw refuse(o.path, `${o.call}() succeeds where it must fail`)
+function checkFailure(o: Failure): void {
+  if (o.status === null) throw refused(o.path, `${o.call}() succeeds where it must fail`)
   const code = o.functions.GetErrorCode(o.status)
   const message = o.functions.GetErrorMessage(o.status)
-  if (code !== o.code || !o.words.test(message)) throw refuse(o.path, `${o.call}() answers error ${code}, ${JSON.stringify(message).slice(0, 80)}, which is not as tested`)
+  const isTested = code === o.code && o.words.test(message)
+  if (!isTested) throw refused(o.path, `${o.call}() answers error ${code}, ${JSON.stringify(message).slice(0, 80)}, which is not as tested`)
   o.functions.ReleaseStatus(o.status)
 }

@@ -48,7 +48,8 @@ const alignment = 64
 /** A tensor of zeros. Errors: FfiError `usage` for a shape that is not whole numbers of 0 or more, or is too large for one array. */
 export function nativeTensor(dtype: ElementType, shape: readonly number[]): NativeTensor {
   const size = shape.reduce((product, n) => product * n, 1)
-  const refuse = (state: string) => new FfiError('usage', `Cannot make room for ${dtype}[${shape.join(', ')}]: ${state}`, 'give another shape')
+  const refuse = (state: string) =>
+    new FfiError('usage', `Cannot make room for ${described({ dtype, shape })}: ${state}`, 'give another shape')
   if (shape.some(n => !Number.isSafeInteger(n) || n < 0)) throw refuse('a dimension is no whole number of 0 or more')
   const { array } = elements[dtype]
   const bytes = size * array.BYTES_PER_ELEMENT
@@ -66,4 +67,5 @@ export function nativeTensor(dtype: ElementType, shape: readonly number[]): Nati
 }
 
 /** `float32[1, 16]`. */
-export const described = (tensor: { readonly dtype: string; readonly shape: readonly (number | string)[] }): string => `${tensor.dtype}[${tensor.shape.join(', ')}]`
+export const described = ({ dtype, shape }: { readonly dtype: string; readonly shape: readonly (number | string)[] }): string =>
+  `${dtype}[${shape.join(', ')}]`

@@ -24,7 +24,8 @@ export function bundledLibraries(system: string = process.platform, arch: string
   const bin = join(packageFolder() ?? '', 'bin')
   if (!existsSync(bin)) return []
   const folders = readdirSync(bin).toSorted().toReversed().map(napi => join(bin, napi, system, arch)).filter(folder => existsSync(folder))
-  return folders.flatMap(folder => readdirSync(folder).filter(name => /^libonnxruntime\.(so|.*dylib)/.test(name)).map(name => join(folder, name)))
+  const isLibrary = (name: string) => /^libonnxruntime\.(so|.*dylib)/.test(name)
+  return folders.flatMap(folder => readdirSync(folder).filter(isLibrary).map(name => join(folder, name)))
 }
 
 function packageFolder(): string | undefined {

@@ -43,5 +43,7 @@ export function applyOptions({ functions }: OrtApi, pointer: Pointer, options: S
   if (interOpThreads !== undefined) must('SetInterOpNumThreads', functions.SetInterOpNumThreads(pointer, interOpThreads))
   if (optimizedModelPath !== undefined) must('SetOptimizedModelFilePath', functions.SetOptimizedModelFilePath(pointer, optimizedModelPath))
   const spinning = allowSpinning === undefined ? {} : { 'session.intra_op.allow_spinning': allowSpinning ? '1' : '0' }
-  for (const [key, value] of Object.entries({ ...spinning, ...options.config })) must('AddSessionConfigEntry', functions.AddSessionConfigEntry(pointer, key, value))
+  for (const [key, value] of Object.entries({ ...spinning, ...options.config })) {
+    must('AddSessionConfigEntry', functions.AddSessionConfigEntry(pointer, key, value))
+  }
 }

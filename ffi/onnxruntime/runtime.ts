@@ -46,7 +46,8 @@ export function openOnnxRuntime(options: ApiOptions = {}): OnnxRuntime {
   const attempt = (call: string): Attempt => ({ call, act: 'start ONNX Runtime', hint: 'give --ort-driver node' })
   const allocator = created(api, attempt('GetAllocatorWithDefaultOptions'), out => functions.GetAllocatorWithDefaultOptions(out))
   const env = created(api, attempt('CreateEnv'), out => functions.CreateEnv(logSeverity.error, 'rungbook', out))
-  const memory = created(api, attempt('CreateCpuMemoryInfo'), out => functions.CreateCpuMemoryInfo(ort.arenaAllocator, ort.memTypeDefault, out))
+  const memory = created(api, attempt('CreateCpuMemoryInfo'), out =>
+    functions.CreateCpuMemoryInfo(ort.arenaAllocator, ort.memTypeDefault, out))
   const shared: Shared = { api, env, allocator, memory }
   const sessions = new Set<OrtSession>()
   const opening = new Set<Promise<unknown>>()
@@ -81,7 +82,9 @@ const titleOf = (model: string | Uint8Array) => (typeof model === 'string' ? `"$
 async function createSession({ api, env }: Shared, model: string | Uint8Array, options: SessionOptions): Promise<Pointer> {
   const { functions } = api
   const act = `open ${titleOf(model)}`
-  if (typeof model === 'string' && model.includes('\0')) throw new FfiError('usage', `Cannot ${act}: a path has no zero byte in it`, 'check the path')
+  if (typeof model === 'string' && model.includes('\0')) {
+    throw new FfiError('usage', `Cannot ${act}: a path has no zero byte in it`, 'check the path')
+  }
   const pointer = created(api, { call: 'CreateSessionOptions', act }, out => functions.CreateSessionOptions(out))
   const out: Out = [null]
   try {

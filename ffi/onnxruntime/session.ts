@@ -55,7 +55,8 @@ export class OrtSession {
    */
   openSlot(options: SlotOptions = {}): OrtSlot {
     if (this.#closing) throw new FfiError('usage', `Cannot run ${this.title}: it was closed`, 'open it again')
-    const slot = new OrtSlot({ session: this, pointer: this.#pointer, shared: this.#shared, options, onClose: closed => this.#slots.delete(closed) })
+    const onClose = (closed: OrtSlot) => this.#slots.delete(closed)
+    const slot = new OrtSlot({ session: this, pointer: this.#pointer, shared: this.#shared, options, onClose })
     this.#slots.add(slot)
     return slot
   }
@@ -79,11 +80,12 @@ function streamsOf(shared: Shared, session: Pointer, side: 'Input' | 'Output', t
   const count = new BigUint64Array(1)
   checkStatus(functions, functions[`SessionGet${side}Count`](session, count), { call: `SessionGet${side}Count`, act })
   return Array.from({ length: Number(count[0]) }, (_, index) => {
-    const call = `SessionGet${side}Name`
-    const text = created(api, { call, act }, out => functions[`SessionGet${side}Name`](session, index, allocator, out))
+    const nameCall = `SessionGet${side}Name` as const
+    const text = created(api, { call: nameCall, act }, out => functions[nameCall](session, index, allocator, out))
     const name = koffi().decode.string(text)
     checkStatus(functions, functions.AllocatorFree(allocator, text), { call: 'AllocatorFree', act })
-    const info = created(api, { call: `SessionGet${side}TypeInfo`, act }, out => functions[`SessionGet${side}TypeInfo`](session, index, out))
+    const call = `SessionGet${side}TypeInfo` as const
+    const info = created(api, { call, act }, out => functions[call](session, index, out))
     try {
       return { name, ...describedBy(api, info, `use "${name}" of ${title}`) }
     } finally {

@@ -48,7 +48,10 @@ export class OrtSlot {
     checkNames(o.session, o.options)
     const { shapes = {}, share = {} } = o.options
     const inputs = o.session.inputs.map(info => ({ info, tensor: tensorFor(info, shapes[info.name], share[info.name], o.session.title) }))
-    const outputs = o.session.outputs.map(info => ({ info, tensor: isFixed(info) || share[info.name] ? tensorFor(info, undefined, share[info.name], o.session.title) : undefined }))
+    const outputs = o.session.outputs.map(info => {
+      const isKnown = isFixed(info) || share[info.name]
+      return { info, tensor: isKnown ? tensorFor(info, undefined, share[info.name], o.session.title) : undefined }
+    })
     this.#pending = outputs.filter(({ tensor }) => !tensor).map(({ info }) => info)
     this.#binding = created(o.shared.api, this.#attempt('CreateIoBinding'), out => this.#functions.CreateIoBinding(o.pointer, out))
     try {
@@ -122,7 +125,8 @@ export class OrtSlot {
   #settle(): void {
     const { api, allocator } = this.#shared
     const count = new BigUint64Array(1)
-    const list = created(api, this.#attempt('GetBoundOutputValues'), out => this.#functions.GetBoundOutputValues(this.#binding, allocator, out, count))
+    const list = created(api, this.#attempt('GetBoundOutputValues'), out =>
+      this.#functions.GetBoundOutputValues(this.#binding, allocator, out, count))
     const values = koffi().decode(list, 'void *', Number(count[0])) as (Pointer | null)[]
     try {
       // Outputs were bound in the session's order, and are listed in the order in which they were bound.
@@ -161,13 +165,15 @@ export class OrtSlot {
     for (let i = 0; i < tensors.length; i++) {
       const tensor = tensors[i]!
       if (tensor.data.byteLength === tensor.bytes) continue
-      throw new FfiError('usage', `Cannot run ${this.#session.title}: the buffer of "${tensor.name}" was transferred away`, 'copy the data instead')
+      const state = `the buffer of "${tensor.name}" was transferred away`
+      throw new FfiError('usage', `Cannot run ${this.#session.title}: ${state}`, 'copy the data instead')
     }
   }
 
   #unready(): FfiError {
     const state = this.#closing ? 'it was closed' : 'a run is under way in this slot'
-    return new FfiError('usage', `Cannot run ${this.#session.title}: ${state}`, this.#closing ? 'open it again' : 'wait for it, or open another slot')
+    const hint = this.#closing ? 'open it again' : 'wait for it, or open another slot'
+    return new FfiError('usage', `Cannot run ${this.#session.title}: ${state}`, hint)
   }
 
   #attempt(call: string): Attempt {
@@ -179,7 +185,7 @@ export class OrtSlot {
   }
 }
 
-/** Whether the model itself says the shape. The library shows a stream of unknown rank as one of rank 0, so rank 0 waits for a run as well. */
+/** Whether the model says the shape. The library shows a stream of unknown rank as one of rank 0, so rank 0 waits for a run as well. */
 const isFixed = (info: StreamInfo) => info.shape.length > 0 && info.shape.every(n => typeof n === 'number')
 
 const listed = (streams: readonly StreamInfo[]) => streams.map(stream => `${stream.name} ${described(stream)}`).join(', ')
@@ -187,7 +193,8 @@ const listed = (streams: readonly StreamInfo[]) => streams.map(stream => `${stre
 function checkNames(session: OrtSession, { shapes = {}, share = {} }: SlotOptions): void {
   const check = (names: readonly string[], streams: readonly StreamInfo[], what: string) => {
     const unknown = names.find(name => !streams.some(stream => stream.name === name))
-    if (unknown !== undefined) throw new FfiError('usage', `Cannot ${what} "${unknown}" of ${session.title}: it has ${listed(streams)}`, 'check the name')
+    if (unknown === undefined) return
+    throw new FfiError('usage', `Cannot ${what} "${unknown}" of ${session.title}: it has ${listed(streams)}`, 'check the name')
   }
   check(Object.keys(shapes), session.inputs, 'give a shape to')
   check(Object.keys(share), [...session.inputs, ...session.outputs], 'share')
@@ -195,7 +202,9 @@ function checkNames(session: OrtSession, { shapes = {}, share = {} }: SlotOption
 
 function tensorFor(info: StreamInfo, given: readonly number[] | undefined, shared: NativeTensor | undefined, title: string): NativeTensor {
   const shape = shared?.shape ?? given ?? info.shape
-  const refuse = (state: string) => new FfiError('usage', `Cannot bind "${info.name}" of ${title} as ${described({ dtype: shared?.dtype ?? info.dtype, shape })}: ${state}`, 'check the shape and the type')
+  const asked = described({ dtype: shared?.dtype ?? info.dtype, shape })
+  const refuse = (state: string) =>
+    new FfiError('usage', `Cannot bind "${info.name}" of ${title} as ${asked}: ${state}`, 'check the shape and the type')
   const open = shape.find(n => typeof n === 'string')
   if (open !== undefined) throw refuse(`its dimension "${open}" is open, so its shape must be given`)
   const fits = shape.length === info.shape.length && info.shape.every((n, axis) => typeof n === 'string' || n === shape[axis])

@@ -129,8 +129,7 @@ function configure(rt: TensorRt, config: NativeObject, { set = [], clear = [], w
 }
 
 function flagOf({ abi, version }: TensorRt, name: string): number {
-  const flag = abi.builderFlags[name]
-  if (flag !== undefined) return flag
+  if (Object.hasOwn(abi.builderFlags, name)) return abi.builderFlags[name]!
   const isType = /^(FP16|BF16|INT8|FP8|INT4)$/.test(name)
   throw new FfiError(
     'usage',

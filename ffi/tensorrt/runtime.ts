@@ -102,7 +102,7 @@ function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: b
   throw new FfiError(
     'refused',
     `Cannot open "${label}": TensorRT ${versionText(written)} wrote it, and this is ${versionText(rt.version)} ("${rt.library.path}")`,
-    `build the plan again with ${versionText(rt.version)}, or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
+    `build it again with ${versionText(rt.version)} (trtexec --onnx=… --saveEngine=…), or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
   )
 }
 

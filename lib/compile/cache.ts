@@ -5,10 +5,11 @@
  * Outcomes that say nothing about the case (time-outs, interruptions, a broken installation, a full disk) are not kept. An entry
  * whose files no longer match their digests is dropped.
  */
-import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { sha256File } from '../host/digest.ts'
-import { makeFolder, readJson, writeFileAtomic } from '../host/files.ts'
+import { fileError, makeFolder, readJson, writeFileAtomic } from '../host/files.ts'
+import { RunbookError } from '../notebook/errors.ts'
 import type { CaseResult } from './case.ts'
 
 interface Entry {
@@ -17,10 +18,10 @@ interface Entry {
   readonly files: Readonly<Record<string, string>>
 }
 
-/** Buckets that say something about the machine or the moment, not about the case. */
-const passing = new Set([
-  'wrapper_timeout', 'aborted', 'host_oom', 'host_disk_full', 'environment_broken_install', 'optimize_subprocess', 'unknown',
-])
+/** Buckets that say something about the machine or the moment, and nothing about the case. */
+export const passingBuckets: ReadonlySet<string> = new Set(['wrapper_timeout', 'aborted', 'host_oom', 'host_disk_full', 'environment_broken_install'])
+/** Not kept either: nobody knows what they say. */
+const doubtfulBuckets = new Set(['optimize_subprocess', 'unknown'])
 
 export interface Cache {
   /** The outcome that is kept under a key, its files put into `folder`; null when there is none. */
@@ -36,34 +37,45 @@ export function openCache(root: string): Cache {
     get(key, folder) {
       const entry = readEntry(entryOf(key))
       if (entry === null) return null
-      for (const name of Object.keys(entry.files)) share(join(entryOf(key), name), join(folder, name))
+      try {
+        for (const name of Object.keys(entry.files)) share(join(entryOf(key), name), join(folder, name))
+      } catch (thrown) {
+        // Somebody has just removed the entry: it is as if it had never been there.
+        if (!existsSync(join(entryOf(key), 'entry.json'))) return null
+        throw thrown
+      }
       return { ...entry.result, origin: 'cache' }
     },
     put(key, folder, result) {
       if (!isLasting(result)) return
-      makeFolder(root)
       const making = join(root, `.${key}.${process.pid}`)
-      rmSync(making, { recursive: true, force: true })
-      mkdirSync(making)
-      const files: Record<string, string> = {}
-      for (const name of filesIn(folder).filter(name => name !== 'case.json')) {
-        share(join(folder, name), join(making, name))
-        files[name] = sha256File(join(making, name))
-      }
-      writeFileAtomic(join(making, 'entry.json'), JSON.stringify({ result, files } satisfies Entry))
-      rmSync(entryOf(key), { recursive: true, force: true })
       try {
+        fill(making, { folder, result })
         renameSync(making, entryOf(key))
-      } catch {
-        // Another sweep has just stored the same case; both are right.
+      } catch (thrown) {
+        // A full disk costs only the entry, and another sweep may just have stored the same case: both are right.
         rmSync(making, { recursive: true, force: true })
+        if (!isOfTheSystem(thrown)) throw thrown
       }
     },
   }
 }
 
-const isLasting = (result: CaseResult) =>
-  result.status === 'succeeded' || (result.status === 'failed' && result.failure !== null && !passing.has(result.failure.bucket))
+function fill(making: string, { folder, result }: { folder: string; result: CaseResult }): void {
+  rmSync(making, { recursive: true, force: true })
+  makeFolder(making)
+  const files: Record<string, string> = {}
+  for (const name of filesIn(folder).filter(name => name !== 'case.json')) {
+    share(join(folder, name), join(making, name))
+    files[name] = sha256File(join(making, name))
+  }
+  writeFileAtomic(join(making, 'entry.json'), JSON.stringify({ result, files } satisfies Entry))
+}
+
+const isOfTheSystem = (thrown: unknown) => thrown instanceof RunbookError || typeof (thrown as NodeJS.ErrnoException).code === 'string'
+
+const isLasting = ({ status, failure }: CaseResult) =>
+  status === 'succeeded' || (status === 'failed' && failure !== null && !passingBuckets.has(failure.bucket) && !doubtfulBuckets.has(failure.bucket))
 
 function readEntry(folder: string): Entry | null {
   try {
@@ -85,13 +97,24 @@ export function filesIn(folder: string): string[] {
     .toSorted()
 }
 
-/** One more name for a file, or a copy where links do not reach. Evidence is never written in place, so sharing is safe. */
+/**
+ * One more name for a file, or a copy where links do not reach. Evidence is never written in place, so sharing is safe.
+ * Errors: blocked (full disk, no permission).
+ */
 export function share(from: string, to: string): void {
   makeFolder(dirname(to))
   rmSync(to, { force: true })
   try {
     linkSync(from, to)
   } catch {
+    copy(from, to)
+  }
+}
+
+function copy(from: string, to: string): void {
+  try {
     copyFileSync(from, to)
+  } catch (thrown) {
+    throw fileError('copy to', to, thrown)
   }
 }

@@ -70,22 +70,31 @@ function flatWindows(path: string, tensor: Tensor): { count: number; width: numb
   return { count, width, data: tensor.data instanceof Float32Array ? tensor.data : Float32Array.from(tensor.data) }
 }
 
-/** Windows that begin at even steps over the shipped mixtures, one recording after the other in turn. */
+/**
+ * Windows at even steps over the shipped mixtures, one recording after the other in turn. The last fifth of them, which the host
+ * keeps back to measure with, comes from the last quarter of the sound, and the others do not touch it (for windows up to 1.5 s).
+ */
 function windowsOfRecordings(): Calibration['windows'] {
   return (inputLen, wanted) => {
     const mixtures = shippedMixtures().map(path => readWav(path).channels[0]!)
-    const each = Math.ceil(wanted / mixtures.length)
-    const windows = Array.from({ length: each }, (_, i) => mixtures.map(mix => {
-      const start = Math.floor(((mix.length - inputLen) * i) / Math.max(1, each - 1))
-      return mix.subarray(start, start + inputLen)
-    })).flat()
-    if (windows.every(window => window.length === inputLen)) return windows.slice(0, wanted)
+    const length = Math.min(...mixtures.map(mix => mix.length))
+    const held = Math.max(1, Math.floor(wanted / 5))
+    const quarter = Math.max(0, Math.min(Math.floor(length * 0.75), length - inputLen))
+    const starts = [
+      ...evenly(wanted - held, { from: 0, to: Math.max(0, quarter - inputLen) }), ...evenly(held, { from: quarter, to: length - inputLen }),
+    ]
+    const windows = starts.map((start, i) => mixtures[i % mixtures.length]!.subarray(start, start + inputLen))
+    if (windows.every(window => window.length === inputLen)) return windows
     throw usageError(
-      `Unsupported calibration shape: expected (N, ${inputLen}), but the shipped recordings have ${mixtures[0]!.length} samples`,
+      `Unsupported calibration shape: expected (N, ${inputLen}), but the shipped recordings have ${length} samples`,
       'give your own with --calib-npz',
     )
   }
 }
+
+/** `count` whole numbers from `from` to `to`, both included. */
+const evenly = (count: number, { from, to }: { from: number; to: number }): number[] =>
+  Array.from({ length: count }, (_, i) => Math.floor(from + ((to - from) * i) / Math.max(1, count - 1)))
 
 /**
  * Write windows as the one `.npy` that a toolchain reads.

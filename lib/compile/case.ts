@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { sha256File, sha256Json } from '../host/digest.ts'
 import { makeFolder, readFile, writeFileAtomic } from '../host/files.ts'
 import { asError, RunbookError } from '../notebook/errors.ts'
-import { filesIn, share, type Cache } from './cache.ts'
+import { filesIn, passingBuckets, share, type Cache } from './cache.ts'
 import { classifyFailure, type Failure } from './failure.ts'
 import type { CaseConfig } from './next-knob.ts'
 import type { Artifact, CalibrationFile, Stage, StageOptions, Toolchain } from './toolchain.ts'
@@ -103,7 +103,7 @@ export async function runCase(rung: LadderCase, folder: string, run: CaseRun): P
     onnx: onnx.sha256, calibration: calibration.sha256, modelScript: prepared.modelScript, hwArch: run.hwArch,
     toolchain: run.toolchain.name, version: run.toolchainVersion,
   })
-  const known = takeOver(run.earlier, { key, folder }) ?? run.cache?.get(key, folder)
+  const known = takeOver(run.earlier, { key, folder, timeoutMs: run.timeoutMs }) ?? run.cache?.get(key, folder)
   if (known) return finish(folder, { ...known, tag: rung.tag, config: rung.config })
 
   const { end, metrics } = await runStages(rung.tag, folder, { run, prepared, calibration, onnx, startedMs })
@@ -112,10 +112,15 @@ export async function runCase(rung: LadderCase, folder: string, run: CaseRun): P
   return done
 }
 
-/** The same case as an earlier run finished it, with its files; the earlier run stays as it is. */
-function takeOver(earlier: string | null, o: { key: string; folder: string }): CaseResult | null {
+/**
+ * The same case as an earlier run finished it, with its files; the earlier run stays as it is. What failed because of the machine
+ * is tried again, and so is what ran out of time when there is more of it now.
+ */
+function takeOver(earlier: string | null, o: { key: string; folder: string; timeoutMs: number }): CaseResult | null {
   const result = earlier === null ? null : readCase(earlier)
   if (earlier === null || result?.key !== o.key) return null
+  if (result.status === 'timed-out' && o.timeoutMs > (result.metrics.timeoutMs ?? 0)) return null
+  if (result.status === 'failed' && passingBuckets.has(result.failure?.bucket ?? '')) return null
   for (const name of filesIn(earlier).filter(name => name !== 'case.json')) share(join(earlier, name), join(o.folder, name))
   return { ...result, origin: 'resume' }
 }
@@ -131,7 +136,7 @@ interface StageRun {
 /** Parse, optimise, compile; the first stage that fails ends the case. */
 async function runStages(tag: string, folder: string, { run, prepared, calibration, onnx, startedMs }: StageRun) {
   const files = { ...noFiles, onnx: `${tag}.onnx`, harLog: `${tag}.log` }
-  const metrics: Record<string, number> = {}
+  const metrics: Record<string, number> = { timeoutMs: Math.round(run.timeoutMs) }
   const stages = [
     { stage: 'parse', log: `${tag}.log` },
     { stage: 'optimize', log: `${tag}_hef.log` },

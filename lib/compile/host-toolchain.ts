@@ -31,10 +31,10 @@ export function hostToolchain(): Toolchain {
 
 /** Our own quantiser decides the outcome as much as ONNX Runtime does, so its text is part of the version. */
 function sourceDigest(): string {
-  const folders = [join(import.meta.dirname, '../onnx'), join(import.meta.dirname, '../formats')]
-  const files = folders.flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
-  const sources = files.filter(path => path.endsWith('.ts') && !path.endsWith('.test.ts'))
-  return sha256([...sources, join(import.meta.dirname, 'host-stage.ts')].map(path => sha256File(path)).join()).slice(0, 8)
+  const lib = join(import.meta.dirname, '..')
+  const graphs = readdirSync(join(lib, 'onnx')).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts')).map(name => `onnx/${name}`)
+  const sources = [...graphs, 'compile/host-stage.ts', 'infer/ort-node.ts', 'signal/snr.ts', 'formats/onnx-decode.ts', 'formats/onnx-encode.ts']
+  return sha256(sources.map(name => sha256File(join(lib, name))).join()).slice(0, 8)
 }
 
 async function stage(name: 'parse' | 'optimize' | 'compile', files: { from: Artifact; to: string }, o: StageOptions): Promise<Stage> {

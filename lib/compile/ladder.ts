@@ -86,12 +86,20 @@ export function openBoard(o: BoardOptions): Board {
   }
 }
 
+/** Failures that no other rung can escape. */
+const stopping = new Set(['environment_broken_install', 'host_disk_full'])
+
 /** Run a ladder. Errors: blocked when the folder cannot be written. A failing case is a result, not an error. */
 export async function runLadder(ladder: Ladder): Promise<LadderResult> {
   const board = openBoard(ladder)
   const winner = () => board.results.find(result => result.hefSuccess) ?? null
   for (const i of ladder.cases.keys()) {
     const first = winner()
+    const broken = board.results.find(({ failure }) => failure !== null && stopping.has(failure.bucket))
+    if (broken) {
+      board.skip(i, `stopped because every case would meet the same: ${broken.failure!.bucket}`)
+      continue
+    }
     if (first && ladder.profile === 'focused' && !ladder.run.signal.aborted) board.skip(i, `stopped at the first success, ${first.tag}`)
     else await board.run(i)
   }

@@ -6,6 +6,7 @@
 import { dirname, join } from 'node:path'
 import { readFile } from '../host/files.ts'
 import { monolithicContract } from '../models/convtasnet/ladder-configs.ts'
+import { usageError } from '../notebook/errors.ts'
 import { openCache } from './cache.ts'
 import { openCalibration, type Calibration } from './calibration.ts'
 import { chooseToolchain } from './choose-toolchain.ts'
@@ -32,6 +33,9 @@ export async function openSearch(values: SearchValues, o: { folder: string; sign
   const outDir = dirname(o.folder)
   const resume = resumeFolder(values.resume, outDir)
   const { toolchain, availability, why } = await chooseToolchain(values.toolchain, { program: values.dfc, hwArch: values.hwArch })
+  if (toolchain.name === 'host' && values.modelScript !== undefined) {
+    throw usageError('Cannot use --model-script with the host toolchain: it takes no script', 'leave it out, or give --dfc PATH')
+  }
   const calibration = await openCalibration({ path: values.calibNpz, lengthPolicy: values.inputLengthPolicy })
   const { calibrationSamples, batchSize } = monolithicContract().quickOpt
   return {

@@ -12,14 +12,15 @@ export interface FileKind {
 }
 
 type Row = readonly [id: string, pattern: RegExp, name: string, hint: string]
+const compile = 'compile the model with the vendor\'s compiler'
 const again = 'download or copy the file again, and compare its sha256sum with the original\'s'
 const rows: readonly Row[] = [
   ['empty', /^$/, 'empty', again],
   ['hef', /^\x01HEF/, 'a HEF for a Hailo device', 'give --backend hailort'],
   ['plan', /^ftrt/, 'a TensorRT plan', 'give --backend tensorrt'],
   ['lfs', /^version https:\/\/git-lfs/, 'a git-lfs pointer', 'run git lfs pull in the repository that it came from'],
-  ['html', /^\s*<(!doctype|html|head|\?xml|!--)/i, 'a web page', 'download the file itself: its "raw" or "download" link, not the page about it'],
-  ['mock', /^\s*\{[\s\S]*"mock_?hef"\s*:/i, 'a JSON text that calls itself "mock_hef": a placeholder, not a compiled model', 'compile the model with the Dataflow Compiler'],
+  ['html', /^\s*<(!doctype|html|head|\?xml|!--)/i, 'a web page', 'download the file itself by its "raw" link, not the page about it'],
+  ['mock', /^\s*\{[\s\S]*"mock_?hef"\s*:/i, 'a JSON text that calls itself "mock_hef": a placeholder, not a compiled model', compile],
   ['json', /^\s*[{[]\s*["\d{[\]}]/, 'JSON', 'give the model file that it describes'],
   ['ort', /^[\s\S]{4}ORTM/, 'a model in ONNX Runtime\'s own format (.ort)', 'give --backend ort'],
   ['tflite', /^[\s\S]{4}TFL3/, 'a TensorFlow Lite model', 'export the model to ONNX'],
@@ -44,6 +45,6 @@ export function fileKind(head: Uint8Array): FileKind | null {
   if (!/^[\t\r\n\x20-\x7e\x80-\xff]+$/.test(text)) return null
   const begins = JSON.stringify(text.trim().split(/[\r\n]/, 1)[0]!.slice(0, 40))
   return /^(dummy|mock|fake|placeholder|stub)/i.test(text)
-    ? { id: 'mock', name: `a placeholder text that begins ${begins}, not a compiled model`, hint: 'compile the model with the vendor\'s compiler' }
+    ? { id: 'mock', name: `a placeholder text that begins ${begins}, not a compiled model`, hint: compile }
     : { id: 'text', name: `a text that begins ${begins}`, hint: again }
 }

@@ -77,7 +77,7 @@ test('decodeHefHeader() refuses lengths that contradict themselves', () => {
   refuses(v1('00000000', '0000000000000020'), /leaves no room for a description/)
   refuses(v1('80000000', '0000000000000020'), /its description has 2147483648 bytes, and protobuf ends at 2 GiB/)
   const padded = encodeHefHeader({ ...sample(3), paddingBytes: 301 })
-  refuses(padded, /301 bytes of padding in 300 bytes of configuration/)
+  refuses(padded, /301 bytes of padding in 300 of configuration/)
 })
 
 test('decodeHefHeader() names what was given instead of a HEF', () => {
@@ -85,7 +85,7 @@ test('decodeHefHeader() names what was given instead of a HEF', () => {
   says('', /^Cannot read "x\.hef" as a HEF: it is empty$/)
   says('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3503356\n', /as a HEF: it is a git-lfs pointer$/, /git lfs pull/)
   says('<!DOCTYPE html>\n<html>', /it is a web page/, /raw/)
-  says('{\n  "mock_hef": true,\n', /calls itself "mock_hef": a placeholder, not a compiled model/, /Dataflow Compiler/)
+  says('{\n  "mock_hef": true,\n', /calls itself "mock_hef": a placeholder, not a compiled model/, /vendor's compiler/)
   says('{"name": "yolo"}', /it is JSON/)
   says('DUMMY_HEF_CONTENT_1\n', /a placeholder text that begins "DUMMY_HEF_CONTENT_1"/)
   says('Not Found\n', /it is a text that begins "Not Found"/)

@@ -61,19 +61,23 @@ export function readHefHeader(path: string): HefHeader {
 export function decodeHefHeader(head: Uint8Array, o: { fileBytes: number; name: string }): HefHeader {
   const data = Buffer.from(head.buffer, head.byteOffset, head.length)
   if (data.length < 4 || data.readUInt32BE(0) !== hefMagic) throw notHef(data, o.name)
-  const cut = (wanted: number) => usageError(`Cannot read "${o.name}": it is truncated: its header takes ${wanted} bytes, and the file has ${o.fileBytes}`, again)
+  const refuse = (state: string, hint: string) => usageError(`Cannot read "${o.name}": ${state}`, hint)
+  const have = `and the file has ${o.fileBytes}`
+  const cut = (wanted: number) => refuse(`it is truncated: its header takes ${wanted} bytes, ${have}`, again)
   if (data.length < 12) throw cut(12)
   const version = data.readUInt32BE(4)
-  if (!isVersion(version)) throw usageError(`Cannot read "${o.name}": its header has version ${version}, and the known ones are 0 to 3`, 'update this project, or compile with an earlier Dataflow Compiler')
+  if (!isVersion(version)) {
+    throw refuse(`its header has version ${version}, and the known ones are 0 to 3`, 'compile it with an earlier Dataflow Compiler')
+  }
   const headerBytes = headerBytesOf[version]
   if (data.length < headerBytes) throw cut(headerBytes)
   const parts = partsOf(data, version)
   const expectedBytes = headerBytes + parts.protoBytes + parts.ccwsBytes + parts.additionalBytes
-  const state = !Number.isSafeInteger(expectedBytes) ? `its header asks for ${expectedBytes} bytes, and the file has ${o.fileBytes}`
-    : parts.paddingBytes > parts.ccwsBytes ? `its header has ${parts.paddingBytes} bytes of padding in ${parts.ccwsBytes} bytes of configuration`
-      : parts.protoBytes === 0 ? 'its header leaves no room for a description'
-        : parts.protoBytes >= 2 ** 31 ? `its description has ${parts.protoBytes} bytes, and protobuf ends at 2 GiB` : null
-  if (state !== null) throw usageError(`Cannot read "${o.name}": ${state}`, again)
+  const { protoBytes, ccwsBytes, paddingBytes } = parts
+  if (!Number.isSafeInteger(expectedBytes)) throw refuse(`its header asks for ${expectedBytes} bytes, ${have}`, again)
+  if (paddingBytes > ccwsBytes) throw refuse(`its header has ${paddingBytes} bytes of padding in ${ccwsBytes} of configuration`, again)
+  if (protoBytes === 0) throw refuse('its header leaves no room for a description', again)
+  if (protoBytes >= 2 ** 31) throw refuse(`its description has ${protoBytes} bytes, and protobuf ends at 2 GiB`, again)
   return { version, headerBytes, ...parts, digestName: digestNameOf[version], expectedBytes, fileBytes: o.fileBytes }
 }
 

@@ -7,25 +7,27 @@
 import { formatOrders } from './hef-arch.ts'
 import type { Message } from './hef-proto.ts'
 import { quantizationOf, shapeOfNms, type EdgeStream } from './hef-streams.ts'
-import type { HefHazard, HefNms, HefShape, HefStream } from './hef-types.ts'
+import type { Hazards } from './hef-hazards.ts'
+import type { HefNms, HefShape, HefStream } from './hef-types.ts'
 
 const nmsKinds: readonly (readonly [field: number, kind: string])[] = [
   [7, 'yolov5'], [8, 'yolox'], [9, 'ssd'], [10, 'iou'], [11, 'yolov5_seg'], [12, 'yolov8'],
 ]
 
 /** The outputs that the user reads: those of the host's operations in place of the streams that they eat. */
-export function outputsAfterHost(group: Message, outputs: readonly EdgeStream[], hazards: HefHazard[]): HefStream[] {
+export function outputsAfterHost(group: Message, outputs: readonly EdgeStream[], hazards: Hazards): HefStream[] {
   const sourceOf = new Map(group.messages(9).map(edge => [edge.uint32(2), edge.uint32(1)]))
+  const streamOf = new Map(outputs.map(output => [output.pad, output]))
   const eaten = new Set<EdgeStream>()
   const made: HefStream[] = []
   for (const op of group.messages(8)) {
     if (!op.has(5) && !op.has(6)) continue
-    const eats = op.messages(2).map(pad => outputs.find(output => output.pad !== null && output.pad === sourceOf.get(pad.uint32(1))))
+    const eats = op.messages(2).map(pad => streamOf.get(sourceOf.get(pad.uint32(1)) ?? null))
     const [output] = op.messages(3)
     if (output === undefined || eats.length === 0) {
-      hazards.push({ effect: 'crash', libraries: [4, 5], message: `its host operation "${op.text(1)}" has no ${output === undefined ? 'output' : 'input'}` })
-    } else if (eats.includes(undefined)) {
-      hazards.push({ effect: 'refusal', libraries: [4, 5], message: `its host operation "${op.text(1)}" is joined to no stream of the device` })
+      hazards.crash(`its host operation "${op.text(1)}" has no ${output === undefined ? 'output' : 'input'}`)
+    } else if (eats.some(input => (input?.pad ?? null) === null)) {
+      hazards.refuse(`its host operation "${op.text(1)}" is joined to no stream of the device`)
     } else {
       const found = eats as EdgeStream[]
       for (const input of found) eaten.add(input)
@@ -69,5 +71,6 @@ function streamOfLogits(op: Message, pad: Message, eats: HefStream): HefStream {
   const shape = isArgmax ? { ...eats.shape, features: 1 } : eats.shape
   const order = formatOrders[pad.uint32(3)] ?? null
   const dtype = ([null, 'uint8', 'uint16', 'float32'] as const)[pad.uint32(8)] ?? null
-  return { ...eats, name: pad.text(2), shape, paddedShape: shape, order, deviceOrder: null, dtype, quantization: quantizationOf(pad.message(5)) }
+  const quantization = quantizationOf(pad.message(5))
+  return { ...eats, name: pad.text(2), shape, paddedShape: shape, order, deviceOrder: null, dtype, quantization }
 }

@@ -100,7 +100,10 @@ function decodeLayer(take: (length: number) => Buffer): HefModelLayer {
   const count = (i: number) => head.readUInt32LE(4 * i)
   const level = (i: number) => head.readInt32LE(28 + 4 * i)
   const [sourceFeatures, targetFeatures, taps] = [count(4), count(5), count(6)]
-  const floats = () => Float32Array.from({ length: targetFeatures }, ((piece: Buffer) => (_: unknown, i: number) => piece.readFloatLE(4 * i))(take(4 * targetFeatures)))
+  const floats = () => {
+    const piece = take(4 * targetFeatures)
+    return Float32Array.from({ length: targetFeatures }, (_, i) => piece.readFloatLE(4 * i))
+  }
   return {
     source: count(0), target: count(1), height: count(2), width: count(3), sourceFeatures, targetFeatures, taps,
     sourceZeroPoint: level(0), targetZeroPoint: level(1), low: level(2), high: level(3),
@@ -119,25 +122,34 @@ function checkModel({ inputs, outputs, layers }: HefModel): void {
   }
   const written = new Set(Array.from({ length: Math.min(inputs, 64) }, (_, i) => i))
   for (const [i, layer] of layers.entries()) {
-    const { height, width, sourceFeatures, targetFeatures, taps, multiplier, offset, weights, low, high } = layer
-    const [sourceBytes, targetBytes] = [height * width * sourceFeatures, height * width * targetFeatures]
-    if (!(sourceBytes > 0 && sourceBytes < tensorBytesMax && targetBytes > 0 && targetBytes < tensorBytesMax)) throw refusal(`layer ${i} has an impossible shape`)
-    if (taps % 2 !== 1) throw refusal(`layer ${i} has ${taps} taps, and only odd counts have a middle`)
-    if (!(low >= 0 && low <= high && high <= 255)) throw refusal(`layer ${i} holds its values between ${low} and ${high}`)
-    const wanted = [targetFeatures, targetFeatures, targetFeatures * taps * sourceFeatures]
-    const given = [multiplier.length, offset.length, weights.length]
-    if (wanted.some((n, k) => n !== given[k])) throw refusal(`layer ${i} wants ${wanted.join(', ')} multipliers, offsets and weights, and has ${given.join(', ')}`)
-    if (!multiplier.every(Number.isFinite) || !offset.every(Number.isFinite)) throw refusal(`layer ${i} has a multiplier or an offset that is no number`)
+    checkLayer(layer, i)
+    const pixels = layer.height * layer.width
     if (!written.has(layer.source)) throw refusal(`layer ${i} reads tensor ${layer.source}, which nothing has written`)
     if (layer.target < inputs) throw refusal(`layer ${i} writes over input ${layer.target}`)
-    fit(layer.source, sourceBytes, i)
-    fit(layer.target, targetBytes, i)
+    fit(layer.source, pixels * layer.sourceFeatures, i)
+    fit(layer.target, pixels * layer.targetFeatures, i)
     written.add(layer.target)
   }
   for (let output = inputs; output < inputs + Math.min(outputs, 64); output++) {
     if (!written.has(output)) throw refusal(`nothing writes output ${output - inputs}`)
   }
-  if (inputs < 1 || inputs > 16 || outputs < 1 || outputs > 16) throw refusal(`it has ${inputs} inputs and ${outputs} outputs, and may have 1 to 16 of each`)
+  const isCount = (n: number) => n >= 1 && n <= 16
+  if (!isCount(inputs) || !isCount(outputs)) throw refusal(`it has ${inputs} inputs and ${outputs} outputs, and may have 1 to 16 of each`)
+}
+
+function checkLayer(layer: HefModelLayer, i: number): void {
+  const { sourceFeatures, targetFeatures, taps, multiplier, offset, weights, low, high } = layer
+  const sizes = [sourceFeatures, targetFeatures].map(features => layer.height * layer.width * features)
+  if (sizes.some(bytes => bytes < 1 || bytes >= tensorBytesMax)) throw refusal(`layer ${i} has an impossible shape`)
+  if (taps % 2 !== 1) throw refusal(`layer ${i} has ${taps} taps, and only odd counts have a middle`)
+  if (!(low >= 0 && low <= high && high <= 255)) throw refusal(`layer ${i} holds its values between ${low} and ${high}`)
+  const wanted = [targetFeatures, targetFeatures, targetFeatures * taps * sourceFeatures]
+  const given = [multiplier.length, offset.length, weights.length]
+  if (wanted.some((n, k) => n !== given[k])) {
+    throw refusal(`layer ${i} wants ${wanted.join(', ')} multipliers, offsets and weights, and has ${given.join(', ')}`)
+  }
+  const isFinite = multiplier.every(Number.isFinite) && offset.every(Number.isFinite)
+  if (!isFinite) throw refusal(`layer ${i} has a multiplier or an offset that is no number`)
 }
 
 /** What one frame of each input becomes: the arithmetic that a stand-in must repeat bit for bit. Errors: usage for a wrong frame. */

@@ -38,23 +38,28 @@ export function preflight(hef: Hef, target: HefTarget): Problems {
     throw usageError(`Cannot judge a HEF for HailoRT "${target.libraryVersion}": that is no version`, 'give it as 4.23.0')
   }
   const found = [
-    ...damage(hef), ...hazards(hef, library), ...archProblems(hef, target.arch ?? null, library), ...(library === null ? [] : libraryProblems(hef, library)),
+    ...damage(hef), ...hazards(hef, library), ...archProblems(hef, target.arch ?? null, library),
+    ...(library === null ? [] : libraryProblems(hef, library)),
   ]
   return found.toSorted((a, b) => Number(b.level === 'error') - Number(a.level === 'error'))
 }
 
-/** The warnings of `preflight`. Errors: usage when it finds an error, with all of them in the message. */
+/** More reasons than that help nobody. */
+const reasonsMax = 4
+
+/** The warnings of `preflight`. Errors: usage when it finds an error, with the first four of them in the message. */
 export function requireRunnable(hef: Hef, target: HefTarget): Problems {
   const problems = preflight(hef, target)
   const errors = problems.filter(({ level }) => level === 'error')
   const [first] = errors
   if (first === undefined) return problems
-  throw new RunbookError('usage', `Cannot run "${hef.path}": ${errors.map(({ message }) => message).join('; and ')}`, first.hint)
+  const reasons = errors.slice(0, reasonsMax).map(({ message }) => message)
+  const more = errors.length > reasonsMax ? `; and ${errors.length - reasonsMax} more` : ''
+  throw new RunbookError('usage', `Cannot run "${hef.path}": ${reasons.join('; and ')}${more}`, first.hint)
 }
 
-function damage({ integrity }: Hef): Problems {
-  return integrity.state === 'intact' ? [] : [error(integrity.message, 'copy or download it again, and compare its sha256sum with the original\'s')]
-}
+const copyAgain = 'copy or download it again, and compare its sha256sum with the original\'s'
+const damage = ({ integrity }: Hef): Problems => (integrity.state === 'intact' ? [] : [error(integrity.message, copyAgain)])
 
 const recompile = 'compile the model again with the Dataflow Compiler that goes with this HailoRT'
 
@@ -78,25 +83,27 @@ export function deviceArchOf(text: string): DeviceArch | null {
 function archProblems(hef: Hef, given: string | null, library: LibraryVersion | null): Problems {
   if (given === null) return []
   const arch = deviceArchOf(given)
-  if (arch === null) return [warning(`nobody here knows the device "${given}", so whether it runs ${hef.arch} is open`, 'update this project')]
+  if (arch === null) return [warning(`nobody here knows the device "${given}": whether it runs ${hef.arch} is open`, 'let HailoRT decide, and update this project')]
   const runs = devicesFor(hef.hwArch, library)
   const again = `compile it again with --hw-arch ${arch}`
   if (!runs.includes(arch)) {
     const elsewhere = devicesFor(hef.hwArch, null).includes(arch)
     if (elsewhere && library !== null) {
       const needed = library.major >= 5 ? 4 : 5
-      return [error(`HailoRT ${versionText(library)} does not run ${hef.arch} on ${arch}, and HailoRT ${needed} does`, `install HailoRT ${needed} with its driver, or ${again}`)]
+      const message = `HailoRT ${versionText(library)} does not run ${hef.arch} on ${arch}, and HailoRT ${needed} does`
+      return [error(message, `install HailoRT ${needed} with its driver, or ${again}`)]
     }
     // An 8L reports a board name that says Hailo-8, which is how most of these mistakes begin.
     const mistaken = arch === 'hailo8l' ? ' (its board name may say Hailo-8: the architecture is what counts)' : ''
     return [error(`it was compiled for ${hef.arch}, and the device is ${arch}${mistaken}`, again)]
   }
-  if (hef.hwArch === 3 && arch === 'hailo8') return [warning('it was compiled for hailo8l and runs slower than it could on a hailo8', again)]
-  if (hef.hwArch === 4 && arch !== 'hailo15m') return [warning(`it was compiled for hailo15m and runs slower than it could on a ${arch}`, again)]
-  return []
+  const isSmaller = (hef.hwArch === 3 && arch === 'hailo8') || (hef.hwArch === 4 && arch !== 'hailo15m')
+  return isSmaller ? [warning(`it was compiled for ${hef.arch} and runs slower than it could on a ${arch}`, again)] : []
 }
 
 const versionText = ({ major, minor, revision }: LibraryVersion) => `${major}.${minor}.${revision}`
+
+const earlier = 'compile it with an earlier Dataflow Compiler'
 
 /** The first library that reads each version of the header. */
 const firstReader = [[4, 17], [4, 17], [4, 20], [4, 21]] as const
@@ -114,7 +121,8 @@ function libraryProblems(hef: Hef, library: LibraryVersion): Problems {
   const found: HefProblem[] = []
   const [major, minor] = firstReader[hef.header.version]
   if (!atLeast(library, major, minor)) {
-    found.push(error(`its header has version ${hef.header.version}, which ${name} does not read`, `install HailoRT ${major}.${minor} or later, or compile it with an earlier Dataflow Compiler`))
+    const message = `its header has version ${hef.header.version}, which ${name} does not read`
+    found.push(error(message, `install HailoRT ${major}.${minor} or later, or ${earlier}`))
   }
   const unknown = hef.extensions.filter(({ index }) => {
     const first = firstWithExtension(index)
@@ -122,10 +130,12 @@ function libraryProblems(hef: Hef, library: LibraryVersion): Problems {
   })
   if (unknown.length > 0) {
     const list = unknown.map(({ index, name }) => name || `number ${index}`).join(', ')
-    found.push(error(`it needs what ${name} does not have: ${list}`, 'install a later HailoRT, or compile it with an earlier Dataflow Compiler'))
+    found.push(error(`it needs what ${name} does not have: ${list}`, `install a later HailoRT, or ${earlier}`))
   }
   const isOutdated = !hef.extensions.some(({ index }) => index === hefExtensions.periphInLibrary)
-  if (isOutdated && atLeast(library, 4, 21)) found.push(error(`it is too old for ${name}: it lacks PERIPH_CALCULATION_IN_HAILORT`, recompile))
+  if (isOutdated && atLeast(library, 4, 21)) {
+    found.push(error(`it is too old for ${name}: it lacks PERIPH_CALCULATION_IN_HAILORT`, recompile))
+  }
   return [...found, ...sdkProblems(hef, library)]
 }
 
@@ -136,17 +146,19 @@ function libraryOfSdk({ major, minor }: LibraryVersion): readonly [major: number
 }
 
 function sdkProblems({ sdk, hwArch, extensions }: Hef, library: LibraryVersion): Problems {
-  const name = `HailoRT ${versionText(library)}`
+  const here = versionText(library)
   if (isHailo8(hwArch) && library.major >= 5) {
-    return [warning(`it is for the Hailo-8 family, and ${name} is made for Hailo-10H and Hailo-15`, 'on a Hailo-8 board install HailoRT 4 with its driver')]
+    const message = `it is for the Hailo-8 family, and HailoRT ${here} is made for Hailo-10H and Hailo-15`
+    return [warning(message, 'on a Hailo-8 board install HailoRT 4 with its driver')]
   }
   const goesWith = sdk === null ? null : libraryOfSdk(sdk)
   if (sdk === null || goesWith === null) return []
   const compiler = `it was compiled with Dataflow Compiler ${versionText(sdk)}`
+  const wanted = `HailoRT ${goesWith.join('.')}`
   const isStrict = extensions.some(({ index }) => index === hefExtensions.strictVersion)
   if (isStrict && library.major >= 5 && (sdk.major !== library.major || sdk.minor !== library.minor)) {
-    return [error(`${compiler} and wants HailoRT ${sdk.major}.${sdk.minor} exactly, and the library is ${versionText(library)}`, `install HailoRT ${sdk.major}.${sdk.minor}`)]
+    return [error(`${compiler} and wants ${wanted} exactly, and the library is ${here}`, `install ${wanted}`)]
   }
   if (atLeast(library, ...goesWith)) return []
-  return [warning(`${compiler}, which goes with HailoRT ${goesWith.join('.')}, and the library is ${versionText(library)}`, `install HailoRT ${goesWith.join('.')} or later if it is refused`)]
+  return [warning(`${compiler}, which goes with ${wanted}, and the library is ${here}`, `install ${wanted} or later if it is refused`)]
 }

@@ -95,6 +95,7 @@ export class Message {
   /** The message in a field; an empty one when it is absent. Several are merged, as protobuf merges them. */
   message(field: number): Message {
     const bodies = this.#of(field, wires.bytes).map(({ body, end }) => this.#bytes.subarray(body, end))
+    if (bodies.length === 0) return nothing
     return new Message(bodies.length === 1 ? bodies[0]! : new Uint8Array(Buffer.concat(bodies)), this.#depth + 1)
   }
 
@@ -118,6 +119,9 @@ export class Message {
     return cursor
   }
 }
+
+/** Most of what is asked for is absent: one empty message stands for all of that. */
+const nothing = new Message(new Uint8Array(0))
 
 /** What a field may be written from: whole numbers as varints, the rest by name. Absent and zero values are left out, as in proto3. */
 export type FieldValue =

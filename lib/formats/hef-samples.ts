@@ -9,8 +9,11 @@ import { written, type FieldValue } from './hef-proto.ts'
 import { quantizedLayer, writeHef, type HefDescription, type HefModel, type StreamDescription } from './hef-write.ts'
 import type { Pieces } from './protobuf.ts'
 
-/** A stream of `height × width × features`. */
-export const stream = (name: string, [height, width, features]: readonly [number, number, number], more: Partial<StreamDescription> = {}): StreamDescription =>
+/** height, width, features */
+type Size = readonly [number, number, number]
+
+/** A stream of that size. */
+export const stream = (name: string, [height, width, features]: Size, more: Partial<StreamDescription> = {}): StreamDescription =>
   ({ name, shape: { height, width, features }, ...more })
 
 /** One tap that halves the input: 8 values in, 16 out. */
@@ -24,7 +27,9 @@ export const halfModel = (): HefModel => ({
 
 /** A whole HEF with one input and one output, and whatever is asked beside. */
 export const smallHef = (more: Partial<HefDescription> = {}): Uint8Array => writeHef({
-  groups: [{ name: 'net', bottleneckFps: 1250, latencyMs: 2, inputs: [stream('net/in', [1, 8, 1])], outputs: [stream('net/out', [1, 8, 2])] }],
+  groups: [{
+    name: 'net', bottleneckFps: 1250, latencyMs: 2, inputs: [stream('net/in', [1, 8, 1])], outputs: [stream('net/out', [1, 8, 2])],
+  }],
   ...more,
 })
 
@@ -32,26 +37,29 @@ export const smallHef = (more: Partial<HefDescription> = {}): Uint8Array => writ
 export function sealed(proto: Pieces): Uint8Array {
   const bytes = proto.join()
   const header = encodeHefHeader({
-    version: 0, protoBytes: bytes.length, ccwsBytes: 0, paddingBytes: 0, additionalBytes: 0, digest: digestOf('md5', bytes), protoDigest: null,
+    version: 0, protoBytes: bytes.length, ccwsBytes: 0, paddingBytes: 0, additionalBytes: 0,
+    digest: digestOf('md5', bytes), protoDigest: null,
   })
   return new Uint8Array(Buffer.concat([header, bytes]))
 }
 
+type Fields = Record<number, FieldValue>
+
 /** A plain layer's information. */
-export const layerInfo = (name: string, [h, w, c]: readonly [number, number, number], base: Record<number, FieldValue> = {}): Pieces => written({
+export const layerInfo = (name: string, [h, w, c]: Size, base: Fields = {}): Pieces => written({
   1: name, 2: written({ 1: h, 2: h, 3: w, 4: w, 5: c, 6: c, 12: 1, 13: [written({})], ...base }), 3: written({ 2: { float: 1 } }),
 })
 
 /** An edge layer: its direction (0 in, 1 out), its type, and the body under the type's field. */
-export function edge(direction: 0 | 1, body: Pieces, type: 'info' | 'mux' | 'planes' = 'info', more: Record<number, FieldValue> = {}): Pieces {
+export function edge(direction: 0 | 1, body: Pieces, type: 'info' | 'mux' | 'planes' = 'info', more: Fields = {}): Pieces {
   const field = { info: 3, mux: 4, planes: 8 }[type]
   return written({ 1: direction, 2: { info: 0, mux: 1, planes: 2 }[type], [field]: body, ...more })
 }
 
-/** A HEF of one group with these edge layers and sorted outputs; `core` and `group` add or replace fields, `extensions` are numbers. */
+/** A HEF of one group with these edge layers and sorted outputs; `group` and `metadata` add or replace fields, `extensions` are numbers. */
 export function hefOfEdges(
   edges: readonly Pieces[], sorted: readonly string[],
-  more: { group?: Record<number, FieldValue>; extensions?: readonly number[]; metadata?: Record<number, FieldValue>; hwArch?: number } = {},
+  more: { group?: Fields; extensions?: readonly number[]; metadata?: Fields; hwArch?: number } = {},
 ): Uint8Array {
   const group = { 1: written({ 1: 'net', ...more.metadata }), 3: [written({ 3: written({ 2: edges }) })], 4: sorted, ...more.group }
   const extensions = [26, ...more.extensions ?? []].map(index => written({ 1: index }))

@@ -6,7 +6,8 @@
  */
 import { defaultHostOrder, deviceOrderOf, type FormatOrder } from './hef-arch.ts'
 import type { Message } from './hef-proto.ts'
-import type { HefHazard, HefNms, HefQuantization, HefShape, HefStream } from './hef-types.ts'
+import type { Hazards } from './hef-hazards.ts'
+import type { HefNms, HefQuantization, HefShape, HefStream } from './hef-types.ts'
 
 /** A stream with the place where host operations may attach. */
 export interface EdgeStream {
@@ -20,8 +21,9 @@ export interface CoreContext {
   readonly networks: readonly string[]
   readonly isTransposed: boolean
   readonly hasScalePerFeature: boolean
-  readonly fused: readonly Message[]
-  readonly hazards: HefHazard[]
+  /** Layers of NMS that was split, by their names. */
+  readonly fused: ReadonlyMap<string, Message>
+  readonly hazards: Hazards
 }
 
 interface Edge {
@@ -32,7 +34,7 @@ interface Edge {
 
 /** The streams of a core's contexts, in the order of the file. */
 export function streamsOf(contexts: readonly Message[], core: CoreContext): EdgeStream[] {
-  return contexts.flatMap((context, contextIndex) => context.message(3).messages(2).flatMap(layer => {
+  const streams = contexts.flatMap((context, contextIndex) => context.message(3).messages(2).flatMap(layer => {
     const isBoundary = layer.message(5).uint32(3) === 0
     if (!isBoundary) return []
     const networkIndex = layer.uint32(6)
@@ -40,7 +42,13 @@ export function streamsOf(contexts: readonly Message[], core: CoreContext): Edge
     const edge: Edge = { direction: layer.uint32(1) === 0 ? 'input' : 'output', network, contextIndex }
     const pad = layer.has(7) ? layer.uint32(7) : null
     return streamsOfLayer(layer, edge, core).map(stream => ({ stream, pad }))
-  })).filter(({ stream }, i, all) => all.findIndex(other => other.stream.name === stream.name && other.stream.direction === stream.direction) === i)
+  }))
+  const seen = new Set<string>()
+  return streams.filter(({ stream: { name, direction } }) => {
+    const isFirst = !seen.has(`${direction} ${name}`)
+    seen.add(`${direction} ${name}`)
+    return isFirst
+  })
 }
 
 /** Of an edge layer: plain, multiplexer or planes, by its type. */
@@ -51,17 +59,15 @@ function streamsOfLayer(layer: Message, edge: Edge, core: CoreContext): HefStrea
   return [streamOfInfo(layer.message(3), edge, core)]
 }
 
-const everywhere = [4, 5] as const
-
 function streamsOfMux(mux: Message, edge: Edge, core: CoreContext): HefStream[] {
   const name = mux.text(1)
   checkLayer(name, mux.message(2), core)
   const parts = mux.messages(5)
   const declared = mux.message(3).uint32(1)
-  if (declared > parts.length) {
-    core.hazards.push({ effect: 'crash', libraries: everywhere, message: `its multiplexer "${name}" names ${declared} parts and holds ${parts.length}` })
-  }
-  return parts.slice(0, declared).flatMap(part => (part.has(2) ? streamsOfMux(part.message(2), edge, core) : [streamOfInfo(part.message(1), edge, core)]))
+  if (declared > parts.length) core.hazards.crash(`its multiplexer "${name}" names ${declared} parts and holds ${parts.length}`)
+  const streamsOfPart = (part: Message) =>
+    part.has(2) ? streamsOfMux(part.message(2), edge, core) : [streamOfInfo(part.message(1), edge, core)]
+  return parts.slice(0, declared).flatMap(streamsOfPart)
 }
 
 const planeOrders: readonly FormatOrder[] = ['NV12', 'NV21', 'I420']
@@ -69,7 +75,7 @@ const planeOrders: readonly FormatOrder[] = ['NV12', 'NV21', 'I420']
 function streamOfPlanes(planes: Message, edge: Edge, core: CoreContext): HefStream {
   const name = planes.text(1)
   const parts = planes.messages(3).map(part => streamOfInfo(part.message(1), edge, core))
-  if (parts.length === 0) core.hazards.push({ effect: 'crash', libraries: everywhere, message: `its picture "${name}" has no planes` })
+  if (parts.length === 0) core.hazards.crash(`its picture "${name}" has no planes`)
   const shape = { height: planes.uint32(4), width: planes.uint32(5), features: planes.uint32(6) }
   const order = planeOrders[planes.uint32(2)] ?? null
   return {
@@ -83,7 +89,7 @@ function streamOfInfo(info: Message, edge: Edge, core: CoreContext): HefStream {
   const base = info.message(2)
   checkLayer(name, base, core)
   const nmsInfo = base.message(11).message(1)
-  const fused = nmsInfo.flag(5) ? core.fused.find(layer => layer.message(1).text(1) === nmsInfo.message(6).text(3)) : undefined
+  const fused = nmsInfo.flag(5) ? core.fused.get(nmsInfo.message(6).text(3)) : undefined
   const stream = fused === undefined ? plainStream(info, edge, core) : fusedStream(fused, plainStream(info, edge, core))
   checkScales(stream, core)
   return stream
@@ -92,7 +98,7 @@ function streamOfInfo(info: Message, edge: Edge, core: CoreContext): HefStream {
 function plainStream(info: Message, edge: Edge, core: CoreContext): HefStream {
   const base = info.message(2)
   const deviceOrder = deviceOrderOf(base.uint32(7))
-  if (deviceOrder === null) core.hazards.push({ effect: 'refusal', libraries: everywhere, message: `its layer "${info.text(1)}" has the unknown format ${base.uint32(7)}` })
+  if (deviceOrder === null) core.hazards.refuse(`its layer "${info.text(1)}" has the unknown format ${base.uint32(7)}`)
   const nms = deviceOrder === 'HAILO_NMS_ON_CHIP' ? nmsOf(base.message(11).message(1)) : null
   const isTransposed = (core.isTransposed || info.flag(6)) && deviceOrder !== 'NC'
   const shape = { height: base.uint32(1), width: base.uint32(3), features: base.uint32(5) }
@@ -136,12 +142,12 @@ export function quantizationOf(numeric: Message): HefQuantization {
 const nameBytesMax = 127
 
 function checkLayer(name: string, base: Message, { hazards }: CoreContext): void {
-  const refuse = (message: string) => hazards.push({ effect: 'refusal', libraries: everywhere, message })
-  if (base.messages(13).length === 0) hazards.push({ effect: 'crash', libraries: everywhere, message: `its layer "${name}" has no buffer indices` })
-  if (name === '') refuse('a layer has no name')
-  if (Buffer.byteLength(name) > nameBytesMax) refuse(`the name of its layer "${name.slice(0, 40)}…" has ${Buffer.byteLength(name)} bytes, over ${nameBytesMax}`)
-  if (base.flag(14)) refuse(`its layer "${name}" wants the host to take the arg max, as very old compilers asked`)
-  if (![1, 2].includes(base.uint32(12))) refuse(`its layer "${name}" has values of ${base.uint32(12)} bytes`)
+  const nameBytes = Buffer.byteLength(name)
+  if (base.messages(13).length === 0) hazards.crash(`its layer "${name}" has no buffer indices`)
+  if (name === '') hazards.refuse('a layer has no name')
+  if (nameBytes > nameBytesMax) hazards.refuse(`the name of its layer "${name.slice(0, 40)}…" has ${nameBytes} bytes, over 127`)
+  if (base.flag(14)) hazards.refuse(`its layer "${name}" wants the host to take the arg max, as very old compilers asked`)
+  if (![1, 2].includes(base.uint32(12))) hazards.refuse(`its layer "${name}" has values of ${base.uint32(12)} bytes`)
 }
 
 /** HailoRT indexes the scales by feature when the file says so, whether they are there or not. */
@@ -152,10 +158,13 @@ function checkScales({ name, direction, shape, nms, quantization }: HefStream, {
   const lengths = [zeroPoints.length, scales.length]
   const message = `its ${direction} "${name}" has ${lengths.join(' zero points and ')} scales for ${wanted} features`
   if (direction === 'output') {
-    if (lengths.some(n => n !== wanted)) hazards.push({ effect: 'refusal', libraries: lengths.every(n => n === 0 || n === wanted) ? [4] : everywhere, message })
+    const isEmpty = lengths.every(n => n === 0 || n === wanted)
+    if (lengths.some(n => n !== wanted)) hazards.refuse(message, isEmpty ? [4] : [4, 5])
     return
   }
-  if (lengths.some(n => n < wanted)) hazards.push({ effect: 'crash', libraries: lengths.every(n => n === 0 || n >= wanted) ? [4] : everywhere, message })
+  // Version 5 takes the scale of all where there are none for each, and reads beyond the end where there are some.
+  const isEmpty = lengths.every(n => n === 0 || n >= wanted)
+  if (lengths.some(n => n < wanted)) hazards.crash(message, isEmpty ? [4] : [4, 5])
   const differs = [zeroPoints, scales].some(list => list.slice(0, wanted).some(value => Math.fround(value) !== Math.fround(list[0]!)))
-  if (differs) hazards.push({ effect: 'refusal', libraries: everywhere, message: `its input "${name}" has different scales for its features` })
+  if (differs) hazards.refuse(`its input "${name}" has different scales for its features`)
 }

@@ -113,4 +113,6 @@ export interface HefExtension {
 }
 
 /** Extensions that change how a file is read, by HailoRT's numbers. */
-export const hefExtensions = { multiContext: 4, hwPadding: 11, netFlow: 13, scalePerFeature: 25, periphInLibrary: 26, strictVersion: 35 } as const
+export const hefExtensions = {
+  multiContext: 4, hwPadding: 11, netFlow: 13, scalePerFeature: 25, periphInLibrary: 26, strictVersion: 35,
+} as const

@@ -100,8 +100,8 @@ test('writeHef() gives the same bytes for the same description', () => {
 })
 
 test('writeHef() refuses parts for which a header has no room', () => {
-  refuses({ version: 0, ccws: new Uint8Array(1) }, /version 0: it has no room for configuration words/)
-  refuses({ version: 2, paddingBytes: 4 }, /version 2: it has no room for padding or additional information/)
+  refuses({ version: 0, ccws: new Uint8Array(1) }, /version 0: its header has no room for configuration words/)
+  refuses({ version: 2, paddingBytes: 4 }, /version 2: its header has no room for padding or additional information/)
   refuses({ version: 1, additional: new Uint8Array(4) }, /version 1/)
 })
 

@@ -78,8 +78,9 @@ export interface HefDescription {
  */
 export function writeHef(description: HefDescription): Uint8Array {
   const { version = 0, paddingBytes = 0, ccws = none, additional = none } = description
-  const lacks = version === 0 && ccws.length > 0 ? 'configuration words' : version < 3 && paddingBytes + additional.length > 0 ? 'padding or additional information' : null
-  if (lacks !== null) throw usageError(`Cannot write a HEF with a header of version ${version}: it has no room for ${lacks}`, 'use version 3')
+  const refuse = (parts: string) => usageError(`Cannot write a HEF of version ${version}: its header has no room for ${parts}`, 'use version 3')
+  if (version === 0 && ccws.length > 0) throw refuse('configuration words')
+  if (version < 3 && paddingBytes + additional.length > 0) throw refuse('padding or additional information')
   const proto = topMessage(description).join()
   const body = [proto, new Uint8Array(paddingBytes), ccws, additional]
   const header = encodeHefHeader({
@@ -133,7 +134,8 @@ function groupFields(group: GroupDescription) {
   const sorted = group.outputs.map(({ name }) => name)
   return {
     1: written({
-      1: group.name, 4: { double: group.bottleneckFps ?? 0 }, 5: 1, 6: { double: (group.latencyMs ?? 0) / 1000 }, 7: [written({})], 8: group.operations,
+      1: group.name, 4: { double: group.bottleneckFps ?? 0 }, 5: 1, 6: { double: (group.latencyMs ?? 0) / 1000 }, 7: [written({})],
+      8: group.operations,
     }),
     2: written({}),
     3: Array.from({ length: contexts }, (_, index) => contextMessage(group, index, index === contexts - 1 ? sorted : [])),
@@ -143,12 +145,10 @@ function groupFields(group: GroupDescription) {
 }
 
 function contextMessage(group: GroupDescription, index: number, sorted: readonly string[]): Pieces {
-  const here = (streams: readonly StreamDescription[]) => streams.filter(stream => (stream.contextIndex ?? 0) === index)
-  const first = group.inputs.length
-  const layers = [
-    ...here(group.inputs).map(stream => layerMessage(stream, { direction: 0, index: group.inputs.indexOf(stream), context: index })),
-    ...here(group.outputs).map(stream => layerMessage(stream, { direction: 1, index: first + group.outputs.indexOf(stream), context: index })),
-  ]
+  const layers = [...group.inputs, ...group.outputs].flatMap((stream, i) => {
+    const direction = i < group.inputs.length ? 0 : 1
+    return (stream.contextIndex ?? 0) === index ? [layerMessage(stream, { direction, index: i, context: index })] : []
+  })
   return written({ 1: index, 3: written({ 1: `context_${index}`, 2: layers, 5: sorted }) })
 }
 
@@ -172,7 +172,9 @@ function baseMessage(stream: StreamDescription, index: number): Pieces {
   const { shape, paddedShape: padded = shape, nms } = stream
   const order = nms === undefined ? stream.order ?? 'NHWC' : 'HAILO_NMS_ON_CHIP'
   const format = formatOf(order)
-  if (format === null) throw usageError(`Cannot write the stream "${stream.name}": a device has no order ${order}`, 'give NHWC, NHCW, NC, NHW, FCR or F8CR')
+  if (format === null) {
+    throw usageError(`Cannot write the stream "${stream.name}": a device has no order ${order}`, 'give NHWC, NHCW, NC, NHW, FCR or F8CR')
+  }
   const dataBytes = stream.dtype === 'uint16' ? 2 : 1
   return written({
     1: shape.height, 2: padded.height, 3: shape.width, 4: padded.width, 5: shape.features, 6: padded.features, 7: format, 8: index,

@@ -11,12 +11,13 @@ import { fileError } from '../host/files.ts'
 import { RunbookError, usageError } from '../notebook/errors.ts'
 import { hasLayouts, hefArchName, versionIn } from './hef-arch.ts'
 import { digester, digestOf } from './hef-checksum.ts'
+import { Hazards } from './hef-hazards.ts'
 import { decodeHefHeader, type HefHeader } from './hef-header.ts'
 import { outputsAfterHost } from './hef-host-ops.ts'
 import { hefModelField } from './hef-model.ts'
 import { Message } from './hef-proto.ts'
 import { streamsOf, type CoreContext } from './hef-streams.ts'
-import { hefExtensions, type Hef, type HefExtension, type HefGroup, type HefHazard, type HefIntegrity, type HefStream } from './hef-types.ts'
+import { hefExtensions, type Hef, type HefExtension, type HefGroup, type HefIntegrity, type HefStream } from './hef-types.ts'
 import { fileKindBytes } from './file-kind.ts'
 import { WireError } from './protobuf.ts'
 
@@ -63,7 +64,8 @@ function hefOf(source: Source): Hef {
   const header = decodeHefHeader(source.at(0, fileKindBytes), source)
   const { headerBytes, protoBytes, expectedBytes, fileBytes } = header
   if (fileBytes < headerBytes + protoBytes) {
-    throw usageError(`Cannot read "${source.name}": it is truncated: its header asks for ${expectedBytes} bytes, and the file has ${fileBytes}`, again)
+    const state = `it is truncated: its header asks for ${expectedBytes} bytes, and the file has ${fileBytes}`
+    throw usageError(`Cannot read "${source.name}": ${state}`, again)
   }
   const proto = source.at(headerBytes, protoBytes)
   const integrity = integrityOf(header, proto, source)
@@ -117,17 +119,18 @@ function describe(top: Message): Omit<Hef, 'path' | 'header' | 'integrity'> {
     : versionIn(sdkVersion)
   const hwArch = head.uint32(1)
   const extensions = extensionsOf(top.messages(5))
-  const hazards: HefHazard[] = []
+  const hazards = new Hazards()
   const has = (index: number) => extensions.some(extension => extension.index === index)
   const groups = top.messages(2).map(group => groupOf(group, {
     hasLayouts: hasLayouts(hwArch), isNetFlow: has(hefExtensions.netFlow), hasScalePerFeature: has(hefExtensions.scalePerFeature), hazards,
   }))
-  if (groups.length === 0) hazards.push({ effect: 'crash', libraries: [4, 5], message: 'it has no network group' })
-  const twice = groups.find(({ name }, i) => groups.findIndex(group => group.name === name) !== i)
-  if (twice !== undefined) hazards.push({ effect: 'refusal', libraries: [4, 5], message: `two of its network groups are called "${twice.name}"` })
+  if (groups.length === 0) hazards.crash('it has no network group')
+  const firstOf = new Map(groups.toReversed().map(group => [group.name, group]))
+  const twin = groups.find(group => firstOf.get(group.name) !== group)
+  if (twin !== undefined) hazards.refuse(`two of its network groups are called "${twin.name}"`)
   const timestamp = head.uint64(2)
   return {
-    arch: hefArchName(hwArch, sdk?.major ?? null), hwArch, sdkVersion, sdk, extensions, groups, hazards,
+    arch: hefArchName(hwArch, sdk?.major ?? null), hwArch, sdkVersion, sdk, extensions, groups, hazards: hazards.list,
     optionalExtensions: extensionsOf(top.messages(6)), model: top.bytes(hefModelField),
     // A date ends 8.64e15 ms after 1970.
     compiledAt: timestamp > 0 && timestamp <= 8.64e15 ? new Date(timestamp) : null,
@@ -140,7 +143,7 @@ interface GroupContext {
   readonly hasLayouts: boolean
   readonly isNetFlow: boolean
   readonly hasScalePerFeature: boolean
-  readonly hazards: HefHazard[]
+  readonly hazards: Hazards
 }
 
 function groupOf(group: Message, context: GroupContext): HefGroup {
@@ -150,7 +153,7 @@ function groupOf(group: Message, context: GroupContext): HefGroup {
   const name = metadataOfName.text(1)
   const core = coreOf(group, { ...context, name })
   const fusedMetadata = core.message(5)
-  const fused = fusedMetadata.flag(1) ? fusedMetadata.messages(3) : []
+  const fused = new Map((fusedMetadata.flag(1) ? fusedMetadata.messages(3) : []).map(layer => [layer.message(1).text(1), layer]))
   const named = group.texts(6)
   const networks = named.length > 0 ? named : layout?.message(1).texts(6) ?? []
   const metadata = core.message(1)
@@ -158,17 +161,17 @@ function groupOf(group: Message, context: GroupContext): HefGroup {
     group: name, networks, isTransposed: metadata.flag(3), hasScalePerFeature: context.hasScalePerFeature, fused, hazards,
   }
   const contexts = core.messages(3)
-  const refuse = (message: string) => hazards.push({ effect: 'refusal', libraries: [4, 5], message })
-  if (name === '') refuse('one of its network groups has no name')
-  if (contexts.length === 0) hazards.push({ effect: 'crash', libraries: [4, 5], message: `its network group "${name}" has no context` })
+  if (name === '') hazards.refuse('one of its network groups has no name')
+  if (contexts.length === 0) hazards.crash(`its network group "${name}" has no context`)
   const streams = streamsOf(contexts, shared)
   const onDevice = streams.filter(({ stream }) => stream.direction === 'output')
   const outputs = context.isNetFlow ? outputsAfterHost(group, onDevice, hazards) : onDevice.map(({ stream }) => stream)
   const inputs = streams.filter(({ stream }) => stream.direction === 'input').map(({ stream }) => stream)
-  if (inputs.length === 0) refuse(`its network group "${name}" has no input`)
-  if (outputs.length === 0) refuse(`its network group "${name}" has no output`)
+  if (inputs.length === 0) hazards.refuse(`its network group "${name}" has no input`)
+  if (outputs.length === 0) hazards.refuse(`its network group "${name}" has no output`)
   return {
-    name, networks, contexts: contexts.length, inputs, outputs: sortedOutputs(outputs, { group, core, layout, contexts, isNetFlow: context.isNetFlow, refuse }),
+    name, networks, contexts: contexts.length, inputs,
+    outputs: sortedOutputs(outputs, { group, core, layout, contexts, isNetFlow: context.isNetFlow, hazards }),
     bottleneckFps: metadata.double(4) || null, latencyMs: metadata.double(6) * 1000 || null, operations: metadata.uint64(8) || null,
   }
 }
@@ -176,12 +179,12 @@ function groupOf(group: Message, context: GroupContext): HefGroup {
 /** The part of a group that runs on the device: the group itself, its core operation, or the first of several layouts. */
 function coreOf(group: Message, { hasLayouts, isNetFlow, hazards, name }: GroupContext & { name: string }): Message {
   const op = isNetFlow ? group.messages(8).find(one => one.has(4)) : undefined
-  if (isNetFlow && op === undefined) hazards.push({ effect: 'crash', libraries: [4, 5], message: `its network group "${name}" has no operation for the device` })
+  if (isNetFlow && op === undefined) hazards.crash(`its network group "${name}" has no operation for the device`)
   const core = op?.message(4) ?? group
   if (!hasLayouts) return core
   const [layout] = core.messages(7)
   if (layout !== undefined) return layout.message(1)
-  hazards.push({ effect: 'crash', libraries: [4, 5], message: `its network group "${name}" has no layout, which its architecture needs` })
+  hazards.crash(`its network group "${name}" has no layout, which its architecture needs`)
   return core
 }
 
@@ -191,11 +194,11 @@ interface Ranking {
   readonly layout: Message | undefined
   readonly contexts: readonly Message[]
   readonly isNetFlow: boolean
-  refuse(message: string): void
+  readonly hazards: Hazards
 }
 
 /** In the order that the file gives, found where HailoRT looks for it; an output that is missing there comes last. */
-function sortedOutputs(outputs: readonly HefStream[], { group, core, layout, contexts, isNetFlow, refuse }: Ranking): HefStream[] {
+function sortedOutputs(outputs: readonly HefStream[], { group, core, layout, contexts, isNetFlow, hazards }: Ranking): HefStream[] {
   const candidates = [
     core.message(5).flag(1) ? core.message(5).texts(2) : [],
     isNetFlow ? [] : layout?.message(1).texts(4) ?? [],
@@ -204,6 +207,8 @@ function sortedOutputs(outputs: readonly HefStream[], { group, core, layout, con
   ]
   const names = candidates.find(list => list.length > 0) ?? []
   const rank = new Map(names.toReversed().map((name, i) => [name, names.length - 1 - i]))
-  for (const { name } of outputs) if (!rank.has(name)) refuse(`its output "${name}" is missing from the sorted names of its outputs`)
+  for (const { name } of outputs) {
+    if (!rank.has(name)) hazards.refuse(`its output "${name}" is missing from the sorted names of its outputs`)
+  }
   return outputs.toSorted((a, b) => (rank.get(a.name) ?? names.length) - (rank.get(b.name) ?? names.length))
 }

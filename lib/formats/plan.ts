@@ -58,7 +58,9 @@ export function decodePlanHeader(head: Uint8Array, o: { fileBytes: number; name:
   const data = Buffer.from(head.buffer, head.byteOffset, head.length)
   if (data.length < 4 || data.readUInt32LE(0) !== planMagic) throw notPlan(data, o.name)
   const refuse = (state: string, hint: string) => usageError(`Cannot read "${o.name}": ${state}`, hint)
-  if (data.length < planHeaderBytes) throw refuse(`it is truncated: the header of a plan takes ${planHeaderBytes} bytes, and the file has ${o.fileBytes}`, again)
+  if (data.length < planHeaderBytes) {
+    throw refuse(`it is truncated: the header of a plan takes ${planHeaderBytes} bytes, and the file has ${o.fileBytes}`, again)
+  }
   const serialization = data.readUInt32LE(4)
   if (serialization !== 0) throw refuse(`its serialization has version ${serialization}, and the known one is 0`, rebuild)
   const [major = 0, minor = 0, patch = 0, build = 0] = data.subarray(24, 28)
@@ -99,6 +101,7 @@ export function preflightPlan({ version }: PlanHeader, library: PlanVersion): re
 
 function notPlan(head: Buffer, name: string) {
   const kind = fileKind(head)
-  const what = kind === null ? `it begins with ${head.subarray(0, 4).toString('hex')}, and a plan with 66747274` : kind.id === 'empty' ? 'it is empty' : `it is ${kind.name}`
+  const begins = `it begins with ${head.subarray(0, 4).toString('hex')}, and a plan with 66747274`
+  const what = kind === null ? begins : kind.id === 'empty' ? 'it is empty' : `it is ${kind.name}`
   return usageError(`Cannot read "${name}" as a TensorRT plan: ${what}`, kind?.hint ?? rebuild)
 }

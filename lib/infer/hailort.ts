@@ -109,6 +109,7 @@ class HailortModel {
   readonly #given: readonly Port[]
   #streams: { inputs: readonly VStream[]; outputs: readonly VStream[] } | null = null
   #last: Promise<unknown> = Promise.resolve()
+  #waiting = 0
   #closing: Promise<void> | undefined
 
   private constructor(o: { path: string; vdevice: VDevice; device: Device; group: NetworkGroup; options: HailortOptions }) {
@@ -157,7 +158,7 @@ class HailortModel {
     }
   }
 
-  /** Questions are answered one after another: the results of one are views until the next. */
+  /** One after another: results are views until the next question. Those of questions that were asked together are copies, and last. */
   #infer(feeds: Feeds): Promise<Results> {
     if (this.#closing) return Promise.reject(new Error(`the model "${this.#path}" is closed`))
     try {
@@ -165,7 +166,11 @@ class HailortModel {
     } catch (thrown) {
       return Promise.reject(thrown as Error)
     }
-    const job = this.#last.then(() => translated(() => this.#run(feeds)))
+    this.#waiting++
+    const job = this.#last.then(() => {
+      this.#waiting--
+      return translated(() => this.#run(feeds))
+    })
     this.#last = job.catch(() => {})
     return job
   }
@@ -186,7 +191,7 @@ class HailortModel {
     }
     return Object.fromEntries(this.#given.map(({ info, layout, frame, tensor }) => {
       if (tensor !== frame) layout.tensorFromFrame(frame, tensor)
-      return [info.name, { dtype: 'float32', shape: layout.shape, data: tensor }]
+      return [info.name, { dtype: 'float32', shape: layout.shape, data: this.#waiting > 0 ? tensor.slice() : tensor }]
     }))
   }
 

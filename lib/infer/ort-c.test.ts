@@ -200,7 +200,7 @@ test('infer() leaves the event loop alone while a slow graph is computed', async
   const graph = new GraphBuilder({ name: 'slow' })
   let at = graph.input('input', 'float32', [width, width])
   const weight = graph.weight('w', float32([width, width], new Float32Array(width * width)))
-  for (let i = 0; i < 150; i++) at = graph.node('MatMul', [at, weight])
+  for (let i = 0; i < 500; i++) at = graph.node('MatMul', [at, weight])
   graph.output(at, 'float32', [width, width])
   await using model = await openOrtC(modelFile(graph.build()), { intraOpThreads: 1 })
   const input = float32([width, width], new Float32Array(width * width))

@@ -49,7 +49,15 @@ export async function openOrtC(path: string, options: OrtCOptions = {}): Promise
   return backendOf({ path, runtime, session, slots, loadMs })
 }
 
-function backendOf({ path, runtime, session, slots, loadMs }: { path: string; runtime: OnnxRuntime; session: OrtSession; slots: number; loadMs: number }): OrtCBackend {
+interface Opened {
+  readonly path: string
+  readonly runtime: OnnxRuntime
+  readonly session: OrtSession
+  readonly slots: number
+  readonly loadMs: number
+}
+
+function backendOf({ path, runtime, session, slots, loadMs }: Opened): OrtCBackend {
   const pool = new SlotPool({ session, slots, path })
   const underWay = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
@@ -106,7 +114,8 @@ async function openRuntime(env: OrtCOptions['env']): Promise<OnnxRuntime> {
   } catch (thrown) {
     if (thrown instanceof FfiError) throw blockedError(thrown.message, `give --ort-driver node, or ${thrown.hint}`, thrown)
     const words = thrown instanceof Error ? thrown.message : String(thrown)
-    throw blockedError(`Cannot call native libraries: ${oneLine(words)}`, 'give --ort-driver node, or install the packages again: npm ci', thrown)
+    const hint = 'give --ort-driver node, or install the packages again: npm ci'
+    throw blockedError(`Cannot call native libraries: ${oneLine(words)}`, hint, thrown)
   }
 }
 
@@ -121,11 +130,12 @@ function inferError(path: string, thrown: unknown): unknown {
   if (!(thrown instanceof FfiError)) return thrown
   if (thrown.kind !== 'status') return usageError(thrown.message, thrown.hint, thrown)
   const words = oneLine(thrown.message.replace(`Cannot run "${path}": `, ''))
-  // The library's words for a buffer, bound after the first run, that a later run does not fit.
-  const hint = words.includes('shape verification failed')
+  // The library's words, newer and older, for a buffer that was bound after the first run and that a later run does not fit.
+  const hint = /computed output shape|shape verification failed/.test(thrown.message)
     ? 'an output changed its shape, which needs --ort-driver node'
     : 'check the graph: npx tsx runbooks/monolithic-sweep.ts authors one that runs'
   return new RunbookError('fail', `Cannot infer with "${path}": ${words}`, hint, { cause: thrown })
 }
 
-const oneLine = (words: string) => words.replaceAll(/\s+/g, ' ').slice(0, 300)
+// The library puts the place in its own source first, so that the point comes late.
+const oneLine = (words: string) => words.replaceAll(/\s+/g, ' ').slice(0, 600)

@@ -72,8 +72,9 @@ export class SlotPool {
       }
       const fixed = this.#shapes?.[name]
       if (fixed === undefined || fixed.every((n, axis) => n === feed.shape[axis])) continue
+      const state = `the first question fixed it at ${describe({ dtype: feed.dtype, shape: fixed })}`
       throw usageError(
-        `Cannot feed ${describe(feed)} to "${name}" of "${this.#path}": the first question fixed it at ${describe({ dtype: feed.dtype, shape: fixed })}`,
+        `Cannot feed ${describe(feed)} to "${name}" of "${this.#path}": ${state}`,
         'open the model again for another shape, or give --ort-driver node',
       )
     }
@@ -108,7 +109,8 @@ export class SlotPool {
 }
 
 function resultsOf(place: Place): Results {
-  return (place.results ??= Object.fromEntries(Object.entries(place.slot.outputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data }])))
+  const outputs = Object.entries(place.slot.outputs)
+  return (place.results ??= Object.fromEntries(outputs.map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data }])))
 }
 
 const copyOf = (results: Results): Results =>

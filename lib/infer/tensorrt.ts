@@ -2,24 +2,23 @@
  * How is a TensorRT plan run on this machine's GPU?
  *
  * The plan's own header is read before the library is opened, so that a file that is no plan, or one of another version, is named
- * as such. Feeds are checked, copied into pinned memory, and run off the event loop. Building a plan is in `ffi/tensorrt`.
+ * as such. Feeds are checked, copied into pinned memory, and run off the event loop. Building a plan is in `ffi/tensorrt`. The GPU
+ * is the first that CUDA shows (`CUDA_VISIBLE_DEVICES` chooses it): slow calls run on worker threads, where no other is current.
  */
 import { performance } from 'node:perf_hooks'
 import { openCuda } from '../../ffi/cuda/cuda.ts'
 import { FfiError } from '../../ffi/errors.ts'
 import { versionText } from '../../ffi/tensorrt/abi.ts'
 import { openTensorRt } from '../../ffi/tensorrt/open.ts'
-import { planVersionOf } from '../../ffi/tensorrt/plan-version.ts'
 import { deserialize, type Engine, type IoTensor } from '../../ffi/tensorrt/runtime.ts'
 import { createStep, type Step, type StepTensor } from '../../ffi/tensorrt/step.ts'
+import { readPlanHeader } from '../formats/plan.ts'
 import { arrayOf, sizeOf, type Dtype, type Tensor, type TensorData } from '../formats/tensor.ts'
 import { readFile } from '../host/files.ts'
-import { RunbookError, usageError } from '../notebook/errors.ts'
+import { RunbookError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from './backend.ts'
 
 export interface TensorRtOptions {
-  /** Which GPU; 0 unless told. */
-  readonly device?: number
   /** Which of the plan's optimization profiles; 0 unless told. */
   readonly profile?: number
   /** Accept a version-compatible plan, which carries code of its own: only from a source you trust. */
@@ -29,8 +28,7 @@ export interface TensorRtOptions {
 }
 
 /** A plan that is open. Results are valid until the next `infer`. */
-export interface TensorRtBackend extends Omit<Backend, 'name'> {
-  readonly name: 'tensorrt'
+export interface TensorRtBackend extends Backend {
   /** As `infer`, on this thread: the event loop stands still. Errors: as `infer`; a plain error while another one is under way. */
   inferSync(feeds: Feeds): Results
 }
@@ -41,24 +39,20 @@ export interface TensorRtBackend extends Omit<Backend, 'name'> {
  * fail when TensorRT or CUDA cannot do it.
  */
 export async function openTensorRtPlan(path: string, options: TensorRtOptions = {}): Promise<TensorRtBackend> {
-  const plan = readFile(path)
-  const written = planVersionOf(plan)
-  if (typeof written === 'string') throw usageError(`Cannot run "${path}" on TensorRT: ${written}`, 'give a file that trtexec --saveEngine wrote, copied in binary')
+  readPlanHeader(path)
   try {
-    return await open({ path, plan, options })
+    return await open({ path, plan: readFile(path), options })
   } catch (thrown) {
     throw operatingError(thrown, path)
   }
 }
 
-async function open({ path, plan, options: { device = 0, profile = 0, trustHostCode = false, env = process.env } }: {
+async function open({ path, plan, options: { profile = 0, trustHostCode = false, env = process.env } }: {
   path: string; plan: Uint8Array; options: TensorRtOptions
 }): Promise<TensorRtBackend> {
   const rt = openTensorRt({ env })
   const cuda = openCuda({ env })
-  const gpu = cuda.devices()[device]
-  if (!gpu) throw new FfiError('absent', `Cannot use GPU ${device}: there is none of this number`, 'nvidia-smi -L lists them')
-  cuda.useDevice(device)
+  const gpu = cuda.device(0)
   const startedMs = performance.now()
   const engine = await deserialize(rt, plan, path, { trustHostCode })
   try {
@@ -67,9 +61,15 @@ async function open({ path, plan, options: { device = 0, profile = 0, trustHostC
     const name = `${gpu.name} ${gpu.pciBusId} (TensorRT ${versionText(rt.version)}, CUDA ${cuda.runtimeVersion})`
     return backendOf({ path, engine, step, loadMs, device: name })
   } catch (thrown) {
+    await untilMute(engine)
     engine.close()
     throw thrown
   }
+}
+
+/** Objects are deleted on this thread, which must not meet a library's thread that waits for JavaScript. */
+async function untilMute({ rt: { logger } }: Engine): Promise<void> {
+  while (!logger.isMute) await logger.whenMute()
 }
 
 interface Parts {
@@ -100,8 +100,7 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
   const take = (isFresh: boolean): Results => Object.fromEntries(ports.outputs.map(port => [port.tensor.info.name, port.take(isFresh)]))
   const runNext = async (feeds: Feeds): Promise<Results> => {
     try {
-      const { logger } = engine.rt
-      while (!logger.isMute) await logger.whenMute()
+      await untilMute(engine)
       put(feeds)
       await step.runLater()
       // Whoever waits in line would write over these results before anyone could read them.
@@ -145,7 +144,7 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
       if (!isOpen) return
       isOpen = false
       await latest
-      while (!engine.rt.logger.isMute) await engine.rt.logger.whenMute()
+      await untilMute(engine)
       step.close()
       engine.close()
     },

@@ -33,7 +33,7 @@ export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, bo
     else if (!takesValue) flags.set(flag, negated ? '0' : '1')
     else {
       const value = argv[++i]
-      if (value === undefined) throw usageError(`Cannot use --${flag}: it needs a value`, `give --${flag} <value>`)
+      if (value === undefined || value.startsWith('--')) throw usageError(`Cannot use --${flag}: it needs a value`, `give --${flag} <value>`)
       flags.set(flag, value)
     }
   }

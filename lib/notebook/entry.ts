@@ -24,16 +24,12 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>): Promise<vo
   // `| head` closes the pipe early; the run goes on, and its evidence is on the disk.
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
-  const stray = new Promise<number>(leave => {
-    const report = (thrown: unknown) => {
-      process.stderr.write(`bug: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
-      process.stdout.write(`BUG ${self.id} gates=0/0 run=none next="report it with the lines above"\n`)
-      leave(exitCodes.bug)
-    }
-    process.on('uncaughtException', report)
-    process.on('unhandledRejection', report)
+  const strays = new Promise<never>((_, reject) => {
+    process.on('uncaughtException', reject)
+    process.on('unhandledRejection', reject)
   })
-  const exit = await Promise.race([self.run({ signal: controller.signal }).then(result => result.exit), stray])
+  strays.catch(() => {})
+  const { exit } = await self.run({ signal: controller.signal, strays })
   // A native session may keep threads alive; the verdict is out, so flush and leave.
   process.stdout.write('', () => process.exit(exit))
 }

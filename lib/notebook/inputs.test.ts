@@ -79,6 +79,7 @@ test('parseArgv() takes underscores for hyphens, and switches that are turned of
 test('parseArgv() refuses a missing value, a repeated flag, and a word that is no flag', () => {
   const known = knownFlags(declared)
   assert.match(refusal(() => parseArgv(['--profile'], known)).message, /needs a value/)
+  assert.match(refusal(() => parseArgv(['--mix-wav', '--dry-run'], known)).message, /--mix-wav: it needs a value/)
   assert.match(refusal(() => parseArgv(['--json', '--json'], known)).message, /twice/)
   assert.match(refusal(() => parseArgv(['focused'], known)).message, /not a flag/)
 })

@@ -81,8 +81,8 @@ test('runbook() keeps the streams of parallel cells apart', async () => {
 })
 
 test('runbook() with --json gives one JSON document on stdout and the verdict on stderr, on every way out', async () => {
-  for (const argv of [[], ['--how', 'throw'], ['--nonsense']]) {
-    const { stdout, stderr } = await run(['--json', ...argv])
+  for (const argv of [['--json'], ['--json', '--how', 'throw'], ['--json', '--nonsense'], ['--json=1']]) {
+    const { stdout, stderr } = await run(argv)
     const report = JSON.parse(stdout) as Report
     assert.equal(stderr.trimEnd().split('\n').at(-1)!.split(' ')[0], report.verdict)
   }
@@ -169,9 +169,12 @@ test('runbook() killed with SIGKILL leaves what was found', async () => {
 })
 
 test('runbook() as a process turns an error that nobody awaits into BUG and 70', async () => {
-  const { out, ended } = start(['--how', 'stray'], scratch())
+  const cwd = scratch()
+  const { out, ended } = start(['--how', 'stray', '--run-ts', 's'], cwd)
   assert.equal(await ended, 70)
-  assert.match(out.stdout, /^BUG demo-runbook /m)
+  assert.match(out.stdout.trimEnd().split('\n').at(-1)!, /^BUG demo-runbook gates=0\/0 run=module_runs\/s/)
+  const report = JSON.parse(readFileSync(join(cwd, 'module_runs/s/report.json'), 'utf8')) as Report
+  assert.deepEqual([report.verdict, report.error!.message, report.cells[0]!.status], ['BUG', 'nobody awaits me', 'ok'])
 })
 
 test('runbook() can be imported without running', async () => {

@@ -40,6 +40,8 @@ export interface Surroundings {
   readonly stdout?: Sink
   readonly stderr?: Sink
   readonly signal?: AbortSignal
+  /** Rejects with an error that nobody awaited. */
+  readonly strays?: Promise<never>
 }
 
 export interface Runbook<S extends Inputs = Inputs> {
@@ -82,8 +84,10 @@ function isEntry(path: string): boolean {
 
 async function run<S extends Inputs>(self: Runbook<S>, path: string, body: (tools: Tools<S>) => Promise<void>, around: Surroundings) {
   const { argv = process.argv.slice(2), env = process.env, cwd = process.cwd(), stdout = process.stdout, stderr = process.stderr } = around
-  const wantsJson = argv.includes('--json')
-  const narrative = new Narrative(stderr, { quiet: argv.includes('--quiet'), env })
+  // Asked of the words themselves: a command line that cannot be read must still be answered in the form that was wanted.
+  const isOn = (flag: string) => argv.some(word => word === flag || /=(1|true|yes|on)$/.test(word) && word.startsWith(`${flag}=`))
+  const wantsJson = isOn('--json')
+  const narrative = new Narrative(stderr, { quiet: isOn('--quiet'), env })
   const finish = (report: Report) => {
     for (const line of wantsJson ? [] : report.lines) stdout.write(`${line}\n`)
     if (wantsJson) stdout.write(`${JSON.stringify(report, null, 2)}\n`)
@@ -110,7 +114,7 @@ async function run<S extends Inputs>(self: Runbook<S>, path: string, body: (tool
   const { recorder, tools, proposed, startedMs, stamps } = session
   let thrown: unknown
   try {
-    await untilInterrupted(body(tools), session.signal)
+    await untilInterrupted(Promise.race([body(tools), ...(around.strays ? [around.strays] : [])]), session.signal)
   } catch (error) {
     thrown = session.signal.aborted ? interruption(session.signal) : error
   }

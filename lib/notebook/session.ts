@@ -200,7 +200,7 @@ function cellTools(o: { path: string; report: Report; narrative: Narrative; reco
     try {
       const value = await current.run(record, () => work({ progress, advance: advance(), print, show, signal }))
       await recorder.settled()
-      await close('ok')
+      await close(signal.aborted ? 'interrupted' : 'ok')
       return value
     } catch (thrown) {
       const stopped = signal.aborted || (thrown instanceof RunbookError && thrown.exit === 'interrupted')

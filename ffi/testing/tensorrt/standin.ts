@@ -11,6 +11,8 @@ import { buildStandin } from '../build.ts'
 import { writeDeclarations, type Shift } from './declarations.ts'
 
 const here = import.meta.dirname
+/** Helpers of one library must not take the place of another's of the same name. */
+const hidden = '-fvisibility=hidden'
 
 /** One of each known major, as they were compared with the vendor's headers. */
 export const standinVersions: readonly TensorRtVersion[] = [{ major: 8, minor: 6, patch: 1 }, { major: 10, minor: 13, patch: 3 }, { major: 11, minor: 1, patch: 0 }]
@@ -19,7 +21,8 @@ export interface TensorRtStandin {
   readonly version: TensorRtVersion
   readonly cudart: string
   readonly nvinfer: string
-  readonly parser: string
+  /** Null for a lean one. */
+  readonly parser: string | null
   /** CUDART_LIB, TENSORRT_LIB and TENSORRT_PARSER_LIB. */
   readonly env: Record<string, string>
   /** TensorRT objects, device and host buffers, streams and events that live. */
@@ -41,7 +44,7 @@ export interface StandinOptions {
 
 /** The stand-in's CUDA runtime alone. */
 export const buildCudart = ({ sanitize = false }: { sanitize?: boolean } = {}): string =>
-  buildStandin([join(here, '../cuda/cudart.cpp')], { out: 'libcudart.so', sanitize })
+  buildStandin([join(here, '../cuda/cudart.cpp')], { out: 'libcudart.so', sanitize, flags: [hidden] })
 
 /** Compile the stand-ins of a version. */
 export function tensorRtStandin(version: TensorRtVersion, { shift, sanitize = false, isLean = false }: StandinOptions = {}): TensorRtStandin {
@@ -49,12 +52,13 @@ export function tensorRtStandin(version: TensorRtVersion, { shift, sanitize = fa
   const include = `-I${writeDeclarations(version, shift)}`
   const defines = { ...(shift ? { MOVED: true as const } : {}), ...(isLean ? { LEAN: true as const } : {}) }
   // The path goes in whole: the loader then finds the very file that the bindings opened, and not a second copy of it.
-  const nvinfer = buildStandin([join(here, 'nvinfer.cpp')], { out: 'libnvinfer.so', sanitize, defines, flags: [include, '-Wl,--no-as-needed', cudart] })
-  const parser = buildStandin([join(here, 'nvonnxparser.cpp')], { out: 'libnvonnxparser.so', sanitize, flags: [include, '-Wl,--no-as-needed', nvinfer] })
+  const nvinfer = buildStandin([join(here, 'nvinfer.cpp')], { out: 'libnvinfer.so', sanitize, defines, flags: [hidden, include, '-Wl,--no-as-needed', cudart] })
+  const parser = isLean ? null : buildStandin([join(here, 'nvonnxparser.cpp')], { out: 'libnvonnxparser.so', sanitize, flags: [hidden, include, '-Wl,--no-as-needed', nvinfer] })
   const native = () => {
-    const [trt, onnx, cuda] = [koffi().load(nvinfer), koffi().load(parser), koffi().load(cudart)]
+    const [trt, cuda] = [koffi().load(nvinfer), koffi().load(cudart)]
+    const counts = [trt.func('int64_t standin_trt_live()'), ...(parser === null ? [] : [koffi().load(parser).func('int64_t standin_parser_live()')])]
     return {
-      objects: [trt.func('int64_t standin_trt_live()'), onnx.func('int64_t standin_parser_live()')] as (() => number)[],
+      objects: counts as (() => number)[],
       cuda: cuda.func('int64_t standin_cuda_live(const char *kind)') as (kind: string) => number,
       resets: [trt.func('void standin_trt_reset()'), cuda.func('void standin_cuda_reset()')] as (() => void)[],
       lose: cuda.func('void standin_cuda_lose(int status)') as (status: number) => void,
@@ -64,7 +68,7 @@ export function tensorRtStandin(version: TensorRtVersion, { shift, sanitize = fa
   const get = () => (bound ??= native())
   return {
     version, cudart, nvinfer, parser,
-    env: { CUDART_LIB: cudart, TENSORRT_LIB: nvinfer, TENSORRT_PARSER_LIB: parser },
+    env: { CUDART_LIB: cudart, TENSORRT_LIB: nvinfer, ...(parser === null ? {} : { TENSORRT_PARSER_LIB: parser }) },
     live() {
       const { objects, cuda } = get()
       return { objects: objects.reduce((sum, count) => sum + Number(count()), 0), device: Number(cuda('device')), host: Number(cuda('host')), stream: Number(cuda('stream')), event: Number(cuda('event')) }

@@ -1,0 +1,35 @@
+/**
+ * How does a test run native code that may end the process?
+ *
+ * A few lines of TypeScript in a process of their own, with the modules of the TensorRT room at hand. What they print as JSON
+ * comes back; so does the signal, when there was one.
+ */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+
+const ffi = join(import.meta.dirname, '../..')
+
+export interface ChildResult {
+  readonly exitCode: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+  /** It had to be ended: it hung. */
+  readonly timedOut: boolean
+}
+
+const preamble = [
+  ['{ openTensorRt }', 'tensorrt/open.ts'], ['{ deserialize }', 'tensorrt/runtime.ts'], ['{ createStep }', 'tensorrt/step.ts'], ['{ buildPlan }', 'tensorrt/builder.ts'],
+  ['{ openCuda }', 'cuda/cuda.ts'], ['{ koffi }', 'load.ts'], ['{ tensorRtStandin, standinVersions }', 'testing/tensorrt/standin.ts'], ['{ densePlan, planBytes }', 'testing/tensorrt/plan.ts'],
+].map(([names, path]) => `import ${names} from ${JSON.stringify(`file://${join(ffi, path!)}`)}`).join('\n')
+
+/**
+ * Run a program. It has `openTensorRt`, `deserialize`, `createStep`, `buildPlan`, `openCuda`, `koffi`, `tensorRtStandin`,
+ * `standinVersions`, `densePlan` and `planBytes`.
+ */
+export function inChild(program: string, { env = {}, timeoutMs = 60_000 }: { env?: Readonly<Record<string, string>>; timeoutMs?: number } = {}): ChildResult {
+  const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', `${preamble}\n${program}`], {
+    cwd: join(ffi, '..'), env: { ...process.env, ...env }, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGKILL',
+  })
+  return { exitCode: status, signal, stdout, stderr, timedOut: (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT' }
+}

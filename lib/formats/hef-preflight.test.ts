@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { RunbookError } from '../notebook/errors.ts'
+import { dataPath, needsData } from '../testing/needs.ts'
+import { smallHef, stream } from './hef-samples.ts'
+import { deviceArchOf, preflight, requireRunnable, type HefTarget } from './hef-preflight.ts'
+import { writeHef, type HefDescription } from './hef-write.ts'
+import { decodeHef, readHef } from './hef.ts'
+
+const make = (more: Partial<HefDescription> = {}) => decodeHef(smallHef(more), 'net.hef')
+const judge = (more: Partial<HefDescription>, target: HefTarget) => preflight(make(more), target)
+const levels = (more: Partial<HefDescription>, target: HefTarget) => judge(more, target).map(({ level }) => level)
+const lib = (libraryVersion: string) => ({ libraryVersion })
+
+test('preflight() finds nothing in a whole HEF on its own device', () => {
+  for (const libraryVersion of ['4.17.0', '4.20.1', '4.23.0']) assert.deepEqual(judge({}, { arch: 'hailo8', libraryVersion }), [])
+  assert.deepEqual(judge({ arch: 'hailo10h', sdkVersion: '5.2.0' }, { arch: 'HAILO_ARCH_HAILO10H', libraryVersion: '5.2.0' }), [])
+})
+
+test('preflight() judges only what it is told', () => {
+  assert.deepEqual(judge({ arch: 'hailo10h', extensions: [99] }, {}), [])
+  assert.deepEqual(judge({ arch: 'hailo10h' }, { arch: null, libraryVersion: null }), [])
+})
+
+test('preflight() names both architectures and the flag that mends it', () => {
+  const [wrong, ...more] = judge({}, { arch: 'HAILO8L', libraryVersion: '4.23.0' })
+  assert.deepEqual(more, [])
+  assert.equal(wrong!.level, 'error')
+  assert.match(wrong!.message, /^it was compiled for hailo8, and the device is hailo8l \(its board name may say Hailo-8/)
+  assert.equal(wrong!.hint, 'compile it again with --hw-arch hailo8l')
+  assert.deepEqual(levels({ arch: 'hailo10h', sdkVersion: '5.2.0' }, { arch: 'hailo8' }), ['error'])
+})
+
+test('preflight() warns where a smaller chip\'s HEF runs on a larger one', () => {
+  const [slower] = judge({ arch: 'hailo8l' }, { arch: 'hailo8', libraryVersion: '4.21.0' })
+  assert.deepEqual([slower!.level, slower!.hint], ['warning', 'compile it again with --hw-arch hailo8'])
+  assert.match(judge({ arch: 'hailo15m' }, { arch: 'hailo15h', libraryVersion: '4.20.0' })[0]!.message, /compiled for hailo15m and runs slower/)
+  assert.deepEqual(judge({ arch: 'hailo8r' }, { arch: 'hailo8', libraryVersion: '4.23.0' }), [])
+})
+
+test('preflight() says which HailoRT serves a device that this one does not', () => {
+  const [late] = judge({ arch: 'hailo10h', sdkVersion: '5.2.0' }, { arch: 'hailo10h', libraryVersion: '4.23.0' })
+  assert.match(late!.message, /^HailoRT 4\.23\.0 does not run hailo10h on hailo10h, and HailoRT 5 does$/)
+  const [bare] = judge({ hwArch: 0 }, { arch: 'hailo8', libraryVersion: '4.23.0' })
+  assert.equal(bare!.level, 'error')
+  assert.match(judge({}, { arch: 'hailo8', libraryVersion: '5.2.0' })[0]!.message, /for the Hailo-8 family, and HailoRT 5\.2\.0 is made for Hailo-10H/)
+})
+
+test('preflight() leaves a device open that nobody knows', () => {
+  const [open] = judge({}, { arch: 'hailo99' })
+  assert.deepEqual([open!.level, /"hailo99"/.test(open!.message)], ['warning', true])
+  assert.match(judge({ hwArch: 77 }, { arch: 'hailo8' })[0]!.message, /compiled for unknown \(77\), and the device is hailo8/)
+})
+
+test('deviceArchOf() takes every spelling', () => {
+  assert.deepEqual(['hailo8l', 'HAILO8L', 'HAILO_ARCH_HAILO8L', 'Hailo-8L', 'mars', 'HAILO_ARCH_PLUTO', 'tpu'].map(deviceArchOf), [
+    'hailo8l', 'hailo8l', 'hailo8l', 'hailo8l', 'hailo12l', 'hailo15l', null,
+  ])
+})
+
+test('preflight() refuses a header that the library does not read', () => {
+  const first = ['4.17.0', '4.17.0', '4.20.0', '4.21.0'] as const
+  const before = [null, null, '4.19.0', '4.20.1'] as const
+  for (const version of [0, 1, 2, 3] as const) {
+    assert.deepEqual(judge({ version }, lib(first[version])), [], `version ${version}`)
+    if (before[version] !== null) assert.match(judge({ version }, lib(before[version]))[0]!.message, new RegExp(`its header has version ${version}, which HailoRT ${before[version]} does not read`))
+  }
+})
+
+test('preflight() names the extensions that the library lacks', () => {
+  const lacks = (index: number, libraryVersion: string) => judge({ extensions: [index] }, lib(libraryVersion)).some(({ level, message }) => level === 'error' && message.includes('it needs what'))
+  assert.deepEqual([29, 31, 33, 35].map(index => lacks(index, '4.17.0')), [false, true, true, true])
+  assert.deepEqual([29, 31, 33, 35].map(index => lacks(index, '4.23.0')), [false, false, true, true])
+  assert.deepEqual([33, 34].map(index => lacks(index, '5.0.0')), [true, true])
+  assert.deepEqual([31, 33, 34, 7, 8, 99].map(index => lacks(index, '5.2.0')), [false, false, false, true, true, true])
+  assert.match(judge({ extensions: [99] }, lib('4.23.0'))[0]!.message, /HailoRT 4\.23\.0 does not have: EXTENSION_99/)
+})
+
+test('preflight() refuses a HEF that is too old for a library, and only for it', () => {
+  assert.deepEqual(levels({ hasPeriphExtension: false }, lib('4.20.1')), [])
+  assert.match(judge({ hasPeriphExtension: false }, lib('4.21.0'))[0]!.message, /too old for HailoRT 4\.21\.0: it lacks PERIPH/)
+})
+
+test('preflight() warns when the compiler was ahead of the library', () => {
+  assert.deepEqual(levels({ sdkVersion: '3.31.0' }, lib('4.21.0')), [])
+  assert.deepEqual(levels({ sdkVersion: '3.29.0' }, lib('4.23.0')), [])
+  const [ahead] = judge({ sdkVersion: '3.33.0' }, lib('4.21.0'))
+  assert.deepEqual([ahead!.level, ahead!.message], ['warning', 'it was compiled with Dataflow Compiler 3.33.0, which goes with HailoRT 4.23, and the library is 4.21.0'])
+  assert.deepEqual(levels({ sdkVersion: 'a build of somebody' }, lib('4.17.0')), [])
+})
+
+test('preflight() holds a HEF to its version where it asks for that', () => {
+  const strict = { arch: 'hailo10h', sdkVersion: '5.1.0', extensions: [35] } as const
+  assert.deepEqual(levels(strict, lib('5.1.1')), [])
+  assert.match(judge(strict, lib('5.2.0'))[0]!.message, /wants HailoRT 5\.1 exactly, and the library is 5\.2\.0/)
+})
+
+test('preflight() says of which library a file is the death', () => {
+  const per = { zeroPoints: [0, 0], scales: [1, 1] }
+  const half: Partial<HefDescription> = {
+    groups: [{ name: 'net', inputs: [stream('in', [1, 1, 2])], outputs: [stream('out', [1, 1, 2], { quantization: { perFeature: per } })] }], extensions: [25],
+  }
+  const [death] = judge(half, { arch: 'hailo8', libraryVersion: '4.23.0' })
+  assert.equal(death!.level, 'error')
+  assert.match(death!.message, /^its input "in" has 0 zero points and 0 scales for 2 features, of which HailoRT 4 crashes$/)
+  assert.ok(!judge(half, lib('5.2.0')).some(({ message }) => message.includes('crashes')))
+  // Without a library nobody knows which it will be.
+  assert.equal(judge(half, {})[0]!.level, 'error')
+  const headless = { groups: [{ name: 'net', inputs: [stream('in', [1, 1, 1], { hasBufferIndices: false })], outputs: [stream('out', [1, 1, 1])] }] }
+  for (const version of ['4.17.0', '5.2.0']) assert.match(judge(headless, lib(version))[0]!.message, /no buffer indices, of which HailoRT crashes/)
+})
+
+test('preflight() refuses groups that HailoRT cannot use', () => {
+  const says = (description: HefDescription, why: RegExp) => assert.match(preflight(decodeHef(writeHef(description)), {})[0]!.message, why)
+  says({ groups: [] }, /it has no network group, of which HailoRT crashes/)
+  says({ groups: [{ name: 'g', inputs: [], outputs: [stream('o', [1, 1, 1])] }] }, /"g" has no input/)
+  says({ groups: [{ name: 'g', inputs: [stream('i', [1, 1, 1])], outputs: [] }] }, /"g" has no output/)
+  says({ groups: [{ name: '', inputs: [stream('i', [1, 1, 1])], outputs: [stream('o', [1, 1, 1])] }] }, /one of its network groups has no name/)
+  const twin = { name: 'g', inputs: [stream('i', [1, 1, 1])], outputs: [stream('o', [1, 1, 1])] }
+  says({ groups: [twin, twin] }, /two of its network groups are called "g"/)
+})
+
+test('preflight() puts errors before warnings', () => {
+  const found = judge({ sdkVersion: '3.33.0', extensions: [99] }, { arch: 'hailo8l', libraryVersion: '4.21.0' })
+  assert.deepEqual(found.map(({ level }) => level), ['error', 'error', 'warning'])
+  assert.ok(found.every(({ hint }) => hint.length > 10))
+})
+
+test('preflight() refuses a version that is none', () => {
+  assert.throws(() => judge({}, lib('newest')), (error: unknown) => error instanceof RunbookError && /HailoRT "newest": that is no version/.test(error.message))
+})
+
+test('requireRunnable() throws one error with all reasons, and gives back warnings', () => {
+  assert.throws(() => requireRunnable(make({ extensions: [99] }), { arch: 'hailo8l', libraryVersion: '4.21.0' }), (error: unknown) => {
+    assert.ok(error instanceof RunbookError && error.exit === 'usage')
+    assert.match(error.message, /^Cannot run "net\.hef": it was compiled for hailo8, and .*; and it needs what HailoRT 4\.21\.0 does not have: EXTENSION_99$/)
+    return error.hint === 'compile it again with --hw-arch hailo8l'
+  })
+  assert.deepEqual(requireRunnable(make({ arch: 'hailo8l' }), { arch: 'hailo8' }).map(({ level }) => level), ['warning'])
+})
+
+test('preflight() judges real HEFs as HailoRT does', { skip: needsData('hef') }, () => {
+  const on = (name: string, target: HefTarget) => preflight(readHef(dataPath(`hef/${name}.hef`)), target).map(({ message }) => message)
+  assert.deepEqual(on('arcface_mobilefacenet', { arch: 'hailo8', libraryVersion: '4.23.0' }), [])
+  assert.deepEqual(on('mnist_cnn_bf0ae4d', { arch: 'hailo8', libraryVersion: '4.17.0' }), [])
+  assert.match(on('arcface_mobilefacenet', { arch: 'hailo8l', libraryVersion: '4.23.0' }).join('; '), /compiled for hailo8, and the device is hailo8l/)
+  // HailoRT 5 opens the file that is cut short, since it checks its description alone.
+  assert.match(on('h10h_mspn_regnetx_800mf', { arch: 'hailo10h', libraryVersion: '5.2.0' })[0]!, /it is truncated: its header asks for 5799936 bytes, and the file has 1355776/)
+})
