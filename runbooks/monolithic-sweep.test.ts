@@ -61,9 +61,9 @@ test('monolithic-sweep refuses to write sound at the latent rate', async () => {
   assert.ok(!existsSync(ran.path('sep_src1.wav')))
 })
 
-test('monolithic-sweep fails with "no monolithic hef success" when every case runs out of time', async () => {
+test('monolithic-sweep is blocked with "no monolithic hef success" when every case runs out of time, which answers nothing', async () => {
   const ran = await runInProcess(sweep, [...host, '--from', '9', '--case-timeout-min', '0.002'])
-  assert.equal(ran.exit, 1)
+  assert.equal(ran.exit, 3)
   assert.equal(ran.lines.at(-2), 'no monolithic hef success')
   assert.deepEqual(rows(ran).map(row => row.exception_type), ['Timeout', 'Timeout'])
   assert.match(ran.lines.join('\n'), /HEF status: 0\/2 ; winner=none/)
@@ -78,6 +78,26 @@ test('monolithic-sweep marks cases whose calibration has another width, and name
     assert.match(row.failure_head!, /\(N, 16000\), got \(2, 3200\)/)
     assert.equal(JSON.parse(readFileSync(`${row.failure_log}.json`, 'utf8')).signature, 'calibration_shape')
   }
+})
+
+test('monolithic-sweep stops at a broken installation, which no rung can escape, and is blocked', async () => {
+  const cwd = scratch()
+  const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
+  process.env.HAILO_STANDIN = 'environment_broken_install'
+  try {
+    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--from', '8'], { cwd })
+    assert.equal(ran.exit, 3, ran.stderr)
+    assert.deepEqual(rows(ran, 'monolithic_full_hef_summary.tsv').map(row => row.exception_type === 'NotReached'), [false, true, true])
+    assert.match(ran.verdict, /^BLOCKED /)
+  } finally {
+    delete process.env.HAILO_STANDIN
+  }
+})
+
+test('monolithic-sweep in --dry-run names the rungs that it would try, and refuses those that are not there', async () => {
+  const ran = await runInProcess(sweep, ['--dry-run', '--from', '9'])
+  assert.equal(ran.lines.filter(line => line.startsWith('would compile')).length, 2)
+  assert.equal((await runInProcess(sweep, ['--dry-run', '--from', '99'])).exit, 2)
 })
 
 test('monolithic-sweep tries one rung of one\'s own', async () => {
@@ -114,7 +134,9 @@ test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row a
   await sleep(300)
   child.kill('SIGINT')
   assert.equal(await ended, 130, out.stderr)
-  assert.match(out.stdout.trimEnd().split('\n').at(-1)!, /^INTERRUPTED monolithic-sweep /)
+  assert.match(out.stdout.trimEnd().split('\n').at(-1)!, /^INTERRUPTED monolithic-sweep .*next="npx tsx runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/)
+  assert.match(out.stdout, /^HAR status: \d\/10 ; toolchain=host\nHEF status: 0\/10 ; winner=none ; toolchain=host\nRuntime status: fail/m)
+  assert.ok(existsSync(join(cwd, 'module_runs/c/monolithic_full_next_knob.json')))
   const written = readTsv(join(cwd, 'module_runs/c/monolithic_full_host_summary.tsv'))
   assert.equal(written.length, 10)
   assert.equal(written[0]!.hef_success, 'false')

@@ -15,6 +15,7 @@ import { shownPath } from '../lib/host/files.ts'
 import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../lib/models/convtasnet/ladder-configs.ts'
 import { convTasNetOptions, haloFrames, runTag, sizesFromTag } from '../lib/models/convtasnet/options.ts'
 import { RunbookError } from '../lib/notebook/errors.ts'
+import { commandWith } from '../lib/notebook/command.ts'
 import { choice, file, folder, runbook, text } from '../lib/notebook/runbook.ts'
 
 const contract = monolithicContract()
@@ -35,7 +36,11 @@ const declared = {
 export default runbook(import.meta, {
   asks: 'which is the first whole ConvTasNet that compiles and runs?',
   inputs: declared,
-  steps: inputs => rungsOf(inputs).map((rung, i) => `compile rung ${i + 1}, ${runTag(rung)}`),
+  steps: async inputs => {
+    const { sliceCases } = await import('../lib/compile/ladder.ts')
+    const named = rungsOf(inputs).map((rung, i) => ({ tag: runTag(rung), step: `compile rung ${i + 1}, ${runTag(rung)}` }))
+    return sliceCases(named, inputs).map(({ step }) => step)
+  },
 }, async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
   const compile = await import('../lib/compile/index.ts')
   const infer = await import('../lib/infer/index.ts')
@@ -49,7 +54,7 @@ export default runbook(import.meta, {
     print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
     return opened
   })
-  const { toolchain, tail } = search
+  const { toolchain } = search
   mark('toolchain', toolchain.name)
   stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
   const cases = compile.sliceCases(rungs.map(rung => compile.convTasNetCase(rung, search.setting)), inputs)
@@ -72,42 +77,30 @@ export default runbook(import.meta, {
     show(table(rows, { title: shownPath(path) }), bars(ran, { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }))
     return climbed
   })
-  signal.throwIfAborted()
-
-  const knob = await cell('Choose the next knob', ({ print }) => {
-    const setting = { ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra }
-    const chosen = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), setting)
-    const { change: next_knob, because, bucket } = chosen
-    const sidecar = { run_ts: run.ts, winner: winner?.tag ?? null, next_knob, profile: inputs.profile, because, bucket }
-    run.write(files.nextKnob, `${JSON.stringify(sidecar, null, 2)}\n`)
-    print(`${chosen.change} (${chosen.because})`)
-    return chosen
+  const knob = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), {
+    ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra,
   })
-  const compiled = results.filter(row => row.hefSuccess).length
-  line(`HAR status: ${results.filter(row => row.harSuccess).length}/${results.length}${tail}`)
-  line(`HEF status: ${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${tail}`)
-  gate(`rungs that compile (${toolchain.name})`, compiled, { atLeast: 1 }, winner ? { note: winner.tag } : {})
-  const closing = (runtime: string, folder: string) => {
-    line(`Runtime status: ${runtime} ; output_dir=${folder}${tail}`)
-    line(`Next knob: ${knob.change}${tail}`)
-  }
-  if (!winner) {
-    closing('fail', 'none')
-    line('no monolithic hef success')
-    return next({ fail: compile.knobCommand(knob, { results, declared, inputs, run, scriptExtra: search.setting.scriptExtra }) })
+  const sidecar = { file: files.nextKnob, profile: inputs.profile }
+  const closing = compile.closeSweep({ line, gate, run }, { results, winner, knob, toolchain: toolchain.name, sidecar })
+  const again = (change: Readonly<Record<string, unknown>>) => commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change })
+  next({ interrupted: again({ resume: run.shown }) })
+  if (!winner || signal.aborted) {
+    closing.runtime('fail', 'none')
+    signal.throwIfAborted()
+    const turned = compile.knobCommand(knob, { results, declared, inputs, run, scriptExtra: search.setting.scriptExtra })
+    return next({ fail: turned, blocked: turned })
   }
   if (winner.metrics.snrDb !== undefined) gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
 
   const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
   const compiledModel = run.path(winner.tag, winner.files.hef)
   const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
-  next({ pass: inferCommand, blocked: inferCommand })
+  next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
   try {
     const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show, advance }) => {
       const separated = await infer.separateRecording({
         modelPath: compiledModel, backend: 'auto', recording, folder: run.folder, sampleRate: model.sampleRateHz,
-        layout: { kernel: rung.kernelSize, stride: rung.stride },
-        haloFrames: () => haloFrames(rung), signal, onWindow: advance,
+        layout: { kernel: rung.kernelSize, stride: rung.stride }, haloFrames: () => haloFrames(rung), signal, onWindow: advance,
       })
       show(...infer.showSeparation(separated))
       return separated
@@ -115,10 +108,10 @@ export default runbook(import.meta, {
     const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
     const runs = infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
     stamp({ device: metrics.device_info })
-    closing(runs ? 'pass' : 'fail', run.shown)
+    closing.runtime(runs ? 'pass' : 'fail', run.shown)
   } catch (thrown) {
     const isBlocked = thrown instanceof RunbookError && thrown.exit === 'blocked'
-    closing(isBlocked ? 'blocked' : 'fail', run.shown)
+    closing.runtime(isBlocked ? 'blocked' : 'fail', run.shown)
     if (!isBlocked) throw thrown
     gate.blocked('runtime', `${thrown.message}; ${thrown.hint}`)
   }

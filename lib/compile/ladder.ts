@@ -146,7 +146,7 @@ export const outcomesOf = (results: readonly CaseResult[]): CaseOutcome[] =>
  * The cases from `from` to `until`, both included, each given as a place (1 for the first) or as a tag.
  * @throws usage when there is no such case, or when they stand the wrong way round
  */
-export function sliceCases(cases: readonly LadderCase[], o: { from?: string | undefined; until?: string | undefined }): LadderCase[] {
+export function sliceCases<T extends { readonly tag: string }>(cases: readonly T[], o: { from?: string | undefined; until?: string | undefined }): T[] {
   const place = (word: string, flag: string) => {
     const index = /^\d+$/.test(word) ? Number(word) - 1 : cases.findIndex(rung => rung.tag === word)
     if (index >= 0 && index < cases.length) return index

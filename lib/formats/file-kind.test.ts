@@ -11,7 +11,8 @@ test('fileKind() knows files by their first bytes', () => {
     '': 'empty', '\x01HEF\0\0\0\x03': 'hef', 'ftrt\0\0\0\0': 'plan', 'version https://git-lfs.github.com/spec/v1\n': 'lfs',
     '\n <!DOCTYPE html>': 'html', '<?xml version="1.0"?>': 'html', '{ "mock_hef": true }': 'mock', '{"a": 1}': 'json', '[1, 2]': 'json',
     '\x18\0\0\0ORTM': 'ort', '\x1c\0\0\0TFL3': 'tflite', '\x40\0\0\0\0\0\0\0{"a"': 'safetensors', 'PK\x03\x04\x14': 'zip',
-    '\x1f\x8b\x08': 'gzip', '\x93NUMPY\x01': 'npy', '\x80\x04\x95': 'pickle', '\x7fELF\x02': 'elf', 'RIFF....WAVE': 'wav', 'plain words\n': 'text',
+    '\x1f\x8b\x08': 'gzip', '\x93NUMPY\x01': 'npy', '\x80\x04\x95': 'pickle', '\x7fELF\x02': 'elf', 'RIFF....WAVE': 'wav',
+    'plain words\n': 'text',
   }
   for (const [head, id] of Object.entries(heads)) assert.equal(kindOf(head)?.id, id, JSON.stringify(head))
 })

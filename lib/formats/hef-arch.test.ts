@@ -57,7 +57,8 @@ test('formatOrders stand where HailoRT numbers them', () => {
 
 test('deviceOrderOf() and defaultHostOrder() follow HailoRT', () => {
   const seen = (format: number) => defaultHostOrder(deviceOrderOf(format)!)
-  assert.deepEqual([0, 1, 2, 3, 5, 6, 7, 8, 13].map(seen), ['NHWC', 'NHWC', 'NC', 'FCR', 'NHW', 'HAILO_NMS_BY_CLASS', 'F8CR', 'NHWC', 'NHWC'])
+  assert.deepEqual(
+    [0, 1, 2, 3, 5, 6, 7, 8, 13].map(seen), ['NHWC', 'NHWC', 'NC', 'FCR', 'NHW', 'HAILO_NMS_BY_CLASS', 'F8CR', 'NHWC', 'NHWC'])
   assert.deepEqual([14, 15, 16].map(seen), ['NV12', 'NV21', 'I420'])
   assert.deepEqual([9, 10, 12, 17].map(deviceOrderOf), [null, null, null, null])
 })

@@ -19,7 +19,8 @@ const refuses = (bytes: Uint8Array, why: RegExp, hint = /./) => assert.throws(()
 /** A header by hand: `words` are hex of 4 or 8 bytes. */
 const hand = (...words: readonly string[]) => Buffer.from(`01484546${words.join('')}`, 'hex')
 const sample = (version: HefVersion) => ({
-  version, protoBytes: 1000, ccwsBytes: version === 0 ? 0 : 300, paddingBytes: version === 3 ? 40 : 0, additionalBytes: version === 3 ? 24 : 0,
+  version, protoBytes: 1000, ccwsBytes: version === 0 ? 0 : 300,
+  paddingBytes: version === 3 ? 40 : 0, additionalBytes: version === 3 ? 24 : 0,
   digest: ['00112233445566778899aabbccddeeff', '00112233', '0011223344556677', '0011223344556677'][version]!,
   protoDigest: version === 3 ? 'fedcba9876543210' : null,
 })
@@ -27,20 +28,39 @@ const sample = (version: HefVersion) => ({
 test('decodeHefHeader() reads each version as it lies in the file', () => {
   const zero = { ccwsBytes: 0, paddingBytes: 0, additionalBytes: 0, protoDigest: null, fileBytes: 600 }
   const v0 = hand('00000000', '00000100', 'deadbeef', '000102030405060708090a0b0c0d0e0f')
-  assert.deepEqual(decode(v0, 600), { ...zero, version: 0, headerBytes: 32, protoBytes: 256, digestName: 'md5', digest: '000102030405060708090a0b0c0d0e0f', expectedBytes: 288 })
+  assert.deepEqual(
+    decode(v0, 600),
+    {
+      ...zero, version: 0, headerBytes: 32, protoBytes: 256, digestName: 'md5', digest: '000102030405060708090a0b0c0d0e0f',
+      expectedBytes: 288,
+    })
   const v1 = hand('00000001', '00000100', 'a1b2c3d4', '0000000000000020', '00000000')
-  assert.deepEqual(decode(v1, 600), { ...zero, version: 1, headerBytes: 28, protoBytes: 256, ccwsBytes: 32, digestName: 'crc32', digest: 'a1b2c3d4', expectedBytes: 316 })
+  assert.deepEqual(
+    decode(v1, 600),
+    {
+      ...zero, version: 1, headerBytes: 28, protoBytes: 256, ccwsBytes: 32, digestName: 'crc32', digest: 'a1b2c3d4', expectedBytes: 316,
+    })
   const v2 = hand('00000002', '00000100', 'a1b2c3d4e5f60718', '0000000000000020', '0000000000000000', '0000000000000000')
-  assert.deepEqual(decode(v2, 600), { ...zero, version: 2, headerBytes: 44, protoBytes: 256, ccwsBytes: 32, digestName: 'xxh3-64', digest: 'a1b2c3d4e5f60718', expectedBytes: 332 })
-  const v3 = hand('00000003', '00000100', 'a1b2c3d4e5f60718', '0000000000000020', '00000004', '0000000000000008', '1122334455667788', '0000000000000000')
+  assert.deepEqual(
+    decode(v2, 600),
+    {
+      ...zero, version: 2, headerBytes: 44, protoBytes: 256, ccwsBytes: 32, digestName: 'xxh3-64', digest: 'a1b2c3d4e5f60718',
+      expectedBytes: 332,
+    })
+  const v3 = hand(
+    '00000003', '00000100', 'a1b2c3d4e5f60718', '0000000000000020', '00000004', '0000000000000008', '1122334455667788',
+    '0000000000000000')
   assert.deepEqual(decode(v3, 600), {
-    version: 3, headerBytes: 56, protoBytes: 256, ccwsBytes: 32, paddingBytes: 4, additionalBytes: 8, digestName: 'xxh3-64', digest: 'a1b2c3d4e5f60718',
+    version: 3, headerBytes: 56, protoBytes: 256, ccwsBytes: 32, paddingBytes: 4, additionalBytes: 8,
+    digestName: 'xxh3-64', digest: 'a1b2c3d4e5f60718',
     protoDigest: '1122334455667788', expectedBytes: 352, fileBytes: 600,
   })
 })
 
 test('decodeHefHeader() takes a digest of zero for none', () => {
-  const v3 = hand('00000003', '00000100', 'a1b2c3d4e5f60718', '0000000000000020', '00000004', '0000000000000008', '0000000000000000', '0000000000000000')
+  const v3 = hand(
+    '00000003', '00000100', 'a1b2c3d4e5f60718', '0000000000000020', '00000004', '0000000000000008', '0000000000000000',
+    '0000000000000000')
   assert.equal(decode(v3, 600).protoDigest, null)
 })
 
@@ -60,7 +80,9 @@ test('decodeHefHeader() says both lengths at every cut of every header', () => {
     const whole = encodeHefHeader(sample(version))
     for (let length = 4; length < whole.length; length++) {
       const wanted = length < 12 ? 12 : whole.length
-      refuses(whole.subarray(0, length), new RegExp(`it is truncated: its header takes ${wanted} bytes, and the file has ${length}$`), /sha256sum/)
+      refuses(
+        whole.subarray(0, length), new RegExp(`it is truncated: its header takes ${wanted} bytes, and the file has ${length}$`),
+        /sha256sum/)
     }
     for (let length = 1; length < 4; length++) refuses(whole.subarray(0, length), /begins with 01/)
   }

@@ -19,10 +19,15 @@ function hefWith(ops: readonly Pieces[], edges: readonly Pieces[], sorted: reado
     ] }) })],
   }
   const group = written({ ...core, 3: [], 8: [written({ 1: 'core', 4: written(core) }), ...ops], 9: edges })
-  return decodeHef(sealed(written({ 1: written({ 1: 1, 3: '3.31.0', 4: 4 }), 2: [group], 5: extensions.map(index => written({ 1: index })) })))
+  return decodeHef(sealed(written({
+    1: written({ 1: 1, 3: '3.31.0', 4: 4 }), 2: [group], 5: extensions.map(index => written({ 1: index })),
+  })))
 }
 const nmsOp = (kind: number, nms: Record<number, FieldValue> = {}, body: Pieces = written({})) =>
-  written({ 1: 'nms', 2: [pad(10), pad(11)], 3: [pad(20, 'boxes')], 5: written({ 1: { double: 0.3 }, 2: { double: 0.6 }, 3: 100, 4: 80, [kind]: body, ...nms }) })
+  written({
+    1: 'nms', 2: [pad(10), pad(11)], 3: [pad(20, 'boxes')],
+    5: written({ 1: { double: 0.3 }, 2: { double: 0.6 }, 3: 100, 4: 80, [kind]: body, ...nms }),
+  })
 const links = [link(0, 10), link(1, 11)]
 const outputsOf = (hef: ReturnType<typeof hefWith>) => hef.groups[0]!.outputs
 const messages = (hef: ReturnType<typeof hefWith>) => hef.hazards.map(({ effect, message }) => `${effect}: ${message}`)
@@ -31,8 +36,12 @@ test('outputsAfterHost() gives the boxes in place of the streams that NMS eats',
   const hef = hefWith([nmsOp(12)], links, ['boxes'])
   assert.deepEqual([hef.hazards, outputsOf(hef).length], [[], 1])
   const [boxes] = outputsOf(hef)
-  assert.deepEqual([boxes!.name, boxes!.order, boxes!.deviceOrder, boxes!.dtype, boxes!.shape], ['boxes', 'HAILO_NMS_BY_CLASS', null, 'float32', { height: 80, width: 5, features: 100 }])
-  assert.deepEqual(boxes!.nms, { classes: 80, maxBoxesPerClass: 100, where: 'host', boxSize: null, kind: 'yolov8', scoreThreshold: 0.3, iouThreshold: 0.6 })
+  assert.deepEqual(
+    [boxes!.name, boxes!.order, boxes!.deviceOrder, boxes!.dtype, boxes!.shape],
+    ['boxes', 'HAILO_NMS_BY_CLASS', null, 'float32', { height: 80, width: 5, features: 100 }])
+  assert.deepEqual(
+    boxes!.nms,
+    { classes: 80, maxBoxesPerClass: 100, where: 'host', boxSize: null, kind: 'yolov8', scoreThreshold: 0.3, iouThreshold: 0.6 })
   assert.equal(boxes!.quantization.scale, 1)
 })
 
@@ -52,11 +61,16 @@ test('outputsAfterHost() counts the rows where boxes are only decoded', () => {
 })
 
 test('outputsAfterHost() leaves the streams that nothing eats, in the order of the file\'s list', () => {
-  const softmax = written({ 1: 'softmax', 2: [pad(10)], 3: [pad(20, 'p', { 3: 6, 8: 1, 5: written({ 1: { float: 3 }, 2: { float: 0.5 } }) })], 6: written({ 1: 1 }) })
+  const softmax = written({
+    1: 'softmax', 2: [pad(10)], 3: [pad(20, 'p', { 3: 6, 8: 1, 5: written({ 1: { float: 3 }, 2: { float: 0.5 } }) })],
+    6: written({ 1: 1 }),
+  })
   const hef = hefWith([softmax], [link(1, 10)], ['p', 'a'])
   assert.deepEqual([outputsOf(hef).map(({ name }) => name), hef.hazards], [['p', 'a'], []])
   const [p] = outputsOf(hef)
-  assert.deepEqual([p!.shape, p!.order, p!.dtype, p!.quantization.zeroPoint, p!.quantization.scale], [{ height: 2, width: 3, features: 8 }, 'NC', 'uint8', 3, 0.5])
+  assert.deepEqual(
+    [p!.shape, p!.order, p!.dtype, p!.quantization.zeroPoint, p!.quantization.scale],
+    [{ height: 2, width: 3, features: 8 }, 'NC', 'uint8', 3, 0.5])
 })
 
 test('outputsAfterHost() gives one feature for an arg max', () => {
@@ -66,7 +80,9 @@ test('outputsAfterHost() gives one feature for an arg max', () => {
 })
 
 test('outputsAfterHost() finds operations that hang in the air', () => {
-  assert.deepEqual(messages(hefWith([nmsOp(12)], [link(0, 10)], ['a', 'b'])), ['refusal: its host operation "nms" is joined to no stream of the device'])
+  assert.deepEqual(
+    messages(hefWith([nmsOp(12)], [link(0, 10)], ['a', 'b'])),
+    ['refusal: its host operation "nms" is joined to no stream of the device'])
   const blind = written({ 1: 'nms', 2: [pad(10)], 5: written({ 4: 80 }) })
   assert.deepEqual(messages(hefWith([blind], links, ['a', 'b'])), ['crash: its host operation "nms" has no output'])
   const deaf = written({ 1: 'nms', 3: [pad(20, 'boxes')], 5: written({ 4: 80 }) })

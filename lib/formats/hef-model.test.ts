@@ -7,15 +7,19 @@ import { halfModel } from './hef-samples.ts'
 
 const even = { zeroPoint: 0, scale: 1 }
 const layer = (more: Partial<HefModelLayer> = {}): HefModelLayer => ({
-  source: 0, target: 1, height: 1, width: 4, sourceFeatures: 1, targetFeatures: 1, taps: 1, sourceZeroPoint: 0, targetZeroPoint: 0, low: 0, high: 255,
+  source: 0, target: 1, height: 1, width: 4, sourceFeatures: 1, targetFeatures: 1, taps: 1,
+  sourceZeroPoint: 0, targetZeroPoint: 0, low: 0, high: 255,
   multiplier: Float32Array.of(1), offset: Float32Array.of(0), weights: Int8Array.of(1), ...more,
 })
 const model = (...layers: readonly HefModelLayer[]): HefModel => ({ inputs: 1, outputs: 1, layers })
 const run = (one: HefModelLayer, ...values: readonly number[]) => [...runHefModel(model(one), [Uint8Array.from(values)])[0]!]
-const refuses = (act: () => unknown, why: RegExp) => assert.throws(act, (error: unknown) => error instanceof RunbookError && error.exit === 'usage' && why.test(error.message))
+const refuses = (act: () => unknown, why: RegExp) => assert.throws(
+  act, (error: unknown) => error instanceof RunbookError && error.exit === 'usage' && why.test(error.message))
 
 test('encodeHefModel() lays the bytes as the format says', () => {
-  const bytes = Buffer.from(encodeHefModel(model(layer({ weights: Int8Array.of(-2), multiplier: Float32Array.of(0.5), sourceZeroPoint: -1 }))))
+  const bytes = Buffer.from(encodeHefModel(model(layer({
+    weights: Int8Array.of(-2), multiplier: Float32Array.of(0.5), sourceZeroPoint: -1,
+  }))))
   assert.equal(bytes.toString('latin1', 0, 4), 'RBM1')
   assert.deepEqual([4, 8, 12].map(at => bytes.readUInt32LE(at)), [1, 1, 1])
   assert.deepEqual([16, 20, 24, 28, 32, 36, 40].map(at => bytes.readUInt32LE(at)), [0, 1, 1, 4, 1, 1, 1])
@@ -25,14 +29,18 @@ test('encodeHefModel() lays the bytes as the format says', () => {
 
 test('decodeHefModel() gives back what encodeHefModel() wrote', () => {
   const chain = model(
-    layer({ target: 2, targetFeatures: 3, taps: 3, weights: Int8Array.from({ length: 9 }, (_, i) => i - 4), multiplier: Float32Array.of(1, 2, 3), offset: Float32Array.of(4, 5, 6) }),
+    layer({
+      target: 2, targetFeatures: 3, taps: 3, weights: Int8Array.from({ length: 9 }, (_, i) => i - 4),
+      multiplier: Float32Array.of(1, 2, 3), offset: Float32Array.of(4, 5, 6),
+    }),
     layer({ source: 2, sourceFeatures: 3, weights: Int8Array.of(1, -1, 127), low: 3, high: 250 }))
   for (const one of [halfModel(), chain]) assert.deepEqual(decodeHefModel(encodeHefModel(one)), one)
 })
 
 test('decodeHefModel() refuses every cut and a byte too many', () => {
   const bytes = encodeHefModel(halfModel())
-  for (let length = 0; length < bytes.length; length++) refuses(() => decodeHefModel(bytes.subarray(0, length)), /it ends at byte|does not begin with "RBM1"/)
+  for (let length = 0; length < bytes.length; length++) refuses(
+    () => decodeHefModel(bytes.subarray(0, length)), /it ends at byte|does not begin with "RBM1"/)
   refuses(() => decodeHefModel(Buffer.concat([bytes, Buffer.alloc(1)])), /1 bytes follow its last layer/)
   refuses(() => decodeHefModel(Buffer.from('RBM2'.padEnd(100))), /does not begin with "RBM1"/)
 })
@@ -61,7 +69,9 @@ test('encodeHefModel() refuses layers that contradict themselves', () => {
   bad({ source: 5 }, /reads tensor 5, which nothing has written/)
   bad({ target: 0 }, /writes over input 0/)
   bad({ target: 2 }, /nothing writes output 0/)
-  refuses(() => encodeHefModel(model(layer({ target: 2 }), layer({ source: 2, width: 5 }))), /takes tensor 2 for 5 bytes, an earlier one for 4/)
+  refuses(
+    () => encodeHefModel(model(layer({ target: 2 }), layer({ source: 2, width: 5 }))),
+    /takes tensor 2 for 5 bytes, an earlier one for 4/)
   refuses(() => encodeHefModel({ ...model(), inputs: 0, outputs: 0 }), /0 inputs and 0 outputs/)
 })
 
@@ -84,7 +94,10 @@ test('runHefModel() takes source zero points beyond the edges of a row', () => {
 test('runHefModel() runs layers in order through hidden tensors to several outputs', () => {
   const two: HefModel = {
     inputs: 1, outputs: 2,
-    layers: [layer({ target: 3, offset: Float32Array.of(1) }), layer({ source: 3, target: 1 }), layer({ source: 3, target: 2, offset: Float32Array.of(10) })],
+    layers: [
+      layer({ target: 3, offset: Float32Array.of(1) }), layer({ source: 3, target: 1 }),
+      layer({ source: 3, target: 2, offset: Float32Array.of(10) }),
+    ],
   }
   assert.deepEqual(runHefModel(two, [Uint8Array.of(1, 2, 3, 4)]).map(frame => [...frame]), [[2, 3, 4, 5], [12, 13, 14, 15]])
   refuses(() => runHefModel(two, [new Uint8Array(3)]), /tensor 0 has 3 bytes, and the layer takes 4/)
@@ -96,14 +109,19 @@ test('quantizedLayer() stays within a step of the real arithmetic', () => {
   const from = { zeroPoint: 128, scale: 1 / 100 }
   const to = { zeroPoint: 120, scale: 1 / 20 }
   fc.assert(fc.property(numbers(12), numbers(2), numbers(20), (weights, bias, values) => {
-    const one = quantizedLayer({ source: 0, target: 1, height: 1, width: 10, taps: 3, weights: Float32Array.from(weights), bias: Float32Array.from(bias), from, to })
+    const one = quantizedLayer({
+      source: 0, target: 1, height: 1, width: 10, taps: 3, weights: Float32Array.from(weights), bias: Float32Array.from(bias), from, to,
+    })
     const frame = Uint8Array.from(values, value => Math.round(value / from.scale) + from.zeroPoint)
     const [out] = runHefModel(model(one), [frame])
     for (let x = 0; x < 10; x++) {
       for (let feature = 0; feature < 2; feature++) {
         let real = bias[feature]!
         for (let tap = 0; tap < 3; tap++) {
-          for (let i = 0; i < 2; i++) real += weights[(feature * 3 + tap) * 2 + i]! * (((frame[(x + tap - 1) * 2 + i] ?? from.zeroPoint) - from.zeroPoint) * from.scale)
+          for (let i = 0; i < 2; i++) {
+            const byte = frame[(x + tap - 1) * 2 + i] ?? from.zeroPoint
+            real += weights[(feature * 3 + tap) * 2 + i]! * (byte - from.zeroPoint) * from.scale
+          }
         }
         // Half a step by rounding, and weights that are off by half of 1/127 each.
         assert.ok(Math.abs((out![x * 2 + feature]! - to.zeroPoint) * to.scale - real) <= to.scale * 0.51 + (6 * 1.28) / 254)
@@ -113,8 +131,13 @@ test('quantizedLayer() stays within a step of the real arithmetic', () => {
 })
 
 test('quantizedLayer() survives weights of zero, and a ReLU ends at its zero point', () => {
-  const zero = quantizedLayer({ source: 0, target: 1, height: 1, width: 4, weights: new Float32Array(1), bias: Float32Array.of(7), from: even, to: even })
+  const zero = quantizedLayer({
+    source: 0, target: 1, height: 1, width: 4, weights: new Float32Array(1), bias: Float32Array.of(7), from: even, to: even,
+  })
   assert.deepEqual(run(zero, 1, 2, 3, 4), [7, 7, 7, 7])
-  const relu = quantizedLayer({ source: 0, target: 1, height: 1, width: 4, weights: Float32Array.of(-1), bias: Float32Array.of(2), from: even, to: { zeroPoint: 5, scale: 1 }, isRelu: true })
+  const relu = quantizedLayer({
+    source: 0, target: 1, height: 1, width: 4, weights: Float32Array.of(-1), bias: Float32Array.of(2), from: even,
+    to: { zeroPoint: 5, scale: 1 }, isRelu: true,
+  })
   assert.deepEqual(run(relu, 0, 1, 2, 9), [7, 6, 5, 5])
 })

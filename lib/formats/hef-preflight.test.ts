@@ -34,7 +34,8 @@ test('preflight() names both architectures and the flag that mends it', () => {
 test('preflight() warns where a smaller chip\'s HEF runs on a larger one', () => {
   const [slower] = judge({ arch: 'hailo8l' }, { arch: 'hailo8', libraryVersion: '4.21.0' })
   assert.deepEqual([slower!.level, slower!.hint], ['warning', 'compile it again with --hw-arch hailo8'])
-  assert.match(judge({ arch: 'hailo15m' }, { arch: 'hailo15h', libraryVersion: '4.20.0' })[0]!.message, /compiled for hailo15m and runs slower/)
+  assert.match(
+    judge({ arch: 'hailo15m' }, { arch: 'hailo15h', libraryVersion: '4.20.0' })[0]!.message, /compiled for hailo15m and runs slower/)
   assert.deepEqual(judge({ arch: 'hailo8r' }, { arch: 'hailo8', libraryVersion: '4.23.0' }), [])
 })
 
@@ -43,7 +44,9 @@ test('preflight() says which HailoRT serves a device that this one does not', ()
   assert.match(late!.message, /^HailoRT 4\.23\.0 does not run hailo10h on hailo10h, and HailoRT 5 does$/)
   const [bare] = judge({ hwArch: 0 }, { arch: 'hailo8', libraryVersion: '4.23.0' })
   assert.equal(bare!.level, 'error')
-  assert.match(judge({}, { arch: 'hailo8', libraryVersion: '5.2.0' })[0]!.message, /for the Hailo-8 family, and HailoRT 5\.2\.0 is made for Hailo-10H/)
+  assert.match(
+    judge({}, { arch: 'hailo8', libraryVersion: '5.2.0' })[0]!.message,
+    /for the Hailo-8 family, and HailoRT 5\.2\.0 is made for Hailo-10H/)
 })
 
 test('preflight() leaves a device open that nobody knows', () => {
@@ -63,12 +66,15 @@ test('preflight() refuses a header that the library does not read', () => {
   const before = [null, null, '4.19.0', '4.20.1'] as const
   for (const version of [0, 1, 2, 3] as const) {
     assert.deepEqual(judge({ version }, lib(first[version])), [], `version ${version}`)
-    if (before[version] !== null) assert.match(judge({ version }, lib(before[version]))[0]!.message, new RegExp(`its header has version ${version}, which HailoRT ${before[version]} does not read`))
+    if (before[version] !== null) assert.match(
+      judge({ version }, lib(before[version]))[0]!.message,
+      new RegExp(`its header has version ${version}, which HailoRT ${before[version]} does not read`))
   }
 })
 
 test('preflight() names the extensions that the library lacks', () => {
-  const lacks = (index: number, libraryVersion: string) => judge({ extensions: [index] }, lib(libraryVersion)).some(({ level, message }) => level === 'error' && message.includes('it needs what'))
+  const lacks = (index: number, libraryVersion: string) => judge({ extensions: [index] }, lib(libraryVersion))
+    .some(({ level, message }) => level === 'error' && message.includes('it needs what'))
   assert.deepEqual([29, 31, 33, 35].map(index => lacks(index, '4.17.0')), [false, true, true, true])
   assert.deepEqual([29, 31, 33, 35].map(index => lacks(index, '4.23.0')), [false, false, true, true])
   assert.deepEqual([33, 34].map(index => lacks(index, '5.0.0')), [true, true])
@@ -85,7 +91,9 @@ test('preflight() warns when the compiler was ahead of the library', () => {
   assert.deepEqual(levels({ sdkVersion: '3.31.0' }, lib('4.21.0')), [])
   assert.deepEqual(levels({ sdkVersion: '3.29.0' }, lib('4.23.0')), [])
   const [ahead] = judge({ sdkVersion: '3.33.0' }, lib('4.21.0'))
-  assert.deepEqual([ahead!.level, ahead!.message], ['warning', 'it was compiled with Dataflow Compiler 3.33.0, which goes with HailoRT 4.23, and the library is 4.21.0'])
+  assert.deepEqual(
+    [ahead!.level, ahead!.message],
+    ['warning', 'it was compiled with Dataflow Compiler 3.33.0, which goes with HailoRT 4.23, and the library is 4.21.0'])
   assert.deepEqual(levels({ sdkVersion: 'a build of somebody' }, lib('4.17.0')), [])
 })
 
@@ -98,7 +106,8 @@ test('preflight() holds a HEF to its version where it asks for that', () => {
 test('preflight() says of which library a file is the death', () => {
   const per = { zeroPoints: [0, 0], scales: [1, 1] }
   const half: Partial<HefDescription> = {
-    groups: [{ name: 'net', inputs: [stream('in', [1, 1, 2])], outputs: [stream('out', [1, 1, 2], { quantization: { perFeature: per } })] }], extensions: [25],
+    groups: [{ name: 'net', inputs: [stream('in', [1, 1, 2])], outputs: [stream('out', [1, 1, 2], { quantization: { perFeature: per } })] }],
+    extensions: [25],
   }
   const [death] = judge(half, { arch: 'hailo8', libraryVersion: '4.23.0' })
   assert.equal(death!.level, 'error')
@@ -106,8 +115,11 @@ test('preflight() says of which library a file is the death', () => {
   assert.ok(!judge(half, lib('5.2.0')).some(({ message }) => message.includes('crashes')))
   // Without a library nobody knows which it will be.
   assert.equal(judge(half, {})[0]!.level, 'error')
-  const headless = { groups: [{ name: 'net', inputs: [stream('in', [1, 1, 1], { hasBufferIndices: false })], outputs: [stream('out', [1, 1, 1])] }] }
-  for (const version of ['4.17.0', '5.2.0']) assert.match(judge(headless, lib(version))[0]!.message, /no buffer indices, of which HailoRT crashes/)
+  const headless = {
+    groups: [{ name: 'net', inputs: [stream('in', [1, 1, 1], { hasBufferIndices: false })], outputs: [stream('out', [1, 1, 1])] }],
+  }
+  for (const version of ['4.17.0', '5.2.0']) assert.match(
+    judge(headless, lib(version))[0]!.message, /no buffer indices, of which HailoRT crashes/)
 })
 
 test('preflight() refuses groups that HailoRT cannot use', () => {
@@ -115,7 +127,9 @@ test('preflight() refuses groups that HailoRT cannot use', () => {
   says({ groups: [] }, /it has no network group, of which HailoRT crashes/)
   says({ groups: [{ name: 'g', inputs: [], outputs: [stream('o', [1, 1, 1])] }] }, /"g" has no input/)
   says({ groups: [{ name: 'g', inputs: [stream('i', [1, 1, 1])], outputs: [] }] }, /"g" has no output/)
-  says({ groups: [{ name: '', inputs: [stream('i', [1, 1, 1])], outputs: [stream('o', [1, 1, 1])] }] }, /one of its network groups has no name/)
+  says(
+    { groups: [{ name: '', inputs: [stream('i', [1, 1, 1])], outputs: [stream('o', [1, 1, 1])] }] },
+    /one of its network groups has no name/)
   const twin = { name: 'g', inputs: [stream('i', [1, 1, 1])], outputs: [stream('o', [1, 1, 1])] }
   says({ groups: [twin, twin] }, /two of its network groups are called "g"/)
 })
@@ -127,13 +141,17 @@ test('preflight() puts errors before warnings', () => {
 })
 
 test('preflight() refuses a version that is none', () => {
-  assert.throws(() => judge({}, lib('newest')), (error: unknown) => error instanceof RunbookError && /HailoRT "newest": that is no version/.test(error.message))
+  assert.throws(
+    () => judge({}, lib('newest')),
+    (error: unknown) => error instanceof RunbookError && /HailoRT "newest": that is no version/.test(error.message))
 })
 
 test('requireRunnable() throws one error with all reasons, and gives back warnings', () => {
   assert.throws(() => requireRunnable(make({ extensions: [99] }), { arch: 'hailo8l', libraryVersion: '4.21.0' }), (error: unknown) => {
     assert.ok(error instanceof RunbookError && error.exit === 'usage')
-    assert.match(error.message, /^Cannot run "net\.hef": it was compiled for hailo8, and .*; and it needs what HailoRT 4\.21\.0 does not have: EXTENSION_99$/)
+    assert.match(
+      error.message,
+      /^Cannot run "net\.hef": it was compiled for hailo8, and .*; and it needs what HailoRT 4\.21\.0 does not have: EXTENSION_99$/)
     return error.hint === 'compile it again with --hw-arch hailo8l'
   })
   assert.deepEqual(requireRunnable(make({ arch: 'hailo8l' }), { arch: 'hailo8' }).map(({ level }) => level), ['warning'])
@@ -143,7 +161,11 @@ test('preflight() judges real HEFs as HailoRT does', { skip: needsData('hef') },
   const on = (name: string, target: HefTarget) => preflight(readHef(dataPath(`hef/${name}.hef`)), target).map(({ message }) => message)
   assert.deepEqual(on('arcface_mobilefacenet', { arch: 'hailo8', libraryVersion: '4.23.0' }), [])
   assert.deepEqual(on('mnist_cnn_bf0ae4d', { arch: 'hailo8', libraryVersion: '4.17.0' }), [])
-  assert.match(on('arcface_mobilefacenet', { arch: 'hailo8l', libraryVersion: '4.23.0' }).join('; '), /compiled for hailo8, and the device is hailo8l/)
+  assert.match(
+    on('arcface_mobilefacenet', { arch: 'hailo8l', libraryVersion: '4.23.0' }).join('; '),
+    /compiled for hailo8, and the device is hailo8l/)
   // HailoRT 5 opens the file that is cut short, since it checks its description alone.
-  assert.match(on('h10h_mspn_regnetx_800mf', { arch: 'hailo10h', libraryVersion: '5.2.0' })[0]!, /it is truncated: its header asks for 5799936 bytes, and the file has 1355776/)
+  assert.match(
+    on('h10h_mspn_regnetx_800mf', { arch: 'hailo10h', libraryVersion: '5.2.0' })[0]!,
+    /it is truncated: its header asks for 5799936 bytes, and the file has 1355776/)
 })

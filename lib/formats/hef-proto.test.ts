@@ -15,7 +15,9 @@ test('Message reads every kind of field from bytes that were laid by hand', () =
 
 test('Message gives zero, nothing and an empty message for what is absent', () => {
   const none = message('')
-  assert.deepEqual([none.uint32(1), none.uint64(1), none.float(1), none.double(1), none.text(1), none.bytes(1), none.count(1)], [0, 0, 0, 0, '', null, 0])
+  assert.deepEqual(
+    [none.uint32(1), none.uint64(1), none.float(1), none.double(1), none.text(1), none.bytes(1), none.count(1)],
+    [0, 0, 0, 0, '', null, 0])
   assert.deepEqual([none.texts(1), none.messages(1), none.doubles(1), none.message(1).message(2).text(3)], [[], [], [], ''])
 })
 
@@ -62,13 +64,20 @@ test('written() leaves out what is zero, and keeps it where it must be', () => {
 
 test('written() writes what Message reads', () => {
   const field = fc.record({
-    number: fc.nat(2 ** 31), large: fc.maxSafeNat(), text: fc.string(), float: fc.float({ noNaN: true }), double: fc.double({ noNaN: true }),
+    number: fc.nat(2 ** 31), large: fc.maxSafeNat(), text: fc.string(),
+    float: fc.float({ noNaN: true }), double: fc.double({ noNaN: true }),
     doubles: fc.array(fc.double({ noNaN: true })), texts: fc.array(fc.string({ minLength: 1 })),
   })
   fc.assert(fc.property(field, ({ number, large, text, float, double, doubles, texts }) => {
-    const read = again({ 1: number, 2: large, 3: text, 4: { float }, 5: { double }, 6: { doubles }, 7: texts, 9: written({ 1: number }), 1000: Uint8Array.of(1, 2) })
+    const read = again({
+      1: number, 2: large, 3: text, 4: { float }, 5: { double }, 6: { doubles }, 7: texts, 9: written({ 1: number }),
+      1000: Uint8Array.of(1, 2),
+    })
     assert.deepEqual(
-      [read.uint32(1), read.uint64(2), read.text(3), read.float(4), read.double(5), read.doubles(6), read.texts(7), read.message(9).uint32(1), [...read.bytes(1000)!]],
+      [
+        read.uint32(1), read.uint64(2), read.text(3), read.float(4), read.double(5), read.doubles(6), read.texts(7),
+        read.message(9).uint32(1), [...read.bytes(1000)!],
+      ],
       [number, large, text, float, double, doubles, texts, number, [1, 2]])
   }), { numRuns: 200 })
 })

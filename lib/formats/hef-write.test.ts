@@ -18,10 +18,14 @@ test('writeHef() writes what readHef() reads, in every version and for every arc
     for (const arch of deviceArchs) {
       const sdkVersion = arch === 'hailo10h' ? '5.2.0' : '3.31.0'
       const hef = decodeHef(smallHef({ version, arch, sdkVersion, compiledAt: new Date(1e12) }))
-      assert.deepEqual([hef.header.version, hef.arch, hef.integrity, hef.hazards, hef.sdkVersion], [version, arch, { state: 'intact' }, [], sdkVersion])
+      assert.deepEqual(
+        [hef.header.version, hef.arch, hef.integrity, hef.hazards, hef.sdkVersion], [version, arch, { state: 'intact' }, [], sdkVersion]
+      )
       assert.deepEqual([hef.compiledAt?.getTime(), hef.model], [1e12, null])
       const [group] = hef.groups
-      assert.deepEqual([group!.name, group!.networks, group!.contexts, group!.bottleneckFps, group!.latencyMs, group!.operations], ['net', ['net'], 1, 1250, 2, null])
+      assert.deepEqual(
+        [group!.name, group!.networks, group!.contexts, group!.bottleneckFps, group!.latencyMs, group!.operations],
+        ['net', ['net'], 1, 1250, 2, null])
       assert.deepEqual([...group!.inputs, ...group!.outputs].map(({ name, direction, shape }) => [name, direction, Object.values(shape)]), [
         ['net/in', 'input', [1, 8, 1]], ['net/out', 'output', [1, 8, 2]],
       ])
@@ -55,20 +59,36 @@ test('writeHef() keeps every property of a stream', () => {
 test('writeHef() keeps groups, contexts, networks and the order of outputs', () => {
   const outputs = ['z', 'a', 'm'].map((name, i) => stream(name, [1, 1, i + 1], { contextIndex: i % 2 }))
   const hef = decodeHef(writeHef({ groups: [
-    { name: 'one', networks: ['left', 'right'], contexts: 2, operations: 2 ** 40, inputs: [stream('in', [1, 1, 3], { contextIndex: 1 })], outputs },
+    {
+      name: 'one', networks: ['left', 'right'], contexts: 2, operations: 2 ** 40,
+      inputs: [stream('in', [1, 1, 3], { contextIndex: 1 })], outputs,
+    },
     { name: 'two', inputs: [stream('in2', [2, 2, 2])], outputs: [stream('out2', [1, 1, 1])] },
   ] }))
-  assert.deepEqual(hef.groups.map(group => [group.name, group.contexts, group.networks, group.operations]), [['one', 2, ['left', 'right'], 2 ** 40], ['two', 1, ['two'], null]])
+  assert.deepEqual(
+    hef.groups.map(group => [group.name, group.contexts, group.networks, group.operations]),
+    [['one', 2, ['left', 'right'], 2 ** 40], ['two', 1, ['two'], null]])
   assert.deepEqual(hef.groups[0]!.outputs.map(({ name, contextIndex }) => [name, contextIndex]), [['z', 0], ['a', 1], ['m', 0]])
   assert.equal(hef.groups[0]!.inputs[0]!.contextIndex, 1)
   assert.ok(hef.extensions.some(({ index }) => index === 4), 'a group of several contexts says so')
 })
 
 test('writeHef() writes NMS of the device', () => {
-  const hef = decodeHef(smallHef({ groups: [{ name: 'net', inputs: [stream('in', [8, 8, 3])], outputs: [stream('boxes', [1, 1, 1], { nms: { classes: 80, maxBoxesPerClass: 100 } })] }] }))
+  const hef = decodeHef(smallHef({
+    groups: [
+      {
+        name: 'net', inputs: [stream('in', [8, 8, 3])],
+        outputs: [stream('boxes', [1, 1, 1], { nms: { classes: 80, maxBoxesPerClass: 100 } })],
+      },
+    ],
+  }))
   const [boxes] = hef.groups[0]!.outputs
-  assert.deepEqual(boxes!.nms, { classes: 80, maxBoxesPerClass: 100, where: 'device', boxSize: 5, kind: null, scoreThreshold: null, iouThreshold: null })
-  assert.deepEqual([boxes!.order, boxes!.deviceOrder, boxes!.dtype, Object.values(boxes!.shape)], ['HAILO_NMS_BY_CLASS', 'HAILO_NMS_ON_CHIP', 'float32', [80, 5, 100]])
+  assert.deepEqual(
+    boxes!.nms,
+    { classes: 80, maxBoxesPerClass: 100, where: 'device', boxSize: 5, kind: null, scoreThreshold: null, iouThreshold: null })
+  assert.deepEqual(
+    [boxes!.order, boxes!.deviceOrder, boxes!.dtype, Object.values(boxes!.shape)],
+    ['HAILO_NMS_BY_CLASS', 'HAILO_NMS_ON_CHIP', 'float32', [80, 5, 100]])
 })
 
 test('writeHef() carries a model that HailoRT skips', () => {
@@ -83,7 +103,9 @@ test('writeHef() puts every part where the header says', () => {
   const ccws = Uint8Array.from({ length: 100 }, (_, i) => i)
   const bytes = smallHef({ version: 3, ccws, paddingBytes: 12, additional: Uint8Array.of(7, 8, 9) })
   const { header, integrity } = decodeHef(bytes)
-  assert.deepEqual([integrity.state, header.ccwsBytes, header.paddingBytes, header.additionalBytes, header.expectedBytes], ['intact', 112, 12, 3, bytes.length])
+  assert.deepEqual(
+    [integrity.state, header.ccwsBytes, header.paddingBytes, header.additionalBytes, header.expectedBytes],
+    ['intact', 112, 12, 3, bytes.length])
   const after = protoStart(3) + header.protoBytes
   assert.deepEqual([...bytes.subarray(after, after + 12)], Array.from({ length: 12 }, () => 0))
   assert.deepEqual(bytes.subarray(after + 12, after + 112), ccws)

@@ -36,7 +36,8 @@ test('readPlanHeader() reads a file of each major', () => {
 })
 
 test('readPlanHeader() is blocked when there is no file, and refuses a folder', () => {
-  assert.throws(() => readPlanHeader(join(folder, 'absent.plan')), (error: unknown) => error instanceof RunbookError && error.exit === 'blocked')
+  assert.throws(
+    () => readPlanHeader(join(folder, 'absent.plan')), (error: unknown) => error instanceof RunbookError && error.exit === 'blocked')
   assert.throws(() => readPlanHeader(folder), (error: unknown) => error instanceof RunbookError && error.exit === 'usage')
 })
 
@@ -52,7 +53,8 @@ test('decodePlanHeader() names what was given instead of a plan', () => {
 
 test('decodePlanHeader() says both lengths at every cut of the header', () => {
   const whole = plan(v(10, 13))
-  for (let length = 4; length < planHeaderBytes; length++) refuses(whole.subarray(0, length), new RegExp(`takes 28 bytes, and the file has ${length}$`))
+  for (let length = 4; length < planHeaderBytes; length++) refuses(
+    whole.subarray(0, length), new RegExp(`takes 28 bytes, and the file has ${length}$`))
   refuses(whole.subarray(0, planHeaderBytes), /it ends with its header/)
 })
 
@@ -68,7 +70,9 @@ test('decodePlanHeader() refuses another serialization', () => {
 })
 
 test('planVersionFromNumber() reads the numbers of both generations', () => {
-  assert.deepEqual([8601, 9300, 100_001, 101_300, 101_303, 110_100].map(planVersionFromNumber), [v(8, 6, 1), v(9, 3), v(10, 0, 1), v(10, 13), v(10, 13, 3), v(11, 1)])
+  assert.deepEqual(
+    [8601, 9300, 100_001, 101_300, 101_303, 110_100].map(planVersionFromNumber),
+    [v(8, 6, 1), v(9, 3), v(10, 0, 1), v(10, 13), v(10, 13, 3), v(11, 1)])
 })
 
 test('preflightPlan() finds nothing when the versions are one', () => {

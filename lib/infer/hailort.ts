@@ -43,7 +43,7 @@ export interface HailortTensorInfo extends TensorInfo {
 }
 
 /** A `Backend`, and questions that only such a device answers. */
-export interface HailortBackend extends Omit<Backend, 'name' | 'inputs' | 'outputs'> {
+export interface HailortBackend extends Backend {
   readonly name: 'hailort'
   readonly inputs: readonly HailortTensorInfo[]
   readonly outputs: readonly HailortTensorInfo[]
