@@ -6,6 +6,7 @@
  * other seconds. The bounds are the contract's.
  *
  *   npx tsx runbooks/bench.ts --suite sweep
+ *   npx tsx runbooks/bench.ts --suite ffi
  */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +19,9 @@ import { readJson } from '../lib/host/files.ts'
 import { shippedMixtures } from '../lib/infer/pick-recording.ts'
 import type { RuntimeMetrics } from '../lib/infer/separate-recording.ts'
 import { ladderConfigs, monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
+import type { Inputs } from '../lib/notebook/inputs.ts'
 import { choice, number, runbook } from '../lib/notebook/runbook.ts'
+import type { Tools } from '../lib/notebook/session.ts'
 import { table } from '../lib/notebook/show.ts'
 import { checkModel } from '../lib/onnx/check.ts'
 
@@ -28,15 +31,21 @@ const runbookFile = (name: string) => join(import.meta.dirname, `${name}.ts`)
 export default runbook(import.meta, {
   asks: 'is it quick enough, and does it stay small?',
   inputs: {
-    suite: choice(['sweep'], { default: 'sweep', help: 'what to measure' }),
+    suite: choice(['sweep', 'ffi'], { default: 'sweep', help: 'the whole sweep, or the native calls' }),
     repeats: number({ default: 5, min: 1, integer: true, help: 'runs of each short measurement' }),
   },
-  steps: () => ['measure --help of every runbook against a bare script', 'author ten rungs', 'run the whole sweep', 'separate 60 s and 240 s of sound'],
-}, async ({ inputs, run, cell, gate, stamp }) => {
+  steps: ({ suite }) => (suite === 'ffi'
+    ? ['call ONNX Runtime both ways', 'step through stand-ins of TensorRT and HailoRT']
+    : ['measure --help of every runbook against a bare script', 'author ten rungs', 'run the whole sweep', 'separate 60 s and 240 s of sound']),
+}, async tools => (tools.inputs.suite === 'ffi' ? (await import('../lib/infer/bench-native.ts')).benchNative(tools) : benchSweep(tools, tools.inputs.repeats)))
+
+type Pen = Pick<Tools<Inputs>, 'run' | 'cell' | 'gate' | 'stamp'>
+
+async function benchSweep({ run, cell, gate, stamp }: Pen, repeats: number): Promise<void> {
   stamp({ contract: sha256 })
   const repeat = async <T>(work: () => Promise<T>): Promise<T[]> => {
     const results: T[] = []
-    for (let i = 0; i < inputs.repeats; i++) results.push(await work())
+    for (let i = 0; i < repeats; i++) results.push(await work())
     return results
   }
 
@@ -49,7 +58,7 @@ export default runbook(import.meta, {
       return Math.min(...costs.map(cost => cost.cpuMs))
     }, name => name)
     const rows = names.map((name, i) => ({ script: name, 'cpu ms': cpuMs[i]!, ratio: cpuMs[i]! / cpuMs[0]! }))
-    show(table(rows, { title: `smallest of ${inputs.repeats} runs` }))
+    show(table(rows, { title: `smallest of ${repeats} runs` }))
     return Math.max(...rows.slice(1).map(row => row.ratio))
   })
   gate('slowest --help against a bare script', slowest, { atMost: bench.helpRatioMax })
@@ -98,7 +107,7 @@ export default runbook(import.meta, {
   gate('real-time factor of a 60 s recording', long['rtf with input and output'], { atMost: bench.separationRtfMax })
   gate('resident memory, four times the length', longer['resident MB'] / long['resident MB'], { atMost: 1.1 })
   writeFileSync(run.path('bench.json'), JSON.stringify({ slowest, authoringCpuS, sweepWallS: sweep.wallMs / 1000, long, longer }, null, 2))
-})
+}
 
 /** The first shipped mixture over and over, cut to a length. */
 function repeated(samples: number): Float32Array {

@@ -8,7 +8,7 @@
  *   npx tsx runbooks/explain-log.ts --log allocator.log
  *   npx tsx runbooks/explain-log.ts --jsonl failures.jsonl
  */
-import { explainLog, scoreRows } from '../lib/compile/explain.ts'
+import { explainLog, logText, scoreRows } from '../lib/compile/explain.ts'
 import { readFile } from '../lib/host/files.ts'
 import { readNdjson } from '../lib/host/ndjson.ts'
 import { usageError } from '../lib/notebook/errors.ts'
@@ -39,8 +39,8 @@ export default runbook(import.meta, {
     gate('share of rows in their bucket', k / n, { atLeast: inputs.atLeast })
     return
   }
-  const { failure, cause, nextKnob } = await cell(`Read ${inputs.log}`, ({ show }) => {
-    const explained = explainLog(readFile(inputs.log!).toString('utf8'))
+  const { failure, cause, nextKnob, next: step } = await cell(`Read ${inputs.log}`, ({ show }) => {
+    const explained = explainLog(logText(inputs.log!, readFile(inputs.log!)))
     show(json(explained.failure, { title: 'all that was read' }))
     return explained
   })
@@ -50,7 +50,7 @@ export default runbook(import.meta, {
   line(`cause: ${cause}`)
   line(`next knob: ${nextKnob}`)
   gate('the log is understood', failure.bucket !== 'unknown', { equals: true })
-  next({ pass: nextKnob, fail: 'look for the first [error] line, and report the log so that it gets a bucket' })
+  next({ pass: step, fail: 'look for the first [error] line, and report the log so that it gets a bucket' })
 })
 
 function rowsOf(path: string): { text: string; expected_bucket: string }[] {

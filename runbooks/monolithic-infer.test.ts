@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { smallHef } from '../lib/formats/hef-samples.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readWav } from '../lib/formats/wav.ts'
 import { diskOf, forked, longRecording, modelFile, scratch, tinyModel, tinyOptions, voice, wavFile } from '../lib/infer/fixtures.ts'
@@ -96,11 +97,11 @@ test('monolithic-infer is BLOCKED with metrics when model, recording or LibriMix
 
 test('monolithic-infer without a runtime for HEFs is BLOCKED and says "install pyhailort/hailo_platform"', async () => {
   const hef = join(scratch(), 'model.hef')
-  writeFileSync(hef, Buffer.from([1, 0x48, 0x45, 0x46, 0, 0, 0, 3]))
+  writeFileSync(hef, smallHef())
   for (const argv of [[], ['--backend', 'hailort']]) {
     const { lines } = await refused(
       { HEF_PATH: hef, MIX_WAV: mixture() },
-      { exit: 3, verdict: 'BLOCKED', reason: /no HailoRT binding/, hint: /install pyhailort\/hailo_platform/ },
+      { exit: 3, verdict: 'BLOCKED', reason: /Cannot open HailoRT/, hint: /install pyhailort\/hailo_platform/ },
       argv,
     )
     assert.match(lines.at(-2)!, /^Runtime status: blocked ; output_dir=module_runs\/t$/)

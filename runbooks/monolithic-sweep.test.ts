@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -52,13 +52,23 @@ test('monolithic-sweep takes identical cases from the cache the second time', as
   assert.notEqual(first.report.run, second.report.run)
 })
 
-test('monolithic-sweep refuses to write sound at the latent rate', async () => {
+test('monolithic-sweep compiles a decoder at the latent rate, and is blocked because that is no sound', async () => {
   const ran = await runInProcess(sweep, [...host, '--from', '10', '--decoder', 'conv1x1_head'])
-  assert.equal(ran.exit, 2)
-  assert.match(ran.stderr, /latent rate.*\n\nhint: .*--decoder polyphase/)
-  assert.ok(ran.lines.some(line => line.startsWith('Runtime status: fail')))
-  assert.equal(JSON.parse(ran.read('runtime_metrics.json')).ok, false)
+  assert.equal(ran.exit, 3)
+  assert.match(ran.stderr, /blocked {2}runtime: conv1x1_head answers at the latent rate/)
+  assert.match(ran.verdict, /next="npx tsx runbooks\/monolithic-sweep.ts .*--from 10/)
+  assert.doesNotMatch(ran.verdict, /conv1x1_head/)
+  assert.ok(ran.lines.some(line => line.startsWith('Runtime status: blocked')))
   assert.ok(!existsSync(ran.path('sep_src1.wav')))
+})
+
+test('monolithic-sweep refuses a recording that it could not separate before it compiles anything', async () => {
+  const cwd = scratch()
+  const mix = join(cwd, 'mix.wav')
+  writeFileSync(mix, 'ID3 and so on')
+  const ran = await runInProcess(sweep, [...host, '--mix-wav', mix], { cwd })
+  assert.equal(ran.exit, 2)
+  assert.equal(ran.report.cells.length, 0)
 })
 
 test('monolithic-sweep is blocked with "no monolithic hef success" when every case runs out of time, which answers nothing', async () => {

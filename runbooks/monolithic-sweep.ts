@@ -48,7 +48,7 @@ export default runbook(import.meta, {
   const { bars, table } = await import('../lib/notebook/show.ts')
   const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
   const rungs = rungsOf(inputs)
-  const recording = infer.pickRecording(inputs)
+  const recording = infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz)
   const search = await cell('Choose the toolchain', async ({ print }) => {
     const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
     print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
@@ -78,7 +78,7 @@ export default runbook(import.meta, {
     return climbed
   })
   const knob = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), {
-    ladder: inputs.ladder, options: rungs[0]!, scriptExtra: search.setting.scriptExtra,
+    ...inputs, options: rungs[0]!, scriptExtra: search.setting.scriptExtra,
   })
   const sidecar = { file: files.nextKnob, profile: inputs.profile }
   const closing = compile.closeSweep({ line, gate, run }, { results, winner, knob, toolchain: toolchain.name, sidecar })
@@ -87,7 +87,7 @@ export default runbook(import.meta, {
   if (!winner || signal.aborted) {
     closing.runtime('fail', 'none')
     signal.throwIfAborted()
-    const turned = compile.knobCommand(knob, { results, declared, inputs, run, scriptExtra: search.setting.scriptExtra })
+    const turned = compile.knobCommand(knob, { declared, inputs, run, scriptExtra: search.setting.scriptExtra })
     return next({ fail: turned, blocked: turned })
   }
   if (winner.metrics.snrDb !== undefined) gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
@@ -96,6 +96,11 @@ export default runbook(import.meta, {
   const compiledModel = run.path(winner.tag, winner.files.hef)
   const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
   next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
+  if (rung.decoderMode === 'conv1x1_head') {
+    closing.runtime('blocked', 'none')
+    gate.blocked('runtime', 'conv1x1_head answers at the latent rate, which is no sound; compile with --decoder polyphase to hear it')
+    return next({ blocked: again({ decoder: 'polyphase' }) })
+  }
   try {
     const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show, advance }) => {
       const separated = await infer.separateRecording({

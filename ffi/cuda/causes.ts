@@ -19,7 +19,10 @@ const fixes: Readonly<Record<number, Fix>> = {
   100: { kind: 'absent', fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES, and give the container its GPU (--gpus all)' },
   101: { kind: 'absent', fix: 'choose a device that nvidia-smi lists' },
   209: { kind: 'refused', fix: 'build for this GPU: its compute capability is not in the binary' },
-  700: { kind: 'status', fix: 'the device read or wrote outside its memory, and must be opened again in a new process: compute-sanitizer finds where' },
+  700: {
+    kind: 'status',
+    fix: 'the device read or wrote outside its memory, and must be opened again in a new process: compute-sanitizer finds where',
+  },
   702: { kind: 'status', fix: 'the work ran longer than the system allows: use a GPU without a display' },
   719: { kind: 'status', fix: 'the work crashed on the device, which must be opened again in a new process' },
   803: { kind: 'absent', fix: 'driver and user libraries are of different versions: restart after a driver update' },
@@ -27,4 +30,6 @@ const fixes: Readonly<Record<number, Fix>> = {
 }
 
 /** The kind of error that a status is, and what mends it. */
-export const fixFor = (status: number): Fix => fixes[status] ?? { kind: 'status', fix: 'look at nvidia-smi and at the kernel\'s log: dmesg | grep -i nvrm' }
+export const fixFor = (status: number): Fix => fixes[status] ?? unexplained
+
+const unexplained: Fix = { kind: 'status', fix: 'look at nvidia-smi and at the kernel\'s log: dmesg | grep -i nvrm' }

@@ -15,8 +15,8 @@ export const cudaSpec: LibrarySpec = {
   env: 'CUDART_LIB',
   names: ['libcudart.so.12', 'libcudart.so.13', 'libcudart.so.11.0', 'libcudart.so'],
   folders: [
-    '/usr/local/cuda/lib64', '/usr/local/cuda/targets/x86_64-linux/lib', '/usr/local/cuda/targets/aarch64-linux/lib', '/usr/lib/x86_64-linux-gnu',
-    '/usr/lib/aarch64-linux-gnu', '/usr/lib/wsl/lib',
+    '/usr/local/cuda/lib64', '/usr/local/cuda/targets/x86_64-linux/lib', '/usr/local/cuda/targets/aarch64-linux/lib',
+    '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib/wsl/lib',
   ],
   install: 'sudo apt install cuda-cudart-12-8, or nvidia-cuda-runtime-cu12 of pip',
 }
@@ -42,7 +42,7 @@ export interface DeviceBuffer {
   free(): void
 }
 
-/** Memory of this machine that the device copies from and to directly. `bytes` is a view made once; it must not be touched after `free`. */
+/** Memory of this machine that the device copies from and to directly. `view` is made once, and must not be touched after `free`. */
 export interface PinnedBuffer {
   readonly pointer: bigint
   readonly view: Uint8Array
@@ -128,7 +128,8 @@ export function openCuda({ env = process.env }: { env?: Readonly<Record<string, 
     },
     allocPinned(bytes) {
       const pointer = made(`cudaHostAlloc(${bytes})`, out => f.cudaHostAlloc(out, bytes, 0))
-      return { pointer, view: new Uint8Array(koffi().view(pointer, bytes)), free: once(() => check('cudaFreeHost', f.cudaFreeHost(pointer))) }
+      const view = new Uint8Array(koffi().view(pointer, bytes))
+      return { pointer, view, free: once(() => check('cudaFreeHost', f.cudaFreeHost(pointer))) }
     },
     createStream: () => streamOf(f, made('cudaStreamCreateWithFlags', out => f.cudaStreamCreateWithFlags(out, nonBlocking)), check),
     createEvent() {
@@ -206,7 +207,8 @@ function errorOf(f: CudaFunctions, call: string, status: number): FfiError {
 /** 12080 is 12.8. */
 const versionText = (number: number) => `${Math.floor(number / 1000)}.${Math.floor((number % 1000) / 10)}`
 
-const textOf = (bytes: Uint8Array) => Buffer.from(bytes.subarray(0, bytes.indexOf(0) < 0 ? bytes.length : bytes.indexOf(0))).toString('latin1')
+/** A C string in a buffer. */
+const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1').split('\0', 1)[0]!
 
 function once(act: () => void): () => void {
   let isDone = false

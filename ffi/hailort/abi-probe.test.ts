@@ -46,7 +46,9 @@ test('probeSource() over the stand-in\'s header agrees with the measured table w
 
 test('compareProbe() names each difference when a header of one profile is held against the table of another', { skip: needsTool('gcc') }, () => {
   const problems = probe('B', '4.19.0')
-  assert.ok(problems.some(problem => problem.startsWith('hailo_vstream_info_t: the header has 436, and the table 432')), problems.join('\n'))
+  assert.ok(
+    problems.some(problem => problem.startsWith('hailo_vstream_info_t: the header has 436, and the table 432')), problems.join('\n'),
+  )
   assert.ok(problems.some(problem => problem.startsWith('hailo_nms_shape_t: ')))
   assert.ok(!problems.some(problem => problem.startsWith('hailo_format_t')))
 })
@@ -57,5 +59,7 @@ test('compareProbe() finds a problem in everything when a probe says nothing', (
 })
 
 test('compareProbe() tells when the table does not have a struct', () => {
-  assert.deepEqual(compareProbe({ output: 'hailo_none_t 4', structs: ['hailo_none_t'], version: parseVersion('4.23.0') }), ['the table has no hailo_none_t'])
+  assert.deepEqual(compareProbe({
+    output: 'hailo_none_t 4', structs: ['hailo_none_t'], version: parseVersion('4.23.0'),
+  }), ['the table has no hailo_none_t'])
 })

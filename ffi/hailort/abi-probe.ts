@@ -21,10 +21,14 @@ export function probeSource(o: { header: string; structs: readonly string[]; ver
     const members = layout.fields.map(([name]) => name).filter(isNamed)
     return [
       `  printf("${struct} %zu\\n", sizeof(${struct}));`,
-      ...members.map(member => `  printf("${struct}.${member} %zu %zu\\n", offsetof(${struct}, ${member}), sizeof(((${struct} *)0)->${member}));`),
+      ...members.map(
+        member => `  printf("${struct}.${member} %zu %zu\\n", offsetof(${struct}, ${member}), sizeof(((${struct} *)0)->${member}));`,
+      ),
     ]
   })
-  return [`#include <stddef.h>`, `#include <stdio.h>`, `#include "${o.header}"`, '', 'int main(void)', '{', ...lines, '  return 0;', '}', ''].join('\n')
+  return [
+    `#include <stddef.h>`, `#include <stdio.h>`, `#include "${o.header}"`, '', 'int main(void)', '{', ...lines, '  return 0;', '}', '',
+  ].join('\n')
 }
 
 /** What a probe's output contradicts in the table, one sentence each; empty when all agrees. A probe that says nothing is a problem. */
@@ -35,11 +39,15 @@ export function compareProbe(o: { output: string; structs: readonly string[]; ve
     if (!layout) return [`the table has no ${struct}`]
     const wanted: [string, number[]][] = [
       [struct, [layout.size]],
-      ...layout.fields.filter(([name]) => isNamed(name)).map(([name, offset, size]): [string, number[]] => [`${struct}.${name}`, [offset, size]]),
+      ...layout.fields.filter(([name]) => isNamed(name)).map(
+        ([name, offset, size]): [string, number[]] => [`${struct}.${name}`, [offset, size]],
+      ),
     ]
     return wanted.flatMap(([name, numbers]) => {
       const given = said.get(name)
-      return given?.join() === numbers.join() ? [] : [`${name}: the header has ${given?.join(' ') ?? 'nothing'}, and the table ${numbers.join(' ')}`]
+      return given?.join() === numbers.join() ? [] : [
+        `${name}: the header has ${given?.join(' ') ?? 'nothing'}, and the table ${numbers.join(' ')}`,
+      ]
     })
   })
 }

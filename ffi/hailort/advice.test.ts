@@ -10,7 +10,9 @@ test('advice names only statuses that some version has', () => {
 
 test('advice has for each row a cause, a fix, and either a status or a symptom', () => {
   assert.ok(advice.length >= 17)
-  for (const { statuses, symptom, cause, fix } of advice) assert.ok(cause.length > 10 && fix.length > 5 && (statuses.length > 0 || symptom !== undefined), cause)
+  for (const { statuses, symptom, cause, fix } of advice) assert.ok(
+    cause.length > 10 && fix.length > 5 && (statuses.length > 0 || symptom !== undefined), cause,
+  )
 })
 
 test('adviceFor() reaches every row that has a status', () => {

@@ -22,7 +22,8 @@ export const advice: readonly Advice[] = [
   {
     statuses: ['HAILO_INVALID_DRIVER_VERSION'], kind: 'refused',
     cause: 'the driver and the library have different versions, and they must be equal to the revision',
-    fix: 'install one version of both (hailort-pcie-driver or hailo-dkms, and hailort), then reboot; in a container the library must equal the host\'s driver',
+    fix: 'install one version of both (hailort-pcie-driver or hailo-dkms, and hailort), then reboot; '
+      + 'in a container the library must equal the host\'s driver',
   },
   {
     statuses: ['HAILO_OUT_OF_PHYSICAL_DEVICES'], kind: 'absent',
@@ -98,7 +99,8 @@ export const advice: readonly Advice[] = [
   },
   {
     statuses: [
-      'HAILO_DRIVER_INVALID_RESPONSE', 'HAILO_DRIVER_INVALID_IOCTL', 'HAILO_DRIVER_TIMEOUT', 'HAILO_DRIVER_INTERRUPTED', 'HAILO_OUT_OF_HOST_CMA_MEMORY',
+      'HAILO_DRIVER_INVALID_RESPONSE', 'HAILO_DRIVER_INVALID_IOCTL', 'HAILO_DRIVER_TIMEOUT', 'HAILO_DRIVER_INTERRUPTED',
+      'HAILO_OUT_OF_HOST_CMA_MEMORY',
     ],
     cause: 'the driver refused or lost the request',
     fix: 'sudo dmesg | grep -i hailo',

@@ -11,7 +11,9 @@ import { HailoError } from './status.ts'
 const skip = needsTool('gcc')
 
 /** The stand-in with these orders, which are taken back afterwards; nothing may be left alive. */
-async function withStandin(o: { profile?: ProfileName } & Partial<Record<Fault, string | number>>, body: (hailort: Hailort, standin: Standin) => Promise<void> | void): Promise<void> {
+async function withStandin(o: { profile?: ProfileName } & Partial<Record<Fault, string | number>>, body: (
+  hailort: Hailort, standin: Standin,
+) => Promise<void> | void): Promise<void> {
   const { profile = 'C', ...orders } = o
   const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile }) } })
   const standin = standinOf(hailort)
@@ -38,7 +40,9 @@ test('scan() gives every device when there are several', { skip }, async () => {
 
 test('VDevice.open() says where to look when no device is there', { skip }, async () => {
   await withStandin({ DEVICES: 0 }, async hailort => {
-    await assert.rejects(VDevice.open(hailort), isStatus(74, 'absent', /^Cannot open "a Hailo device": hailo_create_vdevice answered 74 HAILO_OUT_OF_PHYSICAL_DEVICES: .*lspci -d 1e60:/))
+    await assert.rejects(VDevice.open(hailort), isStatus(
+      74, 'absent', /^Cannot open "a Hailo device": hailo_create_vdevice answered 74 HAILO_OUT_OF_PHYSICAL_DEVICES: .*lspci -d 1e60:/,
+    ))
   })
 })
 
@@ -107,7 +111,9 @@ test('powerWhile() stops measuring when what it measures fails', { skip }, async
   await withStandin({ STATUS: 'hailo_stop_power_measurement:18' }, async hailort => {
     await using vdevice = await VDevice.open(hailort)
     // Seen by the status that the stop answers: it replaces the error of the body only when it is called.
-    await assert.rejects(vdevice.devices()[0]!.powerWhile(async () => { throw new Error('the body failed') }), isStatus(18, 'status', /hailo_stop_power_measurement/))
+    await assert.rejects(vdevice.devices()[0]!.powerWhile(
+      async () => { throw new Error('the body failed') },
+    ), isStatus(18, 'status', /hailo_stop_power_measurement/))
   })
 })
 

@@ -65,7 +65,9 @@ export class Device implements AsyncDisposable {
 
   /** A device that belongs to a virtual device, and is closed with it. */
   static borrowed(hailort: Hailort, handle: Handle): Device {
-    const { id } = hailort.read<{ id: string }>('hailo_get_device_id', 'hailo_device_id_t', { act: 'name', thing: 'a Hailo device' }, handle)
+    const { id } = hailort.read<{ id: string }>(
+      'hailo_get_device_id', 'hailo_device_id_t', { act: 'name', thing: 'a Hailo device' }, handle,
+    )
     return new Device({ hailort, handle, id, isOwned: false })
   }
 
@@ -90,7 +92,9 @@ export class Device implements AsyncDisposable {
 
   /** Of two sensors on the chip, in °C. */
   temperatureC(): readonly [number, number] {
-    const raw = this.#read<{ ts0_temperature: number; ts1_temperature: number }>('hailo_get_chip_temperature', 'hailo_chip_temperature_info_t')
+    const raw = this.#read<{ ts0_temperature: number; ts1_temperature: number }>(
+      'hailo_get_chip_temperature', 'hailo_chip_temperature_info_t',
+    )
     return [raw.ts0_temperature, raw.ts1_temperature]
   }
 
@@ -118,7 +122,9 @@ export class Device implements AsyncDisposable {
     } finally {
       this.#hailort.call('hailo_stop_power_measurement', deed, handle)
     }
-    const raw = this.#hailort.structs.decode<{ average_value: number; min_value: number; max_value: number; total_number_of_samples: number }>(
+    const raw = this.#hailort.structs.decode<{
+      average_value: number; min_value: number; max_value: number; total_number_of_samples: number
+    }>(
       'hailo_power_measurement_data_t', memory, 1)[0]!
     return { value, meanW: raw.average_value, minW: raw.min_value, maxW: raw.max_value, samples: raw.total_number_of_samples }
   }
@@ -126,7 +132,9 @@ export class Device implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const handle = this.#handle
     this.#handle = null
-    if (handle !== null && this.#isOwned) await this.#hailort.callAsync('hailo_release_device', { act: 'close', thing: `Hailo device ${this.id}` }, handle)
+    if (handle !== null && this.#isOwned) await this.#hailort.callAsync(
+      'hailo_release_device', { act: 'close', thing: `Hailo device ${this.id}` }, handle,
+    )
   }
 
   #read<T>(name: 'hailo_identify' | 'hailo_get_extended_device_information' | 'hailo_get_chip_temperature', struct: string): T {

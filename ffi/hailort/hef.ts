@@ -44,7 +44,9 @@ export class Hef implements AsyncDisposable {
   /** Network groups, which are what is configured. */
   networkGroups(): { name: string; isMultiContext: boolean }[] {
     const { items } = this.hailort.list<{ name: string; is_multi_context: boolean }>({
-      name: 'hailo_get_network_groups_infos', struct: 'hailo_network_group_info_t', deed: this.#deed, fill: (memory, count) => [this.handle, memory, count],
+      name: 'hailo_get_network_groups_infos', struct: 'hailo_network_group_info_t', deed: this.#deed, fill: (memory, count) => [
+        this.handle, memory, count,
+      ],
     })
     return items.map(({ name, is_multi_context }) => ({ name, isMultiContext: is_multi_context }))
   }
@@ -52,7 +54,9 @@ export class Hef implements AsyncDisposable {
   /** Networks of a group, as `group/network`. */
   networks(group: string | null = null): string[] {
     const { items } = this.hailort.list<{ name: string }>({
-      name: 'hailo_hef_get_network_infos', struct: 'hailo_network_info_t', deed: this.#deed, fill: (memory, count) => [this.handle, group, memory, count],
+      name: 'hailo_hef_get_network_infos', struct: 'hailo_network_info_t', deed: this.#deed, fill: (memory, count) => [
+        this.handle, group, memory, count,
+      ],
     })
     return items.map(({ name }) => name)
   }
@@ -60,7 +64,9 @@ export class Hef implements AsyncDisposable {
   /** Streams as a caller sees them: inputs, then outputs. */
   vstreams(group: string | null = null): StreamInfo[] {
     const { items } = this.hailort.list<RawVStreamInfo>({
-      name: 'hailo_hef_get_all_vstream_infos', struct: 'hailo_vstream_info_t', deed: this.#deed, fill: (memory, count) => [this.handle, group, memory, count],
+      name: 'hailo_hef_get_all_vstream_infos', struct: 'hailo_vstream_info_t', deed: this.#deed, fill: (memory, count) => [
+        this.handle, group, memory, count,
+      ],
     })
     return items.map(raw => streamInfoFrom(raw, this.hailort.version))
   }
@@ -77,7 +83,9 @@ export class Hef implements AsyncDisposable {
   /** Names of the outputs in the order that the model's author gave them. */
   outputNames(group: string | null = null): string[] {
     const { items } = this.hailort.list<{ name: string }>({
-      name: 'hailo_hef_get_sorted_output_names', struct: 'hailo_layer_name_t', deed: this.#deed, fill: (memory, count) => [this.handle, group, memory, count],
+      name: 'hailo_hef_get_sorted_output_names', struct: 'hailo_layer_name_t', deed: this.#deed, fill: (memory, count) => [
+        this.handle, group, memory, count,
+      ],
     })
     return items.map(({ name }) => name)
   }

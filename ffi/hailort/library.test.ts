@@ -15,8 +15,12 @@ const skip = needsTool('gcc')
 const root = join(import.meta.dirname, '../..')
 
 /** Runs a script in a node of its own: what crashes there crashes nothing here. */
-function runNode(script: string, env: Record<string, string>): { status: number | null; signal: string | null; stdout: string; stderr: string } {
-  const result = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', timeout: 60_000 })
+function runNode(script: string, env: Record<string, string>): {
+  status: number | null; signal: string | null; stdout: string; stderr: string
+} {
+  const result = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', timeout: 60_000,
+  })
   return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
 }
 
@@ -35,7 +39,9 @@ const versionOnly = (major: number, minor: number, status = 0) => smallLibrary(
 
 test('openHailort() asks the library for its version, and declares the shape that goes with it', { skip }, () => {
   const titles = profileNames.map(profile => openHailort({ env: { HAILORT_LIB: hailortStandin({ profile }) } }).title)
-  assert.deepEqual(titles, ['HailoRT 4.19.0 (profile A)', 'HailoRT 4.20.0 (profile B)', 'HailoRT 4.23.0 (profile C)', 'HailoRT 5.2.0 (profile D)'])
+  assert.deepEqual(
+    titles, ['HailoRT 4.19.0 (profile A)', 'HailoRT 4.20.0 (profile B)', 'HailoRT 4.23.0 (profile C)', 'HailoRT 5.2.0 (profile D)'],
+  )
 })
 
 test('openHailort() gives one object when one library is opened twice', { skip }, () => {
@@ -111,7 +117,9 @@ test('a crash at the third frame comes after two answers', { skip }, () => {
       await Promise.all([inputs[0].write(new Float32Array(64)), outputs[0].read(new Float32Array(128)), outputs[1].read(new Float32Array(64))])
       console.log('frame', i)
     }`
-  const { signal, stdout } = runNode(script, { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_CRASH: 'hailo_vstream_write_raw_buffer:3' })
+  const { signal, stdout } = runNode(script, {
+    HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_CRASH: 'hailo_vstream_write_raw_buffer:3',
+  })
   assert.equal(signal, 'SIGSEGV')
   assert.deepEqual(stdout.trim().split('\n'), ['frame 0', 'frame 1'])
 })
@@ -153,13 +161,43 @@ test('the whole flow is clean under AddressSanitizer when it is run with each pr
     .flatMap(title => ['HAILO_TIMEOUT', '1 true', `HailoRT ${title} 0 0`]))
 })
 
+test('a HailoRT without a device tells its version, finds nothing, says why, and still reads HEFs', { skip }, () => {
+  // With HAILORT_LIB the same is asked of the library that it names: a real one, on a machine without a device.
+  const library = process.env.HAILORT_LIB ?? hailortStandin({ profile: 'C' })
+  const script = `
+    const { openHailort } = await import('./ffi/hailort/library.ts')
+    const { scan, VDevice } = await import('./ffi/hailort/device.ts')
+    const { Hef } = await import('./ffi/hailort/hef.ts')
+    const { tinyModel } = await import('./lib/testing/hailort-models.ts')
+    const hailort = openHailort()
+    console.log(hailort.title)
+    console.log(scan(hailort).length)
+    await VDevice.open(hailort).catch(thrown => console.log(thrown.status, thrown.kind, thrown.hint.includes('lspci -d 1e60:')))
+    for (const hefVersion of [0, 1]) {
+      const { hef } = tinyModel({ hefVersion })
+      const read = await Hef.fromBuffer(hailort, hef)
+      console.log(read.vstreams().map(({ name, image }) => name + ' ' + image.width + 'x' + image.features).join())
+      const damaged = hef.map((byte, i) => (i === 300 ? byte ^ 255 : byte))
+      await Hef.fromBuffer(hailort, damaged).catch(thrown => console.log(thrown.kind, thrown.message.includes('HEF')))
+    }
+    await Hef.fromBuffer(hailort, Buffer.from('DUMMY_HEF_CONTENT')).catch(thrown => console.log(thrown.kind, thrown.message.includes('HEF')))`
+  const { status, stdout, stderr } = runNode(script, { HAILORT_LIB: library, HAILO_STANDIN_DEVICES: '0' })
+  assert.equal(status, 0, stderr)
+  const streams = 'net/mix 64x1,net/voices 64x2,net/noise 64x1'
+  const [title, ...rest] = stdout.trim().split('\n')
+  assert.match(title!, /^HailoRT \d+\.\d+\.\d+ \(profile [ABCD]/)
+  assert.deepEqual(rest, ['0', '74 absent true', streams, 'usage true', streams, 'usage true', 'usage true'])
+})
+
 test('list() asks again when there are more devices than there was room for', { skip }, () => {
   const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile: 'C' }) } })
   const standin = standinOf(hailort)
   standin.order('DEVICES', 5)
   try {
     const { items, memory } = hailort.list<{ id: string }>({
-      name: 'hailo_scan_devices', struct: 'hailo_device_id_t', deed: { act: 'scan for', thing: 'devices' }, fill: (room, count) => [null, room, count], room: 2,
+      name: 'hailo_scan_devices', struct: 'hailo_device_id_t', deed: {
+        act: 'scan for', thing: 'devices',
+      }, fill: (room, count) => [null, room, count], room: 2,
     })
     assert.equal(items.length, 5)
     assert.equal(items[4]!.id, '0000:05:00.0')

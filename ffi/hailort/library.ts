@@ -39,7 +39,9 @@ export function openHailort(options: { env?: Environment } = {}): Hailort {
   const library = openLibrary(hailortSpec, { env })
   const known = opened.get(library.path)
   if (known) return known
-  const { hailo_get_library_version: ask } = bind<{ hailo_get_library_version: NativeFunction<[Partial<Version>], number> }>(library, versionPrototype)
+  const { hailo_get_library_version: ask } = bind<{
+    hailo_get_library_version: NativeFunction<[Partial<Version>], number>,
+  }>(library, versionPrototype)
   const version = { major: 0, minor: 0, revision: 0 }
   const status = ask(version)
   if (status !== success) throw errorOf({ call: 'hailo_get_library_version', status, version, deed: { act: 'use', thing: library.path } })
@@ -115,7 +117,9 @@ export class Hailort {
    * Fill an array of structs whose length the library tells: when there was too little room it is asked again.
    * @param fill the arguments for memory with room for `count[0]` structs
    */
-  list<T>(o: { name: SymbolName; struct: string; deed: Deed; fill: (memory: Buffer, count: [number]) => readonly unknown[]; room?: number }): { items: T[]; memory: Buffer } {
+  list<T>(o: {
+    name: SymbolName; struct: string; deed: Deed; fill: (memory: Buffer, count: [number]) => readonly unknown[]; room?: number
+  }): { items: T[]; memory: Buffer } {
     const size = this.structs.sizeOf(o.struct)
     let room = o.room ?? 16
     for (;;) {
@@ -139,7 +143,7 @@ export class Hailort {
   }
 
   /** The address of memory, for a struct that points to it. The memory must be kept. */
-  addressOf(memory: Buffer): bigint {
+  addressOf(memory: NodeJS.TypedArray): bigint {
     return koffi().address(memory)
   }
 }

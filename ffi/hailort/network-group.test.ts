@@ -23,7 +23,9 @@ interface Bench {
 }
 
 /** A configured tiny model on the stand-in of a profile; everything is closed, and counted, afterwards. */
-async function withGroup(o: { profile?: ProfileName; device?: VDeviceOptions; configure?: ConfigureOptions; tiny?: TinyModel }, body: (bench: Bench) => Promise<void>): Promise<void> {
+async function withGroup(o: {
+  profile?: ProfileName; device?: VDeviceOptions; configure?: ConfigureOptions; tiny?: TinyModel
+}, body: (bench: Bench) => Promise<void>): Promise<void> {
   const profile = o.profile ?? 'C'
   const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile }) } })
   const standin = standinOf(hailort)
@@ -75,7 +77,9 @@ async function thousandFrames(bench: Bench): Promise<number> {
     for (let i = 0; i < frames; i++) {
       await outputs[k]!.read(frame)
       const answer = answers[i % 16]![k]!
-      for (let j = 0; j < frame.length; j++) if (frame[j] !== answer[j]) assert.fail(`frame ${i} of output ${k} has ${frame[j]} at ${j} for ${answer[j]}`)
+      for (let j = 0; j < frame.length; j++) if (frame[j] !== answer[j]) assert.fail(
+        `frame ${i} of output ${k} has ${frame[j]} at ${j} for ${answer[j]}`,
+      )
     }
   }
   await Promise.all([write(), read(0), read(1)])
@@ -106,7 +110,9 @@ test('the event loop is never blocked for 20 ms when each frame takes 60 ms on t
     const worst = async () => {
       const delay = monitorEventLoopDelay({ resolution: 1 })
       delay.enable()
-      for (let i = 0; i < 3; i++) await Promise.all([inputs[0]!.write(wave(64, i)), outputs[0]!.read(new Float32Array(128)), outputs[1]!.read(new Float32Array(64))])
+      for (let i = 0; i < 3; i++) await Promise.all(
+        [inputs[0]!.write(wave(64, i)), outputs[0]!.read(new Float32Array(128)), outputs[1]!.read(new Float32Array(64))],
+      )
       delay.disable()
       return delay.max / 1e6
     }

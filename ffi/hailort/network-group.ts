@@ -43,7 +43,9 @@ export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOp
   const count: [number] = [names.length]
   await hailort.callAsync('hailo_configure_vdevice', deed, vdevice.handle, hef.handle, params, groups, count)
   const handle = handlesIn(groups, count[0])[index]
-  if (handle === undefined) throw new FfiError('status', `Cannot configure "${hef.title}": HailoRT gave ${count[0]} groups of ${names.length}`, 'report it, with the HEF')
+  if (handle === undefined) throw new FfiError(
+    'status', `Cannot configure "${hef.title}": HailoRT gave ${count[0]} groups of ${names.length}`, 'report it, with the HEF',
+  )
   const name = names[index]!
   return new NetworkGroup({ vdevice, handle, name, title: hef.title, streams: hef.vstreams(name), outputNames: hef.outputNames(name) })
 }
@@ -57,7 +59,9 @@ export class NetworkGroup {
   readonly outputNames: readonly string[]
   readonly #handle: Handle
 
-  constructor(o: { vdevice: VDevice; handle: Handle; name: string; title: string; streams: readonly StreamInfo[]; outputNames: readonly string[] }) {
+  constructor(o: {
+    vdevice: VDevice; handle: Handle; name: string; title: string; streams: readonly StreamInfo[]; outputNames: readonly string[]
+  }) {
     this.vdevice = o.vdevice
     this.#handle = o.handle
     this.name = o.name
@@ -109,7 +113,9 @@ export class NetworkGroup {
   /** Mean latency on the device in ms. Errors: HailoError unless configured with `measuresLatency`, and after a frame. */
   latencyMs(): number {
     const deed = { act: 'measure the latency of', thing: this.title }
-    return this.vdevice.hailort.read<{ avg_hw_latency_ms: number }>('hailo_get_latency_measurement', 'hailo_latency_measurement_result_t', deed, this.handle, null)
+    return this.vdevice.hailort.read<{ avg_hw_latency_ms: number }>(
+      'hailo_get_latency_measurement', 'hailo_latency_measurement_result_t', deed, this.handle, null,
+    )
       .avg_hw_latency_ms
   }
 

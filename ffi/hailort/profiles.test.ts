@@ -4,7 +4,9 @@ import { FfiError } from '../errors.ts'
 import { compareVersions, isTested, parseVersion, profileOf, versionText } from './profiles.ts'
 
 test('profileOf() chooses one of four shapes when the version is known', () => {
-  const chosen = ['4.17.0', '4.19.0', '4.20.0', '4.21.0', '4.23.0', '5.0.1', '5.1.0', '5.2.0'].map(text => profileOf(parseVersion(text))).join('')
+  const chosen = [
+    '4.17.0', '4.19.0', '4.20.0', '4.21.0', '4.23.0', '5.0.1', '5.1.0', '5.2.0',
+  ].map(text => profileOf(parseVersion(text))).join('')
   assert.equal(chosen, 'AABCCCDD')
 })
 

@@ -14,7 +14,9 @@ test('check() says nothing when a call succeeds', () => {
 test('check() names the call, the deed, the status, the cause and the fix when a call fails', () => {
   assert.throws(() => check({ call: 'hailo_create_vdevice', status: 74, version: at('4.23.0'), deed }), (thrown: unknown) => {
     assert.ok(thrown instanceof HailoError && thrown instanceof FfiError)
-    assert.match(thrown.message, /^Cannot open "it": hailo_create_vdevice answered 74 HAILO_OUT_OF_PHYSICAL_DEVICES: no Hailo device is free/)
+    assert.match(
+      thrown.message, /^Cannot open "it": hailo_create_vdevice answered 74 HAILO_OUT_OF_PHYSICAL_DEVICES: no Hailo device is free/,
+    )
     assert.equal(thrown.call, 'hailo_create_vdevice')
     assert.equal(thrown.status, 74)
     return thrown.hint.includes('lspci -d 1e60:')

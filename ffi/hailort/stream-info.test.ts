@@ -6,7 +6,9 @@ import { describeStream, isNmsOrder, quantisationFrom, streamInfoFrom, type RawV
 const quantum = { qp_zp: 3, qp_scale: 0.5, limvals_min: -1, limvals_max: 1 }
 const raw = (order: number, more: Partial<RawVStreamInfo> = {}): RawVStreamInfo => ({
   name: 'net/out', network_name: 'net/net', direction: 1, format: { type: 1, order, flags: 1 },
-  shape: { image: { height: 1, width: 2, features: 3 }, nms: { number_of_classes: 4, max_bboxes_per_class: 5, max_bboxes_total: 6 } }, quant_info: quantum, ...more,
+  shape: {
+    image: { height: 1, width: 2, features: 3 }, nms: { number_of_classes: 4, max_bboxes_per_class: 5, max_bboxes_total: 6 },
+  }, quant_info: quantum, ...more,
 })
 
 test('streamInfoFrom() takes a picture or detections from the union by the order of the format', () => {

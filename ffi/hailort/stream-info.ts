@@ -94,6 +94,7 @@ export function quantisationFrom(raw: RawQuantInfo): Quantisation | null {
 
 /** `net/input_layer1 NHWC 1x16000x1` */
 export function describeStream({ name, order, image, nms }: StreamInfo): string {
-  const shape = image ? `${image.height}x${image.width}x${image.features}` : `${nms?.classes} classes of ${nms?.boxesPerClass || nms?.boxesTotal} boxes`
+  const boxes = nms?.boxesPerClass || nms?.boxesTotal
+  const shape = image ? `${image.height}x${image.width}x${image.features}` : `${nms?.classes} classes of ${boxes} boxes`
   return `${name} ${order} ${shape}`
 }

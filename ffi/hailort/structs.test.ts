@@ -80,7 +80,9 @@ test('Structs.decode() reads several structs when the library filled an array', 
     memory.writeUInt32LE(16_000, i * size + structs.offsetOf('hailo_vstream_info_t', 'shape') + 4)
     memory.writeFloatLE(0.5, i * size + structs.offsetOf('hailo_vstream_info_t', 'quant_info') + 4)
   }
-  const infos = structs.decode<{ name: string; direction: number; shape: { image: { width: number } }; quant_info: { qp_scale: number } }>('hailo_vstream_info_t', memory, 2)
+  const infos = structs.decode<{
+    name: string; direction: number; shape: { image: { width: number } }; quant_info: { qp_scale: number }
+  }>('hailo_vstream_info_t', memory, 2)
   assert.deepEqual(infos.map(({ name, direction, shape, quant_info }) => [name, direction, shape.image.width, quant_info.qp_scale]),
     [['first', 0, 16_000, 0.5], ['second', 1, 16_000, 0.5]])
   assert.equal(koffi().sizeof(structs.type('hailo_format_t')), 12)

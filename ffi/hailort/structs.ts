@@ -21,7 +21,9 @@ function structSpecs(profile: ProfileName): Readonly<Record<string, StructSpec>>
     hailo_version_t: { major: 'uint32', minor: 'uint32', revision: 'uint32' },
     hailo_firmware_version_t: { major: 'uint32', minor: 'uint32', revision: 'uint32' },
     hailo_device_id_t: { id: 'char[32]' },
-    hailo_vdevice_params_t: { device_count: 'uint32', device_ids: 'void *', scheduling_algorithm: 'int32', group_id: 'void *', multi_process_service: 'bool' },
+    hailo_vdevice_params_t: {
+      device_count: 'uint32', device_ids: 'void *', scheduling_algorithm: 'int32', group_id: 'void *', multi_process_service: 'bool',
+    },
     hailo_device_identity_t: {
       protocol_version: 'uint32', fw_version: 'hailo_firmware_version_t', logger_version: 'uint32',
       board_name_length: 'uint8', board_name: 'char[32]', is_release: 'bool', extended_context_switch_buffer: 'bool',
@@ -30,15 +32,18 @@ function structSpecs(profile: ProfileName): Readonly<Record<string, StructSpec>>
       part_number_length: 'uint8', part_number: 'char[16]', product_name_length: 'uint8', product_name: 'char[42]',
     },
     hailo_core_information_t: {
-      is_release: 'bool', extended_context_switch_buffer: 'bool', ...(atLeast('D') && { extended_fw_check: 'bool' }), fw_version: 'hailo_firmware_version_t',
+      is_release: 'bool', extended_context_switch_buffer: 'bool',
+      ...(atLeast('D') && { extended_fw_check: 'bool' }), fw_version: 'hailo_firmware_version_t',
     },
     hailo_extended_device_information_t: {
       neural_network_core_clock_rate: 'uint32', supported_features: 'bool[5]', boot_source: 'int32', soc_id: 'uint8[32]', lcs: 'uint8',
-      eth_mac_address: 'uint8[6]', unit_level_tracking_id: 'uint8[12]', soc_pm_values: 'uint8[24]', ...(atLeast('C') && { gpio_mask: 'uint16' }),
+      eth_mac_address: 'uint8[6]', unit_level_tracking_id: 'uint8[12]', soc_pm_values: 'uint8[24]',
+      ...(atLeast('C') && { gpio_mask: 'uint16' }),
     },
     hailo_chip_temperature_info_t: { ts0_temperature: 'float', ts1_temperature: 'float', sample_count: 'uint16' },
     hailo_power_measurement_data_t: {
-      average_value: 'float', average_time_value_milliseconds: 'float', min_value: 'float', max_value: 'float', total_number_of_samples: 'uint32',
+      average_value: 'float', average_time_value_milliseconds: 'float', min_value: 'float', max_value: 'float',
+      total_number_of_samples: 'uint32',
     },
     hailo_3d_image_shape_t: { height: 'uint32', width: 'uint32', features: 'uint32' },
     hailo_format_t: { type: 'int32', order: 'int32', flags: 'int32' },
@@ -55,7 +60,8 @@ function structSpecs(profile: ProfileName): Readonly<Record<string, StructSpec>>
       quant_info: 'hailo_quant_info_t', is_mux: 'bool',
     },
     hailo_vstream_params_t: {
-      user_buffer_format: 'hailo_format_t', timeout_ms: 'uint32', queue_size: 'uint32', vstream_stats_flags: 'int32', pipeline_elements_stats_flags: 'int32',
+      user_buffer_format: 'hailo_format_t', timeout_ms: 'uint32', queue_size: 'uint32',
+      vstream_stats_flags: 'int32', pipeline_elements_stats_flags: 'int32',
     },
     hailo_input_vstream_params_by_name_t: byName({ params: 'hailo_vstream_params_t' }),
     hailo_output_vstream_params_by_name_t: byName({ params: 'hailo_vstream_params_t' }),
@@ -86,7 +92,9 @@ function configureStructs(profile: ProfileName): Readonly<Record<string, StructS
   return {
     hailo_network_parameters_t: { batch_size: 'uint16' },
     hailo_network_parameters_by_name_t: { name: 'char[257]', network_params: 'hailo_network_parameters_t' },
-    hailo_stream_parameters_t: { stream_interface: 'int32', direction: 'int32', flags: 'int32', byInterface: isD ? 'uint8[1]' : 'uint32[17]' },
+    hailo_stream_parameters_t: {
+      stream_interface: 'int32', direction: 'int32', flags: 'int32', byInterface: isD ? 'uint8[1]' : 'uint32[17]',
+    },
     hailo_stream_parameters_by_name_t: byName({ stream_params: 'hailo_stream_parameters_t' }),
     hailo_configure_network_group_params_t: byName({
       batch_size: 'uint16', power_mode: 'int32', latency: 'int32', ...(isD && { enable_kv_cache: 'bool' }),
@@ -142,7 +150,9 @@ export class Structs {
   }
 
   #members(spec: StructSpec): Record<string, TypeObject | string> {
-    return Object.fromEntries(Object.entries(spec).map(([name, type]) => [name, typeof type === 'string' ? this.#resolve(type) : this.#union(type.union)]))
+    return Object.fromEntries(
+      Object.entries(spec).map(([name, type]) => [name, typeof type === 'string' ? this.#resolve(type) : this.#union(type.union)]),
+    )
   }
 
   #union(members: Readonly<Record<string, string>>): TypeObject {

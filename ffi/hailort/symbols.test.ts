@@ -15,5 +15,7 @@ test('symbols has each function once, under its own name', () => {
 test('declareNames() lets koffi read every prototype, however often it is called', () => {
   declareNames()
   declareNames()
-  for (const { prototype } of Object.values(symbols)) assert.doesNotThrow(() => koffi().proto(prototype.replace(/(\w+)\(/, 'read_$1(')), prototype)
+  for (const { prototype } of Object.values(symbols)) assert.doesNotThrow(
+    () => koffi().proto(prototype.replace(/(\w+)\(/, 'read_$1(')), prototype,
+  )
 })

@@ -7,7 +7,9 @@
 import { koffi, type FunctionSpec, type NativeFunction } from '../load.ts'
 
 /** The one question that may be asked before the version is known. */
-export const versionPrototype = { hailo_get_library_version: { prototype: 'hailo_status hailo_get_library_version(_Out_ hailo_version_t *version)' } } as const
+export const versionPrototype = {
+  hailo_get_library_version: { prototype: 'hailo_status hailo_get_library_version(_Out_ hailo_version_t *version)' },
+} as const
 
 const prototypes = [
   'const char *hailo_get_status_message(hailo_status status)',
@@ -107,14 +109,17 @@ export type SymbolName = NameIn<(typeof prototypes)[number]>
 export type HailortFunctions = Record<SymbolName, NativeFunction<readonly unknown[], number>>
 
 /** The table for `bind()`. */
-export const symbols = Object.fromEntries(prototypes.map(prototype => [/(\w+)\(/.exec(prototype)![1], { prototype }])) as Record<SymbolName, FunctionSpec>
+export const symbols = Object.fromEntries(
+  prototypes.map(prototype => [/(\w+)\(/.exec(prototype)![1], { prototype }]),
+) as Record<SymbolName, FunctionSpec>
 
 const numbers = {
   hailo_status: 'int32_t', hailo_format_type_t: 'int32_t', hailo_dvm_options_t: 'int32_t', hailo_power_measurement_types_t: 'int32_t',
   hailo_measurement_buffer_index_t: 'int32_t', hailo_averaging_factor_t: 'int32_t', hailo_sampling_period_t: 'int32_t',
 }
 const handles = [
-  'hailo_device', 'hailo_vdevice', 'hailo_hef', 'hailo_configured_network_group', 'hailo_activated_network_group', 'hailo_input_vstream', 'hailo_output_vstream',
+  'hailo_device', 'hailo_vdevice', 'hailo_hef', 'hailo_configured_network_group', 'hailo_activated_network_group',
+  'hailo_input_vstream', 'hailo_output_vstream',
 ]
 let areDeclared = false
 

@@ -36,7 +36,9 @@ const repeater = (o: { outputs: number; extensions?: number[]; quantization?: ob
   ...(o.extensions && { extensions: o.extensions }),
   groups: [{
     name: 'net', inputs: [{ name: 'net/in', shape: { height: 1, width: 4, features: o.features ?? 1 } }],
-    outputs: Array.from({ length: o.outputs }, (_, i) => ({ name: `net/out${i}`, shape: { height: 1, width: 4, features: o.features ?? 1 }, quantization: o.quantization ?? {} })),
+    outputs: Array.from({ length: o.outputs }, (_, i) => ({
+      name: `net/out${i}`, shape: { height: 1, width: 4, features: o.features ?? 1 }, quantization: o.quantization ?? {},
+    })),
   }],
 })
 

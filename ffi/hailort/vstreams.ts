@@ -40,6 +40,7 @@ export class VStream implements Dependent {
   readonly #hailort: Hailort
   readonly #vdevice: VDevice
   #last: Promise<unknown> = Promise.resolve()
+  #pending = 0
   #isOpen = true
   #closing: Promise<void> | undefined
 
@@ -104,19 +105,23 @@ export class VStream implements Dependent {
     return job
   }
 
-  #pending = 0
-
   #check(bytes: number, isWrite: boolean): void {
     const { name, isInput } = this.info
     const refuse = (state: string, hint: string) => new FfiError('usage', `Cannot use "${name}": ${state}`, hint)
     if (!this.#isOpen) throw refuse('the stream is closed', 'open the model again')
-    if (isWrite !== isInput) throw refuse(isInput ? 'it is an input, and cannot be read' : 'it is an output, and cannot be written', 'choose another stream')
-    if (bytes !== this.frameBytes) throw refuse(`a frame has ${this.frameBytes} bytes, and ${bytes} were given`, 'take the size from frameBytes')
+    if (isWrite !== isInput) throw refuse(
+      isInput ? 'it is an input, and cannot be read' : 'it is an output, and cannot be written', 'choose another stream',
+    )
+    if (bytes !== this.frameBytes) throw refuse(
+      `a frame has ${this.frameBytes} bytes, and ${bytes} were given`, 'take the size from frameBytes',
+    )
   }
 }
 
 /** Default parameters of all streams of a group in one direction, as the library makes them: memory, and the names in it. */
-export function streamParams(o: { group: Group; isInput: boolean; options: VStreamOptions }): { memory: Buffer; names: string[]; stride: number } {
+export function streamParams(o: {
+  group: Group; isInput: boolean; options: VStreamOptions
+}): { memory: Buffer; names: string[]; stride: number } {
   const { hailort } = o.group.vdevice
   const struct = o.isInput ? 'hailo_input_vstream_params_by_name_t' : 'hailo_output_vstream_params_by_name_t'
   const { items, memory } = hailort.list<{ name: string }>({
@@ -126,14 +131,20 @@ export function streamParams(o: { group: Group; isInput: boolean; options: VStre
   })
   const stride = hailort.structs.sizeOf(struct)
   for (const i of items.keys()) {
-    if (o.options.timeoutMs !== undefined) memory.writeUInt32LE(o.options.timeoutMs, i * stride + hailort.structs.offsetOf(struct, 'params.timeout_ms'))
-    if (o.options.queueSize !== undefined) memory.writeUInt32LE(o.options.queueSize, i * stride + hailort.structs.offsetOf(struct, 'params.queue_size'))
+    if (o.options.timeoutMs !== undefined) memory.writeUInt32LE(
+      o.options.timeoutMs, i * stride + hailort.structs.offsetOf(struct, 'params.timeout_ms'),
+    )
+    if (o.options.queueSize !== undefined) memory.writeUInt32LE(
+      o.options.queueSize, i * stride + hailort.structs.offsetOf(struct, 'params.queue_size'),
+    )
   }
   return { memory, names: items.map(({ name }) => name), stride }
 }
 
 /** Open all streams of a group in one direction. Errors: HailoError. */
-export async function openStreams(o: { group: Group; infos: readonly StreamInfo[]; isInput: boolean; options: VStreamOptions }): Promise<VStream[]> {
+export async function openStreams(o: {
+  group: Group; infos: readonly StreamInfo[]; isInput: boolean; options: VStreamOptions
+}): Promise<VStream[]> {
   const { vdevice, title } = o.group
   const { hailort } = vdevice
   const { memory, names } = streamParams(o)
@@ -145,7 +156,9 @@ export async function openStreams(o: { group: Group; infos: readonly StreamInfo[
     const ask = o.isInput ? 'hailo_get_input_vstream_frame_size' : 'hailo_get_output_vstream_frame_size'
     hailort.call(ask, { act: 'ask', thing: names[i]! }, handle, size)
     const info = o.infos.find(({ name, isInput }) => name === names[i] && isInput === o.isInput)
-    if (!info) throw new FfiError('status', `Cannot open "${title}": HailoRT made a stream "${names[i]}" that the HEF does not list`, 'report it, with the HEF')
+    if (!info) throw new FfiError(
+      'status', `Cannot open "${title}": HailoRT made a stream "${names[i]}" that the HEF does not list`, 'report it, with the HEF',
+    )
     const stream = new VStream({ vdevice, handle, info, frameBytes: size[0] })
     vdevice.own(stream)
     return stream

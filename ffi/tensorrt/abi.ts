@@ -33,7 +33,13 @@ interface MajorTable {
 
 export interface AbiTables {
   readonly objects: { readonly pure: readonly string[]; readonly implOffset: number; readonly deletingDestructorSlot: number }
-  readonly exceptions: readonly { readonly major: number; readonly minor: number; readonly interface: string; readonly fromSlot: number; readonly because: string }[]
+  readonly exceptions: readonly {
+    readonly major: number
+    readonly minor: number
+    readonly interface: string
+    readonly fromSlot: number
+    readonly because: string
+  }[]
   readonly majors: Readonly<Record<string, MajorTable>>
 }
 
@@ -100,6 +106,6 @@ export function abiOf(version: TensorRtVersion): Abi {
 /** `8.6, 10.0 and later 10.x, 11.0 and later 11.x` */
 export function knownVersions(): string {
   return Object.entries(abiTables().majors)
-    .map(([major, { minorMin, minorMax }]) => (minorMax === minorMin ? `${major}.${minorMin}` : `${major}.${minorMin} and later ${major}.x`))
+    .map(([major, { minorMin, minorMax }]) => `${major}.${minorMin}${minorMax === minorMin ? '' : ` and later ${major}.x`}`)
     .join(', ')
 }

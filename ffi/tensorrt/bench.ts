@@ -39,7 +39,11 @@ export async function benchTensorRt({ steps = 20_000 }: { steps?: number } = {})
   return { version: `${version.major}.${version.minor}.${version.patch}`, ...inlined, laterUs }
 }
 
-async function measure(standin: ReturnType<typeof tensorRtStandin>, steps: number, stream: 'inline' | undefined): Promise<Omit<TensorRtBench, 'version'>> {
+async function measure(
+  standin: ReturnType<typeof tensorRtStandin>,
+  steps: number,
+  stream: 'inline' | undefined,
+): Promise<Omit<TensorRtBench, 'version'>> {
   const before = process.env.STANDIN_STREAM
   if (stream) process.env.STANDIN_STREAM = stream
   const rt = openTensorRt({ env: standin.env })
@@ -103,4 +107,4 @@ async function medianLaterUs(count: number, work: () => Promise<void>): Promise<
   return median(tookUs)
 }
 
-const median = (values: Float64Array | readonly number[]): number => Float64Array.from(values).sort()[Math.floor(values.length / 2)]!
+const median = (values: Float64Array | readonly number[]): number => Float64Array.from(values).toSorted()[Math.floor(values.length / 2)]!

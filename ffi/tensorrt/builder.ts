@@ -12,7 +12,7 @@ import { dimsBytes, dimsValue } from './dims.ts'
 import type { LogMessage } from './logger.ts'
 import { canary, codePath, parserSpec, type TensorRt } from './open.ts'
 import type { ProfileRange } from './runtime.ts'
-import { settled, type NativeObject } from './vtable.ts'
+import { objectOf, settled, type NativeObject } from './vtable.ts'
 
 export interface BuildOptions {
   /** Builder flags to set and to clear, by TensorRT's names without the k: `FP16`, `TF32`. TF32 is on unless cleared. */
@@ -102,7 +102,7 @@ function releaseInOrder(objects: readonly NativeObject[]): void {
 }
 
 async function made(rt: TensorRt, from: NativeObject, call: string, type: string, ...args: readonly unknown[]): Promise<NativeObject> {
-  const pointer = await from.later(call, ...args) as bigint | null
+  const pointer = objectOf(await from.later(call, ...args))
   if (pointer === null) throw failed({ call, logger: rt.logger, version: rt.version })
   return rt.vtables.object(type, pointer)
 }
@@ -119,7 +119,11 @@ async function memoryOf(rt: TensorRt, from: NativeObject, call: string, ...args:
   }
 }
 
-function configure(rt: TensorRt, config: NativeObject, { set = [], clear = [], workspaceBytes, optimizationLevel, isDetailed, hardware }: BuildOptions): void {
+function configure(
+  rt: TensorRt,
+  config: NativeObject,
+  { set = [], clear = [], workspaceBytes, optimizationLevel, isDetailed, hardware }: BuildOptions,
+): void {
   for (const name of set) config.call('setFlag', flagOf(rt, name))
   for (const name of clear) config.call('clearFlag', flagOf(rt, name))
   if (workspaceBytes !== undefined) config.call('setMemoryPoolLimit', workspacePool, workspaceBytes)
@@ -134,14 +138,20 @@ function flagOf({ abi, version }: TensorRt, name: string): number {
   throw new FfiError(
     'usage',
     `Cannot set the builder flag "${name}": TensorRT ${versionText(version)} has none of this name`,
-    isType && version.major >= 11 ? 'convert the ONNX file itself to this type: since 11 its types are what is built' : `one of ${Object.keys(abi.builderFlags).join(', ')}`,
+    isType && version.major >= 11
+      ? 'convert the ONNX file itself to this type: since 11 its types are what is built'
+      : `one of ${Object.keys(abi.builderFlags).join(', ')}`,
   )
 }
 
 function networkFlags({ abi, version }: TensorRt, { isStronglyTyped = false }: BuildOptions): number {
   const { EXPLICIT_BATCH, STRONGLY_TYPED } = abi.networkFlags
   if (isStronglyTyped && STRONGLY_TYPED === undefined) {
-    throw new FfiError('usage', `Cannot build strongly typed: TensorRT ${versionText(version)} cannot`, 'leave it out, or use TensorRT 10')
+    throw new FfiError(
+      'usage',
+      `Cannot build strongly typed: TensorRT ${versionText(version)} cannot`,
+      'leave it out, or use TensorRT 10',
+    )
   }
   const bits = [...(EXPLICIT_BATCH === undefined ? [] : [EXPLICIT_BATCH]), ...(isStronglyTyped ? [STRONGLY_TYPED!] : [])]
   return bits.reduce((flags, bit) => flags | (1 << bit), 0)
@@ -155,13 +165,17 @@ async function parse({ rt, network, onnx, path, own }: {
     createNvOnnxParser_INTERNAL: { prototype: 'void *createNvOnnxParser_INTERNAL(void *network, void *logger, int version)' },
   })
   rt.vtables.allow(codePath(library, 'createNvOnnxParser_INTERNAL', rt.map))
-  const pointer = await rt.logger.during(() => settled(create, network.pointer, rt.logger.pointer, parserVersion)) as bigint | null
+  const pointer = objectOf(await rt.logger.during(() => settled(create, network.pointer, rt.logger.pointer, parserVersion)))
   if (pointer === null) throw failed({ call: 'createNvOnnxParser', logger: rt.logger, version: rt.version })
   const parser = own(rt.vtables.object('IParser', pointer))
   if (await parser.later('parse', onnx, onnx.length, path ?? null) === true) return
   const errors = Array.from({ length: parser.number('getNbErrors') }, (_, i) => parserErrorText(rt, parser.address('getError', i)))
-  throw new FfiError('usage', `Cannot import "${path ?? 'the ONNX file'}" into TensorRT ${versionText(rt.version)}: ${errors.join('; ') || 'the parser does not say why'}`,
-    'simplify the graph, use another opset, or a newer TensorRT')
+  const why = errors.join('; ') || 'the parser does not say why'
+  throw new FfiError(
+    'usage',
+    `Cannot import "${path ?? 'the ONNX file'}" into TensorRT ${versionText(rt.version)}: ${why}`,
+    'simplify the graph, use another opset, or a newer TensorRT',
+  )
 }
 
 function parserErrorText(rt: TensorRt, pointer: bigint | null): string {
@@ -169,7 +183,8 @@ function parserErrorText(rt: TensorRt, pointer: bigint | null): string {
   const error = rt.vtables.object('IParserError', pointer)
   const node = error.number('node')
   const name = error.has('nodeName') ? error.text('nodeName') : null
-  return `${error.text('desc') ?? 'no text'}${node >= 0 ? ` (node ${node}${name ? ` "${name}"` : ''})` : ''} [code ${error.number('code')}]`
+  const at = node < 0 ? '' : ` (node ${node}${name ? ` "${name}"` : ''})`
+  return `${error.text('desc') ?? 'no text'}${at} [code ${error.number('code')}]`
 }
 
 const selectors = { min: 0, opt: 1, max: 2 } as const
@@ -184,7 +199,11 @@ async function addProfiles({ rt, builder, network, config, options: { profiles =
   const open = inputs.filter(({ shape }) => shape.includes(-1))
   for (const { name, shape } of open) {
     if (profiles.length > 0 && profiles.every(profile => profile[name])) continue
-    throw new FfiError('usage', `Cannot build: the input "${name}" [${shape.join(', ')}] has open axes and no range`, `give every profile a min, opt and max shape for ${open.map(it => it.name).join(', ')}`)
+    throw new FfiError(
+      'usage',
+      `Cannot build: the input "${name}" [${shape.join(', ')}] has open axes and no range`,
+      `give every profile a min, opt and max shape for ${open.map(it => it.name).join(', ')}`,
+    )
   }
   for (const [index, profile] of profiles.entries()) {
     const object = await made(rt, builder, 'createOptimizationProfile', 'IOptimizationProfile')
@@ -199,7 +218,9 @@ async function addProfiles({ rt, builder, network, config, options: { profiles =
 }
 
 const brokenProfile = (index: number, name: string, { min, opt, max }: ProfileRange) => new FfiError(
-  'usage', `Cannot use profile ${index}: "${name}" goes from [${min.join(', ')}] over [${opt.join(', ')}] to [${max.join(', ')}]`, 'give three shapes of one rank, each axis in rising order',
+  'usage',
+  `Cannot use profile ${index}: "${name}" goes from [${min.join(', ')}] over [${opt.join(', ')}] to [${max.join(', ')}]`,
+  'give three shapes of one rank, each axis in rising order',
 )
 
 async function withCache({ rt, config, options: { timingCache }, own }: {
@@ -208,5 +229,9 @@ async function withCache({ rt, config, options: { timingCache }, own }: {
   if (timingCache === undefined) return null
   const cache = own(await made(rt, config, 'createTimingCache', 'ITimingCache', timingCache, timingCache.length))
   if (config.flag('setTimingCache', cache.pointer, false)) return cache
-  throw new FfiError('refused', `Cannot use the timing cache: it is of another TensorRT than ${versionText(rt.version)}, or of another GPU`, 'delete it: the next build makes a new one')
+  throw new FfiError(
+    'refused',
+    `Cannot use the timing cache: it is of another TensorRT than ${versionText(rt.version)}, or of another GPU`,
+    'delete it: the next build makes a new one',
+  )
 }

@@ -10,26 +10,61 @@ import type { Logger } from './logger.ts'
 
 /** First fit wins. */
 const causes: readonly { readonly says: RegExp; readonly fix: string; readonly kind?: FfiError['kind'] }[] = [
-  { says: /Version tag does not match|not compatible with this version of TensorRT/i, fix: 'build the plan again with the TensorRT of this machine', kind: 'refused' },
-  { says: /magicTag|got 0\.0\.0|verify a plan tag|checksum/i, fix: 'copy the plan again, in binary, and compare its sha256; a git-lfs pointer is no plan', kind: 'refused' },
-  { says: /incompatible device|different models of devices/i, fix: 'build the plan on this GPU, or with --hardwareCompatibilityLevel=ampere+', kind: 'refused' },
-  { says: /CUDA initialization failure|no CUDA-capable device/i, fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES and at the driver\'s version', kind: 'absent' },
-  { says: /out ?of ?memory|could not be allocated/i, fix: 'free GPU memory (nvidia-smi), or build with a smaller workspace and smaller profiles' },
-  { says: /no optimization profile has been defined|missing dimensions in profile/i, fix: 'give a profile for every input with an open dimension', kind: 'usage' },
-  { says: /satisfyProfile|exceed min ~ max|outside .*profile/i, fix: 'feed a shape within the profile, or build with a wider one', kind: 'usage' },
+  {
+    says: /Version tag does not match|not compatible with this version of TensorRT/i,
+    fix: 'build the plan again with the TensorRT of this machine',
+    kind: 'refused',
+  },
+  {
+    says: /magicTag|got 0\.0\.0|verify a plan tag|checksum/i,
+    fix: 'copy the plan again, in binary, and compare its sha256; a git-lfs pointer is no plan',
+    kind: 'refused',
+  },
+  {
+    says: /incompatible device|different models of devices/i,
+    fix: 'build the plan on this GPU, or with --hardwareCompatibilityLevel=ampere+',
+    kind: 'refused',
+  },
+  {
+    says: /CUDA initialization failure|no CUDA-capable device/i,
+    fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES and at the driver\'s version',
+    kind: 'absent',
+  },
+  {
+    says: /out ?of ?memory|could not be allocated/i,
+    fix: 'free GPU memory (nvidia-smi), or build with a smaller workspace and smaller profiles',
+  },
+  {
+    says: /no optimization profile has been defined|missing dimensions in profile/i,
+    fix: 'give a profile for every input with an open dimension',
+    kind: 'usage',
+  },
+  {
+    says: /satisfyProfile|exceed min ~ max|outside .*profile/i,
+    fix: 'feed a shape within the profile, or build with a wider one',
+    kind: 'usage',
+  },
   { says: /Address is not set/i, fix: 'bind every input and output' },
-  { says: /builder_resource.*cannot open/i, fix: 'install the whole TensorRT: its builder resources are a library of their own', kind: 'absent' },
+  {
+    says: /builder_resource.*cannot open/i,
+    fix: 'install the whole TensorRT: its builder resources are a library of their own',
+    kind: 'absent',
+  },
   { says: /could not find plugin|no importer|unsupported operat/i, fix: 'simplify the ONNX file, or use a newer TensorRT' },
 ]
 
 /** The error for a call that answered null or false. */
-export function failed({ call, logger, version, what }: { call: string; logger: Logger; version: TensorRtVersion; what?: string }): FfiError {
+export function failed({ call, logger, version, what }: {
+  call: string; logger: Logger; version: TensorRtVersion; what?: string
+}): FfiError {
   const said = logger.messages.filter(({ severity }) => severity !== 'warning')
   const known = causes.map(cause => ({ cause, message: said.find(({ text }) => cause.says.test(text)) })).find(({ message }) => message)
   const words = known?.message?.text ?? said[0]?.text ?? 'it did not say why'
   return new FfiError(
     known?.cause.kind ?? 'status',
-    `Cannot ${what ?? `call ${call}`}: ${what ? `${call} of ` : ''}TensorRT ${versionText(version)} failed: ${words.replaceAll(/\s+/g, ' ').trim().slice(0, 400)}`,
+    `Cannot ${what ?? `call ${call}`}: ${what ? `${call} of ` : ''}TensorRT ${versionText(version)} failed: ${oneLine(words)}`,
     known?.cause.fix ?? 'run again with --verbose, or: trtexec --loadEngine=<plan> --verbose',
   )
 }
+
+const oneLine = (words: string) => words.replaceAll(/\s+/g, ' ').trim().slice(0, 400)

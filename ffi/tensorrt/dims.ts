@@ -20,7 +20,10 @@ export function dimsBytes(shape: readonly number[], { extent, bytes }: DimsLayou
   mustFit(shape, extent)
   const view = new DataView(new ArrayBuffer(bytes))
   view.setInt32(0, shape.length, true)
-  shape.forEach((n, axis) => (extent === 'int32' ? view.setInt32(4 + 4 * axis, n, true) : view.setBigInt64(8 + 8 * axis, BigInt(n), true)))
+  for (const [axis, n] of shape.entries()) {
+    if (extent === 'int32') view.setInt32(4 + 4 * axis, n, true)
+    else view.setBigInt64(8 + 8 * axis, BigInt(n), true)
+  }
   return new Uint8Array(view.buffer)
 }
 
@@ -35,7 +38,11 @@ export function dimsValue(shape: readonly number[], { extent }: DimsLayout): Nat
 export function shapeFromDims({ nbDims, d }: NativeDims): number[] | null {
   if (nbDims === -1) return null
   if (nbDims < 0 || nbDims > ranksMax) {
-    throw new FfiError('refused', `Cannot read a shape: TensorRT gave one of ${nbDims} axes`, 'the library is not what it says it is: reinstall it')
+    throw new FfiError(
+      'refused',
+      `Cannot read a shape: TensorRT gave one of ${nbDims} axes`,
+      'the library is not what it says it is: reinstall it',
+    )
   }
   return Array.from({ length: nbDims }, (_, axis) => Number(d[axis]))
 }
@@ -43,5 +50,9 @@ export function shapeFromDims({ nbDims, d }: NativeDims): number[] | null {
 function mustFit(shape: readonly number[], extent: DimsLayout['extent']): void {
   const limit = extent === 'int32' ? 0x7fffffff : Number.MAX_SAFE_INTEGER
   if (shape.length <= ranksMax && shape.every(n => Number.isInteger(n) && n >= -1 && n <= limit)) return
-  throw new FfiError('usage', `Cannot give TensorRT the shape [${shape.join(', ')}]: up to ${ranksMax} whole numbers, none below -1`, 'check the shape')
+  throw new FfiError(
+    'usage',
+    `Cannot give TensorRT the shape [${shape.join(', ')}]: up to ${ranksMax} whole numbers, none below -1`,
+    'check the shape',
+  )
 }

@@ -92,7 +92,11 @@ export function createLogger(abi: Abi): Logger {
     whenMute: () => listening,
     mustBeMute(call) {
       if (isMute) return
-      throw new FfiError('usage', `Cannot call ${call}: another call of this TensorRT is under way on a worker thread`, 'await the call before')
+      throw new FfiError(
+        'usage',
+        `Cannot call ${call}: another call of this TensorRT is under way on a worker thread`,
+        'await the call before',
+      )
     },
   }
   return logger

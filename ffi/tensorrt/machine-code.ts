@@ -17,7 +17,10 @@ export interface Constant {
 /** The instructions of a function that returns constants in the registers of the C ABI. Errors: refused for another processor. */
 export function constantCode({ first, second = 0n }: Constant, arch: string = process.arch): Uint8Array {
   if (arch === 'x64') return Uint8Array.of(0x48, 0xb8, ...littleEndian(first, 8), 0x48, 0xba, ...littleEndian(second, 8), 0xc3)
-  if (arch === 'arm64') return Uint8Array.from([...moves(0, first), ...moves(1, second), 0xd65f03c0].flatMap(word => littleEndian(BigInt(word), 4)))
+  if (arch === 'arm64') {
+    const words = [...moves(0, first), ...moves(1, second), 0xd65f03c0]
+    return Uint8Array.from(words.flatMap(word => littleEndian(BigInt(word), 4)))
+  }
   throw new FfiError('refused', `Cannot answer TensorRT on ${arch}: code for this processor is not known`, 'run on x64 or arm64')
 }
 
@@ -44,10 +47,14 @@ const MAP_PRIVATE_ANONYMOUS = 0x22
  */
 export function constantFunctions(constants: readonly Constant[]): bigint[] {
   const libc = koffi().load(null)
-  const mmap = libc.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)') as (...args: unknown[]) => bigint | null
+  const mmap = libc.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)')
   const mprotect = libc.func('int mprotect(void *address, size_t length, int protection)') as (...args: unknown[]) => number
-  const refuse = (what: string) => new FfiError('refused', `Cannot set up a logger: the system forbids ${what}`, 'allow executable memory for this process (SELinux: execmem)')
-  const page = mmap(null, pageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)
+  const refuse = (what: string) => new FfiError(
+    'refused',
+    `Cannot set up a logger: the system forbids ${what}`,
+    'allow executable memory for this process (SELinux: execmem)',
+  )
+  const page = mmap(null, pageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0) as bigint | null
   if (page === null || page === 0xffff_ffff_ffff_ffffn) throw refuse('a new page of memory')
   const bytes = new Uint8Array(koffi().view(page, pageBytes))
   const addresses = constants.map((constant, i) => {

@@ -21,7 +21,9 @@ export function parseMappings(text: string): Mapping[] {
     const match = /^([0-9a-f]+)-([0-9a-f]+) ([r-])[w-]([x-])\S* \S+ \S+ \d+\s*(.*)$/.exec(line)
     if (!match) return []
     const [, start, end, read, execute, path] = match
-    return [{ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), isReadable: read === 'r', isExecutable: execute === 'x', path: path! }]
+    return [{
+      start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), isReadable: read === 'r', isExecutable: execute === 'x', path: path!,
+    }]
   })
 }
 

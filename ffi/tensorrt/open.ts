@@ -11,12 +11,13 @@ import { abiOf, knownVersions, versionFromNumber, versionText, type Abi, type Te
 import { failed } from './causes.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { MemoryMap } from './memory-map.ts'
-import { settled, Vtables, type NativeObject } from './vtable.ts'
+import { objectOf, settled, Vtables, type NativeObject } from './vtable.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
 const folders = [
-  '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/local/lib', '/usr/local/tensorrt/lib', '/opt/tensorrt/lib', '/usr/local/cuda/lib64',
+  '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/local/lib', '/usr/local/tensorrt/lib', '/opt/tensorrt/lib',
+  '/usr/local/cuda/lib64',
 ]
 const install = 'sudo apt install tensorrt, or NVIDIA\'s archive of TensorRT'
 
@@ -33,7 +34,9 @@ export const tensorRtSpec: LibrarySpec = {
 export const parserSpec = (nvinfer: string, major: number): LibrarySpec => ({
   title: 'TensorRT\'s ONNX parser',
   env: 'TENSORRT_PARSER_LIB',
-  names: [join(dirname(nvinfer), `libnvonnxparser.so.${major}`), join(dirname(nvinfer), 'libnvonnxparser.so'), `libnvonnxparser.so.${major}`],
+  names: [
+    join(dirname(nvinfer), `libnvonnxparser.so.${major}`), join(dirname(nvinfer), 'libnvonnxparser.so'), `libnvonnxparser.so.${major}`,
+  ],
   folders,
   install,
 })
@@ -98,9 +101,13 @@ function coreOf(library: OpenedLibrary): Core {
     async create(what) {
       const create = what === 'IRuntime' ? bound.createInferRuntime_INTERNAL : bound.createInferBuilder_INTERNAL
       if (!create) {
-        throw new FfiError('absent', `Cannot build with "${library.path}": it has no builder`, `install the whole TensorRT ${versionText(version)} (${install})`)
+        throw new FfiError(
+          'absent',
+          `Cannot build with "${library.path}": it has no builder`,
+          `install the whole TensorRT ${versionText(version)} (${install})`,
+        )
       }
-      const pointer = await logger.during(() => settled(create as NativeFunction, logger.pointer, versionNumber)) as bigint | null
+      const pointer = objectOf(await logger.during(() => settled(create as NativeFunction, logger.pointer, versionNumber)))
       if (pointer === null) throw failed({ call: `create${what.replace('I', 'Infer')}`, logger, version })
       return vtables.object(what, pointer)
     },
@@ -112,7 +119,11 @@ export function codePath(library: OpenedLibrary, symbol: string, map: MemoryMap)
   map.renew()
   const path = map.codeAt(library.handle.symbol(symbol) as bigint)
   if (path) return path
-  throw new FfiError('refused', `Cannot use "${library.path}": ${symbol} is not code of a file`, `install a version that is known (${knownVersions()})`)
+  throw new FfiError(
+    'refused',
+    `Cannot use "${library.path}": ${symbol} is not code of a file`,
+    `install a version that is known (${knownVersions()})`,
+  )
 }
 
 /**
@@ -124,7 +135,10 @@ export function canary(rt: TensorRt, object: NativeObject, method: string, expec
   if (answer === expected) return
   throw new FfiError(
     'refused',
-    `Cannot use TensorRT ${versionText(rt.version)} at "${rt.library.path}": unsupported ABI, ${object.type}.${method} answers 0x${(answer ?? 0n).toString(16)} and not 0x${expected.toString(16)}`,
+    `Cannot use TensorRT ${versionText(rt.version)} at "${rt.library.path}": unsupported ABI, `
+      + `${object.type}.${method} answers ${hex(answer ?? 0n)} and not ${hex(expected)}`,
     `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
   )
 }
+
+const hex = (address: bigint) => `0x${address.toString(16)}`

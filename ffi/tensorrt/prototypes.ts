@@ -29,7 +29,9 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
   },
   ICudaEngine: {
     getPImpl: 'void *(void *self)',
-    createExecutionContext: { 8: 'void *(void *self)', 10: 'void *(void *self, int32_t strategy)', 11: 'void *(void *self, int32_t strategy)' },
+    createExecutionContext: {
+      8: 'void *(void *self)', 10: 'void *(void *self, int32_t strategy)', 11: 'void *(void *self, int32_t strategy)',
+    },
     createEngineInspector: 'void *(void *self)',
     serialize: 'void *(void *self)',
     getName: 'const char *(void *self)',

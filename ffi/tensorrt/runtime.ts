@@ -9,7 +9,7 @@ import { versionText } from './abi.ts'
 import { failed } from './causes.ts'
 import { canary, type TensorRt } from './open.ts'
 import { planVersionOf } from './plan-version.ts'
-import type { NativeObject } from './vtable.ts'
+import { objectOf, type NativeObject } from './vtable.ts'
 
 /** Element type as TensorRT names it in our words: `float32`, `float16`, `int64`, `bool`, … */
 export type ElementType = string
@@ -63,7 +63,12 @@ export interface Engine {
  * @param label what to call it in errors, such as its path
  * @throws FfiError `refused` for a plan of another version or a broken one, and for a library whose slots are elsewhere; `status`
  */
-export async function deserialize(rt: TensorRt, plan: Uint8Array, label: string, { trustHostCode = false }: EngineOptions = {}): Promise<Engine> {
+export async function deserialize(
+  rt: TensorRt,
+  plan: Uint8Array,
+  label: string,
+  { trustHostCode = false }: EngineOptions = {},
+): Promise<Engine> {
   mustFit(rt, plan, label, trustHostCode)
   return rt.logger.inTurn(() => read(rt, plan, label, trustHostCode))
 }
@@ -75,7 +80,7 @@ async function read(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode
     canary(rt, runtime, 'getLogger', rt.logger.pointer)
     if (trustHostCode) runtime.call('setEngineHostCodeAllowed', true)
     const more = rt.version.major === 8 ? [null] : []
-    const pointer = await runtime.later('deserializeCudaEngine', plan, plan.length, ...more) as bigint | null
+    const pointer = objectOf(await runtime.later('deserializeCudaEngine', plan, plan.length, ...more))
     if (pointer === null) throw failed({ call: 'deserializeCudaEngine', what: `open "${label}"`, logger: rt.logger, version: rt.version })
     const object = rt.vtables.object('ICudaEngine', pointer)
     try {
@@ -102,7 +107,8 @@ function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: b
   throw new FfiError(
     'refused',
     `Cannot open "${label}": TensorRT ${versionText(written)} wrote it, and this is ${versionText(rt.version)} ("${rt.library.path}")`,
-    `build it again with ${versionText(rt.version)} (trtexec --onnx=… --saveEngine=…), or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
+    `build it again with ${versionText(rt.version)} (trtexec --onnx=… --saveEngine=…), `
+      + `or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
   )
 }
 
@@ -120,7 +126,7 @@ function engineOf(rt: TensorRt, runtime: NativeObject, object: NativeObject): En
     async createContext() {
       // 10 and later take a strategy: 0 reserves the memory of the largest profile now.
       const strategy = rt.version.major === 8 ? [] : [0]
-      const pointer = await object.later('createExecutionContext', ...strategy) as bigint | null
+      const pointer = objectOf(await object.later('createExecutionContext', ...strategy))
       if (pointer === null) throw failed({ call: 'createExecutionContext', logger: rt.logger, version: rt.version })
       const context = rt.vtables.object('IExecutionContext', pointer)
       canary(rt, context, 'getPImpl', pointer)
@@ -140,7 +146,9 @@ const hostLocation = 1
 const linearFormat = 0
 const selectors = { min: 0, opt: 1, max: 2 } as const
 
-function tensorOf({ rt, object, name, profileCount }: { rt: TensorRt; object: NativeObject; name: string; profileCount: number }): IoTensor {
+function tensorOf({ rt, object, name, profileCount }: {
+  rt: TensorRt; object: NativeObject; name: string; profileCount: number
+}): IoTensor {
   const mode = modes[object.number('getTensorIOMode', name)]
   const shape = object.shape('getTensorShape', name)
   const dtype = rt.abi.dataTypes[object.number('getTensorDataType', name)]
@@ -163,7 +171,7 @@ function tensorOf({ rt, object, name, profileCount }: { rt: TensorRt; object: Na
 const jsonFormat = 1
 
 function inspect(rt: TensorRt, engine: NativeObject): string {
-  const pointer = engine.address('createEngineInspector')
+  const pointer = objectOf(engine.address('createEngineInspector'))
   if (pointer === null) throw failed({ call: 'createEngineInspector', logger: rt.logger, version: rt.version })
   const inspector = rt.vtables.object('IEngineInspector', pointer)
   try {

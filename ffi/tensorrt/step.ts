@@ -56,7 +56,7 @@ export async function createStep(engine: Engine, cuda: Cuda, { profile = 0 }: { 
 
 async function create(engine: Engine, cuda: Cuda, profile: number): Promise<Step> {
   const undo: (() => void)[] = []
-  const keep = <T>(thing: T, give: (thing: T) => void): T => {
+  const keep: Keep = (thing, give) => {
     undo.push(() => give(thing))
     return thing
   }
@@ -73,14 +73,30 @@ async function create(engine: Engine, cuda: Cuda, profile: number): Promise<Step
 
 function mustHold({ tensors, profileCount }: Engine, profile: number): void {
   if (!Number.isInteger(profile) || profile < 0 || profile >= Math.max(1, profileCount)) {
-    throw new FfiError('usage', `Cannot use profile ${profile}: the plan has ${profileCount}`, profileCount > 1 ? `choose 0 to ${profileCount - 1}` : 'choose 0')
+    throw new FfiError(
+      'usage',
+      `Cannot use profile ${profile}: the plan has ${profileCount}`,
+      profileCount > 1 ? `choose 0 to ${profileCount - 1}` : 'choose 0',
+    )
   }
   for (const { name, dtype, isShape, isLinear } of tensors) {
-    const why = isShape ? 'its values decide shapes' : isLinear ? (elementBytes(dtype) === null ? `its type is ${dtype}` : null) : 'its layout is padded or interleaved'
-    if (why === null) continue
-    throw new FfiError('refused', `Cannot bind "${name}": ${why}, which these bindings do not fill`, 'build the plan with plain linear inputs and outputs')
+    const strange = [
+      isShape && 'its values decide shapes',
+      !isLinear && 'its layout is padded or interleaved',
+      elementBytes(dtype) === null && `its type is ${dtype}`,
+    ]
+    const why = strange.find(Boolean)
+    if (!why) continue
+    throw new FfiError(
+      'refused',
+      `Cannot bind "${name}": ${why}, which these bindings do not fill`,
+      'build the plan with plain linear inputs and outputs',
+    )
   }
 }
+
+/** Remember how a thing is given back; gives the thing. */
+type Keep = <T>(thing: T, give: (thing: T) => void) => T
 
 interface Ground {
   readonly engine: Engine
@@ -91,7 +107,7 @@ interface Ground {
 }
 
 /** Buffers for the largest shapes, bound once. */
-function bindAll({ engine, cuda, context, stream, profile, keep }: Ground & { keep: <T>(thing: T, give: (thing: T) => void) => T }): Slot[] {
+function bindAll({ engine, cuda, context, stream, profile, keep }: Ground & { keep: Keep }): Slot[] {
   if (profile > 0) {
     mustSucceed(engine, context.flag('setOptimizationProfileAsync', profile, stream.pointer), 'setOptimizationProfileAsync')
     stream.wait()
@@ -104,12 +120,18 @@ function bindAll({ engine, cuda, context, stream, profile, keep }: Ground & { ke
     const bytes = bytesOf(info, shape)
     const pinned = keep(cuda.allocPinned(Math.max(1, bytes)), it => it.free())
     const device = info.location === 'device' ? keep(cuda.alloc(Math.max(1, bytes)), it => it.free()) : null
-    mustSucceed(engine, context.flag('setTensorAddress', info.name, device?.pointer ?? pinned.pointer), `setTensorAddress("${info.name}")`)
+    mustSucceed(
+      engine,
+      context.flag('setTensorAddress', info.name, device?.pointer ?? pinned.pointer),
+      `setTensorAddress("${info.name}")`,
+    )
     return { info, shape, bytes, host: pinned.view, device, pinned }
   })
 }
 
-function stepOf({ engine, cuda, context, stream, profile, slots, undo }: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
+function stepOf({
+  engine, cuda, context, stream, profile, slots, undo,
+}: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
   const [inputs, outputs] = (['input', 'output'] as const).map(mode => slots.filter(({ info }) => info.mode === mode)) as [Slot[], Slot[]]
   const enqueueNow = enqueuer({ engine, cuda, context, stream, inputs, outputs })
   const { logger } = engine.rt
@@ -124,7 +146,10 @@ function stepOf({ engine, cuda, context, stream, profile, slots, undo }: Ground 
     setShape(name, shape) {
       if (state !== 'open') throw new Error(`a shape cannot be set: the step is ${state}`)
       const slot = inputs.find(({ info }) => info.name === name)
-      if (!slot) throw new FfiError('usage', `Cannot shape "${name}": the inputs are ${inputs.map(({ info }) => info.name).join(', ')}`, 'check the name')
+      if (!slot) {
+        const names = inputs.map(({ info }) => info.name).join(', ')
+        throw new FfiError('usage', `Cannot shape "${name}": the inputs are ${names}`, 'check the name')
+      }
       setInputShape({ engine, context, profile }, name, shape)
       for (const one of [slot, ...outputs]) {
         one.shape = shapeNow(context, one.info)
@@ -160,17 +185,25 @@ function stepOf({ engine, cuda, context, stream, profile, slots, undo }: Ground 
   return self
 }
 
+interface Ports {
+  readonly inputs: readonly Slot[]
+  readonly outputs: readonly Slot[]
+}
+
 /** The hot path. Functions, addresses and counts are taken out of their objects once. */
-function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Omit<Ground, 'profile'> & { inputs: readonly Slot[]; outputs: readonly Slot[] }): () => void {
+function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Omit<Ground, 'profile'> & Ports): () => void {
   const { cudaMemcpyAsync }: CudaFunctions = cuda.functions
   const { check } = cuda
   const { logger } = engine.rt
   const enqueue = context.method('enqueueV3') as NativeFunction<[bigint, bigint], boolean>
-  const onDevice = (slots: readonly Slot[]) => slots.flatMap(slot => (slot.device ? [{ slot, device: slot.device.pointer, host: slot.pinned.pointer }] : []))
+  const onDevice = (slots: readonly Slot[]) =>
+    slots.flatMap(slot => (slot.device ? [{ slot, device: slot.device.pointer, host: slot.pinned.pointer }] : []))
   const [into, outOf] = [onDevice(inputs), onDevice(outputs)]
   return () => {
     if (!logger.isMute) logger.mustBeMute('IExecutionContext.enqueueV3')
-    for (const { slot, device, host } of into) check('cudaMemcpyAsync to the device', cudaMemcpyAsync(device, host, slot.bytes, 1, stream.pointer))
+    for (const { slot, device, host } of into) {
+      check('cudaMemcpyAsync to the device', cudaMemcpyAsync(device, host, slot.bytes, 1, stream.pointer))
+    }
     if (!enqueue(context.self, stream.pointer)) {
       const state = cuda.lastError()
       throw new FfiError(
@@ -179,21 +212,35 @@ function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Omit<Groun
         'run the plan with: trtexec --loadEngine=<plan> --verbose',
       )
     }
-    for (const { slot, device, host } of outOf) check('cudaMemcpyAsync from the device', cudaMemcpyAsync(host, device, slot.bytes, 2, stream.pointer))
+    for (const { slot, device, host } of outOf) {
+      check('cudaMemcpyAsync from the device', cudaMemcpyAsync(host, device, slot.bytes, 2, stream.pointer))
+    }
   }
 }
 
-function setInputShape({ engine, context, profile = 0 }: Pick<Ground, 'engine' | 'context'> & { profile?: number }, name: string, shape: readonly number[]): void {
+function setInputShape(
+  { engine, context, profile = 0 }: Pick<Ground, 'engine' | 'context'> & { profile?: number },
+  name: string,
+  shape: readonly number[],
+): void {
   if (context.flag('setInputShape', name, dimsBytes(shape, engine.rt.abi.dims))) return
   const range = engine.tensors.find(tensor => tensor.name === name)?.profiles[profile]
   const takes = range ? `it takes [${range.min.join(', ')}] to [${range.max.join(', ')}]` : 'the engine refuses it'
-  throw new FfiError('usage', `Cannot give "${name}" the shape [${shape.join(', ')}]: ${takes}`, 'feed a shape within the profile, or build with a wider one')
+  throw new FfiError(
+    'usage',
+    `Cannot give "${name}" the shape [${shape.join(', ')}]: ${takes}`,
+    'feed a shape within the profile, or build with a wider one',
+  )
 }
 
 function shapeNow(context: NativeObject, { name }: IoTensor): number[] {
   const shape = context.shape('getTensorShape', name)
   if (shape && shape.every(n => n >= 0)) return shape
-  throw new FfiError('refused', `Cannot bind "${name}": its shape depends on values (${shape?.join(', ') ?? 'unknown'})`, 'build a plan whose output shapes follow from its input shapes')
+  throw new FfiError(
+    'refused',
+    `Cannot bind "${name}": its shape depends on values (${shape?.join(', ') ?? 'unknown'})`,
+    'build a plan whose output shapes follow from its input shapes',
+  )
 }
 
 const bytesOf = ({ dtype }: IoTensor, shape: readonly number[]) => shape.reduce((product, n) => product * n, elementBytes(dtype) ?? 0)

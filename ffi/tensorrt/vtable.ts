@@ -100,7 +100,12 @@ export class Vtables {
     const code = this.#word(vtable + BigInt(slot) * wordBytes, call)
     const owner = this.#map.codeAt(code)
     if (owner !== null && this.#libraries.has(owner)) return code
-    throw this.#refused(call, owner === null ? 'there is no code at its place in the vtable' : `its place in the vtable leads into ${owner || 'memory of no file'}`)
+    throw this.#refused(
+      call,
+      owner === null
+        ? 'there is no code at its place in the vtable'
+        : `its place in the vtable leads into ${owner || 'memory of no file'}`,
+    )
   }
 
   #word(address: bigint, what: string): bigint {
@@ -110,7 +115,11 @@ export class Vtables {
 
   #refused(what: string, because: string): FfiError {
     const version = versionText(this.abi.version)
-    return new FfiError('refused', `Cannot use ${what} of TensorRT ${version}: unsupported ABI, ${because}`, 'install another version, or reinstall this one')
+    return new FfiError(
+      'refused',
+      `Cannot use ${what} of TensorRT ${version}: unsupported ABI, ${because}`,
+      'install another version, or reinstall this one',
+    )
   }
 
   /** Making a function from an address costs 20 µs, so each is made once. */
@@ -163,7 +172,11 @@ export class NativeObject {
     const found = methods.get(method)
     if (found instanceof FfiError) throw found
     if (found) return found
-    throw new FfiError('refused', `Cannot call ${this.type}.${method}: TensorRT ${versionText(vtables.abi.version)} has no such method`, 'use another version')
+    throw new FfiError(
+      'refused',
+      `Cannot call ${this.type}.${method}: TensorRT ${versionText(vtables.abi.version)} has no such method`,
+      'use another version',
+    )
   }
 
   /** Call a method on this thread. */
@@ -209,6 +222,15 @@ export class NativeObject {
     this.#parts.destroy(this.pointer)
   }
 }
+
+/** Linux maps nothing below this (vm.mmap_min_addr). */
+const lowestAddress = 0x1_0000n
+
+/**
+ * The object that a call gave, or null. TensorRT 10 and 11 give 0x228 in place of nullptr when CUDA does not start: the offset of
+ * a base class in an object that is not there.
+ */
+export const objectOf = (given: unknown): bigint | null => (typeof given === 'bigint' && given >= lowestAddress ? given : null)
 
 /** Run a native function on a worker thread. */
 export function settled(call: Method, ...args: readonly unknown[]): Promise<unknown> {

@@ -44,11 +44,17 @@ export function buildStandin(sources: readonly string[], options: BuildOptions):
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   // Two test files may compile the same thing at once: each writes its own file, and the last rename wins with equal bytes.
   const draft = join(folder, `.${process.pid}-${Date.now()}-${options.out}`)
-  const { status, stderr, error } = spawnSync(command[0]!, [...command.slice(1), '-o', draft, ...files, '-lm', '-ldl'], { encoding: 'utf8' })
-  if (error) throw new FfiError('absent', `Cannot compile "${options.out}": ${command[0]} does not run (${error.message})`, 'sudo apt install gcc g++')
+  const { status, stderr, error } = spawnSync(
+    command[0]!, [...command.slice(1), '-o', draft, ...files, '-lm', '-ldl'], { encoding: 'utf8' },
+  )
+  if (error) throw new FfiError(
+    'absent', `Cannot compile "${options.out}": ${command[0]} does not run (${error.message})`, 'sudo apt install gcc g++',
+  )
   if (status !== 0) {
     rmSync(draft, { force: true })
-    throw new FfiError('usage', `Cannot compile "${options.out}": ${command[0]} refuses it:\n${stderr.trim()}`, `${command.join(' ')} ${files.join(' ')}`)
+    throw new FfiError(
+      'usage', `Cannot compile "${options.out}": ${command[0]} refuses it:\n${stderr.trim()}`, `${command.join(' ')} ${files.join(' ')}`,
+    )
   }
   renameSync(draft, result)
   return result
@@ -58,11 +64,17 @@ export function buildStandin(sources: readonly string[], options: BuildOptions):
 export function sanitizerEnv(): Record<string, string> {
   const find = (name: string) => {
     const path = execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
-    if (!path.startsWith('/')) throw new FfiError('absent', `Cannot run under AddressSanitizer: gcc has no ${name}`, 'sudo apt install libasan8 libubsan1')
+    if (!path.startsWith('/')) throw new FfiError(
+      'absent', `Cannot run under AddressSanitizer: gcc has no ${name}`, 'sudo apt install libasan8 libubsan1',
+    )
     return path
   }
   // Node itself keeps memory until it exits; only errors of the stand-in and of our calls into it are looked for.
-  return { LD_PRELOAD: `${find('libasan.so')}:${find('libubsan.so')}`, ASAN_OPTIONS: 'detect_leaks=0:verify_asan_link_order=0', UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' }
+  return {
+    LD_PRELOAD: `${find('libasan.so')}:${find('libubsan.so')}`,
+    ASAN_OPTIONS: 'detect_leaks=0:verify_asan_link_order=0',
+    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+  }
 }
 
 function commandOf(files: readonly string[], { defines = {}, flags = [], sanitize, compiler, kind = 'shared' }: BuildOptions): string[] {
@@ -81,7 +93,9 @@ function commandOf(files: readonly string[], { defines = {}, flags = [], sanitiz
 /** Of the command, and of every source and header that it may read; and of the machine, for a temporary folder may be shared. */
 function digestOf(files: readonly string[], command: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify([process.arch, command]))
-  const headers = [...new Set(files.map(dirname))].flatMap(folder => readdirSync(folder).filter(name => /\.(h|hpp|inc)$/.test(name)).toSorted().map(name => join(folder, name)))
+  const headers = [...new Set(files.map(dirname))].flatMap(
+    folder => readdirSync(folder).filter(name => /\.(h|hpp|inc)$/.test(name)).toSorted().map(name => join(folder, name)),
+  )
   for (const file of [...files, ...headers]) hash.update(`\0${basename(file)}\0`).update(readFileSync(file))
   return hash.digest('hex').slice(0, 24)
 }

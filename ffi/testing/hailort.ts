@@ -26,7 +26,10 @@ export function hailortStandin({ profile, version, sanitize = false }: StandinOp
   const [major, minor, revision] = version ?? []
   return buildStandin(sources, {
     out: 'libhailort.so', sanitize, flags: ['-ffp-contract=off'],
-    defines: { PROFILE: profile, _POSIX_C_SOURCE: '200809L', ...(version && { VERSION_MAJOR: major!, VERSION_MINOR: minor!, VERSION_REVISION: revision! }) },
+    defines: {
+      PROFILE: profile, _POSIX_C_SOURCE: '200809L',
+      ...(version && { VERSION_MAJOR: major!, VERSION_MINOR: minor!, VERSION_REVISION: revision! }),
+    },
   })
 }
 

@@ -67,6 +67,7 @@ function flatWindows(path: string, tensor: Tensor): { count: number; width: numb
   if (count === 0 || width === 0) throw refuse('it is empty', 'give at least one window')
   const odd = tensor.data.findIndex(value => !Number.isFinite(value))
   if (odd >= 0) throw refuse(`window ${Math.floor(odd / width)}, sample ${odd % width} is ${tensor.data[odd]}`, 'leave that window out')
+  if (!tensor.data.some(value => value !== 0)) throw refuse('it is silent', 'record windows with sound')
   return { count, width, data: tensor.data instanceof Float32Array ? tensor.data : Float32Array.from(tensor.data) }
 }
 

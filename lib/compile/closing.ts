@@ -46,6 +46,6 @@ export function closeSweep({ line, gate, run }: Pen, o: Closing): { runtime(stat
 function whyUndecided(results: readonly CaseResult[]): string | null {
   const attempted = results.filter(({ status }) => status !== 'not-reached')
   const buckets = attempted.map(({ status, failure }) => (status === 'interrupted' ? 'interrupted' : failure?.bucket ?? ''))
-  const passing = buckets.every(bucket => bucket === 'interrupted' || passingBuckets.has(bucket))
-  return passing ? `no case came to a verdict: ${[...new Set(buckets)].join(', ') || 'none was attempted'}` : null
+  const isOpen = buckets.every(bucket => bucket === 'interrupted' || passingBuckets.has(bucket))
+  return isOpen ? `no case came to a verdict: ${[...new Set(buckets)].join(', ') || 'none was attempted'}` : null
 }

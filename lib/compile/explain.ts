@@ -3,11 +3,19 @@
  *
  * The logic behind `runbooks/explain-log.ts`: one text explained, or a file of labelled texts scored.
  */
+import { usageError } from '../notebook/errors.ts'
 import { bucketOf } from './failure-buckets.ts'
 import { classifyFailure, type ExitContext, type Failure } from './failure.ts'
+import { bareCommand } from './knob-command.ts'
 
 /** A log explained: the classified failure, why it happens, and one step to take. */
-export interface Explanation { failure: Failure; cause: string; nextKnob: string }
+export interface Explanation {
+  failure: Failure
+  cause: string
+  nextKnob: string
+  /** The command that turns that knob, where it is an input of the sweep; else its words. */
+  next: string
+}
 
 /** A text and the bucket that it belongs to. */
 export interface LabelledText { text: string; expected_bucket: string }
@@ -18,7 +26,21 @@ export interface Miss { text: string; expected: string; got: string }
 /** Explain one log. Never throws. */
 export function explainLog(text: string, context: ExitContext = {}): Explanation {
   const failure = classifyFailure(text, context)
-  return { failure, cause: failure.cause, nextKnob: bucketOf(failure.bucket).nextKnob }
+  const { nextKnob } = bucketOf(failure.bucket)
+  return { failure, cause: failure.cause, nextKnob, next: bareCommand(nextKnob) ?? nextKnob }
+}
+
+/**
+ * The text of a log file: UTF-8, or the UTF-16 that PowerShell writes.
+ * @param name for messages
+ * Errors: usage when it is empty or no text.
+ */
+export function logText(name: string, bytes: Buffer): string {
+  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe
+  const text = bytes.toString(isWide ? 'utf16le' : 'utf8').replace(/^\uFEFF/, '')
+  if (text.trim() === '') throw usageError(`Cannot explain "${name}": it is empty`, 'give the log of the case that failed')
+  if (text.includes('\0')) throw usageError(`Cannot explain "${name}": it is no text`, 'give a log, not what the tool made')
+  return text
 }
 
 /** How many labelled texts (`k` of `n`) the classifier puts where their label says, and those that it does not. */

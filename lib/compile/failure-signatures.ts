@@ -17,7 +17,7 @@ export interface Signature {
   match: RegExp | readonly RegExp[]
   /** Something that the same line must not hold. */
   unless?: RegExp
-  /** Something else that the text must hold, anywhere. */
+  /** Something else that the text must hold, anywhere since that completion, information and warnings included. */
   and?: RegExp
   /** Something that the text must not hold, anywhere. */
   andNot?: RegExp
@@ -36,12 +36,17 @@ const status = (...codes: number[]) => {
 
 const supported = /(?:not|un)[- ]?(?:currently )?supported|not implemented|no implementation/i
 
+/** A manual tells what may be done, and reports nothing that was; a line with a level, a time or a program's name does. */
+const instructs = phrase`^(?!\s*(?:\[|<|\d{4}-|[\w.-]{1,60}: )).*
+    (?:\b(?:press(?:es|ed|ing)?|hit|may|might|can|could|should|will|would|please|whenever|if|when|until|use
+    |to (?:stop|cancel|abort|interrupt|quit))\b|^\s*(?:[|>*#-]|\d{1,2}\.) |\x60[^\x60']{1,60}\x60)`
+
 const host: readonly Signature[] = [
   any('aborted', phrase`\b(?:cancel+ed|interrupted|stopped|aborted|terminated|killed) by (?:the )?(?:user
-      |operator|request|hand|ctrl|signal (?:2|15)\b|sig(?:int|term|hup))`),
+      |operator|request|hand|ctrl|signal (?:2|15)\b|sig(?:int|term|hup))`, { unless: instructs }),
   any('aborted', phrase`KeyboardInterrupt|\bSIG(?:TERM|INT|HUP)\b|received (?:termination )?signal:? ?(?:1|2|15)\b
       |\bCtrl[-+ ]?C\b|user (?:abort|cancel|interrupt|request)`,
-    { andNot: /TimeoutExpired|timed out|time limit|hard timeout/i }),
+    { unless: instructs, andNot: /TimeoutExpired|timed out|time limit|hard timeout/i }),
   any('aborted', lines`^\s{0,8}(?:\^C|Aborted!|Terminated)\s{0,8}$|line \d{1,6}: {1,3}\d{1,9} Terminated\b
       |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:130|143|-2|-15)\b|CANCELLED AT (?![^\n]{0,80}TIME LIMIT)`,
     { andNot: /TimeoutExpired|timed out|time limit|hard timeout/i }),
@@ -52,6 +57,7 @@ const host: readonly Signature[] = [
       |quota exceeded|(?:not enough|insufficient|out of|ran out of|no|low on) (?:free |available )?(?:disk|storage)\b
       |insufficient (?:free )?space|file ?system (?:is )?full`),
   any('host_oom', phrase`ResourceExhausted|AccelerasResourceError|\bmemory (?:has been|was|is) exhausted
+      |Dst tensor is not initialized|failed copying input tensor from|CU(?:BLAS|DNN|SOLVER)_STATUS_ALLOC_FAILED
       |out of memory\b(?! unit)|\bOOM\b|oom[-_ ]?kill|CUDA_ERROR_OUT_OF_MEMORY|bad_alloc|\bMemoryError\b
       |OUT_OF_HOST_(?:CMA_)?MEMORY`),
   any('host_oom', [phrase`(?:cannot|can't|unable to|failed to|could not|couldn't) allocate`, /memory|bytes|[KMGT]i?B\b/i],
@@ -88,7 +94,9 @@ const running: readonly Signature[] = [
       |expected`],
     { and: /hailo|\bhef\b|firmware|driver version/i, unless: /GLIBC|undefined symbol|numpy|input shape/i }),
   runtime('runtime_version_mismatch', status(15, 16, 76, 78, 92)),
-  runtime('runtime_buffer_size', phrase`INSUFFICIENT_BUFFER|CANT_MEET_BUFFER|does not match the frame (?:count|size)
+  runtime('runtime_buffer_size', phrase`INSUFFICIENT_BUFFER|CANT_MEET_BUFFER|InvalidFrame\w{0,12}(?:Exception|Error)
+      |item ?size (?:is|of) \d|\d bytes[^\n]{0,40}(?:cannot|can't|do(?:es)? not|must)[^\n]{0,40}frames?\b
+      |does not match the frame (?:count|size)
       |(?:expected|got|given|received) \d{1,9} bytes?[^\n]{0,40}(?:expected|got|given|received|but) \d|bytes per frame`),
   runtime('runtime_buffer_size', [/\bbuffer\b|frame size|vstream/i, /\bsizes?\b|bytes|small|short|large/i,
     phrase`different|mismatch|expected|(?:not|n't) (?:equal|match)|must be|wrong|too (?:small|short|large)|invalid
@@ -96,18 +104,23 @@ const running: readonly Signature[] = [
     { unless: /Agent infeasible|Mapping Failed|allocat|shuffle/i }),
   runtime('runtime_buffer_size', status(5, 84)),
   runtime('runtime_stream_ambiguous', [/\bv?streams?\b/i, phrase`ambiguous
-      |(?:choose|select|specify|pick|pass|name) (?:one|an?|which|the|explicit|--)|explicit|--(?:in|out)put`]),
+      |(?:choose|select|specify|pick|pass|name) (?:one|an?|which|the|explicit|--)|explicit|--(?:in|out)put
+      |\bwhich (?:of (?:these|them|the)|one|v?stream|(?:in|out)put)`]),
   runtime('runtime_stream_ambiguous', [/\bv?streams?\b/i, phrase`
       (?:multiple|several|more than one|[2-9]|two|three) (?:input |output )?v?streams
       |requested (?:input |output )?v?stream|unknown v?stream|no v?stream named`]),
   runtime('runtime_no_device', phrase`OUT_OF_PHYSICAL_DEVICES|HAILO_DEVICE_IN_USE|DRIVER_NOT_INSTALLED
       |DEVICE_NOT_CONNECTED|DEVICE_TEMPORARILY_UNAVAILABLE|HAILO_CONNECTION_REFUSED|not enough free devices
-      |can't find hailo pcie|fail\w{0,4} to create v?device`),
+      |can't find hailo pcie|fail\w{0,4} to create v?device|fail\w{0,4} to open device|HAILO_DRIVER_OPERATION_FAILED`),
+  runtime('runtime_no_device', phrase`(?:found|finds?|detected|sees?) no (?:\w{1,12} )?(?:devices?|boards?|chips?)\b`,
+    { unless: /gpu|cuda|nvidia/i }),
+  runtime('runtime_no_device', [/\/dev\/(?:hailo|h1x)/, phrase`fail\w{0,4}\b|cannot|can't|could not|couldn't|unable|denied
+      |disconnected|\b(?:EBUSY|ENODEV|ENOENT|EACCES|ENXIO)\b`]),
   runtime('runtime_no_device', [/hailo|\/dev\/h1x|\bpcie\b|vdevice/i, /devices?\b|board|chip|accelerator|\/dev\//i,
     phrase`\bno\b[^\n]{0,40}(?:found|detected|connected|available|devices?|board)
       |not (?:found|detected|connected|present|available)|in use|\bbusy\b|no such file|permission denied|held by
       |already (?:used|open)|0 devices`]),
-  runtime('runtime_no_device', status(64, 73, 74, 96, 97)),
+  runtime('runtime_no_device', status(36, 64, 73, 74, 96, 97)),
   runtime('runtime_version_mismatch', /HEF file length does not match|HEF md5|HEF_FILE_CORRUPTED|HAILO_RPC_FAILED/i),
   runtime('runtime_hef_arch_mismatch', /HAILO_INVALID_HEF|HailoRTInvalidHEFException/i),
 ]
@@ -159,6 +172,8 @@ const parsing: readonly Signature[] = [
   parse('parse_internal_error', phrase`'[^'\n]{1,120}' is not in list|MisspellNodeError|unable to find (?:end|start) node
       |checker\.ValidationError|Translation failed|DecodeError|Error parsing message|encountered error during parsing
       |INVALID_(?:GRAPH|PROTOBUF)|internal (?:parser|parsing|translation) error|parser (?:crashed|failed|internal|bug)`),
+  parse('parse_internal_error', phrase`\b(?:Shape|Type)InferenceError\b|shape_inference\.\w{0,20}Error
+      |onnx[^\n]{0,80}(?:InferenceError|ValidationError)|topologically sorted`),
   parse('parse_internal_error', [/opset/i, /error|fail|support|official|guarantee|convert|invalid/i]),
   parse('parse_internal_error', [/onnx|protobuf|model file|translat/i, phrase`
       (?:fail\w{0,3}|unable|could not|cannot|error) (?:to )?(?:load|pars|read|translat|convert|deseriali)
@@ -166,7 +181,8 @@ const parsing: readonly Signature[] = [
   parse('parse_internal_error', exact`
       \b(?:StopIteration|IndexError|KeyError|AttributeError|TypeError|ValueError|AssertionError
       |NotImplementedError|RecursionError|RuntimeError)\b`,
-    { and: exact`model_translator|translate_onnx|_parse_onnx|onnx_translator|onnx_graph|backend/parser|parser onnx`,
+    { and: exact`Translation started|model_translator|translate_onnx|_parse_onnx|onnx_translator|onnx_graph|backend/parser
+        |parser onnx`,
       andNot: /acceleras|hailo_model_optimization/ }),
   parse('parse_internal_error', phrase`\bPars(?:ing|er)\w{0,20}(?:Exception|Error)\b|\bParsing failed\b
       |unexpected (?:error|exception) (?:while|during|in|when) (?:the )?(?:pars|translat)`, { unless: /argparse/ }),
@@ -186,7 +202,11 @@ const optimizing: readonly Signature[] = [
   optimize('calibration_input_name', [/calib|dataset/i, /\binputs?\b|\bkeys?\b|\blayers?\b|\bnames?\b/i,
     phrase`unknown|no such|undefined|unrecogni[sz]ed|does(?: not|n't) exist|not (?:found|in |an input|part|a valid|among)
       |missing|(?:do|does)(?: not|n't) (?:match|contain|have|include|correspond)|unexpected|expect(?:s|ed)?\b
-      |no (?:input|entry|data) (?:named|called|for)`],
+      |no (?:\w{1,12} )?(?:input|entry|data) (?:named|called|for)`],
+    { unless: /BadInputsShape|\bshapes?\b|dimension|\blength\b|No arrays|dtype/i }),
+  optimize('calibration_input_name', [/calib/i, phrase`\bkeys?\b|\bgives?\b|\bgiven for\b|\bhas\b|\bnamed?\b|\bcalled\b`,
+    phrase`(?:network|model|net|graph|hn)(?:'s)? (?:input (?:layers?|names?)|inputs)\b|\bits inputs\b
+      |\binputs? (?:layers? )?of the (?:network|model)`],
     { unless: /BadInputsShape|\bshapes?\b|dimension|\blength\b|No arrays|dtype/i }),
   optimize('calibration_input_name', [/input (?:layer )?names?/i, phrase`(?:not|n't) match|mismatch|unknown|not found
       |invalid|expected`], { unless: /onnx|\bshapes?\b/i }),
@@ -197,6 +217,7 @@ const optimizing: readonly Signature[] = [
       |samples?|images?|entries|arrays?|payload|channels|width|format|data|set\b`, phrase`mismatch|expect|unsupported
       |(?:not|n't) match|invalid|wrong|incompatible|too (?:few|small|short|long|many)|\bgot\b|empty|required?|must
       |no arrays|at least|not (?:enough|supported|equal)|zero|insufficient|differ|nan\b`]),
+  optimize('calibration_shape', [/calib/i, /\bshapes?\b/i, /\b(?:but|while|whereas|instead)\b/i]),
   optimize('calibration_shape', [/dataset|input (?:data|shape|samples?)/i, /\bshapes?\b|dtype|ndim|rank/i,
     /mismatch|expect|(?:not|n't) match|incompatible|wrong/i], { unless: /onnx|parser|constant|HailoRT/i }),
   optimize('quantization_unsupported', exact`Acceleras(?:Unsupported|Implementation)\w{0,12}

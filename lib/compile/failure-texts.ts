@@ -217,7 +217,7 @@ export const failureTexts: readonly (readonly [bucket: string, text: string])[] 
   ['not_a_failure', '| cluster_0 | 100% | 40.6% | 47.7% |\n[info] Successful Compilation (compilation time: 4s)'],
   ['not_a_failure', '[info] Single context flow failed: Recoverable single context error\n[info] Using Multi-context flow'],
   ['not_a_failure', '[info] Successful Mapping (allocation time: 9m)\n[info] Successful Compilation (compilation time: 4s)'],
-  ['not_a_failure', "[warning] Reducing optimization level to 0, there's no available GPU\n[info] Starting Model Optimization"],
+  ['unknown', "[warning] Reducing optimization level to 0, there's no available GPU\n[info] Starting Model Optimization"],
   ['unknown', 'hello'],
   ['unknown', ''],
   ['no_implementation_workspace',

@@ -3,8 +3,9 @@ import { performance } from 'node:perf_hooks'
 import test from 'node:test'
 import fc from 'fast-check'
 import { bucketOf } from './failure-buckets.ts'
+import { moreFailureTexts } from './failure-texts-more.ts'
 import { failureTexts } from './failure-texts.ts'
-import { classifyFailure } from './failure.ts'
+import { classifyFailure, isConclusive } from './failure.ts'
 
 const typeOf = (log: string, context = {}) => classifyFailure(log, context).exceptionType
 const bucketFor = (log: string, context = {}) => classifyFailure(log, context).bucket
@@ -14,6 +15,58 @@ test('classifyFailure() knows each kind of failure when words, names and numbers
   for (const [bucket, text] of failureTexts) {
     await t.test(`${bucket}: ${text.slice(0, 60)}`, () => assert.equal(bucketFor(text), bucket))
   }
+})
+
+test('classifyFailure() knows kinds that few texts cover, and is not misled by words that stand in another kind', () => {
+  const wrong = moreFailureTexts.filter(([bucket, text]) => bucketFor(text) !== bucket)
+  assert.deepEqual(wrong.map(([bucket, text]) => [bucket, bucketFor(text), text.slice(0, 80)]), [])
+  assert.ok(moreFailureTexts.length >= 50)
+})
+
+test('classifyFailure() takes no log for a success because of a step that was reached, or of a word in an error', () => {
+  for (const log of [
+    '[HailoRT] [error] CHECK_SUCCESS failed with status=HAILO_INTERNAL_FAILURE(8)',
+    '[info] Translation started on ONNX model net\n[error] something nobody knows',
+    '[info] Starting Model Optimization\nTraceback (most recent call last):\n  File "x.py", line 1, in f\n    go()\nSomethingOddError',
+    '[info] Saved HAR to: /x/n.har\n[info] Starting Model Optimization',
+    '[info] Successful Compilation\n[critical] afterwards it broke',
+    'not successful', 'success rate: 0', 'Success: false', '0 of 5 ended in success, 5 failed',
+  ]) assert.equal(bucketFor(log), 'unknown', log)
+  for (const log of ['Done, with success', 'finished successfully with 0 errors', '[error] first attempt\n[info] Saved HAR to: /x/n.har']) {
+    assert.equal(bucketFor(log), 'not_a_failure', log)
+  }
+})
+
+test('classifyFailure() looks above a generic crash for the cause, in the same block of errors only', () => {
+  const tail = '[error] Failed to produce compiled graph\n\n[error] BackendAllocatorException: Compilation failed with unexpected crash'
+  assert.equal(bucketFor(`[error] Mapping Failed (Timeout, allocation time: 31m)\n${tail}`), 'allocator_timeout')
+  assert.equal(bucketFor(`conv1 errors:\n\tAgent infeasible\n${tail}`), 'allocator_infeasible')
+  assert.equal(bucketFor(`[error] Mapping Failed (allocation time: 31m)\n${tail}`), 'compiler_crash')
+  assert.equal(bucketFor(`conv1 errors:\n\tAgent infeasible\n[info] Iteration 2, retrying\n${tail}`), 'compiler_crash')
+  assert.equal(bucketFor(`[error] Mapping Failed (Timeout, allocation time: 31m)\nAssertion \`a' failed.\n${tail}`), 'compiler_crash')
+})
+
+test('classifyFailure() takes a manual that mentions Ctrl-C for no abort, and a log that shows it for one', () => {
+  for (const text of ['Press Ctrl-C to stop it.', '| 130 | INTERRUPTED | Ctrl-C; rows are written |', '- SIGTERM ends a run',
+    'A run can be interrupted by the user at any time']) assert.equal(bucketFor(text), 'unknown', text)
+  for (const text of ['Received SIGTERM', '[info] if interrupted by the user: ^C', 'hailo: cancelled by user', 'KeyboardInterrupt',
+    '2026-01-01 10:00:00 Ctrl-C: will end']) assert.equal(bucketFor(text), 'aborted', text)
+})
+
+test('classifyFailure() finds no failure in a document that speaks of some, and one in a log that is quoted there', () => {
+  const text = '# Guide\n\n## Endings\n\n| exit | why |\n|---|---|\n| 130 | Ctrl-C |\n\nThe words `Agent infeasible` mean that it does not fit.\n'
+  assert.equal(bucketFor(text), 'unknown')
+  assert.equal(bucketFor(`${text}\n\`\`\`\nconv1 errors:\n\tAgent infeasible\n\`\`\`\n`), 'allocator_infeasible')
+  assert.equal(bucketFor(`# step 1\n# step 2\n[error] Mapping Failed\n\tAgent infeasible\n`), 'allocator_infeasible')
+})
+
+test('isConclusive() is true only for a failure that says something about the network', () => {
+  const conclusive = (log: string, context = {}) => isConclusive(classifyFailure(log, context))
+  for (const log of ['Agent infeasible', 'UnsupportedConv3DError in op c1', 'Mapping Failed (Timeout, allocation time: 9m)', "Assertion `x' failed.",
+    '[TRT] [E] 10: Could not find any implementation for node A.']) assert.ok(conclusive(log, { exitCode: 1 }), log)
+  for (const log of ['No space left on device', 'undefined symbol: a', 'calibration set is empty', 'hello', 'HailoRTStatusException: 78', 'Unknown command in model script line 3',
+    '[info] Saved HAR to: /x', '[TRT] CUDA initialization failure with error: 100', 'exception_type=HARBuildFailed']) assert.ok(!conclusive(log), log)
+  assert.ok(!conclusive('Agent infeasible', { timedOut: true }) && !conclusive('', { aborted: true }) && !isConclusive(null))
 })
 
 test('classifyFailure() gives the same answer when the failure stands in a long coloured log with progress bars', () => {
@@ -98,7 +151,8 @@ test('classifyFailure() tells an abort, a kill and a crash by the end of the pro
 
 test('classifyFailure() lets a warning name the failure only when the process failed or nothing else is there', () => {
   const log = '[info] Starting Model Optimization\n[warning] quota exceeded on /tmp'
-  assert.equal(bucketFor(log), 'not_a_failure')
+  assert.equal(bucketFor(log), 'unknown')
+  assert.equal(bucketFor(`${log}\n[info] Model Optimization is done`), 'not_a_failure')
   assert.equal(bucketFor(log, { exitCode: 1 }), 'host_disk_full')
 })
 

@@ -81,11 +81,32 @@ const wholeSuccess = phrase`Successful Compilation|HEF compiled successfully|Suc
 
 const everything = () => true
 
+/** Buckets of the stages before a HEF that blame what surrounds the graph. */
+const aroundTheGraph = new Set([
+  'calibration_shape', 'calibration_input_name', 'model_script_error', 'har_not_optimized', 'har_build_failed_unspecified',
+  'optimize_subprocess',
+])
+/** What of TensorRT's build is about the network; the rest is about the machine, the engine file or how it was called. */
+const aboutTheNetwork = new Set([
+  'op_unsupported', 'no_implementation', 'no_implementation_workspace', 'network_empty_after_parse_failure',
+])
+
+/**
+ * Whether a failure says something about the network. False for the host, the installation, a time limit of ours, an abort, data
+ * or scripts that do not fit, anything at run time, what nobody knows, and null.
+ */
+export function isConclusive(failure: Failure | null): boolean {
+  if (failure === null) return false
+  const { stage } = bucketOf(failure.bucket)
+  if (stage === 'build') return aboutTheNetwork.has(failure.bucket)
+  return stage !== 'any' && stage !== 'runtime' && !aroundTheGraph.has(failure.bucket)
+}
+
 function firstMatch({ lines, meant, text }: ReadLog, context: ExitContext): Match | null {
   const isTensorrt = tensorrtWords.test(text) && !/hailo|\bHEF\b|\bHAR\b/i.test(text)
   if (isTensorrt) return search(tensorrtSignatures, meant, everything) ?? search(dfcSignatures, meant, everything)
   const loud = search(dfcSignatures, meant, isLoud)
-  if (loud) return loud
+  if (loud) return genericTail.test(loud.line) ? (causeAbove(meant, loud.line) ?? loud) : loud
   // Warnings and information name a failure only when the process is known to have failed, or when they are all there is.
   const isFailed = (context.exitCode ?? 0) !== 0 || Boolean(context.signal)
   const isAllQuiet = lastMilestone(lines) === null
@@ -93,23 +114,37 @@ function firstMatch({ lines, meant, text }: ReadLog, context: ExitContext): Matc
   return quiet ?? search(tensorrtSignatures, meant, everything)
 }
 
+/** What the compiler ends with, whatever went wrong before. */
+const genericTail = /Compilation failed with unexpected crash/i
+const information = /^.{0,60}?[[<]info[\]>]/i
+
+/** A cause of its own in the block of errors that ends with a generic line; null when the block holds nothing more specific. */
+function causeAbove(meant: readonly string[], tail: string): Match | null {
+  const end = meant.lastIndexOf(tail)
+  const from = meant.slice(0, Math.max(0, end)).findLastIndex(line => information.test(line)) + 1
+  const cause = search(dfcSignatures, meant.slice(from, Math.max(0, end)), isLoud)
+  const isGeneric = cause?.bucket === 'allocator_infeasible' && !/infeasible|No successful/i.test(cause.line)
+  return cause === null || isGeneric ? null : cause
+}
+
 /** The first signature that holds among the lines that count, after the last completion of its stage. */
 function search(signatures: readonly Signature[], meant: readonly string[], counts: (line: string) => boolean): Match | null {
   const done = meant.findLastIndex(line => wholeSuccess.test(line))
-  const parts = new Map<FailureStage, string>()
+  const parts = new Map<FailureStage, { part: string; whole: string }>()
   const partOf = (stage: FailureStage) => {
     const known = parts.get(stage)
     if (known !== undefined) return known
     const completion = completed[stage]
     const last = Math.max(done, completion ? meant.findLastIndex(line => completion.test(line)) : -1)
-    const part = meant.slice(last + 1).filter(counts).join('\n')
-    parts.set(stage, part)
-    return part
+    const rest = meant.slice(last + 1)
+    const found = { part: rest.filter(counts).join('\n'), whole: rest.join('\n') }
+    parts.set(stage, found)
+    return found
   }
   for (const signature of signatures) {
-    const part = partOf(signature.stage)
+    const { part, whole } = partOf(signature.stage)
     const line = part === '' ? null : matchingLine(part, signature)
-    if (line === null || (signature.and && !signature.and.test(part)) || signature.andNot?.test(part)) continue
+    if (line === null || (signature.and && !signature.and.test(whole)) || signature.andNot?.test(part)) continue
     return { bucket: signature.bucket, line }
   }
   return null
@@ -151,8 +186,28 @@ function byContext(match: Match | null, read: ReadLog, { exitCode, signal, timed
   if (exitCode === 127) return 'environment_broken_install'
   if (exitCode === 0) return 'not_a_failure'
   if (exitCode !== undefined && exitCode !== null) return 'unknown'
-  const isSuccessLike = lastMilestone(read.lines) !== null || /Recoverable single context|success/i.test(read.lines.join('\n'))
-  return isSuccessLike ? 'not_a_failure' : 'unknown'
+  return isSuccess(read) ? 'not_a_failure' : 'unknown'
+}
+
+/** The last line of a stage that went well, or a plain word for it. */
+const finalLine = phrase`Translation completed on ONNX model|Saved HAR to|Model Optimization is done|Optimization complete\b
+  |Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:|HEF (?:was )?(?:written|saved) to`
+const plainSuccess = phrase`(?<!\b(?:not|no|un|without) ?)\bsuccess(?:ful(?:ly)?)?\b
+  (?!\W{0,3}(?:fail|rate|criteri|: ?(?:false|0|no)\b))`
+const failed = phrase`\bfail(?:ed|s|ure)?\b|(?<!\b(?:0|no|without) )\berrors?\b|\bno success|\bnot\b[^\n]{0,30}\bsuccess`
+/** A line that complains without doubt, in whichever words. */
+const complaint = phrase`\[(?:error|critical|fatal|E)\]|Traceback \(most recent
+  |^\s{0,8}(?:\w{1,60}\.){0,12}[A-Z]\w{0,80}(?:Error|Exception)\b
+  |^\s{0,8}(?:error|fatal)\b|CHECK(?:_\w{1,20})? failed`
+
+/** Whether the log is of a success: it ends with a final line, and nothing behind that complains. A step under way is none. */
+function isSuccess({ lines, meant }: ReadLog): boolean {
+  const done = meant.findLastIndex(line => finalLine.test(line) || (plainSuccess.test(line) && !failed.test(line)))
+  const behind = meant.slice(done + 1)
+  if (behind.some(line => complaint.test(line))) return false
+  // An attempt that was recovered is part of a success although the word "failed" stands in it.
+  const isRecovered = lastMilestone(lines) !== null && lines.some(line => /Recoverable single context/i.test(line))
+  return isRecovered || (done >= 0 && lastMilestone(behind) === null)
 }
 
 /** A reshape is of another kind at the skip path, a concatenation or the mask multiplication. */

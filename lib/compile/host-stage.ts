@@ -81,7 +81,7 @@ async function compile(job: Job): Promise<Record<string, number>> {
   }
   const latencyMsP50 = latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length / 2)]!
   info(`output_layer1 SNR:\t${snr.db().toFixed(3)} dB`)
-  info(`Successful Compilation (host, ${compiled.device})`)
+  info(`Successful Compilation (host), ${compiled.device}`)
   return { snrDb: snr.db(), latencyMsP50, loadMs: compiled.loadMs, heldOutSamples: heldOut.length }
 }
 

@@ -50,8 +50,31 @@ export function linesOf(raw: string): string[] {
 export function readLog(raw: string): ReadLog {
   const all = linesOf(raw)
   const lines = (raw.length <= keep.whole ? all : condensed(all)).map(clipped)
-  const meant = lines.filter((line, i) => !benign.test(line) && !progress.test(line) && !isQuoted(line, lines[i - 1]))
+  const told = isDocument(lines) ? fenced(lines) : lines
+  const meant = told.filter((line, i) => !benign.test(line) && !progress.test(line) && !isQuoted(line, told[i - 1]))
   return { lines, meant, text: meant.join('\n'), loud: meant.filter(isLoud).join('\n') }
+}
+
+const fence = /^\s{0,3}(?:```|~~~)/
+const heading = /^#{1,6} \S/
+const logLike = exact`^\s{0,8}(?:\[\w{1,20}\]|<Hailo|Traceback |\d{4}-\d\d-\d\d[ T]\d\d:|[\w.]{0,200}(?:Error|Exception)\b)`
+
+/** Whether this is a Markdown document that speaks of failures, and no log: headings, and no line of a log outside its fences. */
+function isDocument(lines: readonly string[]): boolean {
+  if (lines.filter(line => heading.test(line)).length < 2) return false
+  const quoted = new Set(fenced(lines))
+  const isMarked = lines.some(line => fence.test(line) || /^\|[ :|-]{3,300}\|\s{0,3}$/.test(line))
+  return isMarked && !lines.some(line => logLike.test(line) && !quoted.has(line))
+}
+
+/** The lines in the fences of a Markdown document, where it may quote a log. */
+function fenced(lines: readonly string[]): string[] {
+  let isInside = false
+  return lines.filter(line => {
+    const isFence = fence.test(line)
+    if (isFence) isInside = !isInside
+    return isInside && !isFence
+  })
 }
 
 /** Whether a line only says where an error passed: a frame of a Python traceback. */

@@ -5,8 +5,9 @@
  * the cause of the last real verdict: it repairs what is broken around the network first, tries compiler knobs before shrinking,
  * shortens the width in time before the channels, and never takes an environment, a timeout or an untried case for a verdict.
  */
+import { runTag } from '../models/convtasnet/options.ts'
 import { bucketOf } from './failure-buckets.ts'
-import type { Failure } from './failure.ts'
+import { isConclusive, type Failure } from './failure.ts'
 import type { Counter } from './log-reading.ts'
 
 /** One rung: channels, blocks and the input length in samples. */
@@ -30,22 +31,44 @@ export interface CaseOutcome {
   attempted: boolean
 }
 
-/** One explicit change, why, and the bucket that it answers. */
-export interface Knob { change: string; because: string; bucket: string | null }
+/** One explicit change, why, and what it answers. */
+export interface Knob {
+  change: string
+  because: string
+  /** The bucket that it answers. */
+  bucket: string | null
+  /** The rung whose failure it answers: what is reduced is reduced from there. */
+  config: CaseConfig | null
+  /** The time limit, in minutes, that a case needs for the change to have an effect; null when any will do. */
+  caseMinutes: number | null
+}
 
-/** What the sweep used, and which changes were tried before (each as an earlier `change`, or the model-script command itself). */
-export interface KnobOptions { ladder: 'plan' | 'temporal'; decoder: string; encoder: string; tried: readonly string[] }
+/**
+ * What the sweep used, defaults included, and which changes were tried before: each as an earlier `change`, or the model-script
+ * command itself. A change that would leave everything as it is gets never proposed.
+ */
+export interface KnobOptions {
+  ladder: 'plan' | 'temporal'
+  decoder: string
+  encoder: string
+  skipTopologyMode: string
+  normMode: string
+  maskAct: string
+  quickOpt: boolean
+  /** In minutes. */
+  caseTimeoutMin: number
+  /** Whether a calibration file was given (CALIB_NPZ). */
+  hasCalibration: boolean
+  tried: readonly string[]
+}
 
-/** The plan's name for a rung: `mono_f256_bn128_hid256_skip128_b2_r1_t16000`. */
-export const runTagOf = ({ nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen }: CaseConfig): string =>
-  `mono_f${nFilters}_bn${bnChan}_hid${hidChan}_skip${skipChan}_b${nBlocks}_r${nRepeats}_t${inputLen}`
-
+const knobOf = (change: string, o: Partial<Omit<Knob, 'change'>> & { because: string }): Knob =>
+  ({ change, bucket: null, config: null, caseMinutes: null, ...o })
 const winnerKnob = (outcomes: readonly CaseOutcome[]): Knob | null => {
   const winner = outcomes.find(({ hefSuccess }) => hefSuccess)
-  return winner ? { change: `none: ${runTagOf(winner.config)} compiled`, because: 'a rung compiled', bucket: null } : null
+  return winner ? knobOf(`none: ${runTag(winner.config)} compiled`, { because: 'a rung compiled' }) : null
 }
-const untriedKnob: Knob =
-  { change: 'run the sweep again: no case was attempted', because: 'there is no evidence yet', bucket: null }
+const untriedKnob = knobOf('run the sweep again: no case was attempted', { because: 'there is no evidence yet' })
 
 /**
  * The plan's next knob: hid_chan, then bn_chan with skip_chan, then n_filters, then n_blocks, then input_len, from the last
@@ -64,10 +87,11 @@ export function planKnob(outcomes: readonly CaseOutcome[]): Knob {
   if (!first || !last) return untriedKnob
   if (!failed.every(isPlanAllocator)) {
     const change = `resolve non-allocator failure first: ${first.exceptionType}`
-    return { change, because: 'the failures are mixed', bucket: first.failure?.bucket ?? null }
+    return knobOf(change, { because: 'the failures are mixed', bucket: first.failure?.bucket ?? null, config: first.config })
   }
   const change = planShrink(last.config) ?? 'reduce input_len: 16000 -> 8000'
-  return { change, because: `all ${failed.length} failed cases are allocator failures`, bucket: last.failure?.bucket ?? null }
+  const because = `all ${failed.length} failed cases are allocator failures`
+  return knobOf(change, { because, bucket: last.failure?.bucket ?? null, config: last.config })
 }
 
 const isPlanAllocator = ({ exceptionType, failure }: CaseOutcome) =>
@@ -84,39 +108,73 @@ const shrinkInput = ({ inputLen }: CaseConfig) =>
   (inputLen >= 32 ? `reduce input_len: ${inputLen} -> ${Math.floor(inputLen / 16) * 8}` : null)
 const planShrink = (c: CaseConfig): string | null => shrinkHid(c) ?? shrinkBn(c) ?? shrinkFilters(c) ?? shrinkBlocks(c)
 
-/** The knob that the evidence asks for. Always exactly one change that is not in `tried`. */
+/** The knob that the evidence asks for: one change that is not in `tried` and has an effect, or else where to look for one. */
 export function evidenceKnob(outcomes: readonly CaseOutcome[], options: KnobOptions): Knob {
   const winner = winnerKnob(outcomes)
   if (winner) return winner
   const failed = outcomes.filter(({ attempted, hefSuccess }) => attempted && !hefSuccess)
-  const subject = failed.findLast(({ failure }) => failure !== null && !inconclusive.has(failure.bucket)) ?? failed.at(-1)
+  const subject = failed.findLast(({ failure }) => failure !== null && !silent.has(failure.bucket)) ?? failed.at(-1)
   if (!subject) return untriedKnob
-  if (!subject.failure) {
-    const change = 'read the log: npx tsx runbooks/explain-log.ts --log <log of the failing case>'
-    return { change, because: 'the last failed case was not classified', bucket: null }
-  }
   const { failure, config } = subject
-  return { change: changeFor({ failure, config, options }), because: reasonFor(failed, failure), bucket: failure.bucket }
+  if (!failure) return knobOf(readTheLog, { because: 'the last failed case was not classified', config })
+  const change = changeFor({ failure, config, options })
+  const caseMinutes = minutesFor(change)
+  const short = caseMinutes !== null && caseMinutes > options.caseTimeoutMin
+  const and = short ? `; our own limit of ${options.caseTimeoutMin} min for a case must rise to ${caseMinutes} min with it` : ''
+  return knobOf(change, { because: reasonFor(failed, failure) + and, bucket: failure.bucket, config, caseMinutes })
 }
 
 function changeFor(situation: Situation): string {
   const { failure, config, options } = situation
-  const ofFamily = knobsFor[failure.bucket]?.(situation)
-  if (!ofFamily) return bucketOf(failure.bucket).nextKnob
+  const general = bucketOf(failure.bucket).nextKnob
+  const ofFamily = knobsFor[failure.bucket]?.(situation) ?? [general.startsWith('none') ? null : general]
   const mayShrink = failure.isInfeasible && !reshapeOrKernel.has(failure.bucket)
   const shrinking = mayShrink ? [shrinkHid, shrinkBn, shrinkFilters, shrinkBlocks, shrinkInput].map(shrink => shrink(config)) : []
   const candidates = [...ofFamily, ...shrinking].filter(candidate => candidate !== null)
-  return candidates.find(candidate => !isTried(candidate, options)) ?? lastResort
+  const isNew = (change: string) => !isInForce(change, options) && !isTried(change, options)
+  return candidates.find(isNew) ?? (isConclusive(failure) ? lastResort : readTheLog)
 }
 
-/** Neither says anything about the network, so any other failure is better evidence. */
-const inconclusive = new Set(['wrapper_timeout', 'aborted', 'not_a_failure', 'unknown'])
+/** None says anything about the network or its surroundings, so any other failure is better evidence. */
+const silent = new Set(['wrapper_timeout', 'aborted', 'not_a_failure', 'unknown'])
 const reshapeOrKernel = new Set(['reshape_layout', 'reshape_layout_skip_concat_maskmul', 'kernel_unsupported'])
 const lastResort = 'find the first failing layer: npx tsx runbooks/monolithic-ramp.ts'
+const readTheLog = 'read the log: npx tsx runbooks/explain-log.ts --log <log of the failing case>'
 
-/** The part of a change that identifies it: the flag or command, without the explanation in words. */
-const isTried = (change: string, { tried }: KnobOptions) =>
-  tried.some(done => done === change || done.includes(change.split(' (')[0]!))
+/** Where a search ends that has nothing left to change: these alone are proposed more than once. */
+export const lastKnobs: readonly string[] = [lastResort, readTheLog]
+
+/** The part of a change that identifies it: the flag, the command or the size, without the explanation in words. */
+function keyOf(change: string): string {
+  if (lastKnobs.includes(change)) return change
+  const [found] = /--[a-z-]+ [\w.-]+|\b\w+\([^()]*=[^()]*\)/.exec(change) ?? []
+  return found ?? change.split(' (')[0]!
+}
+const isTried = (change: string, { tried }: KnobOptions) => tried.some(done => done === change || keyOf(done) === keyOf(change))
+
+/** Whether the sweep was run with this change already, be it by default. */
+function isInForce(change: string, o: KnobOptions): boolean {
+  const [, flag, value] = /--([a-z-]+) ([\w.-]+)/.exec(change) ?? []
+  if (flag === 'case-timeout-min') return o.caseTimeoutMin >= Number(value)
+  const inForce: Record<string, string> = {
+    ladder: o.ladder, decoder: o.decoder, encoder: o.encoder, 'skip-topology-mode': o.skipTopologyMode, 'norm-mode': o.normMode,
+    'mask-act': o.maskAct,
+  }
+  if (flag !== undefined && Object.hasOwn(inForce, flag)) return inForce[flag] === value
+  if (change.startsWith('QUICK_OPT=0')) return !o.quickOpt
+  return o.hasCalibration && /^calibrate .*CALIB_NPZ/.test(change)
+}
+
+/** How long a case may take under a change that gives the mapper, or the case, more time. */
+function minutesFor(change: string): number | null {
+  const mapper = /allocator_param\(timeout=(\d+)\)/.exec(change)
+  // WHY: the mapper spends its budget on each context, and parsing and quantising come before it.
+  // SOURCE: lib/compile/next-knob.test.ts
+  // CONTRACT: a case gets half an hour more than the mapper's budget.
+  if (mapper) return Math.ceil(Number(mapper[1]) / 60) + 30
+  const own = /--case-timeout-min (\d+)/.exec(change)
+  return own ? Number(own[1]) : null
+}
 
 const contexts = 'context_switch_param(mode=enabled)'
 const reshapes = 'allocator_param(automatic_reshapes=enabled)'
@@ -126,28 +184,32 @@ const compilerKnobs = [contexts, reshapes, effort]
 interface Situation { failure: Failure; config: CaseConfig; options: KnobOptions }
 type Candidates = (situation: Situation) => readonly (string | null)[]
 
-const temporal = ({ options }: Situation) => (options.ladder === 'plan' ? '--ladder temporal' : null)
-const framed = ({ options }: Situation) => (options.encoder === 'framed' ? null : '--encoder framed')
-const polyphase = ({ options }: Situation) => (options.decoder === 'polyphase' ? null : '--decoder polyphase')
+const temporal = '--ladder temporal'
+const framed = '--encoder framed'
+const polyphase = '--decoder polyphase'
+const patience = [
+  '--case-timeout-min 60: the mapper may take an hour for each context', '--case-timeout-min 240: there may be several contexts',
+]
 
 /** What each family asks for, in order. Shrinking the network follows where the failure says that it does not fit. */
 const knobsFor: Record<string, Candidates> = {
-  allocator_infeasible: s => [temporal(s), ...compilerKnobs],
+  allocator_infeasible: () => [temporal, ...compilerKnobs],
   allocator_timeout: s =>
-    ['allocator_param(timeout=7200)', temporal(s), effort, shrinkBlocks(s.config), shrinkHid(s.config), shrinkBn(s.config)],
+    ['allocator_param(timeout=7200)', temporal, effort, shrinkBlocks(s.config), shrinkHid(s.config), shrinkBn(s.config)],
   allocator_infeasible_16bit_bias: () => [
     'model_optimization_flavor(optimization_level=1)', 'QUICK_OPT=0', 'optimize on a host with a GPU',
     'calibrate with 1024 windows (CALIB_NPZ)'],
   resource_exhausted_single_context: s => [contexts, effort, ...byCounter(s)],
-  resource_exhausted_partition: s => [effort, ...byCounter(s), temporal(s), contexts, shrinkBlocks(s.config)],
+  resource_exhausted_partition: s => [effort, ...byCounter(s), temporal, contexts, shrinkBlocks(s.config)],
   resource_memory_units: s => [contexts, effort, ...byCounter(s)],
-  reshape_layout: s => [framed(s), polyphase(s), reshapes, temporal(s)],
-  reshape_layout_skip_concat_maskmul: s => ['--skip-topology-mode project', framed(s), polyphase(s), reshapes, temporal(s)],
-  kernel_unsupported: s => [polyphase(s), framed(s), reshapes, temporal(s)],
-  compiler_crash: s => [temporal(s), shrinkInput(s.config), shrinkBlocks(s.config), 'another version of the compiler'],
+  reshape_layout: () => [framed, polyphase, reshapes, temporal],
+  reshape_layout_skip_concat_maskmul: () => ['--skip-topology-mode project', framed, polyphase, reshapes, temporal],
+  kernel_unsupported: () => [polyphase, framed, reshapes, temporal],
+  compiler_crash: s => [temporal, shrinkInput(s.config), shrinkBlocks(s.config), 'another version of the compiler'],
   quantization_negative_exponent: () => [
     'calibrate on real recordings (CALIB_NPZ)', '--norm-mode affine',
     '--norm-mode identity (fold the norm into its convolution)'],
+  wrapper_timeout: () => [...patience, temporal],
 }
 
 /** The counter that is furthest over its limit decides which dimension to reduce. */
@@ -174,7 +236,7 @@ const signatureOf = (failure: Failure | null) =>
 
 function reasonFor(failed: readonly CaseOutcome[], failure: Failure): string {
   const signature = signatureOf(failure)
-  const conclusive = failed.filter(({ failure }) => failure !== null && !inconclusive.has(failure.bucket))
+  const conclusive = failed.filter(({ failure }) => failure !== null && !silent.has(failure.bucket))
   const times = conclusive.length - 1 - conclusive.findLastIndex(({ failure }) => signatureOf(failure) !== signature)
   const verdicts = failed.filter(({ failure }) => failure?.isInfeasible).length
   const counted = `${verdicts} of ${failed.length} attempted cases show that the network does not fit`

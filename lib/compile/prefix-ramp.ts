@@ -7,7 +7,7 @@
  */
 import type { Cellular } from '../host/tsv.ts'
 import { firstFailing } from './bisect.ts'
-import { bucketOf } from './failure-buckets.ts'
+import { isConclusive } from './failure.ts'
 import { openBoard, type Board, type BoardOptions } from './ladder.ts'
 import type { CaseResult } from './case.ts'
 import type { RampCase, RampStage } from './prefix-cases.ts'
@@ -99,16 +99,9 @@ async function askByHalves(places: readonly number[], { board, ask }: Asking): P
 
 const wasRun = ({ status }: CaseResult): boolean => status !== 'not-reached'
 
-/** Failures that are about what surrounds the graph, beside all buckets of the stage `any`. */
-const aroundTheGraph = new Set([
-  'calibration_shape', 'calibration_input_name', 'model_script_error', 'har_not_optimized', 'optimize_subprocess',
-])
-
 /** Whether a case that was run says something about its graph: it compiled, or failed because of what it holds. */
 export function isDecided(result: CaseResult): boolean {
-  if (result.status !== 'failed') return result.status === 'succeeded'
-  const bucket = result.failure?.bucket ?? 'unknown'
-  return bucketOf(bucket).stage !== 'any' && !aroundTheGraph.has(bucket)
+  return result.status === 'succeeded' || (result.status === 'failed' && isConclusive(result.failure))
 }
 
 /**

@@ -14,7 +14,7 @@ import { shortest, type Prefix, type RampCase, type RampStage } from './prefix-c
 import type { Boundary, RampResult } from './prefix-ramp.ts'
 import type { rampInputs, RampValues } from './ramp-inputs.ts'
 import { chooseKnob, searchRows } from './report.ts'
-import { searchInputs } from './search-inputs.ts'
+import { searchInputs, type SearchValues } from './search-inputs.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
@@ -80,7 +80,7 @@ export interface NextOptions {
   readonly cases: readonly RampCase[]
   readonly toolchain: string
   readonly declared: ReturnType<typeof rampInputs>
-  readonly inputs: Values & Pick<RampValues, 'ladder' | 'nRepeats'>
+  readonly inputs: Values & Pick<RampValues, 'ladder' | 'nRepeats'> & Pick<SearchValues, 'quickOpt' | 'caseTimeoutMin' | 'calibNpz'>
   readonly run: Run
   /** The model script's extra commands: what was tried already. */
   readonly scriptExtra: string
@@ -123,7 +123,7 @@ export function rampNext({ results, boundary }: RampResult, o: NextOptions): Nex
 /** There is no smaller prefix to ask: the next change is one of the network or of the compiler, and the sweep tries it. */
 function afterEndNode(firstFail: CaseResult, options: ConvTasNetOptions, o: NextOptions): NextStep {
   const { inputs, run, scriptExtra, declared: { ladder, profile } } = o
-  const knob = chooseKnob('evidence', outcomesOf([firstFail]), { ladder: inputs.ladder, options, scriptExtra })
+  const knob = chooseKnob('evidence', outcomesOf([firstFail]), { ...inputs, options, scriptExtra })
   const declared = { profile, ladder, config: text({ optional: true, help: 'as the sweep has it' }), ...searchInputs() }
-  return { next: knobCommand(knob, { results: [firstFail], declared, inputs, run, scriptExtra }), because: knob.because }
+  return { next: knobCommand(knob, { declared, inputs, run, scriptExtra }), because: knob.because }
 }

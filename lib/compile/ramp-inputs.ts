@@ -12,7 +12,7 @@ export const rampAxes = ['truncate', 'blocks', 'repeats', 'end-nodes'] as const
 export type RampAxis = (typeof rampAxes)[number]
 
 // CONTRACT: without other flags a ramp climbs a rung's channels with this many blocks and repeats.
-// SOURCE: lib/compile/prefix-cases.test.ts
+// SOURCE: decision D-54
 // WHY: the plan's rungs have two blocks and one repeat, too few to climb; the second repeat is the first that meets small
 // dilations behind large ones, and a third meets nothing new.
 export const rampDefaults = { nBlocks: 4, nRepeats: 2 } as const

@@ -38,7 +38,7 @@ test('searchRows() keeps the reason short and leaves it out for cases that never
 
 test('chooseKnob() asks the plan or the evidence, and does not propose a command that the script already holds', () => {
   const outcomes: CaseOutcome[] = [{ config, harSuccess: true, hefSuccess: false, exceptionType: 'BackendAllocatorException', failure, attempted: true }]
-  const setting = { ladder: 'temporal' as const, options: { ...convTasNetDefaults, encoderMode: 'framed' as const }, scriptExtra: '' }
+  const setting = { ladder: 'temporal' as const, options: { ...convTasNetDefaults, encoderMode: 'framed' as const }, scriptExtra: '', quickOpt: true, caseTimeoutMin: 12, calibNpz: undefined }
   assert.equal(chooseKnob('plan', outcomes, setting).change, 'reduce hid_chan: 48 -> 32')
   const first = chooseKnob('evidence', outcomes, setting).change
   const command = /\w+\([^)]*\)/.exec(first)?.[0]

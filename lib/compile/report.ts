@@ -46,6 +46,10 @@ export function milestoneTeller(print: (text: string) => void): (line: string) =
 export interface KnobSetting {
   readonly ladder: 'plan' | 'temporal'
   readonly options: ConvTasNetOptions
+  readonly quickOpt: boolean
+  readonly caseTimeoutMin: number
+  /** The person's own calibration, or undefined for the shipped recordings. */
+  readonly calibNpz: string | undefined
   /** The model script's extra commands: what was tried already. */
   readonly scriptExtra: string
 }
@@ -54,6 +58,9 @@ export interface KnobSetting {
 export function chooseKnob(how: 'evidence' | 'plan', outcomes: readonly CaseOutcome[], o: KnobSetting): Knob {
   if (how === 'plan') return planKnob(outcomes)
   const tried = o.scriptExtra.split('\n').map(line => line.trim()).filter(line => line !== '')
-  return evidenceKnob(outcomes, { ladder: o.ladder, decoder: o.options.decoderMode, encoder: o.options.encoderMode, tried })
+  const { decoderMode: decoder, encoderMode: encoder, skipTopologyMode, normMode, maskAct } = o.options
+  const { ladder, quickOpt, caseTimeoutMin } = o
+  const hasCalibration = o.calibNpz !== undefined
+  return evidenceKnob(outcomes, { ladder, decoder, encoder, skipTopologyMode, normMode, maskAct, quickOpt, caseTimeoutMin, hasCalibration, tried })
 }
 

@@ -1,8 +1,8 @@
 /**
  * What does the doctor say of one thing on this machine, and how does it read?
  *
- * A fact is `ok`, `missing` (with what installs it) or `broken` (with the fix): never a bare no. Which facts a question wants is in
- * `questions.ts`.
+ * A fact is `ok`, `missing` (with what installs it) or `broken` (with the fix): never a bare no. Which facts a question
+ * wants is in `questions.ts`.
  */
 import { oneLine } from '../notebook/display.ts'
 
@@ -24,7 +24,8 @@ export interface Fact {
 type Needing = readonly Need[]
 
 /** It is there and works. */
-export const ok = (name: string, state: string, needs: Needing = []): Fact => ({ name, status: 'ok', state: oneLine(state), fix: null, needs })
+export const ok = (name: string, state: string, needs: Needing = []): Fact =>
+  ({ name, status: 'ok', state: oneLine(state), fix: null, needs })
 
 /** It is not there; `fix` is the command that installs it. */
 export const missing = (name: string, state: string, fix: string, needs: Needing = []): Fact =>

@@ -4,6 +4,7 @@
  * Each was opened in a child process. Not found anywhere is `missing`; found and not usable (another architecture, a version that
  * the bindings refuse, a crash) is `broken`, and so is a library that a variable names and that does not open.
  */
+import { basename } from 'node:path'
 import type { Machine } from './machine.ts'
 import { broken, missing, ok, type Fact, type Need } from './fact.ts'
 import type { Found, Probed, Subject } from './probe.ts'
@@ -20,8 +21,12 @@ interface Library {
 const libraries = {
   onnxruntime: { name: 'ONNX Runtime', subject: 'onnxruntime', env: 'ONNXRUNTIME_LIB', needs: ['main'], install: 'npm ci' },
   hailort: { name: 'HailoRT', subject: 'hailort', env: 'HAILORT_LIB', needs: ['hailo'], install: 'sudo apt install hailo-all' },
-  cuda: { name: 'CUDA runtime', subject: 'cuda', env: 'CUDART_LIB', needs: ['nvidia'], install: 'sudo apt install cuda-cudart-12-8' },
-  tensorrt: { name: 'TensorRT', subject: 'tensorrt', env: 'TENSORRT_LIB', needs: ['nvidia'], install: 'sudo apt install tensorrt' },
+  cuda: {
+    name: 'CUDA runtime', subject: 'cuda', env: 'CUDART_LIB', needs: ['nvidia'], install: 'sudo apt install cuda-cudart-12-8',
+  },
+  tensorrt: {
+    name: 'TensorRT', subject: 'tensorrt', env: 'TENSORRT_LIB', needs: ['nvidia'], install: 'sudo apt install tensorrt',
+  },
 } as const satisfies Record<string, Library>
 
 /** ONNX Runtime's C library: the one in the package, unless a variable names another. */
@@ -38,7 +43,10 @@ export async function cudaFact(machine: Machine): Promise<Fact> {
   return libraryFact(machine, libraries.cuda, ({ version = '', driverVersion = '0.0' }) => {
     const [runtime, driver] = [version, driverVersion].map(text => Number.parseInt(text, 10))
     if (driver === 0 || runtime! <= driver!) return null
-    return { state: `the driver serves CUDA ${driverVersion}`, fix: `install a newer NVIDIA driver, or CUDA ${driver}: sudo apt install cuda-cudart-${driver}-0` }
+    return {
+      state: `the driver serves CUDA ${driverVersion}`,
+      fix: `install a newer NVIDIA driver, or CUDA ${driver}: sudo apt install cuda-cudart-${driver}-0`,
+    }
   })
 }
 
@@ -62,22 +70,23 @@ async function libraryFact(machine: Machine, { name, subject, env, needs, instal
 function failureFact(o: Omit<Library, 'subject'>, probed: Probed & { ok: false }, named: string | undefined): Fact {
   const [head, ...tried] = probed.message.split('\n')
   const telling = tellingLine(tried)
-  const hint = probed.hint ?? (probed.kind === 'crash' ? `reinstall it (${o.install}), or name another: export ${o.env}=/path/to/it` : o.install)
+  const afterCrash = `reinstall it (${o.install}), or name another: export ${o.env}=/path/to/it`
+  const hint = probed.hint ?? (probed.kind === 'crash' ? afterCrash : o.install)
   if (probed.kind === 'absent' && tried.length > 0 && telling === null && !named) {
-    return missing(o.name, `not found in ${tried.length} places`, o.install === 'npm ci' ? o.install : hint, o.needs)
+    return missing(o.name, `not found in ${tried.length} places`, hint.replace(/^install it \((.+)\), or /, '$1; or '), o.needs)
   }
-  const state = telling === null ? (named && tried.length > 0 ? `${o.env} names "${named}": ${tried[0]!.trim()}` : head!) : telling
+  const state = telling ?? (named && tried.length > 0 ? `${o.env} names "${named}": ${tried[0]!.trim()}` : head!)
   return broken(o.name, state, named ? `unset ${o.env}, or name a library that opens; ${hint}` : hint, o.needs)
 }
 
-/** Of the places that were tried, the first where something was wrong with a file that is there; null when nothing was anywhere. */
+/** Of the places that were tried, the first where a file is there and something wrong with it; null when there is none. */
 function tellingLine(tried: readonly string[]): string | null {
   const line = tried.map(text => text.trim()).find(text => {
     const [, candidate, why] = /^(.*?): (.*)$/.exec(text) ?? []
     if (candidate === undefined || why === undefined || why === 'no such file') return false
-    const lacking = /(\S+): cannot open shared object file/.exec(why)?.[1]
-    // A library that lacks another one is there; the loader's complaint names the other one.
-    return lacking === undefined || !candidate.endsWith(lacking.split('/').at(-1)!)
+    // A library that lacks another one is there; the loader's complaint then begins with the other's name.
+    const lacking = /^(?:(\S+): )?cannot open shared object file/.exec(why)
+    return lacking === null || (lacking[1] !== undefined && basename(lacking[1]) !== basename(candidate))
   })
   return line ?? null
 }

@@ -35,7 +35,8 @@ export function thisMachine(): Machine {
   const uid = process.getuid?.() ?? 0
   const gids = [...new Set([process.getgid?.() ?? 0, ...(process.getgroups?.() ?? [])])]
   const project = join(import.meta.dirname, '../..')
-  return { root: '/', env, project, node: version, platform, arch, user: { uid, gids, name: userName() }, run: capture, probe: prober({ env }) }
+  const user = { uid, gids, name: userName() }
+  return { root: '/', env, project, node: version, platform, arch, user, run: capture, probe: prober({ env }) }
 }
 
 /** A container may run under a number that has no name. */
@@ -70,7 +71,8 @@ export function namesIn(machine: Machine, folder: string): string[] {
 
 export const isThere = (machine: Machine, path: string): boolean => existsSync(at(machine, path))
 
-export const statAt = (machine: Machine, path: string): Stats | undefined => statSync(at(machine, path), { throwIfNoEntry: false })
+export const statAt = (machine: Machine, path: string): Stats | undefined =>
+  statSync(at(machine, path), { throwIfNoEntry: false })
 
 /** A device on the PCI bus. */
 export interface PciDevice {
@@ -85,13 +87,16 @@ export interface PciDevice {
 /** Devices of a vendor (`1e60`), as the kernel lists them; from `lspci` where the kernel shows no list, as in some containers. */
 export async function pciDevices(machine: Machine, vendor: string): Promise<PciDevice[]> {
   const slots = namesIn(machine, '/sys/bus/pci/devices')
-  const hex = (slot: string, name: string) => textAt(machine, `/sys/bus/pci/devices/${slot}/${name}`)?.replace(/^0x/, '').toLowerCase() ?? ''
+  const hex = (slot: string, name: string) =>
+    textAt(machine, `/sys/bus/pci/devices/${slot}/${name}`)?.replace(/^0x/, '').toLowerCase() ?? ''
   if (slots.length > 0) {
-    return slots.filter(slot => hex(slot, 'vendor') === vendor).map(slot => ({ slot, device: hex(slot, 'device'), kind: hex(slot, 'class').slice(0, 4) }))
+    return slots.filter(slot => hex(slot, 'vendor') === vendor)
+      .map(slot => ({ slot, device: hex(slot, 'device'), kind: hex(slot, 'class').slice(0, 4) }))
   }
   const said = await ask(machine, ['lspci', '-D', '-n', '-d', `${vendor}:`])
   if ('fact' in said) return []
-  return [...said.stdout.matchAll(/^(\S+) ([\da-f]{4}): [\da-f]{4}:([\da-f]{4})/gm)].map(([, slot, kind, device]) => ({ slot: slot!, device: device!, kind: kind! }))
+  return [...said.stdout.matchAll(/^(\S+) ([\da-f]{4}): [\da-f]{4}:([\da-f]{4})/gm)]
+    .map(([, slot, kind, device]) => ({ slot: slot!, device: device!, kind: kind! }))
 }
 
 export type Answer = Captured & { readonly path: string; readonly text: string }
@@ -105,10 +110,12 @@ export interface AskOptions {
 }
 
 /**
- * Run a program of the machine and keep what it says. It runs in a scratch folder, because some leave logs where they are started.
+ * Run a program of the machine and keep what it says. It runs in a scratch folder, because some leave logs where they start.
  * @returns what it said; or a fact when it is not there (`missing`) or cannot run (`broken`)
  */
-export async function ask(machine: Machine, command: readonly string[], o: AskOptions = {}): Promise<Answer | { readonly fact: Fact }> {
+export async function ask(
+  machine: Machine, command: readonly string[], o: AskOptions = {},
+): Promise<Answer | { readonly fact: Fact }> {
   const found = findTool(machine, command[0]!, o)
   if (typeof found !== 'string') return { fact: found }
   const cwd = mkdtempSync(join(tmpdir(), 'doctor-'))
@@ -134,12 +141,16 @@ export function findTool(machine: Machine, name: string, o: AskOptions = {}): st
 }
 
 /** A user's PATH often lacks the folders of system programs that anybody may ask, such as modinfo. */
-const toolPath = (machine: Machine): string =>
-  [machine.env.PATH ?? ['/usr/local/bin', '/usr/bin', '/bin'].map(folder => at(machine, folder)).join(delimiter), at(machine, '/usr/sbin'), at(machine, '/sbin')].join(delimiter)
+function toolPath(machine: Machine): string {
+  const usual = machine.env.PATH === undefined ? ['/usr/local/bin', '/usr/bin', '/bin'] : []
+  const added = [...usual, '/usr/sbin', '/sbin'].map(folder => at(machine, folder))
+  return [...(machine.env.PATH === undefined ? [] : [machine.env.PATH]), ...added].join(delimiter)
+}
 
 /** What a program that should have answered did instead, in words. */
 export function oddAnswer(said: Answer): string {
   if (said.timedOut) return 'it does not answer in time'
   const last = said.text.split('\n').map(line => line.trim()).findLast(line => line !== '')
-  return `it ends with exit code ${said.exitCode ?? 'none'} and says ${last === undefined ? 'nothing' : JSON.stringify(last.slice(0, 160))}`
+  const words = last === undefined ? 'nothing' : JSON.stringify(last.slice(0, 160))
+  return `it ends with exit code ${said.exitCode ?? 'none'} and says ${words}`
 }

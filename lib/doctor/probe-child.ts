@@ -19,7 +19,8 @@ async function main(subjects: readonly Subject[]): Promise<void> {
 
 /** An error of the bindings keeps its kind and hint; another one is told by its message. */
 function failureOf(thrown: unknown): Probed {
-  const { name, kind, message, hint } = thrown as { name?: string; kind?: 'absent' | 'refused' | 'status' | 'usage'; message?: string; hint?: string }
+  type Refusal = Exclude<(Probed & { ok: false })['kind'], 'crash' | 'bug'>
+  const { name, kind, message, hint } = thrown as { name?: string; kind?: Refusal; message?: string; hint?: string }
   if (name !== undefined && kind !== undefined && message !== undefined) return { ok: false, kind, message, hint: hint ?? null }
   return { ok: false, kind: 'bug', message: message ?? String(thrown), hint: null }
 }

@@ -1,8 +1,8 @@
 /**
  * How is each package and library loaded, and what does it say of itself?
  *
- * Called in a child process only (`probe-child.ts`). Nothing runs a model or takes a device for itself; a Hailo device is asked who
- * it is. TensorRT is only asked for its version: its slots are proven when a runtime is made.
+ * Called in a child process only (`probe-child.ts`). Nothing runs a model or takes a device for itself; a Hailo device is asked
+ * who it is. TensorRT is only asked for its version: its slots are proven when a runtime is made.
  */
 import { dirname } from 'node:path'
 import type { Found, HailoAnswer, Subject } from './probe.ts'
@@ -79,6 +79,8 @@ async function tensorrt(): Promise<Found> {
       return false
     }
   }
-  const builder = !hasSymbol(library, 'createInferBuilder_INTERNAL') ? 'no builder' : hasParser() ? 'with builder and ONNX parser' : 'no ONNX parser'
-  return { version: versionText(version), path: library.path, words: `slots of ${version.major}.x${abi.isVerified ? '' : ' (minor not compared)'}, ${builder}` }
+  const parser = hasParser() ? 'with builder and ONNX parser' : 'no ONNX parser'
+  const builder = hasSymbol(library, 'createInferBuilder_INTERNAL') ? parser : 'no builder'
+  const slots = `slots of ${version.major}.x${abi.isVerified ? '' : ' (minor not compared)'}`
+  return { version: versionText(version), path: library.path, words: `${slots}, ${builder}` }
 }

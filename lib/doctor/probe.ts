@@ -1,9 +1,9 @@
 /**
  * Does a package or a native library load, when loading it may end the process?
  *
- * Each is tried in a child process (`probe-child.ts`). A child takes several, one after the other, and tells before it begins each;
- * when it crashes or hangs, that one is to blame and another child goes on with the rest. Answers are kept, so that a thing is
- * tried once however many ask.
+ * Each is tried in a child process (`probe-child.ts`). A child takes several, one after the other, and tells before it begins
+ * each; when it crashes or hangs, that one is to blame and another child goes on with the rest. Answers are kept, so that a thing
+ * is tried once however many ask.
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -37,7 +37,12 @@ export interface Found {
 /** `absent`, `refused`, `status` and `usage` are those of `FfiError`; a `crash` ended the child, a `bug` is any other error. */
 export type Probed =
   | { readonly ok: true; readonly found: Found }
-  | { readonly ok: false; readonly kind: 'absent' | 'refused' | 'status' | 'usage' | 'crash' | 'bug'; readonly message: string; readonly hint: string | null }
+  | {
+    readonly ok: false
+    readonly kind: 'absent' | 'refused' | 'status' | 'usage' | 'crash' | 'bug'
+    readonly message: string
+    readonly hint: string | null
+  }
 
 export type Probe = (subject: Subject) => Promise<Probed>
 
@@ -45,11 +50,13 @@ export type Probe = (subject: Subject) => Promise<Probed>
 export type ProbeLine = { readonly begin: Subject } | { readonly subject: Subject; readonly probed: Probed }
 
 /** Which are tried in one process: those that a program would load together, least dangerous first. */
-const groups: readonly (readonly Subject[])[] = [['tsx', 'zx', 'koffi', 'onnxruntime-node', 'onnxruntime'], ['hailort'], ['cuda', 'tensorrt']]
+const groups: readonly (readonly Subject[])[] = [
+  ['tsx', 'zx', 'koffi', 'onnxruntime-node', 'onnxruntime'], ['hailort'], ['cuda', 'tensorrt'],
+]
 
 export interface ProbeOptions {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** For each subject; 10 s unless told. */
+  /** For each subject; 8 s unless told. */
   readonly timeoutMs?: number
   /** The program of the child; a test gives another. */
   readonly child?: string
@@ -79,10 +86,14 @@ async function tryAll(subjects: readonly Subject[], options: ProbeOptions): Prom
   return answers
 }
 
-async function runChild(subjects: readonly Subject[], answers: Map<Subject, Probed>, o: ProbeOptions): Promise<{ begun: Subject | null; ending: string }> {
+/** One child, to its end. @returns what it began last, and how it ended */
+async function runChild(
+  subjects: readonly Subject[], answers: Map<Subject, Probed>, o: ProbeOptions,
+): Promise<{ begun: Subject | null; ending: string }> {
   const program = o.child ?? join(import.meta.dirname, 'probe-child.ts')
-  const child = spawn(process.execPath, [...loaderArguments(), program, ...subjects], { env: o.env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
-  const timeoutMs = o.timeoutMs ?? 10_000
+  const words = [...loaderArguments(), program, ...subjects]
+  const child = spawn(process.execPath, words, { env: o.env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const timeoutMs = o.timeoutMs ?? 8000
   let begun: Subject | null = null
   let stderr = ''
   let isLate = false
@@ -103,7 +114,9 @@ async function runChild(subjects: readonly Subject[], answers: Map<Subject, Prob
   })
   const ended = new Promise<string>(resolve => {
     child.once('error', error => resolve(`a process for it does not start: ${error.message}`))
-    child.once('close', (code, signal) => resolve(isLate ? `it does not load within ${timeoutMs / 1000} s` : endingOf({ code, signal, stderr })))
+    child.once('close', (code, signal) => {
+      resolve(isLate ? `it does not load within ${timeoutMs / 1000} s` : endingOf({ code, signal, stderr }))
+    })
   })
   const ending = await ended
   clearTimeout(timer)

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'node:test'
 import {
   atLeast, defaultHostOrder, deviceArchs, deviceOrderOf, devicesFor, formatOf, formatOrders, hefArchName, hwArchOf, isHailo8, versionIn,
@@ -47,6 +49,22 @@ test('devicesFor() without a library gives all that any takes', () => {
 test('isHailo8() parts the two generations', () => {
   assert.deepEqual([0, 1, 2, 3, 100, 101, 102].map(isHailo8), Array.from({ length: 7 }, () => true))
   assert.deepEqual([4, 5, 6, 103, 104, 105, 106, 108].some(isHailo8), false)
+})
+
+interface Enumeration { since: string; values: Record<string, number> }
+const abiPath = join(import.meta.dirname, '../../contracts/abi/hailort.json')
+const abi = JSON.parse(readFileSync(abiPath, 'utf8')) as { enums: Record<string, Enumeration[]> }
+/** The newest form of an enumeration, without the largest value that only keeps its width. */
+const newest = (name: string) => Object.entries(abi.enums[name]!.at(-1)!.values).filter(([, value]) => value < 0x7fff_ffff)
+
+test('formatOrders are those of the interface\'s own enumeration', () => {
+  const orders = newest('hailo_format_order_t').map(([name, value]) => [name.replace('HAILO_FORMAT_ORDER_', ''), value])
+  assert.deepEqual(orders, formatOrders.map((name, i) => [name, i]))
+})
+
+test('deviceArchs are those of the interface\'s own enumeration', () => {
+  const archs = newest('hailo_device_architecture_t').map(([name, value]) => [name.replace('HAILO_ARCH_', '').toLowerCase(), value])
+  assert.deepEqual(archs, deviceArchs.map((name, i) => [name, i]))
 })
 
 test('formatOrders stand where HailoRT numbers them', () => {

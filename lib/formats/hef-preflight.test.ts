@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'node:test'
 import { RunbookError } from '../notebook/errors.ts'
 import { dataPath, needsData } from '../testing/needs.ts'
+import { deviceArchs } from './hef-arch.ts'
 import { smallHef, stream } from './hef-samples.ts'
 import { deviceArchOf, preflight, requireRunnable, type HefTarget } from './hef-preflight.ts'
 import { writeHef, type HefDescription } from './hef-write.ts'
@@ -61,6 +64,17 @@ test('deviceArchOf() takes every spelling', () => {
   ])
 })
 
+test('deviceArchOf() takes every name that any version of the interface gives a device', () => {
+  const abi = JSON.parse(readFileSync(join(import.meta.dirname, '../../contracts/abi/hailort.json'), 'utf8')) as {
+    enums: { hailo_device_architecture_t: { values: Record<string, number> }[] }
+  }
+  for (const { values } of abi.enums.hailo_device_architecture_t) {
+    for (const [name, value] of Object.entries(values)) {
+      if (value < 0x7fff_ffff) assert.equal(deviceArchOf(name), deviceArchs[value], name)
+    }
+  }
+})
+
 test('preflight() refuses a header that the library does not read', () => {
   const first = ['4.17.0', '4.17.0', '4.20.0', '4.21.0'] as const
   const before = [null, null, '4.19.0', '4.20.1'] as const
@@ -106,7 +120,9 @@ test('preflight() holds a HEF to its version where it asks for that', () => {
 test('preflight() says of which library a file is the death', () => {
   const per = { zeroPoints: [0, 0], scales: [1, 1] }
   const half: Partial<HefDescription> = {
-    groups: [{ name: 'net', inputs: [stream('in', [1, 1, 2])], outputs: [stream('out', [1, 1, 2], { quantization: { perFeature: per } })] }],
+    groups: [{
+      name: 'net', inputs: [stream('in', [1, 1, 2])], outputs: [stream('out', [1, 1, 2], { quantization: { perFeature: per } })],
+    }],
     extensions: [25],
   }
   const [death] = judge(half, { arch: 'hailo8', libraryVersion: '4.23.0' })
@@ -155,6 +171,27 @@ test('requireRunnable() throws one error with all reasons, and gives back warnin
     return error.hint === 'compile it again with --hw-arch hailo8l'
   })
   assert.deepEqual(requireRunnable(make({ arch: 'hailo8l' }), { arch: 'hailo8' }).map(({ level }) => level), ['warning'])
+})
+
+test('requireRunnable() stops after four reasons and counts the rest', () => {
+  const inputs = Array.from({ length: 7 }, (_, i) => stream(`in${i}`, [1, 1, 1], { hasBufferIndices: false }))
+  const hef = make({ groups: [{ name: 'net', inputs, outputs: [stream('out', [1, 1, 1])] }] })
+  assert.throws(() => requireRunnable(hef, {}), (error: unknown) => {
+    assert.ok(error instanceof RunbookError)
+    return error.message.endsWith('"in3" has no buffer indices, of which HailoRT crashes; and 3 more') && !error.message.includes('"in4"')
+  })
+})
+
+test('preflight() says that a file was altered, cut or added to, whatever else is true of it', () => {
+  const whole = smallHef({ version: 2, ccws: new Uint8Array(50) })
+  const last = (bytes: Uint8Array) => preflight(decodeHef(bytes), { arch: 'hailo8', libraryVersion: '4.23.0' })[0]
+  const flipped = Uint8Array.from(whole)
+  flipped[whole.length - 1]! ^= 1
+  assert.match(last(flipped)!.message, /^it was altered: its xxh3-64 is /)
+  assert.match(last(whole.subarray(0, whole.length - 1))!.message, /^it is truncated/)
+  assert.match(last(Buffer.concat([whole, Buffer.alloc(3)]))!.message, /^something follows its end/)
+  for (const bytes of [flipped, whole.subarray(0, whole.length - 1)]) assert.match(last(bytes)!.hint, /sha256sum/)
+  assert.equal(last(whole), undefined)
 })
 
 test('preflight() judges real HEFs as HailoRT does', { skip: needsData('hef') }, () => {

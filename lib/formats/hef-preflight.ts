@@ -83,7 +83,9 @@ export function deviceArchOf(text: string): DeviceArch | null {
 function archProblems(hef: Hef, given: string | null, library: LibraryVersion | null): Problems {
   if (given === null) return []
   const arch = deviceArchOf(given)
-  if (arch === null) return [warning(`nobody here knows the device "${given}": whether it runs ${hef.arch} is open`, 'let HailoRT decide, and update this project')]
+  if (arch === null) {
+    return [warning(`nobody here knows the device "${given}": whether it runs ${hef.arch} is open`, 'let HailoRT decide')]
+  }
   const runs = devicesFor(hef.hwArch, library)
   const again = `compile it again with --hw-arch ${arch}`
   if (!runs.includes(arch)) {

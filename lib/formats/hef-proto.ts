@@ -73,9 +73,10 @@ export class Message {
     }, 0)
   }
 
+  /** A view, and a plain array whatever the message was read from. */
   bytes(field: number): Uint8Array | null {
     const record = this.#of(field, wires.bytes).at(-1)
-    return record === undefined ? null : this.#bytes.subarray(record.body, record.end)
+    return record === undefined ? null : new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + record.body, record.end - record.body)
   }
 
   text(field: number): string {

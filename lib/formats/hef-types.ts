@@ -43,7 +43,7 @@ export interface HefStream {
   readonly shape: HefShape
   /** As it crosses to the device. */
   readonly paddedShape: HefShape
-  /** The order that the user sees by default. */
+  /** The order that the user sees by default. HailoRT before 4.20 says HAILO_NMS for HAILO_NMS_BY_CLASS. */
   readonly order: FormatOrder | null
   /** Null for a number that nobody knows, and for a stream that only the host has. */
   readonly deviceOrder: FormatOrder | null

@@ -78,7 +78,8 @@ export interface HefDescription {
  */
 export function writeHef(description: HefDescription): Uint8Array {
   const { version = 0, paddingBytes = 0, ccws = none, additional = none } = description
-  const refuse = (parts: string) => usageError(`Cannot write a HEF of version ${version}: its header has no room for ${parts}`, 'use version 3')
+  const refuse = (parts: string) =>
+    usageError(`Cannot write a HEF of version ${version}: its header has no room for ${parts}`, 'use version 3')
   if (version === 0 && ccws.length > 0) throw refuse('configuration words')
   if (version < 3 && paddingBytes + additional.length > 0) throw refuse('padding or additional information')
   const proto = topMessage(description).join()

@@ -117,7 +117,7 @@ function formatOf(fmt: Buffer, path: string): Format {
     throw wavRefusal(path, `its samples are ${bits}-bit ${name}, which is not read here`)
   }
   if (channels === 0) throw wavRefusal(path, 'its header says 0 channels')
-  if (sampleRate === 0) throw wavRefusal(path, 'its header says 0 Hz')
+  if (sampleRate < 1000 || sampleRate > 768_000) throw wavRefusal(path, `its header says ${sampleRate} Hz`)
   const takes = (channels * bits) / 8
   if (frameBytes !== takes) {
     throw wavRefusal(path, `its header says ${frameBytes} bytes a frame, and ${channels} channels of ${bits} bits take ${takes}`)

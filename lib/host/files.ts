@@ -14,7 +14,7 @@ const hints: Record<string, string> = {
   EACCES: 'check the owner and the mode (`ls -ld`), or choose another folder',
   EPERM: 'check the owner and the mode (`ls -ld`), or choose another folder',
   EROFS: 'the file system is read-only: choose another folder',
-  ENOENT: 'check the path (`ls`)',
+  ENOENT: 'check the path with `ls`',
   EFBIG: 'the file is too large for this file system: choose another folder',
   ERR_FS_FILE_TOO_LARGE: 'files over 2 GiB cannot be read whole: give a smaller one',
   EEXIST: 'a file of that name is in the way: choose another folder',
@@ -28,7 +28,8 @@ export function fileError(act: string, path: string, thrown: unknown): RunbookEr
   if (code === undefined) return thrown
   if (code === 'EISDIR') return usageError(`Cannot ${act} "${path}": it is a folder`, 'name a file inside it', thrown)
   const hint = hints[code]
-  return hint === undefined ? thrown : blockedError(`Cannot ${act} "${path}": ${code}`, hint, thrown)
+  const state = code === 'ENOENT' ? 'ENOENT (there is no such file)' : code
+  return hint === undefined ? thrown : blockedError(`Cannot ${act} "${path}": ${state}`, hint, thrown)
 }
 
 /** Create a folder and its parents; existing is fine. Errors: blocked. */

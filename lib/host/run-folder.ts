@@ -16,9 +16,12 @@ export function runTs(now: Date = new Date()): string {
   return `${day}_${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
 }
 
+/** What a run may be called: a name that stays in its folder and does not shadow the link. */
+export const runName = /^(?!latest$)[A-Za-z0-9][\w.-]*$/
+
 /** Create the run's folder. Errors: usage for a bad name, blocked when it cannot be written. */
 export function createRunFolder(root: string, ts: string): string {
-  if (!/^[A-Za-z0-9][\w.-]*$/.test(ts) || ts === 'latest') {
+  if (!runName.test(ts)) {
     throw usageError(`Cannot name a run "${ts}": expected letters, digits, "_", "-" and "."`, 'give --run-ts 20260223_052929, or leave it out')
   }
   makeFolder(root)

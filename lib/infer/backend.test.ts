@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { smallHef } from '../formats/hef-samples.ts'
 import { float32 } from '../formats/tensor.ts'
 import { checkFeeds, indexOfNonFinite, listed, openBackend, type BackendName } from './backend.ts'
 import { halves, modelFile, scratch } from './fixtures.ts'
 
-const hefBytes = Buffer.from([1, 0x48, 0x45, 0x46, 0, 0, 0, 2, 0, 0, 0, 0])
+const hefBytes = Buffer.from(smallHef())
 function fileOf(name: string, bytes: string | Uint8Array): string {
   const path = join(scratch(), name)
   writeFileSync(path, bytes)
@@ -43,12 +44,12 @@ test('openBackend() refuses a HEF for ONNX Runtime, and an ONNX file for HailoRT
   )
   await assert.rejects(
     openBackend('hailort', modelFile(halves(16))),
-    { exit: 'usage', message: /it is not a HEF \(it begins with "/ },
+    { exit: 'usage', message: /it is not a HEF \(/ },
   )
 })
 
 test('openBackend() refuses a file that only claims to be a HEF', async () => {
-  for (const [bytes, state] of [['HEF\n this is text', 'it begins with "HEF'], ['', 'it is empty'], ['\u0001HE', 'it begins with']] as const) {
+  for (const [bytes, state] of [['HEF\n this is text', 'begins "HEF'], ['', '(empty)'], ['\u0001HE', 'it begins with']] as const) {
     await assert.rejects(openBackend('auto', fileOf('model.hef', bytes)), (error: { exit: string; message: string }) =>
       error.exit === 'usage' && error.message.includes(state))
   }

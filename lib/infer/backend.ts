@@ -7,8 +7,9 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileError } from '../host/files.ts'
+import { fileKind, fileKindBytes } from '../formats/file-kind.ts'
 import { describe, sizeOf, type Dtype, type Tensor } from '../formats/tensor.ts'
-import { blockedError, usageError } from '../notebook/errors.ts'
+import { usageError } from '../notebook/errors.ts'
 
 /** Input or output of an open model. A dimension that the model leaves open is its name, or `?` where it has none. */
 export interface TensorInfo {
@@ -69,13 +70,8 @@ export async function openBackend(name: BackendName, path: string, options: Back
     )
   }
   refuseForeign({ path, head, runtime: chosen })
-  if (chosen === 'hailort') {
-    throw blockedError(
-      `Cannot run "${path}": this version has no HailoRT binding, and HailoRT needs a Hailo device`,
-      'install pyhailort/hailo_platform and run the HEF with it on the board, or run the .onnx of the same rung (--backend ort)',
-    )
-  }
-  if (options.isolate === true) {
+  const onDevice = chosen === 'hailort' || chosen === 'tensorrt'
+  if (options.isolate ?? onDevice) {
     const { openIsolated } = await import('./isolate.ts')
     return openIsolated(chosen, path, options)
   }
@@ -86,31 +82,37 @@ export async function openBackend(name: BackendName, path: string, options: Back
 const drivers: Record<string, (path: string) => Promise<Backend>> = {
   'ort-c': async path => (await import('./ort-c.ts')).openOrtC(path),
   'ort-node': async path => (await import('./ort-node.ts')).openOrtNode(path),
+  hailort: async path => (await import('./hailort.ts')).openHailortBackend(path),
+  tensorrt: async path => (await import('./tensorrt.ts')).openTensorRtPlan(path),
   null: async path => (await import('./null.ts')).openNull(path),
 }
 
 const driverOf = (name: BackendName, { ortDriver = 'c' }: BackendOptions) => (name === 'ort' ? `ort-${ortDriver}` : name)
 
-/** "\x01HEF", big-endian, the first four bytes of every HEF. */
-const hefMagic = 0x01484546
-
 /** A file's own first bytes say more than its name. */
 function refuseForeign({ path, head, runtime }: { path: string; head: Buffer; runtime: BackendName }): void {
-  const isHef = head.length >= 4 && head.readUInt32BE(0) === hefMagic
-  if (runtime === 'hailort' && !isHef) {
-    const begins = head.length === 0 ? 'it is empty' : `it begins with ${JSON.stringify(head.subarray(0, 8).toString('latin1'))}`
-    throw usageError(`Cannot run "${path}" on HailoRT: it is not a HEF (${begins})`, 'compile it again, or give another file')
+  const kind = fileKind(head)
+  const wanted = { hailort: 'hef', tensorrt: 'plan' }[runtime as string]
+  if (wanted !== undefined && kind?.id !== wanted) {
+    const begins = `it begins with ${JSON.stringify(head.subarray(0, 8).toString('latin1'))}`
+    const title = runtime === 'hailort' ? 'HailoRT: it is not a HEF' : 'TensorRT: it is not a plan'
+    throw usageError(`Cannot run "${path}" on ${title} (${kind?.name ?? begins})`, kind?.hint ?? 'compile it again, or give another file')
   }
-  if (runtime === 'ort' && isHef) {
+  if (wanted === undefined && kind?.id === 'hef') {
     throw usageError(
       `Cannot run "${path}" on ONNX Runtime: it is a HEF, which only HailoRT runs`,
       'give --backend hailort, or the .onnx of the same rung',
     )
   }
+  if (wanted === undefined && kind !== null && foreignToOnnx.has(kind.id)) {
+    throw usageError(`Cannot run "${path}" on ONNX Runtime: it is ${kind.name}`, kind.hint)
+  }
 }
 
+const foreignToOnnx = new Set<string>(['plan', 'lfs', 'html', 'mock', 'json', 'tar', 'empty'])
+
 function headOf(path: string): Buffer {
-  const head = Buffer.alloc(16)
+  const head = Buffer.alloc(fileKindBytes)
   try {
     const fd = openSync(path, 'r')
     try {

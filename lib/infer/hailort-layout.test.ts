@@ -7,7 +7,9 @@ import { layoutOfStream } from './hailort-layout.ts'
 const stream = (order: string, height: number, width: number, features: number): StreamInfo =>
   ({ name: 'net/it', network: 'net/net', isInput: true, order, type: 'UINT8', image: { height, width, features }, quantisation: null })
 const nms = (order: string): StreamInfo =>
-  ({ name: 'net/nms', network: 'net/net', isInput: false, order, type: 'FLOAT32', nms: { classes: 2, boxesPerClass: 2, boxesTotal: 0 }, quantisation: null })
+  ({ name: 'net/nms', network: 'net/net', isInput: false, order, type: 'FLOAT32', nms: {
+    classes: 2, boxesPerClass: 2, boxesTotal: 0,
+  }, quantisation: null })
 const counted = (n: number) => Float32Array.from({ length: n }, (_, i) => i)
 
 test('layoutOfStream() turns [1, C, H, W] into height, width, features and back when the order is NHWC or FCR', () => {
@@ -69,7 +71,9 @@ test('layoutOfStream() reads no further than the frame when a count is absurd', 
 })
 
 test('layoutOfStream() refuses orders that become no array here', () => {
-  for (const info of [stream('NV12', 2, 2, 3), stream('F8CR', 1, 4, 8), stream('BAYER_RGB', 4, 4, 1), nms('HAILO_NMS_BY_SCORE'), nms('HAILO_NMS_WITH_BYTE_MASK')]) {
+  for (const info of [stream('NV12', 2, 2, 3), stream('F8CR', 1, 4, 8), stream('BAYER_RGB', 4, 4, 1), nms('HAILO_NMS_BY_SCORE'), nms(
+    'HAILO_NMS_WITH_BYTE_MASK',
+  )]) {
     assert.throws(() => layoutOfStream(info), (thrown: unknown) => thrown instanceof RunbookError && thrown.exit === 'usage' && thrown.message.includes(info.order))
   }
 })

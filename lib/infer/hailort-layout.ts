@@ -105,7 +105,9 @@ function detections(info: StreamInfo): StreamLayout {
   const frameValues = classes * (1 + 5 * boxesPerClass)
   return {
     shape: [1, classes * boxesPerClass, rowValues], frameValues, isPlain: false,
-    frameFromTensor: () => { throw usageError(`Cannot feed "${info.name}": it holds detections, which only come out`, 'choose another stream') },
+    frameFromTensor: () => {
+      throw usageError(`Cannot feed "${info.name}": it holds detections, which only come out`, 'choose another stream')
+    },
     tensorFromFrame: (frame, tensor) => {
       let [at, row] = [0, 0]
       for (let k = 0; k < classes; k++) {
@@ -116,7 +118,9 @@ function detections(info: StreamInfo): StreamLayout {
           tensor.set(frame.subarray(at, at + 5), row * rowValues + 1)
         }
       }
-      for (; row < classes * boxesPerClass; row++) tensor.fill(0, row * rowValues, (row + 1) * rowValues).fill(-1, row * rowValues, row * rowValues + 1)
+      for (; row < classes * boxesPerClass; row++) tensor.fill(
+        0, row * rowValues, (row + 1) * rowValues,
+      ).fill(-1, row * rowValues, row * rowValues + 1)
     },
   }
 }

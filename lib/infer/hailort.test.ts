@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import test from 'node:test'
 import { profileNames, type ProfileName } from '../../ffi/hailort/profiles.ts'
@@ -20,7 +23,9 @@ interface Bench {
 }
 
 /** A HEF and a stand-in with these orders; whatever is opened must be closed by the body, and nothing may be left. */
-async function withBench(o: { profile?: ProfileName; hef: Uint8Array } & Partial<Record<Fault, string | number>>, body: (bench: Bench) => Promise<void>): Promise<void> {
+async function withBench(
+  o: { profile?: ProfileName; hef: Uint8Array } & Partial<Record<Fault, string | number>>, body: (bench: Bench) => Promise<void>,
+): Promise<void> {
   const { profile = 'C', hef, ...orders } = o
   const env = { HAILORT_LIB: hailortStandin({ profile }) }
   const standin = standinOf(openHailort({ env }))
@@ -49,7 +54,9 @@ test('openHailortBackend() answers as the model\'s arithmetic does, with channel
       assert.deepEqual(model.inputs.map(({ name, shape, layout }) => [name, shape, layout]), [['net/mix', [1, 1, 1, 64], 'NHWC 1x64x1']])
       assert.deepEqual(model.outputs.map(({ name, shape }) => [name, shape]), [['net/voices', [1, 2, 1, 64]], ['net/noise', [1, 1, 1, 64]]])
       const results = await model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) })
-      const [voices, noise] = runHefModel(tiny.model, [quantize(wave(), tiny.inputLevels)]).map((bytes, i) => dequantize(bytes, tiny.outputLevels[i]!))
+      const [voices, noise] = runHefModel(tiny.model, [quantize(wave(), tiny.inputLevels)]).map(
+        (bytes, i) => dequantize(bytes, tiny.outputLevels[i]!),
+      )
       const turned = Float32Array.from({ length: 128 }, (_, i) => voices![(i % 64) * 2 + Math.floor(i / 64)]!)
       assert.deepEqual(results['net/voices']!.data, turned)
       assert.deepEqual(results['net/noise']!.data, noise)
@@ -68,7 +75,9 @@ test('openHailortBackend() gives only the outputs that are asked for, by their w
 
 test('openHailortBackend() lists the outputs with their shapes when one is not there', { skip }, async () => {
   await withBench({ hef: tinyModel().hef }, async ({ open }) => {
-    await assert.rejects(open({ outputs: ['drums'] }), exits('usage', /"drums".*net\/voices float32\[1, 2, 1, 64\] \(NHWC 1x64x2\), net\/noise float32\[1, 1, 1, 64\]/))
+    await assert.rejects(open({ outputs: ['drums'] }), exits(
+      'usage', /"drums".*net\/voices float32\[1, 2, 1, 64\] \(NHWC 1x64x2\), net\/noise float32\[1, 1, 1, 64\]/,
+    ))
   })
 })
 
@@ -79,7 +88,9 @@ test('infer() refuses a wrong name, shape, type and NaN, and answers afterwards'
     await assert.rejects(model.infer({ mix: good }), exits('usage', /Cannot feed "mix": the model takes net\/mix float32\[1, 1, 1, 64\]/))
     await assert.rejects(model.infer({}), exits('usage', /net\/mix/))
     await assert.rejects(model.infer({ 'net/mix': float32([1, 64], wave()) }), exits('usage', /float32\[1, 64\]/))
-    await assert.rejects(model.infer({ 'net/mix': { dtype: 'int8', shape: [1, 1, 1, 64], data: new Int8Array(64) } }), exits('usage', /int8/))
+    await assert.rejects(
+      model.infer({ 'net/mix': { dtype: 'int8', shape: [1, 1, 1, 64], data: new Int8Array(64) } }), exits('usage', /int8/),
+    )
     await assert.rejects(model.infer({ 'net/mix': float32([1, 1, 1, 64], wave().fill(NaN, 3, 4)) }), exits('usage', /value 3 is NaN/))
     assert.equal(Object.keys(await model.infer({ 'net/mix': good })).length, 2)
   })
@@ -145,7 +156,9 @@ test('openHailortBackend() is blocked when the driver has another version, or th
     await assert.rejects(open(), exits('blocked', /HAILO_INVALID_DRIVER_VERSION/))
     const unknown = { HAILORT_LIB: hailortStandin({ profile: 'C', version: [4, 42, 0] }) }
     await assert.rejects(openHailortBackend(path, { env: unknown }), exits('blocked', /HailoRT 4\.42\.0.*HAILO_ABI=force/))
-    await assert.rejects(openHailortBackend(path, { env: { HAILORT_LIB: '/nowhere.so' } }), exits('blocked', /nowhere\.so.*export HAILORT_LIB=/))
+    await assert.rejects(
+      openHailortBackend(path, { env: { HAILORT_LIB: '/nowhere.so' } }), exits('blocked', /nowhere\.so.*export HAILORT_LIB=/),
+    )
   })
 })
 
@@ -167,16 +180,63 @@ test('openHailortBackend() refuses a damaged file and a file that is none, witho
   const { hef } = tinyModel()
   const env = { HAILORT_LIB: '/nowhere.so' }
   for (const [bytes, words] of [
-    [hef.subarray(0, 400), /truncated/], [hef.map((byte, i) => (i === hef.length - 3 ? byte ^ 1 : byte)), /altered|malformed/], [Buffer.from('{"mock_hef": true}'), /mock_hef/],
+    [hef.subarray(0, 400), /truncated/], [
+      hef.map((byte, i) => (i === hef.length - 3 ? byte ^ 1 : byte)), /altered|malformed/,
+    ], [Buffer.from('{"mock_hef": true}'), /mock_hef/],
   ] as const) {
     await withHefFile(bytes, path => assert.rejects(openHailortBackend(path, { env }), exits('usage', words)))
   }
   await assert.rejects(openHailortBackend('/nowhere/model.hef', { env }), exits('blocked', /nowhere/))
 })
 
-test('openHailortBackend() says that a Hailo-10H needs another interface', { skip }, async () => {
-  await withBench({ profile: 'D', hef: tinyModel({ arch: 'hailo10h' }).hef, ARCH: 'hailo10h' }, async ({ open }) => {
-    await assert.rejects(open(), exits('blocked', /Hailo-10H does not run models through HailoRT's C interface/))
+/** What a Hailo-10H needs beside the library: headers, of which the stand-in has its own, and a folder for what is compiled. */
+async function on10H(body: (open: Bench['open'], standin: Standin, env: Record<string, string>) => Promise<void>): Promise<void> {
+  const cache = mkdtempSync(join(tmpdir(), 'shim-'))
+  const env = {
+    PATH: process.env.PATH ?? '', HAILORT_LIB: hailortStandin({ profile: 'D' }), XDG_CACHE_HOME: cache,
+    HAILORT_INCLUDE: join(import.meta.dirname, '../../ffi/testing/hailort-cpp'),
+  }
+  try {
+    await withBench({ profile: 'D', hef: tinyModel({ arch: 'hailo10h' }).hef, ARCH: 'hailo10h' }, ({ path, standin }) =>
+      body(options => openHailortBackend(path, { env, ...options }), standin, env))
+  } finally {
+    rmSync(cache, { recursive: true })
+  }
+}
+
+test('openHailortBackend() runs a model on a Hailo-10H through what it compiles there', { skip: skip || needsTool('g++') }, async () => {
+  await on10H(async open => {
+    const tiny = tinyModel({ arch: 'hailo10h' })
+    await using model = await open({ measuresLatency: true })
+    assert.match(model.device, /^Hailo-10H /)
+    const results = await model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) })
+    const noise = runHefModel(tiny.model, [quantize(wave(), tiny.inputLevels)])[1]!
+    assert.deepEqual(results['net/noise']!.data, dequantize(noise, tiny.outputLevels[1]!))
+    assert.deepEqual(results['net/voices']!.shape, [1, 2, 1, 64])
+    assert.ok(model.deviceLatencyMs() > 0)
+    assert.ok((await model.temperatureC())[0] >= 40)
+  })
+})
+
+test('infer() on a Hailo-10H fails at a timeout, and answers afterwards', { skip: skip || needsTool('g++') }, async () => {
+  await on10H(async (open, standin) => {
+    await using model = await open({ timeoutMs: 50 })
+    const feeds = { 'net/mix': float32([1, 1, 1, 64], wave()) }
+    standin.order('LATENCY_US', 400_000)
+    await assert.rejects(model.infer(feeds), exits('fail', /4 HAILO_TIMEOUT/))
+    standin.order('LATENCY_US', '')
+    assert.equal(Object.keys(await model.infer(feeds)).length, 2)
+  })
+})
+
+test('openHailortBackend() on a Hailo-10H is blocked without headers or a compiler, and says what to install', { skip }, async () => {
+  await on10H(async (open, _standin, env) => {
+    await assert.rejects(open({ env: { ...env, HAILORT_INCLUDE: '/nowhere' } }), exits(
+      'blocked', /hailo\/hailort\.hpp, which is in none of \/nowhere.*sudo apt install g\+\+ h10-hailort/,
+    ))
+    await assert.rejects(
+      open({ env: { ...env, CXX: 'no-such-compiler' } }), exits('blocked', /no-such-compiler does not run.*sudo apt install g\+\+/),
+    )
   })
 })
 
@@ -194,7 +254,9 @@ test('models of two profiles run at the same time in one process', { skip }, asy
   const answers: unknown[] = []
   const run = (profile: ProfileName) => withBench({ profile, hef: tinyModel().hef }, async ({ open }) => {
     await using model = await open()
-    for (let i = 0; i < 50; i++) answers.push([...(await model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) }))['net/noise']!.data as Float32Array])
+    for (let i = 0; i < 50; i++) answers.push(
+      [...(await model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) }))['net/noise']!.data as Float32Array],
+    )
   })
   await Promise.all([run('A'), run('B'), run('C')])
   assert.equal(answers.length, 150)
@@ -224,7 +286,7 @@ test('a model tells its device\'s latency, temperature and power', { skip }, asy
     await using model = await open({ measuresLatency: true })
     await model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) })
     assert.ok(model.deviceLatencyMs() >= 2)
-    assert.ok(model.temperatureC()[0] >= 40 && await model.powerW() > 1)
+    assert.ok((await model.temperatureC())[0] >= 40 && await model.powerW() > 1)
     assert.ok(model.loadMs > 0)
   })
 })

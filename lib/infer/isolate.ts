@@ -120,7 +120,8 @@ class Child {
   }
 
   #fail(state: string): void {
-    this.#ended ??= new RunbookError('fail', `Cannot go on with "${this.#path}": ${state}`, 'look at the artifact and the library: npx tsx runbooks/doctor.ts; opening it again is allowed')
+    const hint = 'look at the artifact and the library: npx tsx runbooks/doctor.ts; opening it again is allowed'
+    this.#ended ??= new RunbookError('fail', `Cannot go on with "${this.#path}": ${state}`, hint)
     for (const { reject } of this.#waiting.values()) reject(this.#ended)
   }
 }

@@ -5,6 +5,7 @@
  * file are refused by the WAV reader.
  */
 import { openWav, type WavInfo } from '../formats/wav.ts'
+import { usageError } from '../notebook/errors.ts'
 import { mixdown } from '../signal/mixdown.ts'
 import { resampler } from '../signal/resample.ts'
 
@@ -72,4 +73,11 @@ export function isSilent(path: string): boolean {
     if (mixdown(channels).some(value => value !== 0)) return false
   }
   return true
+}
+
+/** Errors: usage for a recording that holds no sound. */
+export function refuseSilent(path: string): void {
+  if (!isSilent(path)) return
+  const hint = 'give a recording with two voices: --mix-wav FILE'
+  throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, hint)
 }

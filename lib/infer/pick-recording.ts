@@ -9,6 +9,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileError } from '../host/files.ts'
 import { blockedError } from '../notebook/errors.ts'
+import { openMono, refuseSilent } from './mono-source.ts'
 import { recordingPaths, recordingRecipes, recordingsFolder } from '../signal/recordings.ts'
 
 export interface Recording {
@@ -67,3 +68,10 @@ function recording(mix: string, from: Recording['from']): Recording {
 /** The mixtures that ship with the project, in their order. */
 export const shippedMixtures = (): string[] =>
   recordingRecipes.map(({ name }) => recordingPaths(recordingsFolder, name).mix)
+
+/** The recording, once it is known that it can be separated. Errors: as `openMono`; usage when it is silent. */
+export function checkedRecording(recording: Recording, sampleRate: number): Recording {
+  openMono(recording.mix, sampleRate)[Symbol.dispose]()
+  refuseSilent(recording.mix)
+  return recording
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
+import { smallHef } from '../formats/hef-samples.ts'
 import { readWav, writeWav } from '../formats/wav.ts'
 import { convTasNetGraph } from '../models/convtasnet/graph.ts'
 import { resampler } from '../signal/resample.ts'
@@ -146,8 +147,8 @@ test('separateRecording() is blocked by what is absent: the model, the recording
   await refused({ modelPath: join(scratch(), 'no.onnx') }, { exit: 'blocked', message: /no\.onnx": ENOENT/ })
   await refused({ recording: mixOf(join(scratch(), 'no.wav')) }, { exit: 'blocked', message: /no\.wav": ENOENT/ })
   const hef = join(scratch(), 'model.hef')
-  writeFileSync(hef, Buffer.from([1, 0x48, 0x45, 0x46, 0, 0]))
-  await refused({ modelPath: hef }, { exit: 'blocked', message: /no HailoRT binding/, hint: /install pyhailort\/hailo_platform/ })
+  writeFileSync(hef, smallHef())
+  await refused({ modelPath: hef }, { exit: 'blocked', message: /Cannot open HailoRT/, hint: /install pyhailort\/hailo_platform/ })
 })
 
 test('separateRecording() refuses a bad recording with one clear error', async () => {

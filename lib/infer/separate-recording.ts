@@ -10,7 +10,7 @@ import { performance } from 'node:perf_hooks'
 import { makeFolder } from '../host/files.ts'
 import { usageError } from '../notebook/errors.ts'
 import { openBackend, type BackendName, type BackendOptions } from './backend.ts'
-import { isSilent, openMono } from './mono-source.ts'
+import { openMono, refuseSilent } from './mono-source.ts'
 import type { Recording } from './pick-recording.ts'
 import { metricsName, orFailedMetrics, quantile, rounded, writeMetrics } from './runtime-metrics.ts'
 import type { KnownMetrics, RuntimeMetrics } from './runtime-metrics.ts'
@@ -117,12 +117,6 @@ function measuredFacts({ times, finished, wallMs, audioMs, references }: Measure
     permutation: score?.permutation ?? null,
     files: [files.mix, ...files.sources].map(path => basename(path)),
   }
-}
-
-function refuseSilent(path: string): void {
-  if (!isSilent(path)) return
-  const hint = 'give a recording with two voices: --mix-wav FILE'
-  throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, hint)
 }
 
 /** `MIX_WAV=mix.wav OUT_DIR=.` would replace the recording by its own mixdown. */

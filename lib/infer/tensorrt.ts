@@ -153,7 +153,9 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
 
 const isSame = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((n, axis) => n === b[axis])
 
-const infoOf = ({ name, dtype, shape }: IoTensor): TensorInfo => ({ name, dtype: dtype as Dtype, shape: shape.map(n => (n < 0 ? '?' : n)) })
+const infoOf = ({ name, dtype, shape }: IoTensor): TensorInfo => ({
+  name, dtype: dtype as Dtype, shape: shape.map(n => (n < 0 ? '?' : n)),
+})
 
 interface Port {
   readonly tensor: StepTensor
@@ -163,10 +165,17 @@ interface Port {
   take(isFresh: boolean): Tensor
 }
 
+/** What the constructors of typed arrays have in common. */
+interface ArrayType {
+  readonly BYTES_PER_ELEMENT: number
+  new (length: number): TensorData
+  new (buffer: ArrayBufferLike, offset: number, length: number): TensorData
+}
+
 function portOf(tensor: StepTensor): Port {
   const dtype = tensor.info.dtype as Dtype
   const { buffer, byteOffset, byteLength } = tensor.host
-  const type = arrayOf[dtype] as unknown as { new (buffer: ArrayBufferLike, offset: number, length: number): TensorData; new (length: number): TensorData; BYTES_PER_ELEMENT: number }
+  const type = arrayOf[dtype] as unknown as ArrayType
   const pinned = new type(buffer, byteOffset, Math.floor(byteLength / type.BYTES_PER_ELEMENT))
   let kept = new type(sizeOf(tensor.shape))
   return {
@@ -174,9 +183,10 @@ function portOf(tensor: StepTensor): Port {
     pinned,
     take(isFresh) {
       const count = sizeOf(tensor.shape)
-      if (isFresh || kept.length !== count) kept = new type(count)
-      kept.set((pinned.length === count ? pinned : pinned.subarray(0, count)) as never)
-      return { dtype, shape: tensor.shape, data: kept }
+      if (!isFresh && kept.length !== count) kept = new type(count)
+      const data = isFresh ? new type(count) : kept
+      data.set((pinned.length === count ? pinned : pinned.subarray(0, count)) as never)
+      return { dtype, shape: tensor.shape, data }
     },
   }
 }
@@ -185,6 +195,7 @@ function portOf(tensor: StepTensor): Port {
 function operatingError(thrown: unknown, path: string): unknown {
   if (!(thrown instanceof FfiError)) return thrown
   const exit = { absent: 'blocked', refused: 'blocked', usage: 'usage', status: 'fail' } as const
-  const message = thrown.message.includes(`"${path}"`) ? thrown.message : `Cannot run "${path}": ${thrown.message.replace(/^Cannot /, 'cannot ')}`
+  const state = thrown.message.replace(/^Cannot /, 'cannot ')
+  const message = thrown.message.includes(`"${path}"`) ? thrown.message : `Cannot run "${path}": ${state}`
   return new RunbookError(exit[thrown.kind], message, thrown.hint, { cause: thrown })
 }

@@ -20,7 +20,7 @@ export const flagFromName = (name: string): string => name.replaceAll(/[A-Z]/g, 
 export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, boolean>): Flags {
   const flags = new Map<string, string>()
   for (let i = 0; i < argv.length; i++) {
-    const word = argv[i]!
+    const word = argv[i] === '-h' ? '--help' : argv[i]!
     if (!word.startsWith('--')) throw usageError(`Cannot use "${word}": it is not a flag`, 'see --help')
     const equals = word.indexOf('=')
     const name = word.slice(2, equals < 0 ? undefined : equals).replaceAll('_', '-')
@@ -29,6 +29,7 @@ export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, bo
     const takesValue = known.get(flag)
     if (takesValue === undefined) throw unknownFlag(name, [...known.keys()])
     if (flags.has(flag)) throw usageError(`Cannot use --${flag} twice`, `give --${flag} once`)
+    if (equals >= 0 && negated) throw usageError(`Cannot use --${name} with a value`, `give --${name}, or --${flag}=0`)
     if (equals >= 0) flags.set(flag, word.slice(equals + 1))
     else if (!takesValue) flags.set(flag, negated ? '0' : '1')
     else {

@@ -30,7 +30,7 @@ export function escapeMarkdown(text: string): string {
   return oneLine(text)
     .replace(/[\\`*[\]|~]/g, '\\$&')
     .replace(/&(?=[#\w]+;)/g, '&amp;')
-    .replace(/</g, '&lt;')
+    .replace(/<(?=[A-Za-z/!?])/g, '&lt;')
     .replace(/(?<!\w)_|_(?!\w)/g, '\\_')
     .replace(/^([-+#>]|\d+[.)])(?=\s|$)/, char => (/\d/.test(char) ? `${char.slice(0, -1)}\\${char.slice(-1)}` : `\\${char}`))
 }

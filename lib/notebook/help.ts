@@ -1,6 +1,7 @@
 /** What does `--help` say? The question, every input with its variable and default, and the exit codes. */
 import { flagFromName } from './argv.ts'
-import { text, toggle, type Inputs } from './inputs.ts'
+import { runName } from '../host/run-folder.ts'
+import { pattern, text, toggle, type Inputs } from './inputs.ts'
 
 /** What every runbook takes besides its own inputs. */
 export const commonInputs = {
@@ -8,7 +9,7 @@ export const commonInputs = {
   quiet: toggle({ help: 'no narrative on stderr' }),
   dryRun: toggle({ help: 'say what would be done, and do nothing' }),
   outDir: text({ env: 'MODULE_RUNS', default: 'module_runs', help: 'where run folders go' }),
-  runTs: text({ env: 'HAILO_RUN_TS', optional: true, help: 'name of the run folder; default: the time' }),
+  runTs: pattern(runName, { env: 'HAILO_RUN_TS', optional: true, expected: 'letters, digits, "_", "-" and "."', help: 'name of the run folder; default: the time' }),
 } satisfies Inputs
 
 const plain = { help: toggle({ help: 'this text' }), version: toggle({ help: 'the version of Rungbook' }) } satisfies Inputs
@@ -52,6 +53,7 @@ function flagText(name: string, spec: Inputs[string]): string {
 
 function defaultText(fallback: unknown): string {
   if (fallback === undefined || fallback === false) return ''
+  if (typeof fallback === 'number') return `default ${Number(fallback.toPrecision(4))}`
   return `default ${fallback === true ? 'on' : String(fallback)}`
 }
 

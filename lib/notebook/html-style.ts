@@ -31,7 +31,7 @@ h2 { margin: 2.2rem 0 .7rem; font-size: 1.1rem; letter-spacing: .01em; }
 a { color: var(--link); }
 code, pre { font: 12.5px/1.5 var(--mono); }
 pre { margin: .5rem 0; padding: .7rem .9rem; max-height: 32rem; overflow: auto; background: var(--code); border-radius: 6px;
-  white-space: pre; overflow-wrap: normal; }
+  white-space: pre-wrap; overflow-wrap: anywhere; }
 .note, .when, footer, .facts { color: var(--soft); }
 .note { margin: .3rem 0; font-size: .9em; }
 .number { font-variant-numeric: tabular-nums; white-space: nowrap; }

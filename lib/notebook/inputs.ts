@@ -47,6 +47,14 @@ export function text(o: Common<string> & Partial<Optional>): Input<string | unde
   return input(o, '<text>', value => value)
 }
 
+/** Text that fits a pattern; `expected` says it in words. */
+export function pattern(form: RegExp, o: Common<string> & Optional & { expected: string }): Input<string | undefined> {
+  return input<string>(o, '<text>', value => {
+    if (form.test(value)) return value
+    throw new Error(`expected ${o.expected}`)
+  })
+}
+
 /** One of a few words. */
 export function choice<const T extends string>(words: readonly T[], o: Common<T> & Optional): Input<T | undefined>
 export function choice<const T extends string>(words: readonly T[], o: Common<T>): Input<T>
@@ -150,7 +158,9 @@ function parseInput(spec: Input<unknown>, o: { flag: string; from: string; given
     return spec.parse(o.given, o.cwd)
   } catch (thrown) {
     if (thrown instanceof RunbookError) throw thrown
-    const source = o.from === 'env' ? `${spec.env} in the environment` : `--${o.flag}`
-    throw usageError(`Cannot read ${source}: ${(thrown as Error).message}, got "${o.given}"`, `give --${o.flag} ${spec.placeholder}`.trim())
+    const isEnv = o.from === 'env'
+    const source = isEnv ? `${spec.env} in the environment` : `--${o.flag}`
+    const hint = isEnv ? `give ${spec.env}=${spec.placeholder || '1 or 0'}, or leave it out` : `give --${o.flag} ${spec.placeholder}`.trim()
+    throw usageError(`Cannot read ${source}: ${(thrown as Error).message}, got "${o.given}"`, hint)
   }
 }

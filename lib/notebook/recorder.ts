@@ -90,7 +90,7 @@ export class Recorder {
   async end(): Promise<void> {
     this.event('ended', { verdict: this.report.verdict, exit: this.report.exit })
     await this.save()
-    if (this.#folder !== null) pointLatest(this.#folder)
+    if (this.#folder !== null && this.report.verdict !== 'USAGE') pointLatest(this.#folder)
   }
 
   /** Write every view of the report. Errors: blocked (full disk, no permission). */

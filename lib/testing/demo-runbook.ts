@@ -11,7 +11,7 @@ import { table } from '../notebook/show.ts'
 export default runbook(import.meta, {
   asks: 'does the notebook keep its promises?',
   inputs: {
-    how: choice(['pass', 'fail', 'blocked', 'throw', 'bug', 'no-gate', 'parallel', 'wait', 'deaf', 'stray'], {
+    how: choice(['pass', 'fail', 'blocked', 'throw', 'bug', 'no-gate', 'parallel', 'wait', 'deaf', 'stray', 'busy', 'crash'], {
       env: 'DEMO_HOW', default: 'pass', help: 'what happens',
     }),
     value: number({ env: 'DEMO_VALUE', default: 3, help: 'a number to judge' }),
@@ -39,6 +39,8 @@ export default runbook(import.meta, {
   if (inputs.how === 'bug') await cell('Break', () => { throw new TypeError('a defect') })
   if (inputs.how === 'wait') await cell('Wait', ({ signal }) => sleep(60_000, undefined, { signal }))
   if (inputs.how === 'deaf') await cell('Hang', () => new Promise(leave => { setTimeout(leave, 60_000) }))
+  if (inputs.how === 'busy') await cell('Spin', () => spin(signal))
+  if (inputs.how === 'crash') await cell('Crash', () => process.kill(process.pid, 'SIGSEGV'))
   if (inputs.how === 'stray') setTimeout(() => { throw new Error('nobody awaits me') }, 1)
   if (inputs.how === 'stray') await sleep(2000)
   line(`Measured: ${first}`)
@@ -48,3 +50,13 @@ export default runbook(import.meta, {
   if (inputs.how === 'blocked') gate.blocked('device', 'no device here')
   signal.throwIfAborted()
 })
+
+/** Keep the event loop busy half a second at a time, as authoring a graph does, until somebody stops it. */
+async function spin(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const end = Date.now() + 500
+    while (Date.now() < end);
+    await sleep(1)
+  }
+  signal.throwIfAborted()
+}

@@ -9,7 +9,8 @@ import { spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { decodeModel, type ModelProto } from '../formats/onnx.ts'
+import { writeHef as encodeHef, type HefDescription } from '../formats/hef-write.ts'
+import { decodeModel, dimsOf, type ModelProto } from '../formats/onnx.ts'
 import { decodeNpy } from '../formats/npy.ts'
 import { complaints, fateOf, type Fate, type StandinStage, type Twist } from './hailo-scenarios.ts'
 import { parseWords, usageOf, type Words } from './hailo-words.ts'
@@ -32,6 +33,8 @@ interface Har {
   readonly state: 'translated' | 'quantized' | 'compiled'
   /** [1, height, width, channels]. */
   readonly inputShape: readonly number[]
+  /** The same of the output. */
+  readonly outputShape: readonly number[]
 }
 
 const harMagic = 'HAR-STAND-IN\n'
@@ -103,7 +106,7 @@ async function parser(words: Words): Promise<void> {
   appendFileSync('hailo_sdk.client.log', `parsed ${netName}\n`)
   if (twist === 'nothing') return
   if (twist === 'empty') return writeFileSync(words.one('har-path'), '')
-  writeHar(words.one('har-path'), { netName, hwArch: words.one('hw-arch'), state: 'translated', inputShape })
+  writeHar(words.one('har-path'), { netName, hwArch: words.one('hw-arch'), state: 'translated', inputShape, outputShape: outputShapeFrom(model) })
 }
 
 async function ask(question: string): Promise<void> {
@@ -131,6 +134,13 @@ function checkNode(model: ModelProto, name: string, start: string): void {
 }
 
 /** The input's shape as the HAR has it: channels last. */
+/** The graph's own output, with the height that a Squeeze may have taken away. */
+function outputShapeFrom(model: ModelProto): number[] {
+  const dims = dimsOf(model.graph.output[0]!).map(Number)
+  const [n = 1, c = 1, h = 1, w = 1] = dims.length === 3 ? [dims[0], dims[1], 1, dims[2]] : dims
+  return [n, h, w, c]
+}
+
 function inputShapeFrom(model: ModelProto, flag: string, start: string): number[] {
   const input = model.graph.input.find(({ name }) => name === start)
   const dims = (input?.type?.tensorType?.shape?.dim ?? []).map(dim => Number(dim.dimValue ?? 0))
@@ -221,9 +231,17 @@ function writeHef(folder: string, har: Har, twist: Twist | null): void {
   const names: Partial<Record<Twist, string[]>> = {
     nothing: [], two_hefs: [netName, `${netName}_b`], hef_named_otherwise: ['model_scope1'],
   }
-  const magic = twist === 'wrong_magic' ? 'PK\x03\x04' : '\x01HEF'
-  const content = twist === 'empty' ? '' : `${magic}${JSON.stringify(har)}`
+  const content = twist === 'empty' ? '' : twist === 'wrong_magic' ? 'PK\x03\x04' : hefFrom(har)
   for (const name of (twist && names[twist]) ?? [netName]) writeFileSync(join(inside, `${name}.hef`), content)
+}
+
+/** A whole HEF of one input and one output, with nothing in it that computes. */
+function hefFrom({ netName, hwArch, inputShape, outputShape }: Har): Uint8Array {
+  const stream = (name: string, [, height = 1, width = 1, features = 1]: readonly number[]) => ({ name: `${netName}/${name}`, shape: { height, width, features } })
+  return encodeHef({
+    arch: hwArch as HefDescription['arch'],
+    groups: [{ name: netName, inputs: [stream('input_layer1', inputShape)], outputs: [stream('conv1', outputShape)] }],
+  })
 }
 
 /** What it prints before anything else, whatever is asked. */

@@ -44,11 +44,17 @@ export function tinyModel(o: { width?: number; arch?: HefDescription['arch']; he
   const model: HefModel = {
     inputs: 1, outputs: 2,
     layers: [
-      quantizedLayer({ source: 0, target: 3, height: 1, width, taps, isRelu: true, weights: first, bias: firstBias, from: inputLevels, to: hiddenLevels }),
-      ...heads.map(({ weights, bias }, i) => quantizedLayer({ source: 3, target: 1 + i, height: 1, width, weights, bias, from: hiddenLevels, to: outputLevels[i]! })),
+      quantizedLayer({
+        source: 0, target: 3, height: 1, width, taps, isRelu: true, weights: first, bias: firstBias, from: inputLevels, to: hiddenLevels,
+      }),
+      ...heads.map(({ weights, bias }, i) => quantizedLayer({
+        source: 3, target: 1 + i, height: 1, width, weights, bias, from: hiddenLevels, to: outputLevels[i]!,
+      })),
     ],
   }
-  const stream = (name: string, features: number, levels: Levels): StreamDescription => ({ name, shape: { height: 1, width, features }, quantization: { ...levels, min: -1, max: 1 } })
+  const stream = (name: string, features: number, levels: Levels): StreamDescription => ({
+    name, shape: { height: 1, width, features }, quantization: { ...levels, min: -1, max: 1 },
+  })
   const hef = writeHef({
     arch, version: hefVersion, model, ...(arch === 'hailo15h' && { sdkVersion: '5.2.0' }),
     groups: [{
@@ -63,7 +69,9 @@ export function tinyModel(o: { width?: number; arch?: HefDescription['arch']; he
   return { hef, model, reference, inputLevels, outputLevels }
 }
 
-function convolve(input: Float32Array, o: { width: number; sourceFeatures: number; taps: number; weights: Float32Array; bias: Float32Array }): Float32Array {
+function convolve(
+  input: Float32Array, o: { width: number; sourceFeatures: number; taps: number; weights: Float32Array; bias: Float32Array },
+): Float32Array {
   const features = o.bias.length
   return Float32Array.from({ length: o.width * features }, (_, at) => {
     const [x, feature] = [Math.floor(at / features), at % features]
@@ -71,7 +79,10 @@ function convolve(input: Float32Array, o: { width: number; sourceFeatures: numbe
     for (let tap = 0; tap < o.taps; tap++) {
       const from = x + tap - (o.taps - 1) / 2
       if (from < 0 || from >= o.width) continue
-      for (let i = 0; i < o.sourceFeatures; i++) sum += o.weights[(feature * o.taps + tap) * o.sourceFeatures + i]! * input[from * o.sourceFeatures + i]!
+      for (let i = 0; i < o.sourceFeatures; i++) {
+        const weight = (feature * o.taps + tap) * o.sourceFeatures + i
+        sum += o.weights[weight]! * input[from * o.sourceFeatures + i]!
+      }
     }
     return sum
   })
@@ -88,7 +99,9 @@ export function quantize(values: Float32Array, { zeroPoint, scale }: Levels): Ui
 }
 
 /** The numbers that bytes stand for. */
-export const dequantize = (bytes: Uint8Array, { zeroPoint, scale }: Levels): Float32Array => Float32Array.from(bytes, q => Math.fround(q - zeroPoint) * Math.fround(scale))
+export const dequantize = (bytes: Uint8Array, { zeroPoint, scale }: Levels): Float32Array => Float32Array.from(
+  bytes, q => Math.fround(q - zeroPoint) * Math.fround(scale),
+)
 
 /** A file with these bytes, in a folder that is gone after `body`. */
 export async function withHefFile<T>(bytes: Uint8Array, body: (path: string) => Promise<T> | T): Promise<T> {

@@ -16,14 +16,19 @@ const signatures: Readonly<Record<string, Readonly<Record<string, string | Reado
   IHostMemory: { data: 'void *%()', size: 'size_t %()' },
   IRuntime: {
     getPImpl: 'void *%()', getLogger: 'void *%()', setEngineHostCodeAllowed: 'void %(bool allowed)',
-    deserializeCudaEngine: { 8: 'void *%(const void *blob, size_t size, void *factory)', 10: 'void *%(const void *blob, size_t size)', 11: 'void *%(const void *blob, size_t size)' },
+    deserializeCudaEngine: {
+      8: 'void *%(const void *blob, size_t size, void *factory)', 10: 'void *%(const void *blob, size_t size)',
+      11: 'void *%(const void *blob, size_t size)',
+    },
   },
   ICudaEngine: {
     getPImpl: 'void *%()', createExecutionContext: { 8: 'void *%()', 10: 'void *%(int32_t strategy)', 11: 'void *%(int32_t strategy)' },
     createEngineInspector: 'void *%()', serialize: 'void *%()', getName: 'const char *%()', getNbLayers: 'int32_t %()',
     getNbOptimizationProfiles: 'int32_t %()', getNbIOTensors: 'int32_t %()', getIOTensorName: 'const char *%(int32_t index)',
-    getTensorShape: 'Dims %(const char *name)', getTensorDataType: 'int32_t %(const char *name)', getTensorLocation: 'int32_t %(const char *name)',
-    getTensorIOMode: 'int32_t %(const char *name)', getTensorFormat: 'int32_t %(const char *name)', isShapeInferenceIO: 'bool %(const char *name)',
+    getTensorShape: 'Dims %(const char *name)', getTensorDataType: 'int32_t %(const char *name)',
+    getTensorLocation: 'int32_t %(const char *name)',
+    getTensorIOMode: 'int32_t %(const char *name)', getTensorFormat: 'int32_t %(const char *name)',
+    isShapeInferenceIO: 'bool %(const char *name)',
     getProfileShape: 'Dims %(const char *name, int32_t profile, int32_t select)',
   },
   IExecutionContext: {
@@ -33,30 +38,42 @@ const signatures: Readonly<Record<string, Readonly<Record<string, string | Reado
     allInputDimensionsSpecified: 'bool %()', enqueueV3: 'bool %(void *stream)',
   },
   IEngineInspector: {
-    setExecutionContext: 'bool %(void *context)', getLayerInformation: 'const char *%(int32_t layer, int32_t format)', getEngineInformation: 'const char *%(int32_t format)',
+    setExecutionContext: 'bool %(void *context)', getLayerInformation: 'const char *%(int32_t layer, int32_t format)',
+    getEngineInformation: 'const char *%(int32_t format)',
   },
   IBuilder: {
-    getLogger: 'void *%()', createBuilderConfig: 'void *%()', createNetworkV2: 'void *%(uint32_t flags)', createOptimizationProfile: 'void *%()',
+    getLogger: 'void *%()', createBuilderConfig: 'void *%()', createNetworkV2: 'void *%(uint32_t flags)',
+    createOptimizationProfile: 'void *%()',
     buildSerializedNetwork: 'void *%(void *network, void *config)',
   },
   IBuilderConfig: {
-    setFlag: 'void %(int32_t flag)', clearFlag: 'void %(int32_t flag)', getFlag: 'bool %(int32_t flag)', setMemoryPoolLimit: 'void %(int32_t pool, size_t bytes)',
-    getMemoryPoolLimit: 'size_t %(int32_t pool)', addOptimizationProfile: 'int32_t %(void *profile)', setBuilderOptimizationLevel: 'void %(int32_t level)',
+    setFlag: 'void %(int32_t flag)', clearFlag: 'void %(int32_t flag)', getFlag: 'bool %(int32_t flag)',
+    setMemoryPoolLimit: 'void %(int32_t pool, size_t bytes)',
+    getMemoryPoolLimit: 'size_t %(int32_t pool)', addOptimizationProfile: 'int32_t %(void *profile)',
+    setBuilderOptimizationLevel: 'void %(int32_t level)',
     setProfilingVerbosity: 'void %(int32_t verbosity)', setHardwareCompatibilityLevel: 'void %(int32_t level)',
-    createTimingCache: 'void *%(const void *blob, size_t size)', setTimingCache: 'bool %(void *cache, bool ignoreMismatch)', getTimingCache: 'void *%()',
+    createTimingCache: 'void *%(const void *blob, size_t size)', setTimingCache: 'bool %(void *cache, bool ignoreMismatch)',
+    getTimingCache: 'void *%()',
   },
   ITimingCache: { serialize: 'void *%()' },
   INetworkDefinition: {
-    getBuilder: 'void *%()', getNbLayers: 'int32_t %()', getNbInputs: 'int32_t %()', getInput: 'void *%(int32_t index)', getNbOutputs: 'int32_t %()', getOutput: 'void *%(int32_t index)',
+    getBuilder: 'void *%()', getNbLayers: 'int32_t %()', getNbInputs: 'int32_t %()', getInput: 'void *%(int32_t index)',
+    getNbOutputs: 'int32_t %()', getOutput: 'void *%(int32_t index)',
   },
   ITensor: { getName: 'const char *%()', getDimensions: 'Dims %()', getType: 'int32_t %()' },
   IOptimizationProfile: {
-    setDimensions: { 8: 'bool %(const char *name, int32_t select, Dims dims)', 10: 'bool %(const char *name, int32_t select, const Dims &dims)', 11: 'bool %(const char *name, int32_t select, const Dims &dims)' },
+    setDimensions: {
+      8: 'bool %(const char *name, int32_t select, Dims dims)', 10: 'bool %(const char *name, int32_t select, const Dims &dims)',
+      11: 'bool %(const char *name, int32_t select, const Dims &dims)',
+    },
     isValid: 'bool %()',
   },
-  IParser: { parse: 'bool %(const void *model, size_t size, const char *path)', getNbErrors: 'int32_t %()', getError: 'void *%(int32_t index)' },
+  IParser: {
+    parse: 'bool %(const void *model, size_t size, const char *path)', getNbErrors: 'int32_t %()', getError: 'void *%(int32_t index)',
+  },
   IParserError: {
-    code: 'int32_t %()', desc: 'const char *%()', file: 'const char *%()', line: 'int32_t %()', func: 'const char *%()', node: 'int32_t %()',
+    code: 'int32_t %()', desc: 'const char *%()', file: 'const char *%()', line: 'int32_t %()', func: 'const char *%()',
+    node: 'int32_t %()',
     nodeName: 'const char *%()', nodeOperator: 'const char *%()',
   },
 }
@@ -71,15 +88,18 @@ export interface Shift {
 export function declarations(version: TensorRtVersion, shift?: Shift): string {
   const known = [11, 10, 8].find(major => version.major >= major) ?? 8
   const { dims, isPure } = abiOf({ major: known, minor: known === 8 ? 6 : 0, patch: 0 })
-  const exceptions = abiTables().exceptions.filter(({ major, minor }) => major === version.major && minor === version.minor)
+  const inMinor: Shift[] = abiTables().exceptions.filter(({ major, minor }) => major === version.major && minor === version.minor)
+    .map(({ interface: type, fromSlot: slot }) => ({ type, slot }))
   const classes = Object.keys(signatures).map(type => {
-    const moved = [...exceptions.map(({ interface: name, fromSlot }) => ({ type: name, slot: fromSlot })), ...(shift ? [shift] : [])].find(it => it.type === type)
+    const moved = [...inMinor, ...(shift ? [shift] : [])].find(it => it.type === type)
     return classOf({ type, major: known, isPure: isPure(type), moved: moved?.slot ?? Infinity })
   })
   return [
-    '#pragma once', '#include <cstddef>', '#include <cstdint>', '', `#define TRT_MAJOR ${known}`, `#define TRT_VERSION_BYTES ${version.major}, ${version.minor}, ${version.patch}, 9`,
+    '#pragma once', '#include <cstddef>', '#include <cstdint>', '', `#define TRT_MAJOR ${known}`,
+    `#define TRT_VERSION_BYTES ${version.major}, ${version.minor}, ${version.patch}, 9`,
     `#define TRT_VERSION ${version.major * (version.major < 10 ? 1000 : 10_000) + version.minor * 100 + version.patch}`, '',
-    `struct Dims {\n  int32_t nbDims;\n  ${dims.extent}_t d[8];\n};`, `static_assert(sizeof(Dims) == ${dims.bytes}, "a Dims of this major");`,
+    `struct Dims {\n  int32_t nbDims;\n  ${dims.extent}_t d[8];\n};`,
+    `static_assert(sizeof(Dims) == ${dims.bytes}, "a Dims of this major");`,
     '[[noreturn]] void trap(const char *type, int slot);', '', ...classes, '',
   ].join('\n')
 }
@@ -95,7 +115,8 @@ function classOf({ type, major, isPure, moved }: { type: string; major: number; 
     const method = at.get(slot)
     const signature = method === undefined ? undefined : signatures[type]![method]
     const text = typeof signature === 'string' ? signature : signature?.[major]
-    return text === undefined ? `  virtual void slot${slot}() { trap("${type}${method === undefined ? '' : `.${method}`}", ${slot}); }` : `  virtual ${text.replace('%', method!)} = 0; /* ${slot} */`
+    if (text !== undefined) return `  virtual ${text.replace('%', method!)} = 0; /* ${slot} */`
+    return `  virtual void slot${slot}() { trap("${type}${method === undefined ? '' : `.${method}`}", ${slot}); }`
   })
   return [`struct ${type}Slots {`, ...lines.filter(Boolean), '};'].join('\n')
 }
@@ -103,7 +124,11 @@ function classOf({ type, major, isPure, moved }: { type: string; major: number; 
 /** Write the header where a compiler finds it; gives its folder. The folder's name is a digest of what is in it. */
 export function writeDeclarations(version: TensorRtVersion, shift?: Shift): string {
   const text = declarations(version, shift)
-  const folder = join(tmpdir(), `rungbook-standins-${process.getuid?.() ?? 'user'}`, `slots-${createHash('sha256').update(text).digest('hex').slice(0, 24)}`)
+  const folder = join(
+    tmpdir(),
+    `rungbook-standins-${process.getuid?.() ?? 'user'}`,
+    `slots-${createHash('sha256').update(text).digest('hex').slice(0, 24)}`,
+  )
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const draft = join(folder, `.${process.pid}.h`)
   writeFileSync(draft, text)

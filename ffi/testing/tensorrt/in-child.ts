@@ -18,17 +18,28 @@ export interface ChildResult {
   readonly timedOut: boolean
 }
 
-const preamble = [
-  ['{ openTensorRt }', 'tensorrt/open.ts'], ['{ deserialize }', 'tensorrt/runtime.ts'], ['{ createStep }', 'tensorrt/step.ts'], ['{ buildPlan }', 'tensorrt/builder.ts'],
-  ['{ openCuda }', 'cuda/cuda.ts'], ['{ koffi }', 'load.ts'], ['{ tensorRtStandin, standinVersions }', 'testing/tensorrt/standin.ts'], ['{ densePlan, planBytes }', 'testing/tensorrt/plan.ts'],
-].map(([names, path]) => `import ${names} from ${JSON.stringify(`file://${join(ffi, path!)}`)}`).join('\n')
+const modules = {
+  'tensorrt/open.ts': 'openTensorRt',
+  'tensorrt/runtime.ts': 'deserialize',
+  'tensorrt/step.ts': 'createStep',
+  'tensorrt/builder.ts': 'buildPlan',
+  'cuda/cuda.ts': 'openCuda',
+  'load.ts': 'koffi',
+  'testing/tensorrt/standin.ts': 'tensorRtStandin, standinVersions',
+  'testing/tensorrt/plan.ts': 'densePlan, planBytes',
+}
+const preamble = Object.entries(modules).map(([path, names]) => `import { ${names} } from ${JSON.stringify(`file://${join(ffi, path)}`)}`)
 
 /**
  * Run a program. It has `openTensorRt`, `deserialize`, `createStep`, `buildPlan`, `openCuda`, `koffi`, `tensorRtStandin`,
  * `standinVersions`, `densePlan` and `planBytes`.
  */
-export function inChild(program: string, { env = {}, timeoutMs = 60_000 }: { env?: Readonly<Record<string, string>>; timeoutMs?: number } = {}): ChildResult {
-  const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', `${preamble}\n${program}`], {
+export function inChild(
+  program: string,
+  { env = {}, timeoutMs = 60_000 }: { env?: Readonly<Record<string, string>>; timeoutMs?: number } = {},
+): ChildResult {
+  const argv = ['--import', 'tsx', '--input-type=module', '--eval', [...preamble, program].join('\n')]
+  const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, argv, {
     cwd: join(ffi, '..'), env: { ...process.env, ...env }, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGKILL',
   })
   return { exitCode: status, signal, stdout, stderr, timedOut: (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT' }

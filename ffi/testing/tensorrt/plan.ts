@@ -17,18 +17,32 @@ export interface PlanTensor {
   readonly shape: readonly number[]
 }
 
-/** Tensors are named. `dense` is y = Wx + b over the last axis, with `weight` [rows][cols] row by row. */
+/** y = Wx + b over the last axis, with `weight` [rows][cols] row by row. */
+interface DenseOp {
+  readonly kind: 'dense'
+  readonly from: string
+  readonly to: string
+  readonly rows: number
+  readonly cols: number
+  readonly weight: readonly number[]
+  readonly bias: readonly number[]
+  readonly relu?: boolean
+}
+
+/** Tensors are named. */
 export type PlanOp =
-  | { readonly kind: 'dense'; readonly from: string; readonly to: string; readonly rows: number; readonly cols: number; readonly weight: readonly number[]; readonly bias: readonly number[]; readonly relu?: boolean }
+  | DenseOp
   | { readonly kind: 'add'; readonly from: string; readonly and: string; readonly to: string }
   | { readonly kind: 'relu' | 'copy'; readonly from: string; readonly to: string }
+
+type ShapeRange = readonly [min: readonly number[], opt: readonly number[], max: readonly number[]]
 
 export interface PlanNetwork {
   readonly name?: string
   readonly tensors: readonly PlanTensor[]
   readonly ops: readonly PlanOp[]
   /** By profile, then by input. */
-  readonly profiles?: readonly Readonly<Record<string, readonly [min: readonly number[], opt: readonly number[], max: readonly number[]]>>[]
+  readonly profiles?: readonly Readonly<Record<string, ShapeRange>>[]
 }
 
 const roles = { inner: 0, input: 1, output: 2 } as const
@@ -65,7 +79,8 @@ function bodyOf({ name = 'unnamed', tensors, ops, profiles = [] }: PlanNetwork):
     words(roles[role], planTypes[dtype], shape.length, ...shape)
   }
   words(profiles.length)
-  for (const profile of profiles) for (const tensor of tensors.filter(({ role }) => role === 'input')) words(...profile[tensor.name]!.flat())
+  const inputs = tensors.filter(({ role }) => role === 'input')
+  for (const profile of profiles) for (const input of inputs) words(...profile[input.name]!.flat())
   words(ops.length)
   for (const op of ops) {
     words(kinds[op.kind], index(op.from), op.kind === 'add' ? index(op.and) : index(op.from), index(op.to))
@@ -95,4 +110,5 @@ export function densePlan({ isOpen = false }: { isOpen?: boolean } = {}): PlanNe
 }
 
 /** What `densePlan` computes, in double precision. */
-export const denseAnswer = ([a, b, c]: readonly number[]): number[] => [a! + 2 * b! + 3 * c! + 0.25, -a! + 0.5 * b!].map(value => Math.max(0, value))
+export const denseAnswer = ([a, b, c]: readonly number[]): number[] =>
+  [a! + 2 * b! + 3 * c! + 0.25, -a! + 0.5 * b!].map(value => Math.max(0, value))

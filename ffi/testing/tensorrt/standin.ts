@@ -13,9 +13,13 @@ import { writeDeclarations, type Shift } from './declarations.ts'
 const here = import.meta.dirname
 /** Helpers of one library must not take the place of another's of the same name. */
 const hidden = '-fvisibility=hidden'
+/** The logger that the stand-in calls was made without a compiler, so it has no type information for this one check. */
+const handMade = '-fno-sanitize=vptr'
 
 /** One of each known major, as they were compared with the vendor's headers. */
-export const standinVersions: readonly TensorRtVersion[] = [{ major: 8, minor: 6, patch: 1 }, { major: 10, minor: 13, patch: 3 }, { major: 11, minor: 1, patch: 0 }]
+export const standinVersions: readonly TensorRtVersion[] = [
+  { major: 8, minor: 6, patch: 1 }, { major: 10, minor: 13, patch: 3 }, { major: 11, minor: 1, patch: 0 },
+]
 
 export interface TensorRtStandin {
   readonly version: TensorRtVersion
@@ -47,16 +51,27 @@ export const buildCudart = ({ sanitize = false }: { sanitize?: boolean } = {}): 
   buildStandin([join(here, '../cuda/cudart.cpp')], { out: 'libcudart.so', sanitize, flags: [hidden] })
 
 /** Compile the stand-ins of a version. */
-export function tensorRtStandin(version: TensorRtVersion, { shift, sanitize = false, isLean = false }: StandinOptions = {}): TensorRtStandin {
+export function tensorRtStandin(
+  version: TensorRtVersion,
+  { shift, sanitize = false, isLean = false }: StandinOptions = {},
+): TensorRtStandin {
   const cudart = buildCudart({ sanitize })
   const include = `-I${writeDeclarations(version, shift)}`
   const defines = { ...(shift ? { MOVED: true as const } : {}), ...(isLean ? { LEAN: true as const } : {}) }
   // The path goes in whole: the loader then finds the very file that the bindings opened, and not a second copy of it.
-  const nvinfer = buildStandin([join(here, 'nvinfer.cpp')], { out: 'libnvinfer.so', sanitize, defines, flags: [hidden, include, '-Wl,--no-as-needed', cudart] })
-  const parser = isLean ? null : buildStandin([join(here, 'nvonnxparser.cpp')], { out: 'libnvonnxparser.so', sanitize, flags: [hidden, include, '-Wl,--no-as-needed', nvinfer] })
+  const nvinfer = buildStandin(
+    [join(here, 'nvinfer.cpp')],
+    { out: 'libnvinfer.so', sanitize, defines, flags: [hidden, handMade, include, '-Wl,--no-as-needed', cudart] },
+  )
+  const parser = isLean ? null : buildStandin(
+    [join(here, 'nvonnxparser.cpp')],
+    { out: 'libnvonnxparser.so', sanitize, flags: [hidden, handMade, include, '-Wl,--no-as-needed', nvinfer] },
+  )
   const native = () => {
     const [trt, cuda] = [koffi().load(nvinfer), koffi().load(cudart)]
-    const counts = [trt.func('int64_t standin_trt_live()'), ...(parser === null ? [] : [koffi().load(parser).func('int64_t standin_parser_live()')])]
+    const counts = [
+      trt.func('int64_t standin_trt_live()'), ...(parser === null ? [] : [koffi().load(parser).func('int64_t standin_parser_live()')]),
+    ]
     return {
       objects: counts as (() => number)[],
       cuda: cuda.func('int64_t standin_cuda_live(const char *kind)') as (kind: string) => number,
@@ -71,7 +86,9 @@ export function tensorRtStandin(version: TensorRtVersion, { shift, sanitize = fa
     env: { CUDART_LIB: cudart, TENSORRT_LIB: nvinfer, ...(parser === null ? {} : { TENSORRT_PARSER_LIB: parser }) },
     live() {
       const { objects, cuda } = get()
-      return { objects: objects.reduce((sum, count) => sum + Number(count()), 0), device: Number(cuda('device')), host: Number(cuda('host')), stream: Number(cuda('stream')), event: Number(cuda('event')) }
+      const count = (kind: string) => Number(cuda(kind))
+      const made = objects.reduce((sum, alive) => sum + Number(alive()), 0)
+      return { objects: made, device: count('device'), host: count('host'), stream: count('stream'), event: count('event') }
     },
     reset: () => get().resets.forEach(reset => reset()),
     lose: status => get().lose(status),

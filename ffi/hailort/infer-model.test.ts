@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { runHefModel } from '../../lib/formats/hef-write.ts'
+import { dequantize, quantize, tinyModel } from '../../lib/testing/hailort-models.ts'
+import { needsTool } from '../../lib/testing/needs.ts'
+import { FfiError } from '../errors.ts'
+import { hailortStandin, standinOf, type Standin } from '../testing/hailort.ts'
+import { compileShim, findHeaders, InferModel } from './infer-model.ts'
+import { openHailort, type Hailort } from './library.ts'
+import { HailoError } from './status.ts'
+
+const skip = needsTool('gcc') || needsTool('g++')
+const standinHeaders = join(import.meta.dirname, '../testing/hailort-cpp')
+
+interface Bench {
+  hailort: Hailort
+  standin: Standin
+  folder: string
+  env: Record<string, string>
+  path: string
+}
+
+/** A Hailo-10H, a HEF for it, and a folder of one's own for what is compiled. */
+async function on10H(body: (bench: Bench) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'infer-model-'))
+  const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile: 'D' }) } })
+  const standin = standinOf(hailort)
+  const misuses = standin.misuses()
+  standin.order('ARCH', 'hailo10h')
+  try {
+    const path = join(folder, 'model.hef')
+    writeFileSync(path, tinyModel({ arch: 'hailo10h' }).hef)
+    await body({ hailort, standin, folder, path, env: { HAILORT_INCLUDE: standinHeaders, XDG_CACHE_HOME: folder } })
+    assert.deepEqual([standin.live(), standin.misuses()], [0, misuses])
+  } finally {
+    standin.reset()
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const wave = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i / 4) * 0.7)
+const isKind = (kind: FfiError['kind'], words: RegExp) => (thrown: unknown) =>
+  thrown instanceof FfiError && thrown.kind === kind && words.test(`${thrown.message} ${thrown.hint}`)
+
+test('InferModel answers as the model\'s arithmetic does, frame after frame', { skip }, async () => {
+  await on10H(async ({ hailort, env, path }) => {
+    const tiny = tinyModel()
+    await using model = await InferModel.open({ hailort, path, env })
+    assert.deepEqual([model.names(true), model.names(false)], [['net/mix'], ['net/voices', 'net/noise']])
+    assert.deepEqual(['net/mix', 'net/voices', 'net/noise', 'net/none'].map(name => model.frameBytes(name)), [256, 512, 256, 0])
+    const outputs = [new Float32Array(128), new Float32Array(64)]
+    for (let i = 1; i <= 100; i++) {
+      const input = wave.map(x => x / i)
+      await model.run({ inputs: [input], outputs, timeoutMs: 1000 })
+      const answer = runHefModel(tiny.model, [quantize(input, tiny.inputLevels)])
+      for (const k of [0, 1]) assert.deepEqual(outputs[k], dequantize(answer[k]!, tiny.outputLevels[k]!), `frame ${i}`)
+    }
+  })
+})
+
+test('compileShim() compiles once for a library, and again for other flags', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const first = await compileShim(hailort, { env })
+    const { mtimeMs } = statSync(first)
+    assert.equal(await compileShim(hailort, { env }), first)
+    assert.equal(statSync(first).mtimeMs, mtimeMs)
+    const other = await compileShim(hailort, { env: { ...env, CXX: 'c++' } })
+    assert.notEqual(other, first)
+    assert.ok(other.startsWith(folder) && existsSync(other))
+  })
+})
+
+test('compileShim() says what to install when headers or a compiler are absent', { skip }, async () => {
+  await on10H(async ({ hailort, env }) => {
+    await assert.rejects(compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: '/nowhere' } }), isKind(
+      'absent', /\/nowhere.*sudo apt install g\+\+ h10-hailort.*HAILORT_INCLUDE=/,
+    ))
+    await assert.rejects(compileShim(hailort, { env: { ...env, CXX: 'no-such-g++' } }), isKind(
+      'absent', /no-such-g\+\+ does not run \(ENOENT\).*apt install/,
+    ))
+  })
+})
+
+test('compileShim() tells the compiler\'s words when the headers are of another HailoRT, and leaves nothing behind', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    mkdirSync(join(folder, 'old/hailo'), { recursive: true })
+    writeFileSync(join(folder, 'old/hailo/hailort.hpp'), 'namespace hailort { class VDevice {}; }\n')
+    const job = () => compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: join(folder, 'old') } })
+    await assert.rejects(job(), isKind('refused', /refuses infer-model\.cpp with these headers:\n.*error/))
+    await assert.rejects(job(), isKind('refused', /error/))
+  })
+})
+
+test('findHeaders() looks beside the library, then in the usual folders', { skip }, async () => {
+  await on10H(async ({ hailort, env }) => {
+    assert.equal(findHeaders(hailort, env), standinHeaders)
+    assert.throws(() => findHeaders(hailort, {}), isKind('absent', /\/usr\/include, \/usr\/local\/include/))
+  })
+})
+
+test('InferModel.open() gives the statuses of the library when the device or the file is wrong', { skip }, async () => {
+  await on10H(async ({ hailort, standin, env, path, folder }) => {
+    const status = (number: number) => (thrown: unknown) => thrown instanceof HailoError && thrown.status === number
+    standin.order('DEVICES', 0)
+    await assert.rejects(InferModel.open({ hailort, path, env }), status(74))
+    standin.order('DEVICES', 1)
+    await assert.rejects(InferModel.open({ hailort, path: '/nowhere.hef', env }), status(13))
+    const foreign = join(folder, 'foreign.hef')
+    writeFileSync(foreign, tinyModel({ arch: 'hailo8' }).hef)
+    await assert.rejects(InferModel.open({ hailort, path: foreign, env }), status(93))
+    await assert.rejects(InferModel.open({ hailort, path, env, deviceId: '0000:44:00.0' }), status(74))
+  })
+})
+
+test('InferModel shares a device under one group id, and takes the device that is named', { skip }, async () => {
+  await on10H(async ({ hailort, standin, env, path }) => {
+    standin.order('DEVICES', 2)
+    await using first = await InferModel.open({ hailort, path, env, groupId: 'shared', deviceId: '0000:02:00.0' })
+    await using second = await InferModel.open({ hailort, path, env, groupId: 'shared', deviceId: '0000:02:00.0' })
+    await assert.rejects(InferModel.open({ hailort, path, env, deviceId: '0000:02:00.0' }), HailoError)
+    assert.deepEqual(first.names(true), second.names(true))
+  })
+})
+
+test('run() ends at the timeout, and what is closed during a run waits for it', { skip }, async () => {
+  await on10H(async ({ hailort, standin, env, path }) => {
+    const outputs = [new Float32Array(128), new Float32Array(64)]
+    const model = await InferModel.open({ hailort, path, env, measuresLatency: true })
+    standin.order('LATENCY_US', 60_000)
+    await assert.rejects(model.run({ inputs: [wave], outputs, timeoutMs: 20 }), (thrown: unknown) =>
+      thrown instanceof HailoError && thrown.statusName === 'HAILO_TIMEOUT' && thrown.message.includes('read every output') === false)
+    const last = model.run({ inputs: [wave], outputs, timeoutMs: 1000 })
+    await Promise.all([model[Symbol.asyncDispose](), model[Symbol.asyncDispose]()])
+    await last
+    assert.throws(() => model.latencyMs(), isKind('usage', /it is closed/))
+  })
+})
+
+test('latencyMs() tells what a frame takes when it is asked for, and refuses when it is not', { skip }, async () => {
+  await on10H(async ({ hailort, standin, env, path }) => {
+    const outputs = [new Float32Array(128), new Float32Array(64)]
+    standin.order('LATENCY_US', 3000)
+    await using model = await InferModel.open({ hailort, path, env, measuresLatency: true })
+    await model.run({ inputs: [wave], outputs, timeoutMs: 1000 })
+    assert.ok(model.latencyMs() >= 3)
+  })
+  await on10H(async ({ hailort, env, path }) => {
+    await using model = await InferModel.open({ hailort, path, env })
+    assert.throws(() => model.latencyMs(), (thrown: unknown) => thrown instanceof HailoError && thrown.statusName === 'HAILO_NOT_AVAILABLE')
+  })
+})
