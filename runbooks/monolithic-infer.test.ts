@@ -14,7 +14,7 @@ import infer from './monolithic-infer.ts'
 type Metrics = Record<string, unknown>
 const metricsIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'runtime_metrics.json'), 'utf8')) as Metrics
 const run = (env: Readonly<Record<string, string>>, argv: readonly string[] = []) => runInProcess(infer, ['--run-ts', 't', ...argv], { env, cwd: scratch() })
-const mixture = (samples = 1200) => wavFile([voice(samples)])
+const mixture = (samples = 32_000) => wavFile([voice(samples)])
 
 /** Expect one way out: exit code, verdict, one error with a hint, and metrics that say why. */
 async function refused(env: Readonly<Record<string, string>>, want: { exit: number; verdict: string; reason: RegExp; hint?: RegExp }, argv: readonly string[] = []) {
@@ -33,11 +33,11 @@ async function refused(env: Readonly<Record<string, string>>, want: { exit: numb
 }
 
 test('monolithic-infer separates a recording and ends in PASS with the plan\'s files, keys and line', async () => {
-  const ran = await run({ HEF_PATH: tinyModel(), MIX_WAV: mixture() })
+  const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture() })
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(ran.verdict, 'PASS monolithic-infer gates=3/3 run=module_runs/t next="listen to module_runs/t/sep_src1.wav"')
   assert.equal(ran.lines.at(-2), 'Runtime status: pass ; output_dir=module_runs/t')
-  for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav']) assert.equal(readWav(ran.path(name)).info.frames, 1200)
+  for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav']) assert.equal(readWav(ran.path(name)).info.frames, 32_000)
   const metrics = metricsIn(ran.path())
   for (const key of [
     'ok', 'device_info', 'input_samples', 'output_samples', 'output_samples_src1', 'output_samples_src2', 'latency_ms', 'latency_ms_p50', 'latency_ms_p95',
@@ -57,7 +57,7 @@ test('monolithic-infer separates a recording that ships with the project when no
 
 test('monolithic-infer sends sound and metrics to OUT_DIR, and keeps its evidence in the run folder', async () => {
   const outDir = join(scratch(), 'deep/out')
-  const ran = await run({ HEF_PATH: tinyModel(), MIX_WAV: mixture(), OUT_DIR: outDir })
+  const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture(), OUT_DIR: outDir })
   assert.deepEqual(readdirSync(outDir).toSorted(), ['mix.wav', 'runtime_metrics.json', 'sep_src1.wav', 'sep_src2.wav'])
   assert.deepEqual(metricsIn(ran.path()), metricsIn(outDir))
   assert.ok(!existsSync(ran.path('mix.wav')) && existsSync(ran.path('report.html')))
@@ -71,14 +71,14 @@ test('monolithic-infer picks from LIBRIMIX_ROOT, which counts for nothing when M
     mkdirSync(join(test, name), { recursive: true })
     copyFileSync(mixture(700), join(test, name, 'a.wav'))
   }
-  const picked = metricsIn((await run({ HEF_PATH: tinyModel(), LIBRIMIX_ROOT: root })).path())
+  const picked = metricsIn((await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), LIBRIMIX_ROOT: root })).path())
   assert.deepEqual([picked.mix_wav, (picked.references as string[]).length], [join(test, 'mix_clean/a.wav'), 2])
-  const named = await run({ HEF_PATH: tinyModel(), LIBRIMIX_ROOT: '/nowhere/at/all', MIX_WAV: mixture() })
+  const named = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), LIBRIMIX_ROOT: '/nowhere/at/all', MIX_WAV: mixture() })
   assert.equal(named.exit, 0, named.stderr)
 })
 
 test('monolithic-infer is BLOCKED with metrics when model, recording or LibriMix are not there', async () => {
-  const model = tinyModel()
+  const model = tinyModel({ inputLen: 16_000 })
   const blocked = { exit: 3, verdict: 'BLOCKED' }
   await refused(
     { HEF_PATH: '/nowhere/m.onnx', MIX_WAV: mixture() },
@@ -109,7 +109,7 @@ test('monolithic-infer without a runtime for HEFs is BLOCKED and says "install p
   const foreign = { exit: 2, verdict: 'USAGE' }
   await refused({ HEF_PATH: hef, MIX_WAV: mixture() }, { ...foreign, reason: /it is a HEF/ }, ['--backend', 'ort'])
   await refused(
-    { HEF_PATH: tinyModel(), MIX_WAV: mixture() },
+    { HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture() },
     { ...foreign, reason: /it is not a HEF/ },
     ['--backend', 'hailort'],
   )
@@ -170,14 +170,14 @@ test('monolithic-infer refuses each bad recording with exit code 2', async () =>
   const empty = join(scratch(), 'empty.wav')
   writeFileSync(empty, '')
   const cases: [string, RegExp][] = [[cut, /cut short/], [text, /Cannot read/], [empty, /Cannot read/], [wavFile([new Float32Array(999)]), /silent/], [scratch(), /folder/]]
-  for (const [MIX_WAV, reason] of cases) await refused({ HEF_PATH: tinyModel(), MIX_WAV }, { exit: 2, verdict: 'USAGE', reason })
+  for (const [MIX_WAV, reason] of cases) await refused({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV }, { exit: 2, verdict: 'USAGE', reason })
 })
 
 test('monolithic-infer does not write over the recording when OUT_DIR is where it lies', async () => {
   const folder = scratch()
   const mix = wavFile([voice(600), voice(600)], { path: join(folder, 'mix.wav') })
   const before = readFileSync(mix)
-  const ran = await run({ HEF_PATH: tinyModel(), MIX_WAV: mix, OUT_DIR: folder })
+  const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mix, OUT_DIR: folder })
   assert.equal(ran.exit, 2)
   assert.match(ran.report.error!.hint!, /--audio-dir/)
   assert.deepEqual(readFileSync(mix), before)
@@ -190,7 +190,7 @@ test('monolithic-infer is BLOCKED by an OUT_DIR that cannot be written, and its 
   const readOnly = diskOf('ro')
   for (const outDir of [file, join(file, 'x'), ...(readOnly === null ? [] : [readOnly])]) {
     const { verdict } = await refused(
-      { HEF_PATH: tinyModel(), MIX_WAV: mixture(), OUT_DIR: outDir },
+      { HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture(), OUT_DIR: outDir },
       { exit: 3, verdict: 'BLOCKED', reason: /EEXIST|ENOTDIR|EROFS/ },
     )
     assert.doesNotMatch(verdict, /bug/i)
@@ -201,7 +201,7 @@ test('monolithic-infer is BLOCKED by a full OUT_DIR, and says that the disk is f
   const full = diskOf('size=64k')
   if (full === null) return t.diagnostic('no file system can be mounted here; separation-outputs.test.ts covers it')
   await refused(
-    { HEF_PATH: tinyModel(), MIX_WAV: mixture(40_000), OUT_DIR: full },
+    { HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture(40_000), OUT_DIR: full },
     { exit: 3, verdict: 'BLOCKED', reason: /ENOSPC/, hint: /the disk is full/ },
   )
   assert.deepEqual(readdirSync(full), ['runtime_metrics.json'])
@@ -225,7 +225,7 @@ test('monolithic-infer with --dry-run says what it would open and write, and ope
 
 test('monolithic-infer as a process stops on Ctrl-C in the middle of a long recording, with its reason written down', async () => {
   const [cwd, outDir] = [scratch(), scratch()]
-  const env = { ...process.env, HEF_PATH: tinyModel(), MIX_WAV: longRecording(3600), OUT_DIR: outDir }
+  const env = { ...process.env, HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: longRecording(3600), OUT_DIR: outDir }
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'monolithic-infer.ts'), '--run-ts', 'c'], { cwd, env })
   const out = { stdout: '', stderr: '' }
   child.stdout.on('data', text => { out.stdout += String(text) })

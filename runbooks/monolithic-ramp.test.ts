@@ -78,7 +78,7 @@ test('monolithic-ramp finds the first failing node, and then proposes a change o
 
 test('monolithic-ramp is blocked, with every row, when a time-out or a full disk leaves the question open', async () => {
   for (const [fate, next] of [['hang', /--case-timeout-min 60/], ['disk_full', /explain-log\.ts --log \S+_k2/]] as const) {
-    const ran = await onStandin(['--by', 'truncate', '--case-timeout-min', '0.05', ...small], { '.*_k2': fate })
+    const ran = await onStandin(['--by', 'truncate', '--case-timeout-min', '0.25', ...small], { '.*_k2': fate })
     assert.equal(ran.exit, 3, ran.stderr)
     assert.match(ran.verdict, /^BLOCKED monolithic-ramp gates=0\/1 /)
     assert.match(ran.verdict, next)

@@ -143,6 +143,13 @@ test('run() says that enqueueV3 failed, and goes on when it works again', { skip
   assert.deepEqual(standin.live(), nothing)
 })
 
+test('close() waits for copies that a failed step has left under way', { skip }, () => withEnv({ STANDIN_WORK_US: '20000', STANDIN_FAULT: 'enqueueV3=fail' }, async () => {
+  const { step, standin, close } = await opened(densePlan())
+  assert.throws(() => step.run(), isError('status', /enqueueV3/))
+  close()
+  assert.deepEqual(standin.live(), nothing)
+}))
+
 test('createStep() leaves nothing behind whichever allocation fails', { skip }, async () => {
   const standin = tensorRtStandin(ten, { isLean: true })
   for (const [fault, message] of [

@@ -179,7 +179,8 @@ function stepOf({
       if (state === 'closed') return
       if (state === 'running') throw new Error('the step is still under way')
       state = 'closed'
-      releaseAll(undo)
+      // After a step that failed half way, copies may still be under way.
+      releaseAll([...undo, () => stream.wait()])
     },
   }
   return self
@@ -250,8 +251,8 @@ function mustSucceed({ rt }: Engine, isDone: boolean, call: string): void {
 }
 
 /** Newest first. Everything is given back, whatever fails: after a device is lost every call fails. */
-function releaseAll(undo: (() => void)[]): void {
-  for (const release of undo.splice(0).toReversed()) {
+function releaseAll(undo: readonly (() => void)[]): void {
+  for (const release of undo.toReversed()) {
     try {
       release()
     } catch (thrown) {

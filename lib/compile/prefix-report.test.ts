@@ -44,7 +44,8 @@ function nextOf(found: ReturnType<typeof ramp>, o: { of?: readonly RampCase[]; t
     folder, shown: 'module_runs/r1', ts: 'r1', path: (...parts) => join(folder, ...parts),
     write: (name, data) => { writeFileSync(join(folder, name), data); return name },
   }
-  const inputs = { ...defaults, rung: 10, nBlocks: 2, ...o.values, ladder: 'plan' as const, nRepeats: 2 }
+  const search = { quickOpt: true, caseTimeoutMin: 12, calibNpz: undefined }
+  const inputs = { ...defaults, rung: 10, nBlocks: 2, ...o.values, ladder: 'plan' as const, nRepeats: 2, ...search }
   return { ...rampNext(found, { cases: o.of ?? cases, toolchain: o.toolchain ?? 'dfc', declared, inputs, run, scriptExtra: '' }), folder }
 }
 

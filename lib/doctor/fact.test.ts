@@ -3,7 +3,11 @@ import test from 'node:test'
 import { broken, factLines, isAtLeast, missing, ok, versionIn } from './fact.ts'
 
 test('factLines() puts status, name and state into columns, with what installs or mends', () => {
-  const lines = factLines([ok('node', 'v20'), missing('ffmpeg', 'not on PATH', 'sudo apt install ffmpeg'), broken('Hailo node', 'no', 'chmod')])
+  const lines = factLines([
+    ok('node', 'v20'),
+    missing('ffmpeg', 'not on PATH', 'sudo apt install ffmpeg'),
+    broken('Hailo node', 'no', 'chmod'),
+  ])
   assert.deepEqual(lines, [
     'ok       node        v20',
     'missing  ffmpeg      not on PATH; install: sudo apt install ffmpeg',

@@ -51,7 +51,8 @@ test('hailoFacts() tells the owner of a Raspberry Pi about its PCIe connector', 
 
 test('hailoFacts() names both versions when driver and library differ in the last digit', async () => {
   const mismatch = { ...device, error: 'Cannot open "Hailo device": status 76\nmore', hint: 'install one version' }
-  const all = await facts(pi({ files: { '/sys/module/hailo_pci/version': '4.23.1' }, probed: { hailort: library('4.23.0', [mismatch]) } }))
+  const files = { '/sys/module/hailo_pci/version': '4.23.1' }
+  const all = await facts(pi({ files, probed: { hailort: library('4.23.0', [mismatch]) } }))
   assert.equal(words(all), 'ok board, broken driver, ok node, broken device')
   assert.match(all[1]!.state, /hailo_pci 4\.23\.1, but the library is 4\.23\.0/)
   assert.match(all[1]!.fix!, /one version of both.*host's driver: 4\.23\.1/)
@@ -70,7 +71,8 @@ test('hailoFacts() names user, mode and the group to join when the node may not 
 
 test('hailoFacts() gives the udev rule of the node\'s own subsystem when the mode lets nobody in', async () => {
   const machine = fakeMachine({ ...pi(), files: { ...pi().files, '/dev/hailo0': 0o600, '/dev/h1x-0': 0o600 } })
-  const denied = (await hailoFacts({ ...machine, user: { uid: 4_000_000, gids: [1], name: 'ada' } })).filter(({ name }) => name === 'Hailo node')
+  const all = await hailoFacts({ ...machine, user: { uid: 4_000_000, gids: [1], name: 'ada' } })
+  const denied = all.filter(({ name }) => name === 'Hailo node')
   assert.equal(denied.length, 2)
   assert.match(denied[0]!.fix!, /SUBSYSTEM=="hailo1x", MODE="0666"/)
   assert.match(denied[1]!.fix!, /SUBSYSTEM=="hailo_chardev", MODE="0666"/)
@@ -78,7 +80,10 @@ test('hailoFacts() gives the udev rule of the node\'s own subsystem when the mod
 
 test('hailoFacts() finds a Hailo-10H by its own driver, class and node, and says what runs models there', async () => {
   const all = await facts({
-    files: { ...pci('45c4'), '/dev/h1x-0': 0o666, '/sys/module/hailo1x_pci/version': '5.2.0', '/sys/class/hailo1x/h1x-0/device_id': '0001:01:00.0' },
+    files: {
+      ...pci('45c4'), '/dev/h1x-0': 0o666, '/sys/module/hailo1x_pci/version': '5.2.0',
+      '/sys/class/hailo1x/h1x-0/device_id': '0001:01:00.0',
+    },
     probed: { hailort: library('5.2.0', [{ id: '0001:01:00.0', architecture: 'HAILO10H', firmware: '5.2.0' }]) },
   })
   assert.equal(words(all), 'ok board, ok driver, ok node, ok device')
@@ -131,15 +136,19 @@ test('hailoFacts() says that a device was not asked when the library is not ther
 })
 
 test('hailoFacts() holds firmware against the library by major and minor', async () => {
-  const with_ = async (firmware: string) => (await facts(pi({ probed: { hailort: library('4.23.0', [{ ...device, firmware }]) } }))).at(-1)!
-  assert.equal((await with_('4.23.7')).status, 'ok')
-  const old = await with_('4.20.0')
+  const having = async (firmware: string) => {
+    const all = await facts(pi({ probed: { hailort: library('4.23.0', [{ ...device, firmware }]) } }))
+    return all.at(-1)!
+  }
+  assert.equal((await having('4.23.7')).status, 'ok')
+  const old = await having('4.20.0')
   assert.equal(old.status, 'broken')
   assert.match(old.state, /firmware 4\.20\.0, but the library is 4\.23\.0/)
 })
 
 test('hailoFacts() tells each of several devices apart, and a board that it does not know', async () => {
-  const all = await facts(pi({ files: pci('ffff'), probed: { hailort: library('4.23.0', [device, { ...device, id: '0002:01:00.0', error: 'busy' }]) } }))
+  const devices = [device, { ...device, id: '0002:01:00.0', error: 'busy' }]
+  const all = await facts(pi({ files: pci('ffff'), probed: { hailort: library('4.23.0', devices) } }))
   assert.match(all[0]!.state, /unknown device ffff/)
   assert.deepEqual(all.slice(3).map(({ status, state }) => `${status} ${state.split(' ')[0]}`), ['ok HAILO8L', 'broken 0002:01:00.0:'])
 })

@@ -14,7 +14,7 @@ const nodeHint = 'https://nodejs.org/en/download, or: npx -y -p node@22 node --v
 
 /** The node that runs this, against `engines` of `package.json`. */
 export function nodeFact(machine: Machine): Fact {
-  const wanted = versionIn(field(machine, 'package.json', 'engines', 'node')) ?? '20.19'
+  const wanted = /\d+(?:\.\d+)*/.exec(field(machine, 'package.json', 'engines', 'node'))?.[0] ?? '20.19'
   const words = `${machine.node} on ${machine.platform} ${machine.arch} (${wanted} or newer)`
   return isAtLeast(machine.node, wanted) ? ok(
     'node', words, main,

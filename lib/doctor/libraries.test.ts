@@ -4,7 +4,11 @@ import { absent, fakeMachine, found } from './fake-machine.ts'
 import { cudaFact, hailortFact, onnxRuntimeFact, tensorRtFact } from './libraries.ts'
 import type { Probed } from './probe.ts'
 
-const refusal = (message: string, kind: 'absent' | 'refused' | 'crash' | 'bug' = 'absent'): Probed => ({ ok: false, kind, message, hint: kind === 'crash' ? null : 'do this' })
+const refusal = (message: string, kind: 'absent' | 'refused' | 'crash' | 'bug' = 'absent'): Probed =>
+  ({ ok: false, kind, message, hint: kind === 'crash' ? null : 'do this' })
+/** As `ffi/load.ts` tells it. */
+const nowhere = (title: string, ...tried: readonly string[]): Probed =>
+  refusal([`Cannot open ${title}: ${tried.length} places were tried`, ...tried.map(line => `  ${line}`)].join('\n'))
 const hailort = (probed: Probed, env: Record<string, string> = {}) => hailortFact(fakeMachine({ probed: { hailort: probed }, env }))
 
 test('hailortFact() tells version, path and profile, and the variable that named it', async () => {
@@ -21,19 +25,19 @@ test('hailortFact() is missing when it is nowhere, with what installs it', async
 
 test('hailortFact() is broken when a file is there and cannot be used', async () => {
   const wrongArch = '/usr/lib/libhailort.so: wrong ELF class or architecture: it is 64-bit arm64, this node is 64-bit x64'
-  const fact = await hailort(refusal(`Cannot open HailoRT: 2 places were tried\n  libhailort.so: cannot open shared object file: No such file\n  ${wrongArch}`))
+  const fact = await hailort(nowhere('HailoRT', 'libhailort.so: cannot open shared object file: No such file', wrongArch))
   assert.deepEqual([fact.status, fact.state, fact.fix], ['broken', wrongArch, 'do this'])
 })
 
 test('tensorRtFact() is broken when the library is there and one that it wants is not', async () => {
   const lacks = 'libnvinfer.so.10: libcudnn.so.8: cannot open shared object file: No such file or directory'
-  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: refusal(`Cannot open TensorRT: 1 place was tried\n  ${lacks}`) } }))
+  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: nowhere('TensorRT', lacks) } }))
   assert.deepEqual([fact.status, fact.state], ['broken', lacks])
 })
 
 test('tensorRtFact() is missing when the loader names the very library, with or without its folder', async () => {
   const tried = ['libnvinfer.so.10: libnvinfer.so.10: cannot open shared object file', '/opt/libnvinfer.so.10: no such file']
-  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: refusal(`Cannot open TensorRT: 2 places were tried\n  ${tried.join('\n  ')}`) } }))
+  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: nowhere('TensorRT', ...tried) } }))
   assert.equal(fact.status, 'missing')
 })
 
@@ -62,7 +66,8 @@ test('onnxRuntimeFact() is what the main job needs', async () => {
 })
 
 test('cudaFact() is broken when the driver serves an older major, and ok within a major or without a driver', async () => {
-  const cuda = (version: string, driverVersion: string) => cudaFact(fakeMachine({ probed: { cuda: found({ version, driverVersion, path: '/c' }) } }))
+  const cuda = (version: string, driverVersion: string) =>
+    cudaFact(fakeMachine({ probed: { cuda: found({ version, driverVersion, path: '/c' }) } }))
   assert.equal((await cuda('12.8', '12.2')).status, 'ok')
   assert.equal((await cuda('12.8', '13.0')).status, 'ok')
   assert.equal((await cuda('12.8', '0.0')).status, 'ok', 'the driver has a line of its own')

@@ -61,7 +61,8 @@ async function libraryFact(machine: Machine, { name, subject, env, needs, instal
   const named = machine.env[env]
   if (!probed.ok) return failureFact({ name, env, needs, install }, probed, named)
   const { version, path, words } = probed.found
-  const where = `${version}${path === undefined ? '' : ` (${path})`}${words ? `, ${words}` : ''}${named ? `, by ${env}` : ''}`
+  const place = path === undefined ? '' : ` (${path})`
+  const where = [`${version ?? 'of unknown version'}${place}`, ...(words ? [words] : []), ...(named ? [`by ${env}`] : [])].join(', ')
   const problem = judge?.(probed.found)
   return problem ? broken(name, `${where}, but ${problem.state}`, problem.fix, needs) : ok(name, where, needs)
 }

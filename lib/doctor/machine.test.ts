@@ -70,7 +70,9 @@ test('findTool() takes the usual folders when PATH is not set', () => {
 })
 
 test('pciDevices() reads the kernel\'s list and asks no program', async () => {
-  const machine = fakeMachine({ files: { ...pci('0000:01:00.0', '1e60', '2864', '1200'), ...pci('0000:02:00.0', '8086', '1234', '0300') } })
+  const machine = fakeMachine({
+    files: { ...pci('0000:01:00.0', '1e60', '2864', '1200'), ...pci('0000:02:00.0', '8086', '1234', '0300') },
+  })
   assert.deepEqual(await pciDevices(machine, '1e60'), [{ slot: '0000:01:00.0', device: '2864', kind: '1200' }])
   assert.deepEqual(await pciDevices(machine, '10de'), [])
 })

@@ -11,7 +11,10 @@ const pci = {
 const open = 'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build  (dvs-builder)\nGCC version: 12.2.0'
 const closed = 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024'
 const smi = '0, NVIDIA H200, 9.0, 143771 MiB, 570.86.15'
-const box: FakeMachine = { files: { ...pci, '/proc/driver/nvidia/version': open, '/dev/nvidia0': 0o666, '/dev/nvidiactl': 0o666 }, programs: { 'nvidia-smi': smi } }
+const box: FakeMachine = {
+  files: { ...pci, '/proc/driver/nvidia/version': open, '/dev/nvidia0': 0o666, '/dev/nvidiactl': 0o666 },
+  programs: { 'nvidia-smi': smi },
+}
 const facts = (o: FakeMachine) => nvidiaFacts(fakeMachine(o))
 const saying = (text: string, exit: number) => ({ ...box, programs: { 'nvidia-smi': `#!/bin/sh\necho "${text}"; exit ${exit}\n` } })
 
@@ -67,8 +70,14 @@ test('nvidiaFacts() calls a GPU broken when the driver is loaded and there is no
 })
 
 test('nvidiaFacts() finds a Jetson and WSL, whose GPUs are on no bus', async () => {
-  const jetson = await facts({ files: { '/etc/nv_tegra_release': '# R36 (release), REVISION: 4.3', '/proc/device-tree/model': 'NVIDIA Jetson Orin Nano\0' } })
-  assert.deepEqual(jetson.map(({ status, state }) => `${status} ${state}`), ['ok of Jetson: R36 (release), REVISION: 4.3', 'ok NVIDIA Jetson Orin Nano'])
-  const wsl = await facts({ files: { '/dev/dxg': 0o666, '/usr/lib/wsl/lib/libcuda.so.1': '' }, programs: { 'usr/lib/wsl/lib/nvidia-smi': smi } })
+  const jetson = await facts({
+    files: { '/etc/nv_tegra_release': '# R36 (release), REVISION: 4.3', '/proc/device-tree/model': 'NVIDIA Jetson Orin Nano\0' },
+  })
+  assert.deepEqual(jetson.map(({ status, state }) => `${status} ${state}`), [
+    'ok of Jetson: R36 (release), REVISION: 4.3', 'ok NVIDIA Jetson Orin Nano',
+  ])
+  const wsl = await facts({
+    files: { '/dev/dxg': 0o666, '/usr/lib/wsl/lib/libcuda.so.1': '' }, programs: { 'usr/lib/wsl/lib/nvidia-smi': smi },
+  })
   assert.deepEqual(wsl.map(({ status }) => status), ['ok', 'ok'])
 })

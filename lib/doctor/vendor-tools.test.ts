@@ -7,7 +7,10 @@ const script = (body: string) => `#!/bin/sh\n${body}\n`
 const withDevice = { '/sys/class/hailo_chardev/hailo0/board_location': 'x' }
 const cli = (identify: string) => script(`case "$1" in --version) echo "HailoRT-CLI version 4.23.0";; *) ${identify};; esac`)
 const banner = (version: number, end = 'PASSED') =>
-  script(`echo "&&&& RUNNING TensorRT.trtexec [TensorRT v${version}] # trtexec --help"; echo "=== Model Options ==="; echo "&&&& ${end} TensorRT.trtexec"`)
+  script([
+    `echo "&&&& RUNNING TensorRT.trtexec [TensorRT v${version}] # trtexec --help"`, 'echo "=== Model Options ==="',
+    `echo "&&&& ${end} TensorRT.trtexec [TensorRT v${version}] # trtexec --help"`,
+  ].join('\n'))
 const trtexec = (o: FakeMachine) => trtexecFact(fakeMachine(o))
 
 test('dfcFact() finds the compiler by its parser, with version and path', async () => {
@@ -22,14 +25,16 @@ test('dfcFact() is missing on a machine without it, and where the name belongs t
   const none = await dfcFact(fakeMachine())
   assert.deepEqual([none.status, none.state], ['missing', 'no program hailo on PATH'])
   assert.match((await dfcFact(fakeMachine({ machine: { arch: 'arm64' } }))).state, /x86_64 only, and this is arm64/)
-  const runtime = script('echo "hailo: error: argument cmd: invalid choice: \'parser\' (choose from \'fw-control\', \'run\')" >&2; exit 2')
+  const complaint = "hailo: error: argument cmd: invalid choice: 'parser' (choose from 'fw-control', 'run')"
+  const runtime = script(`echo "${complaint}" >&2; exit 2`)
   const fact = await dfcFact(fakeMachine({ programs: { hailo: runtime } }))
   assert.equal(fact.status, 'missing')
   assert.match(fact.state, /HailoRT's hailo, which runs models and has no parser/)
 })
 
 test('dfcFact() is broken when the compiler is installed and does not start', async () => {
-  const fact = await dfcFact(fakeMachine({ programs: { hailo: script('echo "ModuleNotFoundError: No module named hailo_sdk_client" >&2; exit 1') } }))
+  const hailo = script('echo "ModuleNotFoundError: No module named hailo_sdk_client" >&2; exit 1')
+  const fact = await dfcFact(fakeMachine({ programs: { hailo } }))
   assert.equal(fact.status, 'broken')
   assert.match(fact.state, /hailo_sdk_client/)
 })
@@ -47,9 +52,10 @@ test('hailortcliFact() does not take silence with exit code 0 for a device', asy
 })
 
 test('hailortcliFact() reads the architecture that identify prints, or quotes what it says instead', async () => {
-  const identified = await hailortcliFact(fakeMachine({ files: withDevice, programs: { hailortcli: cli('echo "Device Architecture: HAILO8L"') } }))
+  const identifying = (identify: string) => hailortcliFact(fakeMachine({ files: withDevice, programs: { hailortcli: cli(identify) } }))
+  const identified = await identifying('echo "Device Architecture: HAILO8L"')
   assert.match(identified.state, /identifies a HAILO8L$/)
-  const refused = await hailortcliFact(fakeMachine({ files: withDevice, programs: { hailortcli: cli('echo "[HailoRT] [error] status 76" >&2; exit 76') } }))
+  const refused = await identifying('echo "[HailoRT] [error] status 76" >&2; exit 76')
   assert.match(refused.state, /exit code 76 and says "\[HailoRT\] \[error\] status 76"/)
 })
 
@@ -91,7 +97,8 @@ test('trtexecFact() finds the one that is installed and not on PATH', async () =
 
 test('polygraphyFact() reads its version and tells its habit', async () => {
   const polygraphy = (says: string | null) => polygraphyFact(fakeMachine({ programs: { polygraphy: says } }))
-  assert.match((await polygraphy("Polygraphy | Version: 0.49.24 | Path: ['/usr/lib/polygraphy']")).state, /^0\.49\.24 .*TF32 is off unless --tf32/)
+  const said = await polygraphy("Polygraphy | Version: 0.49.24 | Path: ['/usr/lib/polygraphy']")
+  assert.match(said.state, /^0\.49\.24 .*TF32 is off unless --tf32/)
   assert.equal((await polygraphy(script('echo "ImportError: numpy" >&2; exit 1'))).status, 'broken')
   assert.equal((await polygraphy(null)).status, 'missing')
 })

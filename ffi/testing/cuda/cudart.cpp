@@ -98,9 +98,15 @@ public:
   }
   void push(std::function<void()> work) {
     if (inlined) return work();
+    /* Read here and not by the worker: the variable may be changed by the thread that calls. */
+    const char *text = getenv("STANDIN_WORK_US");
+    const auto delay = std::chrono::microseconds(text ? atoi(text) : 0);
     {
       std::lock_guard<std::mutex> hold(lock);
-      queue.push_back(std::move(work));
+      queue.push_back([delay, work] {
+        if (delay.count() > 0) std::this_thread::sleep_for(delay);
+        work();
+      });
       ++pending;
     }
     wake.notify_all();
@@ -123,8 +129,6 @@ private:
       auto work = std::move(queue.front());
       queue.pop_front();
       hold.unlock();
-      const char *delay = getenv("STANDIN_WORK_US");
-      if (delay) std::this_thread::sleep_for(std::chrono::microseconds(atoi(delay)));
       work();
       hold.lock();
       if (--pending == 0) idle.notify_all();
@@ -194,6 +198,11 @@ API int cudaMemGetInfo(size_t *free, size_t *total) {
   return kSuccess;
 }
 
+/* Freeing waits for the device, as the real one does. */
+static void settleAll() {
+  std::lock_guard<std::mutex> hold(streamsLock);
+  for (const auto &[handle, stream] : streams) stream->wait();
+}
 static int take(std::map<const char *, size_t> &memory, void **pointer, size_t bytes) {
   if (pointer == nullptr) return fail(kInvalidValue);
   *pointer = nullptr;
@@ -209,6 +218,7 @@ static int take(std::map<const char *, size_t> &memory, void **pointer, size_t b
 }
 static int give(std::map<const char *, size_t> &memory, void *pointer) {
   if (pointer == nullptr) return kSuccess;
+  settleAll();
   std::lock_guard<std::mutex> hold(ledgerLock);
   if (memory.erase(static_cast<const char *>(pointer)) == 0) return fail(kInvalidValue);
   free(pointer);
