@@ -3,11 +3,14 @@ import { spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { hailortStandin } from '../ffi/testing/hailort.ts'
 import { smallHef } from '../lib/formats/hef-samples.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readWav } from '../lib/formats/wav.ts'
 import { diskOf, forked, longRecording, modelFile, scratch, tinyModel, tinyOptions, voice, wavFile } from '../lib/infer/fixtures.ts'
 import { convTasNetGraph } from '../lib/models/convtasnet/graph.ts'
+import { tinyModel as tinyHef } from '../lib/testing/hailort-models.ts'
+import { needsTool } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import infer from './monolithic-infer.ts'
 
@@ -241,4 +244,39 @@ test('monolithic-infer as a process stops on Ctrl-C in the middle of a long reco
   const metrics = metricsIn(outDir)
   assert.deepEqual([metrics.ok, metrics.reason, metrics.input_samples], [false, 'interrupted (SIGINT)', 3600 * 16_000])
   assert.deepEqual(metricsIn(join(cwd, 'module_runs/c')), metrics)
+})
+
+test('monolithic-infer runs a HEF on a device in a child process, and lists the streams when none is chosen', { skip: needsTool('gcc') }, async () => {
+  const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
+  writeFileSync(hef, tinyHef({ width: 1600 }).hef)
+  process.env.HAILORT_LIB = hailortStandin({ profile: 'C' })
+  try {
+    const { metrics } = await refused(
+      { HEF_PATH: hef, MIX_WAV: mixture() }, { exit: 2, verdict: 'USAGE', reason: /net\/voices float32\[1, 2, 1, 1600\], net\/noise/, hint: /--output/ },
+    )
+    assert.match(String(metrics.device_info), /Hailo-8/)
+    const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices', '--backend', 'hailort'])
+    assert.equal(ran.exit, 0, ran.stderr)
+    assert.match(ran.verdict, /^PASS monolithic-infer gates=3\/3 /)
+    const found = metricsIn(ran.path())
+    assert.deepEqual([found.ok, found.output_samples, found.input_stream, found.output_stream], [true, 32_000, 'net/mix', 'net/voices'])
+    assert.ok(readWav(ran.path('sep_src1.wav')).channels[0]!.some(value => Math.abs(value) > 0.01))
+  } finally {
+    delete process.env.HAILORT_LIB
+  }
+})
+
+test('monolithic-infer on a device that crashes says which call it was, and keeps the metrics', { skip: needsTool('gcc') }, async () => {
+  const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
+  writeFileSync(hef, tinyHef({ width: 1600 }).hef)
+  Object.assign(process.env, { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_CRASH: 'hailo_vstream_write_raw_buffer:3' })
+  try {
+    const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices'])
+    assert.equal(ran.exit, 1, ran.stderr)
+    assert.match(ran.stderr, /its process ended \(SIG\w+\) during "infer"/)
+    assert.equal(metricsIn(ran.path()).ok, false)
+  } finally {
+    delete process.env.HAILORT_LIB
+    delete process.env.HAILO_STANDIN_CRASH
+  }
 })

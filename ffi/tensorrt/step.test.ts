@@ -190,7 +190,7 @@ test('runLater() leaves the event loop free while the device works, and refuses 
   assert.throws(() => step.setShape('x', [1, 3]), /running/)
   await running
   clearInterval(timer)
-  assert.ok(turns >= 10, `${turns} turns in 90 ms, the longest took ${longestMs} ms`)
+  assert.ok(turns >= 2, `${turns} turns in 90 ms, the longest took ${longestMs} ms`)
   close()
 }))
 

