@@ -45,7 +45,7 @@ test('imports point down: runbooks to lib to ffi', () => {
 
 test('ffi is imported only where silicon is reached', () => {
   const allowed = /^(ffi\/|lib\/infer\/|lib\/compile\/|lib\/doctor\/|runbooks\/(doctor|bench)\.ts)/
-  none(sources.filter(path => !allowed.test(path) && imports(path).some(({ to }) => to.includes('/ffi/'))))
+  none(code.filter(path => !allowed.test(path) && imports(path).some(({ to }) => to.includes('/ffi/'))))
 })
 
 test('heavy packages load inside the function that needs them', () => {
