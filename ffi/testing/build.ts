@@ -6,7 +6,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { FfiError } from '../errors.ts'
@@ -56,8 +56,19 @@ export function buildStandin(sources: readonly string[], options: BuildOptions):
       'usage', `Cannot compile "${options.out}": ${command[0]} refuses it:\n${stderr.trim()}`, `${command.join(' ')} ${files.join(' ')}`,
     )
   }
-  renameSync(draft, result)
+  keepFirst(draft, result)
   return result
+}
+
+/** Whoever finished first stays: another process may have loaded that file already. */
+function keepFirst(draft: string, result: string): void {
+  try {
+    linkSync(draft, result)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
+  } finally {
+    rmSync(draft, { force: true })
+  }
 }
 
 /** Environment for a node that loads a library built with `sanitize`. Errors: `absent` without gcc or its sanitizer runtime. */
