@@ -6,6 +6,10 @@
  */
 import { writeFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
+import { VDevice } from '../../ffi/hailort/device.ts'
+import { Hef } from '../../ffi/hailort/hef.ts'
+import { openHailort } from '../../ffi/hailort/library.ts'
+import { configure } from '../../ffi/hailort/network-group.ts'
 import { hailortStandin } from '../../ffi/testing/hailort.ts'
 import { halfModel } from '../formats/hef-samples.ts'
 import { writeHef } from '../formats/hef-write.ts'
@@ -18,6 +22,10 @@ export interface HailortBench {
   readonly frames: number
   /** From the feed to the answer, in µs. */
   readonly frameUsP50: number
+  /** The same frame by two plain calls: what the library and the device take themselves, in µs. */
+  readonly deviceUsP50: number
+  /** What is ours: quantities checked, laid out and copied, and two trips to a worker thread, in µs. */
+  readonly ownUsP50: number
 }
 
 /**
@@ -35,15 +43,40 @@ export async function benchHailort({ path, frames = 3000 }: { path: string; fram
     }],
     model: halfModel(),
   }))
-  await using model = await openHailortBackend(path, { env: { HAILORT_LIB: hailortStandin({ profile: 'C' }) } })
+  const env = { HAILORT_LIB: hailortStandin({ profile: 'C' }) }
+  const model = await openHailortBackend(path, { env })
   const name = model.inputs[0]!.name
   const feeds = { [name]: float32(model.inputs[0]!.shape.map(Number), new Float32Array(8).fill(0.5)) }
-  for (let i = 0; i < 200; i++) await model.infer(feeds)
+  const frameUsP50 = median(await timesUs(frames, () => model.infer(feeds)))
+  await model[Symbol.asyncDispose]()
+  const deviceUsP50 = await bareFrameUs(env, { path, frames })
+  return { library: model.library, frames, frameUsP50, deviceUsP50, ownUsP50: frameUsP50 - deviceUsP50 }
+}
+
+/** The same frame by two plain calls on this thread, with memory that is ready: what the library and the device take themselves. */
+async function bareFrameUs(env: Readonly<Record<string, string>>, { path, frames }: { path: string; frames: number }): Promise<number> {
+  const hailort = openHailort({ env })
+  await using vdevice = await VDevice.open(hailort, { groupId: 'bench' })
+  await using hef = await Hef.fromFile(hailort, path)
+  const group = await configure(vdevice, hef)
+  const [[input], [output]] = [await group.openInputs(), await group.openOutputs()]
+  const [sent, got] = [new Float32Array(8).fill(0.5), new Float32Array(16)]
+  const deed = { act: 'measure', thing: path }
+  const us = await timesUs(frames, () => {
+    hailort.call('hailo_vstream_write_raw_buffer', deed, input!.handle, sent, sent.byteLength)
+    hailort.call('hailo_vstream_read_raw_buffer', deed, output!.handle, got, got.byteLength)
+  })
+  await Promise.all([input!.close(), output!.close()])
+  return median(us)
+}
+
+async function timesUs(count: number, work: () => unknown): Promise<number[]> {
+  for (let i = 0; i < 200; i++) await work()
   const us: number[] = []
-  for (let i = 0; i < frames; i++) {
+  for (let i = 0; i < count; i++) {
     const startedMs = performance.now()
-    await model.infer(feeds)
+    await work()
     us.push((performance.now() - startedMs) * 1000)
   }
-  return { library: model.library, frames, frameUsP50: median(us) }
+  return us
 }
