@@ -10,6 +10,7 @@ import { readWav } from '../lib/formats/wav.ts'
 import { writeNpz } from '../lib/formats/npz.ts'
 import { float32 } from '../lib/formats/tensor.ts'
 import { installHailoStandin } from '../lib/testing/install-standin.ts'
+import { processesWith } from '../lib/testing/processes.ts'
 import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
 import sweep from './monolithic-sweep.ts'
 
@@ -129,14 +130,6 @@ const until = async (ready: () => boolean) => {
   for (let i = 0; i < 600 && !ready(); i++) await sleep(50)
   assert.ok(ready(), 'waited in vain')
 }
-const alive = (word: string) => {
-  try {
-    return execFileSync('pgrep', ['-f', word], { encoding: 'utf8' }).trim().split('\n').filter(Boolean)
-  } catch {
-    return []
-  }
-}
-
 test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row and leaves with 130', async () => {
   const cwd = scratch()
   const { child, out, ended } = start([...host, '--run-ts', 'c'], cwd)
@@ -150,7 +143,7 @@ test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row a
   const written = readTsv(join(cwd, 'module_runs/c/monolithic_full_host_summary.tsv'))
   assert.equal(written.length, 10)
   assert.equal(written[0]!.hef_success, 'false')
-  assert.deepEqual(alive(join(cwd, 'module_runs/c')), [])
+  assert.deepEqual(processesWith(join(cwd, 'module_runs/c')), [])
 })
 
 test('monolithic-sweep killed in the middle loses no finished row when it is resumed', async () => {

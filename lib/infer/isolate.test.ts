@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { encodeModel } from '../formats/onnx.ts'
 import { float32 } from '../formats/tensor.ts'
 import { RunbookError } from '../notebook/errors.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
+import { processesWith } from '../testing/processes.ts'
 import { openBackend } from './backend.ts'
 import { openIsolated } from './isolate.ts'
 
@@ -24,8 +24,9 @@ function model(): string {
 }
 /** Signal every isolated child of this test. */
 function signalChildren(signal: NodeJS.Signals): void {
-  const found = execFileSync('pgrep', ['-P', String(process.pid), '-f', 'isolate-child'], { encoding: 'utf8' }).trim().split('\n')
-  for (const pid of found) process.kill(Number(pid), signal)
+  const found = processesWith('isolate-child', process.pid)
+  assert.ok(found.length > 0)
+  for (const { pid } of found) process.kill(pid, signal)
 }
 const feed = { x: float32([1, 4], [1, 2, 3, 4]) }
 const refused = (exit: string, message: RegExp) => (error: unknown) => error instanceof RunbookError && error.exit === exit && message.test(error.message)

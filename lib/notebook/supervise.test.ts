@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Report } from './report.ts'
+import { processesWith } from '../testing/processes.ts'
 import { isUnderTsxCommand } from './supervise.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -58,8 +59,8 @@ test('supervise() lets the runbook stop when the supervisor is killed', async ()
   const { child, out, ended, report } = start('busy')
   await until(() => out.stderr.includes('[2] Spin'))
   // The tsx command's own child is the supervisor.
-  const supervisor = Number(execFileSync('pgrep', ['-P', String(child.pid)], { encoding: 'utf8' }).trim())
-  process.kill(supervisor, 'SIGKILL')
+  const [supervisor] = processesWith('demo-runbook', child.pid)
+  process.kill(supervisor!.pid, 'SIGKILL')
   await ended
   await until(() => report().verdict === 'INTERRUPTED')
 })
