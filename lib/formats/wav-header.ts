@@ -42,9 +42,7 @@ const encodings: Record<string, WavEncoding> = {
 const tagNames: Record<number, string> = {
   1: 'PCM', 2: 'Microsoft ADPCM', 3: 'float', 6: 'A-law', 7: 'mu-law', 17: 'IMA ADPCM', 49: 'GSM 6.10', 80: 'MPEG', 85: 'MP3',
 }
-// WHY: real files hold a dozen chunks; a file made of empty ones would keep us reading eight bytes at a time for hours.
-// CONTRACT: a malformed file is refused in bounded time
-// SOURCE: lib/formats/wav-header.ts
+// Real files hold a dozen chunks; a file made of empty ones would keep us reading eight bytes at a time for hours.
 const maxChunks = 4096
 
 /** A refusal that says how to make a WAV that we do read. */
