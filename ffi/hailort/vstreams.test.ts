@@ -82,6 +82,30 @@ test('a VStream refuses a frame of another size, the wrong direction, and a fram
   })
 })
 
+test('writeNow() hands a frame over at once, and refuses what write() refuses and while a write is under way', { skip }, async () => {
+  await withGroup(repeater({ outputs: 1 }), async group => {
+    const [inputs, outputs] = [await group.openInputs({ queueSize: 1, timeoutMs: 40 }), await group.openOutputs({ queueSize: 1 })]
+    const frame = new Float32Array(4)
+    for (let i = 0; i < 10; i++) {
+      inputs[0]!.writeNow(new Float32Array(4).fill(i))
+      await outputs[0]!.read(frame)
+      assert.equal(frame[3], i)
+    }
+    const usage = (words: RegExp) => (thrown: unknown) => thrown instanceof FfiError && thrown.kind === 'usage' && words.test(thrown.message)
+    assert.throws(() => inputs[0]!.writeNow(new Float32Array(3)), usage(/a frame has 16 bytes, and 12 were given/))
+    assert.throws(() => outputs[0]!.writeNow(new Float32Array(4)), usage(/it is an output, and cannot be written/))
+    const writing = inputs[0]!.write(new Float32Array(4))
+    assert.throws(() => inputs[0]!.writeNow(new Float32Array(4)), usage(/an earlier frame is still being written/))
+    await writing
+    // Nobody reads: the output's queue, the device's hands and the input's queue fill up, and then it waits for the timeout.
+    assert.throws(() => {
+      for (let i = 0; i < 4; i++) inputs[0]!.writeNow(new Float32Array(4))
+    }, (thrown: unknown) => thrown instanceof HailoError && thrown.statusName === 'HAILO_TIMEOUT')
+    await inputs[0]!.close()
+    assert.throws(() => inputs[0]!.writeNow(new Float32Array(4)), usage(/the stream is closed/))
+  })
+})
+
 test('frames come out in order when many are asked for at once', { skip }, async () => {
   await withGroup(repeater({ outputs: 1 }), async group => {
     const [inputs, outputs] = [await group.openInputs({ type: 'uint8' }), await group.openOutputs({ type: 'uint8' })]

@@ -3,7 +3,8 @@
  *
  * One `VStream` for each input and output. A write or a read blocks a worker thread until the device has room or a frame, up to
  * the stream's timeout; on one stream they run in the order in which they were asked for. Node has four such threads: write every
- * input before reading the outputs, and nothing that is waited for can be stuck behind what waits.
+ * input before reading the outputs, and nothing that is waited for can be stuck behind what waits. Who knows that a stream has
+ * room spares the trip to a worker thread with `writeNow`.
  */
 import { FfiError } from '../errors.ts'
 import type { Dependent, VDevice } from './device.ts'
@@ -14,6 +15,9 @@ import { quantisationFrom, type Quantisation, type RawQuantInfo, type StreamInfo
 export type FrameType = 'float32' | 'uint8' | 'uint16' | 'auto'
 
 const frameTypes: Readonly<Record<FrameType, number>> = { auto: 0, uint8: 1, uint16: 2, float32: 3 }
+
+const writeCall = 'hailo_vstream_write_raw_buffer'
+const writeAct = 'write a frame to'
 
 export interface VStreamOptions {
   /** `float32` unless told: the library quantises. */
@@ -60,6 +64,18 @@ export class VStream implements Dependent {
     return this.#transfer(frame, true)
   }
 
+  /**
+   * Hand one frame over on this thread. Only for a stream that has room, as one has whose every earlier frame was answered: else
+   * the event loop stands still until there is some, up to the timeout. Errors: as `write`, and while a `write` is under way.
+   */
+  writeNow(frame: NodeJS.TypedArray): void {
+    this.#check(frame.byteLength, true)
+    if (this.#pending > 0) throw new FfiError(
+      'usage', `Cannot write to "${this.info.name}" at once: an earlier frame is still being written`, 'await it first',
+    )
+    this.#hailort.call(writeCall, { act: writeAct, thing: this.info.name }, this.handle, frame, frame.byteLength)
+  }
+
   /** Take one frame from the device into `frame`. Errors: as `write`. */
   read(frame: NodeJS.TypedArray): Promise<void> {
     return this.#transfer(frame, false)
@@ -95,8 +111,8 @@ export class VStream implements Dependent {
     } catch (thrown) {
       return Promise.reject(thrown as Error)
     }
-    const name = isWrite ? 'hailo_vstream_write_raw_buffer' : 'hailo_vstream_read_raw_buffer'
-    const deed = { act: isWrite ? 'write a frame to' : 'read a frame from', thing: this.info.name }
+    const name = isWrite ? writeCall : 'hailo_vstream_read_raw_buffer'
+    const deed = { act: isWrite ? writeAct : 'read a frame from', thing: this.info.name }
     const begin = () => this.#hailort.callAsync(name, deed, this.handle, frame, frame.byteLength)
     const job = this.#pending === 0 ? begin() : this.#last.then(begin)
     this.#pending++

@@ -48,7 +48,7 @@ interface Order {
 }
 
 /** Models of one process share a device; without a common name the second would find none free. */
-const groupId = 'rungbook'
+export const groupId = 'rungbook'
 const timeoutMsDefault = 10_000
 
 /** Take a device and load the file onto it. Errors: FfiError, and what `judge` throws. */
@@ -145,16 +145,31 @@ class Streams {
   async run(): Promise<void> {
     const { inputs, outputs } = this.#open ?? (await this.open())
     // Inputs first: node's few worker threads take them in this order, and a read may wait for every input.
-    const jobs = [
-      ...inputs.map((stream, i) => stream.write(this.#ports.inputs[i]!.frame)),
-      ...outputs.map((stream, i) => stream.read(this.#ports.outputs[i]!.frame)),
-    ]
-    const failed = (await Promise.allSettled(jobs)).find(({ status }) => status === 'rejected')
-    if (!failed) return
-    this.#open = null
-    await Promise.all([...outputs, ...inputs].map(stream => stream.close()))
-    throw (failed as PromiseRejectedResult).reason
+    const jobs = inputs.map((stream, i) => send(stream, this.#ports.inputs[i]!.frame))
+    for (const [i, stream] of outputs.entries()) jobs.push(stream.read(this.#ports.outputs[i]!.frame))
+    try {
+      await Promise.all(jobs)
+    } catch (thrown) {
+      await Promise.allSettled(jobs)
+      this.#open = null
+      await Promise.all([...outputs, ...inputs].map(stream => stream.close()))
+      throw thrown
+    }
   }
+}
+
+// CONTRACT: ffi
+// SOURCE: D-73
+// WHY: quantising this much takes the library well under a millisecond; a larger frame would hold the event loop up
+const inlineBytesMax = 64 * 1024
+
+/**
+ * Every earlier frame was answered, so the stream has room, and a small frame is handed over faster than a thread is woken.
+ * A larger one is quantised on a worker thread.
+ */
+async function send(stream: VStream, frame: Float32Array): Promise<void> {
+  if (frame.byteLength > inlineBytesMax) await stream.write(frame)
+  else stream.writeNow(frame)
 }
 
 async function openOn10H(o: Order, on: { identity: Identity; deviceId: string; release: () => Promise<void> }): Promise<Runner> {
