@@ -2,9 +2,9 @@
  * How do frames travel to a device and back?
  *
  * One `VStream` for each input and output. A write or a read blocks a worker thread until the device has room or a frame, up to
- * the stream's timeout; on one stream they run in the order in which they were asked for. Node has four such threads: write every
- * input before reading the outputs, and nothing that is waited for can be stuck behind what waits. Who knows that a stream has
- * room spares the trip to a worker thread with `writeNow`.
+ * the stream's timeout; on one stream they run in the order in which they were asked for. Node has four such threads in all: write
+ * every input before reading the outputs, and nothing that is waited for can be stuck behind what waits. (Four reads of frames that
+ * are not yet written would hold every thread.) Who knows that a stream has room spares the trip to a thread with `writeNow`.
  */
 import { FfiError } from '../errors.ts'
 import type { Dependent, VDevice } from './device.ts'

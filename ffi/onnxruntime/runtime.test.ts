@@ -9,6 +9,7 @@ import { encodeModel } from '../../lib/formats/onnx.ts'
 import { float32 } from '../../lib/formats/tensor.ts'
 import { forked, halves, modelFile, scratch, single, tinyModel } from '../../lib/infer/fixtures.ts'
 import { GraphBuilder } from '../../lib/onnx/builder.ts'
+import { needsPlainMemory } from '../../lib/testing/needs.ts'
 import { openOnnxRuntime } from './runtime.ts'
 
 const env = {}
@@ -97,7 +98,7 @@ test('close() of a runtime waits for models that are being opened and for runs t
   assert.equal((await opening).isOpen, false)
 })
 
-test('openSession() gives back what it took: 200 models opened, run and closed', async () => {
+test('openSession() gives back what it took: 200 models opened, run and closed', { skip: needsPlainMemory() }, async () => {
   const bytes = readFileSync(tinyModel())
   const cycle = async (times: number) => {
     for (let i = 0; i < times; i++) {
@@ -113,7 +114,7 @@ test('openSession() gives back what it took: 200 models opened, run and closed',
   assert.ok(after - before < 24 << 20, `${(after - before) >> 20} MiB more after 200 models`)
 })
 
-test('openOnnxRuntime() gives back what it took: 60 times from nothing to nothing', () => {
+test('openOnnxRuntime() gives back what it took: 60 times from nothing to nothing', { skip: needsPlainMemory() }, () => {
   // In a process of its own, so that the environment really goes: no other runtime holds it.
   const script = `
     const { openOnnxRuntime } = await import(${JSON.stringify(join(import.meta.dirname, 'runtime.ts'))})

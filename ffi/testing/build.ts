@@ -19,8 +19,8 @@ export interface BuildOptions {
   readonly defines?: Readonly<Record<string, string | number | true>>
   /** More flags, after the usual ones: include folders, libraries. */
   readonly flags?: readonly string[]
-  /** Build for AddressSanitizer and UBSan. Whoever loads the result into node starts it with `sanitizerEnv()`. */
-  readonly sanitize?: boolean
+  /** Build for AddressSanitizer and UBSan: so it is where `sanitizerEnv()` is in force, and only there the result loads into node. */
+  readonly sanitize?: boolean | undefined
   /** Who compiles. `gcc` unless told; a `.cpp` or `.cc` among the sources makes it `g++`. */
   readonly compiler?: string
   /** `shared` unless told: a library. `program` is something to execute. */
@@ -45,7 +45,9 @@ export function buildStandin(sources: readonly string[], options: BuildOptions):
   // Two test files may compile the same thing at once: each writes its own file, and the last rename wins with equal bytes.
   const draft = join(folder, `.${process.pid}-${Date.now()}-${options.out}`)
   const { status, stderr, error } = spawnSync(
-    command[0]!, [...command.slice(1), '-o', draft, ...files, '-lm', '-ldl'], { encoding: 'utf8' },
+    command[0]!, [...command.slice(1), '-o', draft, ...files, '-lm', '-ldl'],
+    // The compiler itself is not to be sanitized.
+    { encoding: 'utf8', env: { ...process.env, LD_PRELOAD: '' } },
   )
   if (error) throw new FfiError(
     'absent', `Cannot compile "${options.out}": ${command[0]} does not run (${error.message})`, 'sudo apt install gcc g++',
@@ -71,8 +73,15 @@ function keepFirst(draft: string, result: string): void {
   }
 }
 
-/** Environment for a node that loads a library built with `sanitize`. Errors: `absent` without gcc or its sanitizer runtime. */
-export function sanitizerEnv(): Record<string, string> {
+/** Whether this process was started with `sanitizerEnv()`, so that every stand-in is built for the sanitizers. */
+export const isSanitized = (): boolean => process.env.RUNGBOOK_SANITIZE === '1'
+
+/**
+ * Environment for a node that loads a library built with `sanitize`.
+ * @param o.logs a folder that gets a file for each complaint; without it they go to stderr
+ * @throws FfiError `absent` without gcc or its sanitizer runtime
+ */
+export function sanitizerEnv({ logs }: { logs?: string } = {}): Record<string, string> {
   const find = (name: string) => {
     const path = execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
     if (!path.startsWith('/')) throw new FfiError(
@@ -81,14 +90,19 @@ export function sanitizerEnv(): Record<string, string> {
     return path
   }
   // Node itself keeps memory until it exits; only errors of the stand-in and of our calls into it are looked for.
+  // A crash that a test orders stays a crash with its signal: only memory that is used wrongly is the sanitizers' business.
+  const asan = ['detect_leaks=0', 'verify_asan_link_order=0', 'allocator_may_return_null=1', 'handle_segv=0', 'handle_abort=0', 'handle_sigfpe=0', 'handle_sigbus=0', 'handle_sigill=0']
+  const to = logs ? [`log_path=${join(logs, 'sanitizer')}`] : []
   return {
+    RUNGBOOK_SANITIZE: '1',
     LD_PRELOAD: `${find('libasan.so')}:${find('libubsan.so')}`,
-    ASAN_OPTIONS: 'detect_leaks=0:verify_asan_link_order=0',
-    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+    ASAN_OPTIONS: [...asan, ...to].join(':'),
+    UBSAN_OPTIONS: ['halt_on_error=1', 'print_stacktrace=1', ...to].join(':'),
   }
 }
 
-function commandOf(files: readonly string[], { defines = {}, flags = [], sanitize, compiler, kind = 'shared' }: BuildOptions): string[] {
+function commandOf(files: readonly string[], o: BuildOptions): string[] {
+  const { defines = {}, flags = [], sanitize = isSanitized(), compiler, kind = 'shared' } = o
   const isCpp = files.some(file => ['.cpp', '.cc'].includes(extname(file)))
   return [
     compiler ?? (isCpp ? 'g++' : 'gcc'),

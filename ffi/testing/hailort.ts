@@ -21,7 +21,7 @@ export interface StandinOptions {
 export const standinFolder: string = join(import.meta.dirname, 'hailort')
 
 /** Path of a `libhailort.so`. Two that differ in an option are two libraries, and may be open in one process. Errors: as `buildStandin`. */
-export function hailortStandin({ profile, version, sanitize = false }: StandinOptions): string {
+export function hailortStandin({ profile, version, sanitize }: StandinOptions): string {
   const sources = readdirSync(standinFolder).filter(name => name.endsWith('.c')).toSorted().map(name => join(standinFolder, name))
   const [major, minor, revision] = version ?? []
   return buildStandin(sources, {

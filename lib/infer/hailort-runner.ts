@@ -158,8 +158,8 @@ class Streams {
   }
 }
 
-// CONTRACT: ffi
-// SOURCE: D-73
+// CONTRACT: a frame of at most this many bytes is written on the calling thread
+// SOURCE: decision D-73
 // WHY: quantising this much takes the library well under a millisecond; a larger frame would hold the event loop up
 const inlineBytesMax = 64 * 1024
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { needsPlainMemory } from '../testing/needs.ts'
 import { halves, longRecording, modelFile, sampleRate, scratch } from './fixtures.ts'
 
 /** Separates each recording in one process, and tells the largest memory it saw in each, in MB. */
@@ -24,7 +25,7 @@ for (const mix of ${JSON.stringify(recordings)}) {
 console.log(JSON.stringify(told))
 `
 
-test('separateRecording() needs no more memory for half an hour than for two minutes', () => {
+test('separateRecording() needs no more memory for half an hour than for two minutes', { skip: needsPlainMemory() }, () => {
   const folder = scratch()
   const recordings = [120, 120, 1800].map(seconds => longRecording(seconds))
   const path = join(folder, 'probe.mts')

@@ -18,6 +18,9 @@ export const haveData = (): boolean => existsSync(dataFolder)
 /** `false`, or why a test that wants this file of the data folder is skipped. */
 export const needsData = (name: string): string | false => (existsSync(dataPath(name)) ? false : `data: ${name} is not on this machine`)
 
+/** `false`, or why a test of this process's memory is skipped: a sanitizer holds back what is freed, to find later uses of it. */
+export const needsPlainMemory = (): string | false => (process.env.RUNGBOOK_SANITIZE === '1' ? 'sanitizer: it keeps freed memory' : false)
+
 /** `false`, or why a test that wants this program (a name on PATH, or an absolute path) is skipped. */
 export function needsTool(name: string): string | false {
   const folders = name.startsWith('/') ? [''] : (process.env.PATH ?? '').split(delimiter)

@@ -3,21 +3,27 @@
  *
  * Node 20's own runner finds no `.ts` file and is content with no test at all. This one names the files, counts the tests that
  * the files declare (a line that starts with `test(`), and fails when the count that ran differs. With `--no-skips` (set by
- * `.ci/run`) a skipped test fails too, but for those that want data which is not part of the project.
+ * `.ci/run`) a skipped test fails too, but for those that want data which is not part of the project, or memory without sanitizers.
  *
  *   npm test                              every test
  *   npm test -- lib/notebook              those whose path contains a word
+ *   npm run test:sanitize                 those that call native code, with every stand-in under AddressSanitizer and UBSan
  */
-import { readFileSync, readdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { sanitizerEnv } from '../../ffi/testing/build.ts'
 import { haveData } from './needs.ts'
 
 const root = join(import.meta.dirname, '../..')
 const folders = ['lib', 'ffi', 'runbooks']
 const words = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const noSkips = process.argv.includes('--no-skips')
+const logs = process.argv.includes('--sanitize') ? mkdtempSync(join(tmpdir(), 'sanitizer-')) : null
+// For the test files and all that they start; this process has no library to watch.
+if (logs) Object.assign(process.env, sanitizerEnv({ logs }))
 
 const files = folders
   .flatMap(folder => {
@@ -31,6 +37,12 @@ const files = folders
   .filter(path => words.length === 0 || words.some(word => path.includes(word)))
   .toSorted()
 
+/** What AddressSanitizer and UBSan found in any process. They also write that they cannot unwind koffi's stacks, which is no find. */
+function sanitizerComplaints(folder: string): string[] {
+  const texts = readdirSync(folder).map(name => readFileSync(join(folder, name), 'utf8'))
+  return texts.filter(text => /ERROR: |runtime error: /.test(text)).map(text => `a sanitizer complains:\n${text}`)
+}
+
 const declared = files.reduce((sum, path) => sum + [...readFileSync(path, 'utf8').matchAll(/^test\(/gm)].length, 0)
 const count = { passed: 0, failed: 0, skipped: 0 }
 const complaints: string[] = []
@@ -40,8 +52,9 @@ stream.on('test:pass', ({ name, nesting, skip, file }) => {
   if (nesting > 0 || name === file) return
   if (skip === undefined || skip === false) return void count.passed++
   count.skipped++
-  const wantsData = typeof skip === 'string' && skip.startsWith('data:') && !haveData()
-  if (noSkips && !wantsData) complaints.push(`skipped, and must not be here: ${name} (${skip})`)
+  const reason = String(skip)
+  const isFine = (reason.startsWith('data:') && !haveData()) || (reason.startsWith('sanitizer:') && logs !== null)
+  if (noSkips && !isFine) complaints.push(`skipped, and must not be here: ${name} (${skip})`)
 })
 stream.on('test:fail', ({ name, nesting, file }) => {
   if (nesting > 0) return
@@ -53,6 +66,7 @@ stream.on('end', () => {
   const ran = count.passed + count.failed + count.skipped
   if (ran !== declared) complaints.push(`${declared} tests are declared in ${files.length} files, but ${ran} ran`)
   if (declared === 0) complaints.push('no test is declared: wrong word?')
+  if (logs) complaints.push(...sanitizerComplaints(logs))
   setImmediate(() => {
     for (const complaint of complaints) console.log(complaint)
     console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)

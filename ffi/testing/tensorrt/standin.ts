@@ -47,13 +47,13 @@ export interface StandinOptions {
 }
 
 /** The stand-in's CUDA runtime alone. */
-export const buildCudart = ({ sanitize = false }: { sanitize?: boolean } = {}): string =>
+export const buildCudart = ({ sanitize }: { sanitize?: boolean | undefined } = {}): string =>
   buildStandin([join(here, '../cuda/cudart.cpp')], { out: 'libcudart.so', sanitize, flags: [hidden] })
 
 /** Compile the stand-ins of a version. */
 export function tensorRtStandin(
   version: TensorRtVersion,
-  { shift, sanitize = false, isLean = false }: StandinOptions = {},
+  { shift, sanitize, isLean = false }: StandinOptions = {},
 ): TensorRtStandin {
   const cudart = buildCudart({ sanitize })
   const include = `-I${writeDeclarations(version, shift)}`
