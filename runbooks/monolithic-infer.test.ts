@@ -98,13 +98,13 @@ test('monolithic-infer is BLOCKED with metrics when model, recording or LibriMix
   )
 })
 
-test('monolithic-infer without a runtime for HEFs is BLOCKED and says "install pyhailort/hailo_platform"', async () => {
+test('monolithic-infer without a runtime for HEFs is BLOCKED and says what to install instead of pyhailort/hailo_platform', async () => {
   const hef = join(scratch(), 'model.hef')
   writeFileSync(hef, smallHef())
   for (const argv of [[], ['--backend', 'hailort']]) {
     const { lines } = await refused(
       { HEF_PATH: hef, MIX_WAV: mixture() },
-      { exit: 3, verdict: 'BLOCKED', reason: /Cannot open HailoRT/, hint: /install pyhailort\/hailo_platform/ },
+      { exit: 3, verdict: 'BLOCKED', reason: /Cannot open HailoRT/, hint: /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/ },
       argv,
     )
     assert.match(lines.at(-2)!, /^Runtime status: blocked ; output_dir=module_runs\/t$/)
@@ -260,9 +260,30 @@ test('monolithic-infer runs a HEF on a device in a child process, and lists the 
     assert.match(ran.verdict, /^PASS monolithic-infer gates=3\/3 /)
     const found = metricsIn(ran.path())
     assert.deepEqual([found.ok, found.output_samples, found.input_stream, found.output_stream], [true, 32_000, 'net/mix', 'net/voices'])
+    assert.ok(Number(found.temperature_c) >= 40 && Number(found.power_w) > 1)
+    assert.deepEqual(found.warnings, [])
     assert.ok(readWav(ran.path('sep_src1.wav')).channels[0]!.some(value => Math.abs(value) > 0.01))
   } finally {
     delete process.env.HAILORT_LIB
+  }
+})
+
+test('monolithic-infer warns of a HEF that runs slower than it could, and takes a device, a group and a time limit', { skip: needsTool('gcc') }, async () => {
+  const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
+  writeFileSync(hef, tinyHef({ width: 1600, arch: 'hailo8l' }).hef)
+  Object.assign(process.env, { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_DEVICES: '2' })
+  const env = { HEF_PATH: hef, MIX_WAV: mixture() }
+  try {
+    const ran = await run(env, ['--output', 'net/voices', '--device', '0000:02:00.0', '--group', 'net', '--timeout-ms', '20000'])
+    assert.equal(ran.exit, 0, ran.stderr)
+    assert.match(ran.stderr, /warning: .*compiled for hailo8l and runs slower/)
+    assert.match(String(metricsIn(ran.path()).device_info), /0000:02:00\.0/)
+    assert.equal((metricsIn(ran.path()).warnings as string[]).length, 1)
+    await refused(env, { exit: 2, verdict: 'USAGE', reason: /it has the groups net/, hint: /--group NAME/ }, ['--output', 'net/voices', '--group', 'other'])
+    process.env.HAILO_STANDIN_LATENCY_US = '300000'
+    await refused(env, { exit: 1, verdict: 'FAIL', reason: /HAILO_TIMEOUT/, hint: /--timeout-ms/ }, ['--output', 'net/voices', '--timeout-ms', '50'])
+  } finally {
+    for (const name of ['HAILORT_LIB', 'HAILO_STANDIN_DEVICES', 'HAILO_STANDIN_LATENCY_US']) delete process.env[name]
   }
 })
 
@@ -273,7 +294,7 @@ test('monolithic-infer on a device that crashes says which call it was, and keep
   try {
     const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices'])
     assert.equal(ran.exit, 1, ran.stderr)
-    assert.match(ran.stderr, /its process ended \(SIG\w+\) during "infer"/)
+    assert.match(ran.stderr, /its process ended \(SIG\w+\) during "infer", in hailo_vstream_write_raw_buffer/)
     assert.equal(metricsIn(ran.path()).ok, false)
   } finally {
     delete process.env.HAILORT_LIB

@@ -28,6 +28,9 @@ export default runbook(import.meta, {
     audioDir: folder({ env: 'OUT_DIR', optional: true, late: true, help: 'for sound and metrics; default: the run folder' }),
     input: text({ optional: true, help: 'the input stream, where the model has several; the others are fed zeros' }),
     output: text({ optional: true, help: 'the output stream, where the model has several' }),
+    device: text({ optional: true, help: 'id of a Hailo device, as hailortcli scan tells it; default: any that is free' }),
+    group: text({ optional: true, help: 'the network group of a HEF that has several' }),
+    timeoutMs: number({ optional: true, min: 1, integer: true, help: 'how long a Hailo device may take for one window; default: 10 000' }),
     haloFrames: number({ optional: true, min: 0, integer: true, help: 'frames dropped at a window edge; default: the model\'s' }),
   },
   steps: async inputs => {
@@ -51,13 +54,15 @@ export default runbook(import.meta, {
         return picked
       })
     })
-    const { metrics } = await cell(`Separate ${basename(recording.mix)}`, async ({ show, advance }) => {
+    const { metrics } = await cell(`Separate ${basename(recording.mix)}`, async ({ show, print, advance }) => {
       const separated = await infer.separateRecording({
         modelPath: inputs.model, backend: inputs.backend, ortDriver: inputs.ortDriver, input: inputs.input, output: inputs.output,
+        deviceId: inputs.device, group: inputs.group, timeoutMs: inputs.timeoutMs,
         recording, folder, evidenceFolder: run.folder, sampleRate: model.sampleRateHz,
         layout: { kernel: model.kernelSize, stride: model.stride }, signal, onWindow: advance,
         haloFrames: () => inputs.haloFrames ?? infer.haloOf(inputs.model),
       })
+      for (const warning of separated.metrics.warnings) print(`warning: ${warning}`)
       show(...infer.showSeparation(separated, { runFolder: run.folder }))
       return separated
     })

@@ -4,7 +4,7 @@
  * A `VDevice` is what models are configured on: one physical device, or several seen as one. A `Device` is a physical one, for
  * questions only. Opening and closing take their time and run on worker threads.
  */
-import { FfiError } from '../errors.ts'
+import { allDone, FfiError, orUndo } from '../errors.ts'
 import { enumName } from './abi-table.ts'
 import { handlesIn, type Hailort, type Handle } from './library.ts'
 import type { Version } from './profiles.ts'
@@ -237,11 +237,20 @@ export class VDevice implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const handle = this.handle
-    try {
-      for (const dependent of [...this.#dependents].toReversed()) await dependent.close()
-    } finally {
-      this.#handle = null
-      await this.hailort.callAsync('hailo_release_vdevice', { act: 'close', thing: 'a Hailo device' }, handle)
+    const closeAll = async () => {
+      // Newest first, one after another; one that fails must not keep the others open.
+      const ends: Promise<void>[] = []
+      for (const dependent of [...this.#dependents].toReversed()) {
+        ends.push(dependent.close())
+        await Promise.allSettled(ends)
+      }
+      await allDone(ends)
     }
+    const release = () => {
+      this.#handle = null
+      return this.hailort.callAsync('hailo_release_vdevice', { act: 'close', thing: 'a Hailo device' }, handle)
+    }
+    await orUndo(closeAll, release)
+    await release()
   }
 }

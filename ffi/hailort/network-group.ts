@@ -3,12 +3,12 @@
  *
  * `configure` loads it. A group lives as long as its device; streams and activations end before that.
  */
-import { FfiError } from '../errors.ts'
+import { FfiError, orUndo } from '../errors.ts'
 import type { Dependent, VDevice } from './device.ts'
 import type { Hef } from './hef.ts'
 import { handlesIn, type Handle } from './library.ts'
 import { describeStream, type StreamInfo } from './stream-info.ts'
-import { openStreams, streamParams, type VStream, type VStreamOptions } from './vstreams.ts'
+import { closeStreams, openStreams, streamParams, type VStream, type VStreamOptions } from './vstreams.ts'
 
 export interface ConfigureOptions {
   /** Which group of the HEF; the only one unless told. */
@@ -28,7 +28,7 @@ export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOp
   const names = hef.networkGroups().map(({ name }) => name)
   const index = options.group === undefined ? 0 : names.indexOf(options.group)
   if (index < 0 || (options.group === undefined && names.length > 1)) {
-    throw new FfiError('usage', `Cannot configure "${hef.title}": it has the groups ${names.join(', ')}`, 'name one of them')
+    throw new FfiError('usage', `Cannot configure "${hef.title}": it has the groups ${names.join(', ')}`, 'name one of them: --group NAME')
   }
   const params = Buffer.alloc(hailort.structs.sizeOf('hailo_configure_params_t'))
   hailort.call('hailo_init_configure_params_by_vdevice', deed, hef.handle, vdevice.handle, params)
@@ -83,6 +83,12 @@ export class NetworkGroup {
   /** Open all outputs. Errors: HailoError. */
   openOutputs(options: VStreamOptions = {}): Promise<VStream[]> {
     return openStreams({ group: this, infos: this.streams, isInput: false, options })
+  }
+
+  /** Open all inputs and all outputs, or none. Errors: HailoError. */
+  async openStreams(options: VStreamOptions = {}): Promise<{ inputs: VStream[]; outputs: VStream[] }> {
+    const inputs = await this.openInputs(options)
+    return { inputs, outputs: await orUndo(() => this.openOutputs(options), () => closeStreams(inputs)) }
   }
 
   /** Take the device for this group, where no scheduler does. Errors: HailoError under the scheduler. */

@@ -6,7 +6,7 @@
  * every input before reading the outputs, and nothing that is waited for can be stuck behind what waits. (Four reads of frames that
  * are not yet written would hold every thread.) Who knows that a stream has room spares the trip to a thread with `writeNow`.
  */
-import { FfiError } from '../errors.ts'
+import { allDone, FfiError, orUndo } from '../errors.ts'
 import type { Dependent, VDevice } from './device.ts'
 import { handlesIn, memoryOf, type Hailort, type Handle } from './library.ts'
 import { quantisationFrom, type Quantisation, type RawQuantInfo, type StreamInfo } from './stream-info.ts'
@@ -165,18 +165,31 @@ export async function openStreams(o: {
   const { hailort } = vdevice
   const { memory, names } = streamParams(o)
   const handles = Buffer.alloc(8 * names.length)
-  const create = o.isInput ? 'hailo_create_input_vstreams' : 'hailo_create_output_vstreams'
-  await hailort.callAsync(create, { act: 'open the streams of', thing: title }, o.group.handle, memory, names.length, handles)
-  return handlesIn(handles, names.length).map((handle, i) => {
-    const size: [number] = [0]
-    const ask = o.isInput ? 'hailo_get_input_vstream_frame_size' : 'hailo_get_output_vstream_frame_size'
-    hailort.call(ask, { act: 'ask', thing: names[i]! }, handle, size)
-    const info = o.infos.find(({ name, isInput }) => name === names[i] && isInput === o.isInput)
-    if (!info) throw new FfiError(
-      'status', `Cannot open "${title}": HailoRT made a stream "${names[i]}" that the HEF does not list`, 'report it, with the HEF',
-    )
-    const stream = new VStream({ vdevice, handle, info, frameBytes: size[0] })
-    vdevice.own(stream)
-    return stream
-  })
+  const deed = { act: 'open the streams of', thing: title }
+  await hailort.callAsync(o.isInput ? 'hailo_create_input_vstreams' : 'hailo_create_output_vstreams', deed, o.group.handle, memory, names.length, handles)
+  const release = o.isInput ? 'hailo_release_input_vstreams' : 'hailo_release_output_vstreams'
+  const streams = await orUndo(
+    async () => handlesIn(handles, names.length).map((handle, i) => streamOf({ ...o, handle, name: names[i]! })),
+    () => hailort.callAsync(release, deed, handles, names.length),
+  )
+  for (const stream of streams) vdevice.own(stream)
+  return streams
+}
+
+function streamOf({ group: { vdevice, title }, infos, isInput, handle, name }: {
+  group: Group; infos: readonly StreamInfo[]; isInput: boolean; handle: Handle; name: string
+}): VStream {
+  const size: [number] = [0]
+  const ask = isInput ? 'hailo_get_input_vstream_frame_size' : 'hailo_get_output_vstream_frame_size'
+  vdevice.hailort.call(ask, { act: 'ask', thing: name }, handle, size)
+  const info = infos.find(stream => stream.name === name && stream.isInput === isInput)
+  if (info) return new VStream({ vdevice, handle, info, frameBytes: size[0] })
+  throw new FfiError(
+    'status', `Cannot open "${title}": HailoRT made a stream "${name}" that the HEF does not list`, 'report it, with the HEF',
+  )
+}
+
+/** Close streams, all of them, whatever becomes of each. Errors: the first HailoError. */
+export async function closeStreams(streams: readonly VStream[]): Promise<void> {
+  await allDone(streams.map(stream => stream.close()))
 }

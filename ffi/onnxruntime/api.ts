@@ -8,6 +8,7 @@ import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { checkAddresses, checkAnswers, checkReadable, refused } from './canary.ts'
 import { ortLibrary } from './library.ts'
+import { traced } from '../trace.ts'
 import { apiBase, errorNames, opaqueTypes, ortTable, type OrtFunctions, type Out, type Pointer, type Status } from './table.ts'
 
 /** Versions of the table that are tested. A newer library still grants these; an older one is refused. */
@@ -100,7 +101,7 @@ function functionsAt<T>({ path, address, what, table }: FunctionTable): T {
   checkReadable({ path, address, bytes: count * pointerBytes, what })
   const pointers = koffi().decode(address, 'void *', count) as (Pointer | null)[]
   checkAddresses({ path, addresses: entries.map(([name, { slot }]) => ({ name, address: pointers[slot] ?? 0n })) })
-  return Object.fromEntries(entries.map(([name, { slot, prototype }]) => [name, callable(pointers[slot]!, prototype)])) as T
+  return Object.fromEntries(entries.map(([name, { slot, prototype }]) => [name, traced(name, callable(pointers[slot]!, prototype))])) as T
 }
 
 const pointerBytes = 8

@@ -21,6 +21,14 @@ export interface TensorInfo {
 export type Feeds = Readonly<Record<string, Tensor>>
 export type Results = Readonly<Record<string, Tensor>>
 
+/** What a device says of itself, for the evidence. What it cannot tell is null. */
+export interface Vitals {
+  /** The hottest of its sensors, in °C. */
+  readonly temperatureC: number | null
+  /** One measurement, in W. */
+  readonly powerW: number | null
+}
+
 /** A model opened on some runtime. Shapes are fixed after open; results are views until the next `infer`. */
 export interface Backend extends AsyncDisposable {
   readonly name: 'ort' | 'hailort' | 'tensorrt' | 'null'
@@ -30,6 +38,10 @@ export interface Backend extends AsyncDisposable {
   readonly outputs: readonly TensorInfo[]
   /** Reading the file and opening the session, in ms; loading the runtime's own library is not in it. */
   readonly loadMs: number
+  /** What is worth knowing of this file on this device, though it runs. */
+  readonly warnings?: readonly string[]
+  /** Only where the runtime can ask its device. Errors: as `infer`. */
+  vitals?(): Promise<Vitals>
   /**
    * Errors: usage for a feed of the wrong name, shape, type, or with NaN in it; fail when the runtime cannot do it; a plain error
    * after the model was closed.
@@ -47,6 +59,16 @@ export interface BackendOptions {
   readonly ortDriver?: (typeof ortDrivers)[number] | undefined
   /** Whether native code runs in a process of its own; by default where it talks to a device. */
   readonly isolate?: boolean | undefined
+  /** Id of a Hailo device, as a scan tells it; one that the library chooses unless told. */
+  readonly deviceId?: string | undefined
+  /** Which network group of a HEF, where it has several. */
+  readonly group?: string | undefined
+  /** How long one frame may take on a Hailo device, in ms; 10 000 unless told. */
+  readonly timeoutMs?: number | undefined
+  /** Which optimization profile of a TensorRT plan; 0 unless told. */
+  readonly profile?: number | undefined
+  /** Accept a plan that carries code of its own: only from a source you trust. */
+  readonly trustHostCode?: boolean | undefined
 }
 
 const runtimeOf: Record<string, BackendName> = {
@@ -75,15 +97,15 @@ export async function openBackend(name: BackendName, path: string, options: Back
     const { openIsolated } = await import('./isolate.ts')
     return openIsolated(chosen, path, options)
   }
-  return drivers[driverOf(chosen, options)]!(path)
+  return drivers[driverOf(chosen, options)]!(path, options)
 }
 
 /** How each runtime is opened; none is loaded before it is asked for. */
-const drivers: Record<string, (path: string) => Promise<Backend>> = {
+const drivers: Record<string, (path: string, options: BackendOptions) => Promise<Backend>> = {
   'ort-c': async path => (await import('./ort-c.ts')).openOrtC(path),
   'ort-node': async path => (await import('./ort-node.ts')).openOrtNode(path),
-  hailort: async path => (await import('./hailort.ts')).openHailortBackend(path),
-  tensorrt: async path => (await import('./tensorrt.ts')).openTensorRtPlan(path),
+  hailort: async (path, options) => (await import('./hailort.ts')).openHailortBackend(path, options),
+  tensorrt: async (path, options) => (await import('./tensorrt.ts')).openTensorRtPlan(path, options),
   null: async path => (await import('./null.ts')).openNull(path),
 }
 

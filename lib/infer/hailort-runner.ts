@@ -5,12 +5,13 @@
  * HailoRT's C interface runs no models, through the functions that are compiled on that machine (`ffi/hailort/infer-model.ts`).
  * After a failure everything on its way is dropped, so that no late answer is taken for the next question's.
  */
+import { allDone, orUndo } from '../../ffi/errors.ts'
 import type { Device, Identity, VDevice } from '../../ffi/hailort/device.ts'
 import type { InferModel } from '../../ffi/hailort/infer-model.ts'
 import type { Hailort } from '../../ffi/hailort/library.ts'
 import type { NetworkGroup } from '../../ffi/hailort/network-group.ts'
 import { describeStream, type StreamInfo } from '../../ffi/hailort/stream-info.ts'
-import type { VStream } from '../../ffi/hailort/vstreams.ts'
+import { closeStreams, type VStream } from '../../ffi/hailort/vstreams.ts'
 import { usageError } from '../notebook/errors.ts'
 import type { HailortOptions, HailortTensorInfo } from './hailort.ts'
 import { layoutOfStream, type StreamLayout } from './hailort-layout.ts'
@@ -56,20 +57,14 @@ export async function openRunner(order: Order): Promise<Runner> {
   const { hailort, options } = order
   const { VDevice: VDevices } = await import('../../ffi/hailort/device.ts')
   const vdevice = await VDevices.open(hailort, { groupId, ...(options.deviceId && { deviceIds: [options.deviceId] }) })
-  let keeps = false
-  try {
+  const release = () => vdevice[Symbol.asyncDispose]()
+  return orUndo(async () => {
     const device = vdevice.devices()[0]!
     const identity = device.identify()
     order.judge(identity.architecture)
-    if (identity.architecture === 'HAILO10H') return await openOn10H(order, {
-      identity, deviceId: device.id, release: () => vdevice[Symbol.asyncDispose](),
-    })
-    const runner = await openOnStreams(order, { vdevice, device, identity })
-    keeps = true
-    return runner
-  } finally {
-    if (!keeps) await vdevice[Symbol.asyncDispose]()
-  }
+    if (identity.architecture === 'HAILO10H') return openOn10H(order, { identity, deviceId: device.id, release })
+    return openOnStreams(order, { vdevice, device, identity })
+  }, release)
 }
 
 function portsOf(streams: readonly StreamInfo[], outputNames: readonly string[]): { inputs: Port[]; outputs: Port[] } {
@@ -101,9 +96,9 @@ async function openOnStreams(o: Order, on: { vdevice: VDevice; device: Device; i
   const { configure } = await import('../../ffi/hailort/network-group.ts')
   const { group: name, measuresLatency = false } = o.options
   const hef = await Hef.fromFile(o.hailort, o.path)
-  const group = await configure(
-    on.vdevice, hef, { ...(name && { group: name }), measuresLatency },
-  ).finally(() => hef[Symbol.asyncDispose]())
+  const close = () => hef[Symbol.asyncDispose]()
+  const group = await orUndo(() => configure(on.vdevice, hef, { ...(name && { group: name }), measuresLatency }), close)
+  await close()
   const ports = portsOf(group.streams, group.outputNames)
   const streams = new Streams({ group, ports, timeoutMs: o.options.timeoutMs ?? timeoutMsDefault })
   await streams.open()
@@ -132,29 +127,27 @@ class Streams {
   }
 
   async open(): Promise<{ inputs: VStream[]; outputs: VStream[] }> {
-    const options = { type: 'float32', timeoutMs: this.#timeoutMs } as const
     const match = (ports: readonly Port[], streams: readonly VStream[]) => ports.map(port => {
       const stream = streams.find(({ info }) => info.name === port.info.name)!
       mustFit(port, stream.frameBytes)
       return stream
     })
-    const inputs = match(this.#ports.inputs, await this.#group.openInputs(options))
-    return (this.#open = { inputs, outputs: match(this.#ports.outputs, await this.#group.openOutputs(options)) })
+    const opened = await this.#group.openStreams({ type: 'float32', timeoutMs: this.#timeoutMs })
+    return orUndo(async () => (this.#open = {
+      inputs: match(this.#ports.inputs, opened.inputs), outputs: match(this.#ports.outputs, opened.outputs),
+    }), () => closeStreams([...opened.outputs, ...opened.inputs]))
   }
 
   async run(): Promise<void> {
     const { inputs, outputs } = this.#open ?? (await this.open())
-    // Inputs first: node's few worker threads take them in this order, and a read may wait for every input.
-    const jobs = inputs.map((stream, i) => send(stream, this.#ports.inputs[i]!.frame))
-    for (const [i, stream] of outputs.entries()) jobs.push(stream.read(this.#ports.outputs[i]!.frame))
-    try {
-      await Promise.all(jobs)
-    } catch (thrown) {
-      await Promise.allSettled(jobs)
+    await orUndo(async () => {
+      // First all that goes in: when the device does not take it, there is no answer to wait for.
+      await allDone(inputs.flatMap((stream, i) => send(stream, this.#ports.inputs[i]!.frame)))
+      await allDone(outputs.map((stream, i) => stream.read(this.#ports.outputs[i]!.frame)))
+    }, () => {
       this.#open = null
-      await Promise.all([...outputs, ...inputs].map(stream => stream.close()))
-      throw thrown
-    }
+      return closeStreams([...outputs, ...inputs])
+    })
   }
 }
 
@@ -165,11 +158,12 @@ const inlineBytesMax = 64 * 1024
 
 /**
  * Every earlier frame was answered, so the stream has room, and a small frame is handed over faster than a thread is woken.
- * A larger one is quantised on a worker thread.
+ * A larger one is quantised on a worker thread: what is to be waited for.
  */
-async function send(stream: VStream, frame: Float32Array): Promise<void> {
-  if (frame.byteLength > inlineBytesMax) await stream.write(frame)
-  else stream.writeNow(frame)
+function send(stream: VStream, frame: Float32Array): Promise<void>[] {
+  if (frame.byteLength > inlineBytesMax) return [stream.write(frame)]
+  stream.writeNow(frame)
+  return []
 }
 
 async function openOn10H(o: Order, on: { identity: Identity; deviceId: string; release: () => Promise<void> }): Promise<Runner> {
@@ -198,17 +192,13 @@ async function openOn10H(o: Order, on: { identity: Identity; deviceId: string; r
     deviceId: on.deviceId,
     identity: on.identity,
     async run() {
-      model ??= await open()
-      try {
-        await model.run({
-          inputs: framesOf(model, true), outputs: framesOf(model, false), timeoutMs: options.timeoutMs ?? timeoutMsDefault,
-        })
-      } catch (thrown) {
-        const broken = model
+      const current = (model ??= await open())
+      await orUndo(() => current.run({
+        inputs: framesOf(current, true), outputs: framesOf(current, false), timeoutMs: options.timeoutMs ?? timeoutMsDefault,
+      }), () => {
         model = null
-        await broken[Symbol.asyncDispose]()
-        throw thrown
-      }
+        return current[Symbol.asyncDispose]()
+      })
     },
     async ask(question) {
       await using device = await Devices.open(hailort, on.deviceId)

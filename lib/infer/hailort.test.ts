@@ -13,6 +13,7 @@ import { RunbookError } from '../notebook/errors.ts'
 import { archOf, dequantize, quantize, tinyModel, withHefFile } from '../testing/hailort-models.ts'
 import { blockedMs } from '../testing/event-loop.ts'
 import { needsTool } from '../testing/needs.ts'
+import { openIsolated } from './isolate.ts'
 import { openHailortBackend, type HailortBackend, type HailortOptions } from './hailort.ts'
 
 const skip = needsTool('gcc')
@@ -173,7 +174,7 @@ test('openHailortBackend() refuses a HEF of another architecture before the libr
 test('openHailortBackend() warns when a HEF runs slower than it could', { skip }, async () => {
   await withBench({ hef: tinyModel({ arch: 'hailo8l' }).hef }, async ({ open }) => {
     await using model = await open()
-    assert.match(model.warnings.join(), /compiled for hailo8l and runs slower/)
+    assert.match(model.warnings!.join(), /compiled for hailo8l and runs slower/)
   })
 })
 
@@ -322,6 +323,60 @@ test('infer() fails when writing does, small frame or large, and answers afterwa
       assert.deepEqual((await ask(7))['net/noise']!.data, dequantize(bytes, tiny.outputLevels[1]!))
     })
   }
+})
+
+test('infer() tells at once that a small frame was not taken, and waits for no answer to it', { skip }, async () => {
+  await withBench({ hef: tinyModel().hef, STATUS: 'hailo_vstream_write_raw_buffer:36:1' }, async ({ open }) => {
+    await using model = await open({ timeoutMs: 20_000 })
+    const startedMs = performance.now()
+    await assert.rejects(model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) }), exits('fail', /hailo_vstream_write_raw_buffer answered 36/))
+    assert.ok(performance.now() - startedMs < 10_000)
+  })
+})
+
+test('infer() answers again when the streams could not be opened once after a failure', { skip }, async () => {
+  const orders = 'hailo_vstream_read_raw_buffer:36:1,hailo_create_output_vstreams:36:2'
+  await withBench({ hef: tinyModel().hef, STATUS: orders }, async ({ open }) => {
+    await using model = await open()
+    const ask = () => model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) })
+    await assert.rejects(ask(), exits('fail', /hailo_vstream_read_raw_buffer answered 36/))
+    await assert.rejects(ask(), exits('fail', /hailo_create_output_vstreams answered 36/))
+    assert.equal(Object.keys(await ask()).length, 2)
+  })
+})
+
+test('openHailortBackend() leaves nothing open when a stream does not tell its size', { skip }, async () => {
+  for (const nth of [1, 2]) {
+    await withBench({ hef: tinyModel().hef, STATUS: `hailo_get_output_vstream_frame_size:36:${nth}` }, async ({ open }) => {
+      await assert.rejects(open(), exits('fail', /hailo_get_output_vstream_frame_size answered 36/))
+    })
+  }
+})
+
+/** Opens the tiny model in a process of its own, where what these orders leave open harms nobody. */
+const openFaulty = (path: string, status: string) => openIsolated('hailort', path, {
+  timeoutMs: 500, env: { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_STATUS: status },
+})
+
+test('an unplugged device is told by the call that met it first, and not by what closing meets', { skip }, async () => {
+  await withHefFile(tinyModel().hef, async path => {
+    const gone = 'hailo_vstream_read_raw_buffer:36,hailo_release_output_vstreams:36,hailo_release_input_vstreams:36,hailo_release_vdevice:36'
+    const model = await openFaulty(path, gone)
+    await assert.rejects(model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) }), exits('fail', /hailo_vstream_read_raw_buffer answered 36/))
+    await model[Symbol.asyncDispose]()
+    const refused = 'hailo_configure_vdevice:93,hailo_release_hef:36,hailo_release_vdevice:36'
+    await assert.rejects(openFaulty(path, refused), exits('usage', /hailo_configure_vdevice answered 93/))
+  })
+})
+
+test('vitals() tells temperature and power, and null for the power of a board that does not measure it', { skip }, async () => {
+  await withBench({ hef: tinyModel().hef }, async ({ open, standin }) => {
+    await using model = await open()
+    const { temperatureC, powerW } = await model.vitals!()
+    assert.ok(temperatureC! >= 40 && powerW! > 1)
+    standin.order('STATUS', 'hailo_power_measurement:7')
+    assert.equal((await model.vitals!()).powerW, null)
+  })
 })
 
 test('infer() costs little more than the device when frames are small', { skip }, async () => {

@@ -6,23 +6,24 @@
  * survive one opens the model in a child process.
  */
 import { performance } from 'node:perf_hooks'
-import { FfiError } from '../../ffi/errors.ts'
+import { FfiError, orUndo } from '../../ffi/errors.ts'
+import type { Device } from '../../ffi/hailort/device.ts'
 import { versionText } from '../../ffi/hailort/profiles.ts'
 import type { Quantisation } from '../../ffi/hailort/stream-info.ts'
 import { describe } from '../formats/tensor.ts'
 import { requireRunnable } from '../formats/hef-preflight.ts'
 import { readHef } from '../formats/hef.ts'
 import { RunbookError, usageError } from '../notebook/errors.ts'
-import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from './backend.ts'
+import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo, type Vitals } from './backend.ts'
 import type { Port, Runner } from './hailort-runner.ts'
 
 export interface HailortOptions {
   /** Id of the device, as a scan tells it; one that the library chooses unless told. */
-  readonly deviceId?: string
+  readonly deviceId?: string | undefined
   /** Which network group of the HEF, where it has several. */
-  readonly group?: string
+  readonly group?: string | undefined
   /** How long one frame may take; 10 s unless told. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Which outputs are given back; all unless told. The others are read nevertheless, for the device waits for that. */
   readonly outputs?: readonly string[]
   /** Have the device measure its own latency. */
@@ -46,8 +47,6 @@ export interface HailortBackend extends Backend {
   readonly outputs: readonly HailortTensorInfo[]
   /** `HailoRT 4.23.0 (profile C)` */
   readonly library: string
-  /** Warnings about this file on this device. */
-  readonly warnings: readonly string[]
   /** Mean on the device, in ms. Errors: fail unless opened with `measuresLatency`, and after a frame. */
   deviceLatencyMs(): number
   /** Of two sensors on the chip. */
@@ -75,12 +74,10 @@ export async function openHailortBackend(path: string, options: HailortOptions =
       warnings = requireRunnable(file, { arch, libraryVersion }).map(({ message }) => message)
     }
     const runner = await openRunner({ path, hailort, options, judge })
-    try {
-      return backendOf({ path, library: hailort.title, runner, warnings, options, loadMs: performance.now() - startedMs })
-    } catch (thrown) {
-      await runner.close()
-      throw thrown
-    }
+    return orUndo(
+      async () => backendOf({ path, library: hailort.title, runner, warnings, options, loadMs: performance.now() - startedMs }),
+      () => runner.close(),
+    )
   })
 }
 
@@ -107,8 +104,14 @@ function backendOf({ path, library, runner, warnings, loadMs, options }: Opened)
     deviceLatencyMs: () => translatedSync(() => runner.latencyMs()),
     temperatureC: () => translated(() => runner.ask(async device => device.temperatureC())),
     powerW: () => translated(() => runner.ask(device => device.powerW())),
+    vitals: () => translated(() => runner.ask(vitalsOf)),
     [Symbol.asyncDispose]: () => queue.close(),
   }
+}
+
+/** Many boards do not measure current; that is no failure. */
+async function vitalsOf(device: Device): Promise<Vitals> {
+  return { temperatureC: Math.max(...device.temperatureC()), powerW: await device.powerW().catch(() => null) }
 }
 
 /** Questions are answered one after another. */
@@ -118,6 +121,7 @@ class Queue {
   readonly #given: readonly Port[]
   #last: Promise<unknown> = Promise.resolve()
   #waiting = 0
+  #hasFailed = false
   #closing: Promise<void> | undefined
 
   constructor(o: { path: string; runner: Runner; given: readonly Port[] }) {
@@ -143,13 +147,19 @@ class Queue {
     return job
   }
 
+  /** After a failure that nobody got over, what closing meets is the same failure once more, and is not told again. */
   close(): Promise<void> {
-    return (this.#closing ??= this.#last.then(() => translated(() => this.#runner.close())))
+    const close = () => translated(() => this.#runner.close()).catch((thrown: unknown) => {
+      if (!this.#hasFailed) throw thrown
+    })
+    return (this.#closing ??= this.#last.then(close))
   }
 
   async #answer(feeds: Feeds): Promise<Results> {
     for (const { info, layout, frame } of this.#runner.inputs) layout.frameFromTensor(feeds[info.name]!.data as Float32Array, frame)
+    this.#hasFailed = true
     await this.#runner.run()
+    this.#hasFailed = false
     return Object.fromEntries(this.#given.map(({ info, layout, frame, tensor }) => {
       if (tensor !== frame) layout.tensorFromFrame(frame, tensor)
       return [info.name, { dtype: 'float32', shape: layout.shape, data: this.#waiting > 0 ? tensor.slice() : tensor }]
@@ -169,9 +179,9 @@ const exitOf = { absent: 'blocked', refused: 'blocked', usage: 'usage', status: 
 /** An error from below as an operating error; anything else as it is. */
 function operating(thrown: unknown): unknown {
   if (!(thrown instanceof FfiError)) return thrown
-  // The words of the earlier scripts, for whoever looks for them; they bring the library that is called here.
+  // The earlier scripts asked for the Python package, and whoever comes from there looks for it.
   const isLibrary = thrown.kind === 'absent' && thrown.message.startsWith('Cannot open HailoRT')
-  const hint = isLibrary ? `install pyhailort/hailo_platform with its library: ${thrown.hint}` : thrown.hint
+  const hint = isLibrary ? `${thrown.hint} (its Python package, pyhailort/hailo_platform, is not needed)` : thrown.hint
   return new RunbookError(exitOf[thrown.kind], thrown.message, hint, { cause: thrown })
 }
 

@@ -1,24 +1,33 @@
 /**
  * The other side of `isolate.ts`: opens one backend and answers, one call after the other.
  *
- * Run as a process only; it ends when its parent does. An operating error crosses with its exit name and hint.
+ * Run as a process only; it ends when its parent does. An operating error crosses with its exit name and hint. The name of each
+ * native call is left in the file that the parent gave.
  */
+import { endWithParent } from '../../ffi/parent.ts'
+import { traceCalls } from '../../ffi/trace.ts'
 import { asError, RunbookError } from '../notebook/errors.ts'
 import { openBackend, type Backend } from './backend.ts'
-import type { OpenedModel, Reply, Request } from './isolate.ts'
+import type { Answer, Reply, Request } from './isolate.ts'
 
 let model: Backend | undefined
 
-async function answer(request: Request): Promise<OpenedModel | Awaited<ReturnType<Backend['infer']>> | null> {
-  if (request.ask === 'open') {
-    model = await openBackend(request.name, request.path, { ...request.options, isolate: false })
-    const { name, device, inputs, outputs, loadMs } = model
-    return { name, device, inputs, outputs, loadMs }
+async function answer(request: Request): Promise<Answer> {
+  switch (request.ask) {
+    case 'open': {
+      model = await openBackend(request.name, request.path, { ...request.options, isolate: false })
+      const { name, device, inputs, outputs, loadMs, warnings } = model
+      return { name, device, inputs, outputs, loadMs, warnings, hasVitals: model.vitals !== undefined }
+    }
+    case 'infer':
+      return model!.infer(request.feeds)
+    case 'vitals':
+      return model!.vitals!()
+    case 'close':
+      await model?.[Symbol.asyncDispose]()
+      model = undefined
+      return null
   }
-  if (request.ask === 'infer') return model!.infer(request.feeds)
-  await model?.[Symbol.asyncDispose]()
-  model = undefined
-  return null
 }
 
 function refusal(id: number, thrown: unknown): Reply {
@@ -27,12 +36,16 @@ function refusal(id: number, thrown: unknown): Reply {
 }
 
 if (process.send && import.meta.filename === process.argv[1]) {
+  const end = () => process.kill(process.pid, 'SIGKILL')
+  // An orderly exit would wait for native calls that are under way.
+  process.on('disconnect', end)
+  traceCalls(Number(process.argv[2]))
+  endWithParent(Number(process.argv[3]))
   let last: Promise<void> = Promise.resolve()
   process.on('message', (request: Request) => {
     last = last.then(async () => {
       const reply = await answer(request).then((value): Reply => ({ id: request.id, ok: true, value }), (thrown: unknown) => refusal(request.id, thrown))
-      process.send!(reply)
+      process.send!(reply, undefined, undefined, error => error && end())
     })
   })
-  process.on('disconnect', () => process.exit())
 }

@@ -1,45 +1,61 @@
 /**
  * What happens when native code crashes? The child process that called it ends, and this one says which call it was.
  *
- * Any backend can be opened in a child (`isolate-child.ts`); tensors cross by structured clone. A crash, a hang past the time limit
- * and a broken pipe become operating errors with the signal and the last call, and the next question may open a new child.
+ * Any backend can be opened in a child (`isolate-child.ts`); tensors cross by structured clone, one question at a time. A crash, a
+ * hang past the time limit and a broken pipe become operating errors with the signal, the question and the native function that
+ * was called last. The model may then be opened again, in a new child.
  */
 import { fork, type ChildProcess } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { lastCall } from '../../ffi/trace.ts'
+import { fileError } from '../host/files.ts'
 import { RunbookError } from '../notebook/errors.ts'
-import type { Backend, BackendName, BackendOptions, Feeds, Results, TensorInfo } from './backend.ts'
+import type { Backend, BackendName, BackendOptions, Feeds, Results, Vitals } from './backend.ts'
+
+type Question =
+  | { readonly ask: 'open'; readonly name: BackendName; readonly path: string; readonly options: BackendOptions }
+  | { readonly ask: 'infer'; readonly feeds: Feeds }
+  | { readonly ask: 'vitals' }
+  | { readonly ask: 'close' }
 
 /** What the parent asks. */
-export type Request =
-  | { readonly id: number; readonly ask: 'open'; readonly name: BackendName; readonly path: string; readonly options: BackendOptions }
-  | { readonly id: number; readonly ask: 'infer'; readonly feeds: Feeds }
-  | { readonly id: number; readonly ask: 'close' }
+export type Request = Question & { readonly id: number }
+
+export type OpenedModel = Pick<Backend, 'name' | 'device' | 'loadMs' | 'inputs' | 'outputs' | 'warnings'> & { readonly hasVitals: boolean }
+
+/** What a question gives; null for one that is only done. */
+export type Answer = OpenedModel | Results | Vitals | null
 
 /** What the child answers. */
 export type Reply =
-  | { readonly id: number; readonly ok: true; readonly value: Results | OpenedModel | null }
+  | { readonly id: number; readonly ok: true; readonly value: Answer }
   | { readonly id: number; readonly ok: false; readonly exit: RunbookError['exit'] | null; readonly message: string; readonly hint: string }
 
-export type OpenedModel = Pick<Backend, 'name' | 'device' | 'loadMs'> & { readonly inputs: readonly TensorInfo[]; readonly outputs: readonly TensorInfo[] }
-
 export interface IsolateOptions extends BackendOptions {
-  /** For one call, in ms; 60 000 unless told. */
+  /** For one question, in ms; 60 000, or 10 s more than a device may take for a frame, unless told. */
   readonly callTimeoutMs?: number
+  /** For opening, which may compile or load gigabytes, in ms; ten minutes unless told. */
+  readonly openTimeoutMs?: number
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
+const openTimeoutMsDefault = 600_000
+const callTimeoutMsDefault = 60_000
+
 /** Open a model in a child process. Errors: as `openBackend`; fail when the child crashes, naming signal and call. */
 export async function openIsolated(name: BackendName, path: string, options: IsolateOptions = {}): Promise<Backend> {
-  const { callTimeoutMs = 60_000, env, ...rest } = options
-  const child = new Child({ path, callTimeoutMs, env })
+  const { openTimeoutMs = openTimeoutMsDefault, env, ...rest } = options
+  const { callTimeoutMs = Math.max(callTimeoutMsDefault, (options.timeoutMs ?? 0) + 10_000), ...backendOptions } = rest
+  const child = new Child({ path, env })
   try {
-    const opened = (await child.ask({ ask: 'open', name, path, options: rest })) as OpenedModel
+    const { hasVitals, ...opened } = (await child.ask({ ask: 'open', name, path, options: backendOptions }, openTimeoutMs)) as OpenedModel
     return {
       ...opened,
-      async infer(feeds) {
-        return (await child.ask({ ask: 'infer', feeds })) as Results
-      },
-      [Symbol.asyncDispose]: () => child.close(),
+      infer: async feeds => (await child.ask({ ask: 'infer', feeds }, callTimeoutMs)) as Results,
+      ...(hasVitals && { vitals: async () => (await child.ask({ ask: 'vitals' }, callTimeoutMs)) as Vitals }),
+      [Symbol.asyncDispose]: () => child.close(callTimeoutMs),
     }
   } catch (thrown) {
     child.kill()
@@ -47,81 +63,119 @@ export async function openIsolated(name: BackendName, path: string, options: Iso
   }
 }
 
-type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
+/** The file of a child's last call: it has no name any more, and goes when both ends have closed it. */
+function openTrace(): number {
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'rungbook-'))
+    try {
+      return openSync(join(folder, 'last-call'), 'w+')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  } catch (thrown) {
+    throw fileError('write', tmpdir(), thrown)
+  }
+}
 
-/** One child and the calls that are under way. */
+/** Where the child finds that file. */
+const traceFd = 4
+
+/** One child. Questions wait here for their turn, so that a time limit is the question's own. */
 class Child {
   readonly #process: ChildProcess
   readonly #path: string
-  readonly #callTimeoutMs: number
-  readonly #waiting = new Map<number, { readonly call: string; readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void }>()
+  readonly #trace = openTrace()
+  #line: Promise<unknown> = Promise.resolve()
+  #asked: { readonly ask: Question['ask']; readonly id: number; readonly resolve: (value: Answer) => void; readonly reject: (error: unknown) => void } | null = null
   #lastId = 0
-  #ended: RunbookError | Error | null = null
+  #ended: Error | null = null
+  #closing: Promise<void> | undefined
 
-  constructor(o: { path: string; callTimeoutMs: number; env: IsolateOptions['env'] }) {
+  constructor(o: { path: string; env: IsolateOptions['env'] }) {
     this.#path = o.path
-    this.#callTimeoutMs = o.callTimeoutMs
-    this.#process = fork(join(import.meta.dirname, 'isolate-child.ts'), {
-      execArgv: ['--import', import.meta.resolve('tsx')], serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { ...process.env, ...o.env },
+    this.#process = fork(join(import.meta.dirname, 'isolate-child.ts'), [String(traceFd), String(process.pid)], {
+      execArgv: ['--import', import.meta.resolve('tsx')], serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc', this.#trace], env: { ...process.env, ...o.env },
     })
     this.#process.on('message', (reply: Reply) => this.#answer(reply))
-    this.#process.on('exit', (code, signal) => this.#crash(signal ?? `exit code ${code}`))
-    this.#process.on('error', error => this.#crash(error.message))
+    this.#process.on('exit', (code, signal) => this.#exit(signal ?? `exit code ${code}`))
+    this.#process.on('error', error => this.#fail(`its process does not run (${error.message})`))
   }
 
-  /** Ask, and wait for the answer, the crash, or the time limit. */
-  async ask(request: Unnumbered<Request>): Promise<unknown> {
-    if (this.#ended) throw this.#ended
-    const id = ++this.#lastId
-    let timer: NodeJS.Timeout | undefined
-    try {
-      return await new Promise((resolve, reject) => {
-        this.#waiting.set(id, { call: request.ask, resolve, reject })
-        timer = setTimeout(() => this.#hang(request.ask), this.#callTimeoutMs)
-        this.#process.send({ ...request, id } as Request, error => error && this.#crash(error.message))
-      })
-    } finally {
-      clearTimeout(timer)
-      this.#waiting.delete(id)
-    }
+  /** Ask, and wait for the answer, the crash, or the time limit. Errors: a plain one after `close`. */
+  ask(question: Question, timeoutMs: number): Promise<Answer> {
+    if (this.#closing) return Promise.reject(this.#closed())
+    return this.#inTurn(question, timeoutMs)
   }
 
-  /** Close the model and end the child; more than once is fine. */
-  async close(): Promise<void> {
-    if (this.#ended) return
-    const ended = new Promise(leave => this.#process.once('exit', leave))
-    await this.ask({ ask: 'close' }).catch(() => {})
-    this.#ended = new Error(`the model "${this.#path}" is closed`)
-    this.#process.disconnect()
-    const timer = setTimeout(() => this.kill(), 2000)
-    await ended
-    clearTimeout(timer)
+  /** Close the model, after the questions that were asked, and end the child; more than once is fine. */
+  close(timeoutMs: number): Promise<void> {
+    return (this.#closing ??= this.#close(timeoutMs))
   }
 
   kill(): void {
     this.#process.kill('SIGKILL')
   }
 
-  #answer(reply: Reply): void {
-    const call = this.#waiting.get(reply.id)
-    if (reply.ok) return call?.resolve(reply.value)
-    call?.reject(reply.exit === null ? new Error(reply.message) : new RunbookError(reply.exit, reply.message, reply.hint))
+  async #close(timeoutMs: number): Promise<void> {
+    if (this.#ended) return
+    const exited = new Promise(leave => this.#process.once('exit', leave))
+    // What closing meets is told by nobody else: a question that failed before has told its own error.
+    await this.#inTurn({ ask: 'close' }, timeoutMs).catch(() => {})
+    this.#ended ??= this.#closed()
+    this.kill()
+    await exited
   }
 
-  #hang(call: string): void {
-    this.#fail(`it did not answer "${call}" within ${this.#callTimeoutMs} ms, and was ended`)
+  #inTurn(question: Question, timeoutMs: number): Promise<Answer> {
+    const job = this.#line.then(() => this.#send(question, timeoutMs))
+    this.#line = job.catch(() => {})
+    return job
+  }
+
+  #send(question: Question, timeoutMs: number): Promise<Answer> {
+    if (this.#ended) return Promise.reject(this.#ended)
+    const id = ++this.#lastId
+    const timer = setTimeout(() => this.#hang(question.ask, timeoutMs), timeoutMs)
+    const answered = new Promise<Answer>((resolve, reject) => {
+      this.#asked = { ask: question.ask, id, resolve, reject }
+      this.#process.send({ ...question, id } satisfies Request, error => error && this.#fail(`it cannot be reached (${error.message})`))
+    })
+    return answered.finally(() => {
+      clearTimeout(timer)
+      this.#asked = null
+    })
+  }
+
+  #answer(reply: Reply): void {
+    if (reply.id !== this.#asked?.id) return
+    if (reply.ok) this.#asked.resolve(reply.value)
+    else this.#asked.reject(reply.exit === null ? new Error(reply.message) : new RunbookError(reply.exit, reply.message, reply.hint))
+  }
+
+  #hang(ask: string, timeoutMs: number): void {
+    this.#fail(`it did not answer "${ask}" within ${timeoutMs} ms${this.#where()}, and was ended`)
     this.kill()
   }
 
-  #crash(how: string): void {
-    const calls = [...this.#waiting.values()].map(({ call }) => call)
-    this.#fail(`its process ended (${how})${calls.length > 0 ? ` during "${calls.at(-1)}"` : ''}`)
+  #exit(how: string): void {
+    this.#fail(`its process ended (${how})${this.#asked ? ` during "${this.#asked.ask}"` : ''}${this.#where()}`)
+    closeSync(this.#trace)
+  }
+
+  /** `, in hailo_configure_vdevice`; nothing when the child called nothing native, or has answered. */
+  #where(): string {
+    const call = this.#asked && lastCall(this.#trace)
+    return call ? `, in ${call}` : ''
+  }
+
+  #closed(): Error {
+    return new Error(`the model "${this.#path}" is closed`)
   }
 
   #fail(state: string): void {
     const hint = 'look at the artifact and the library: npx tsx runbooks/doctor.ts; opening it again is allowed'
     this.#ended ??= new RunbookError('fail', `Cannot go on with "${this.#path}": ${state}`, hint)
-    for (const { reject } of this.#waiting.values()) reject(this.#ended)
+    this.#asked?.reject(this.#ended)
   }
 }

@@ -21,6 +21,11 @@ export interface RuntimeMetrics {
   readonly hef: string
   readonly mix_wav: string
   readonly device_info: string
+  /** What is worth knowing of this model on this device. */
+  readonly warnings: readonly string[]
+  /** Of the device after the last window; null where it does not tell. */
+  readonly temperature_c: number | null
+  readonly power_w: number | null
   /** Samples of the mixture at `sample_rate`. */
   readonly input_samples: number
   /** Samples of each source. */
@@ -76,7 +81,7 @@ export type KnownMetrics = { -readonly [K in keyof RuntimeMetrics]?: RuntimeMetr
 export type FailedMetrics = { readonly [K in keyof RuntimeMetrics]: RuntimeMetrics[K] | null }
 
 const noMetrics: FailedMetrics = {
-  ok: false, reason: null, hint: null, hef: null, mix_wav: null, device_info: null,
+  ok: false, reason: null, hint: null, hef: null, mix_wav: null, device_info: null, warnings: null, temperature_c: null, power_w: null,
   input_samples: null, output_samples: null, output_samples_src1: null, output_samples_src2: null, sample_rate: null,
   input_stream: null, output_stream: null, latency_ms: null, latency_ms_p50: null, latency_ms_p95: null, load_ms: null,
   configure_ms: null, infer_ms: null, rtf: null, rtf_wall: null, windows: null, window_samples: null, halo_samples: null,

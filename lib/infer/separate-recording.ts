@@ -67,8 +67,11 @@ async function run(job: SeparationJob, known: KnownMetrics): Promise<{ finished:
     input_samples: mix.totalSamples, recording_rate: mix.info.sampleRate, recording_channels: mix.info.channels,
     mixdown: mix.mixdown, resampling: mix.resampling,
   } satisfies KnownMetrics)
-  await using backend = await openBackend(job.backend, job.modelPath, { ortDriver: job.ortDriver, isolate: job.isolate })
-  Object.assign(known, { device_info: backend.device, load_ms: rounded(backend.loadMs, 3) } satisfies KnownMetrics)
+  const { ortDriver, isolate, deviceId, group, timeoutMs } = job
+  await using backend = await openBackend(job.backend, job.modelPath, { ortDriver, isolate, deviceId, group, timeoutMs })
+  Object.assign(known, {
+    device_info: backend.device, load_ms: rounded(backend.loadMs, 3), warnings: backend.warnings ?? [],
+  } satisfies KnownMetrics)
   const model = separationModel(backend, { ...layout, input: job.input, output: job.output })
   const haloFrames = job.haloFrames()
   Object.assign(known, streamFacts(model, haloFrames * layout.stride))
@@ -82,6 +85,9 @@ async function run(job: SeparationJob, known: KnownMetrics): Promise<{ finished:
     backend, model, layout, haloFrames, source: mix, signal: job.signal, onBlock: outputs.push,
     ...(job.onWindow ? { onWindow: job.onWindow } : {}),
   })
+  // The sound is there by now: a sensor that does not answer takes nothing away.
+  const vitals = await backend.vitals?.().catch(() => null)
+  Object.assign(known, { temperature_c: vitals?.temperatureC ?? null, power_w: vitals?.powerW ?? null } satisfies KnownMetrics)
   const finished = outputs.finish()
   const wallMs = performance.now() - startedMs - times.configureMs
   const measured = measuredFacts({ times, finished, wallMs, audioMs: (mix.totalSamples / sampleRate) * 1000, references })

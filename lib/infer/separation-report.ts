@@ -38,6 +38,9 @@ function factRows(metrics: RuntimeMetrics): { what: string; value: string }[] {
     ['latency ms p95', metrics.latency_ms_p95], ['rtf', metrics.rtf], ['rtf with reading and writing', metrics.rtf_wall],
     ['sources add up to the mixture, dB', metrics.mixture_consistency_db], ['clipped samples', metrics.clipped_samples],
   ]
+  if (metrics.temperature_c !== null) rows.push(['temperature °C', metrics.temperature_c])
+  if (metrics.power_w !== null) rows.push(['power W', metrics.power_w])
+  for (const warning of metrics.warnings) rows.push(['warning', warning])
   if (zeroInputs.length > 0) rows.push(['inputs fed zeros', zeroInputs.join(', ')])
   return rows.map(([what, value]) => ({ what, value: typeof value === 'number' ? formatValue(value) : value }))
 }

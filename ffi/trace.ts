@@ -1,0 +1,43 @@
+/**
+ * Which native function was called last, when the process that called it is gone?
+ *
+ * A process that is watched writes each function's name to the start of a file before it calls it; who watches reads the file
+ * afterwards, for what was written outlives a crash. Unwatched, functions are called as they are.
+ */
+import { readSync, writeSync } from 'node:fs'
+import type { NativeFunction } from './load.ts'
+
+const recordBytes = 64
+let watcher: number | null = null
+
+/** From here on, write the name of every function that is bound to this open file. */
+export function traceCalls(file: number): void {
+  watcher = file
+}
+
+/** The name that a watched process wrote last; null when it called nothing. @param file open for reading */
+export function lastCall(file: number): string | null {
+  const record = Buffer.alloc(recordBytes)
+  readSync(file, record, 0, recordBytes, 0)
+  return record.toString('latin1').replaceAll(/[\0 ]+$/g, '') || null
+}
+
+/** The function itself, or one that leaves its name before each call where the process is watched. */
+export function traced<F>(name: string, native: F): F {
+  if (watcher === null) return native
+  const file = watcher
+  const record = Buffer.alloc(recordBytes, ' ')
+  record.write(name, 'latin1')
+  const begin = () => void writeSync(file, record, 0, recordBytes, 0)
+  const call = native as NativeFunction
+  const wrapped = (...args: readonly unknown[]) => {
+    begin()
+    return call(...args)
+  }
+  return Object.assign(wrapped, {
+    async(...args: Parameters<typeof call.async>) {
+      begin()
+      call.async(...args)
+    },
+  }) as F
+}
