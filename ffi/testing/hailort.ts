@@ -2,7 +2,7 @@
  * How does a test get a HailoRT that needs no device?
  *
  * Compiles the stand-in of `hailort/*.c` for one shape of the interface, and reaches its switches: what shall go wrong, and what was
- * not released. What the stand-in does not do: it takes HEFs of uint8 streams with one group, and checks no xxh3.
+ * not released. What the stand-in does not do: it checks no xxh3, and its arithmetic is that of uint8 and of the first group.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -265,6 +265,33 @@ test('models of two profiles run at the same time in one process', { skip }, asy
   for (const answer of answers) assert.deepEqual(answer, answers[0])
 })
 
+test('a model of 16 bits keeps what 8 would round away', { skip }, async () => {
+  const [quantization, shape] = [{ zeroPoint: 32_768, scale: 2 / 65_535, min: -1, max: 1 }, { height: 1, width: 64, features: 1 }]
+  const stream = (name: string) => ({ name, shape, quantization, dtype: 'uint16' as const })
+  await withBench({ hef: writeHef({ groups: [{ name: 'net', inputs: [stream('net/in')], outputs: [stream('net/out')] }] }) }, async ({ open }) => {
+    await using model = await open()
+    const answer = (await model.infer({ 'net/in': float32([1, 1, 1, 64], wave()) }))['net/out']!.data as Float32Array
+    const worst = Math.max(...answer.map((value, i) => Math.abs(value - wave()[i]!)))
+    assert.ok(worst > 0 && worst <= 1.01 / 65_535, `off by ${worst}`)
+  })
+})
+
+test('a HEF with several groups runs the one that is named, and lists them when none is', { skip }, async () => {
+  const group = (name: string, width: number) => ({
+    name, inputs: [{ name: `${name}/in`, shape: { height: 1, width, features: 1 } }], outputs: [{ name: `${name}/out`, shape: { height: 1, width, features: 1 } }],
+  })
+  for (const profile of profileNames) {
+    const hef = writeHef({ arch: archOf(profile), ...(profile === 'D' && { sdkVersion: '5.2.0' }), groups: [group('first', 4), group('second', 8)] })
+    await withBench({ profile, hef }, async ({ open }) => {
+      await assert.rejects(open(), exits('usage', /it has the groups first, second.*--group NAME/))
+      await using model = await open({ group: 'second' })
+      assert.deepEqual([...model.inputs, ...model.outputs].map(({ name, shape }) => [name, shape]), [['second/in', [1, 1, 1, 8]], ['second/out', [1, 1, 1, 8]]])
+      const bytes = Float32Array.from({ length: 8 }, (_, i) => 30 * i)
+      assert.deepEqual((await model.infer({ 'second/in': float32([1, 1, 1, 8], bytes) }))['second/out']!.data, bytes)
+    })
+  }
+})
+
 test('a model with detections gives rows of boxes', { skip }, async () => {
   const hef = writeHef({
     groups: [{

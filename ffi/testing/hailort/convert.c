@@ -1,7 +1,7 @@
 /*
- * How do a caller's numbers become the device's bytes, and how back?
+ * How do a caller's numbers become the device's, of 8 or 16 bits, and how back?
  *
- * The device's byte q means (q - zero point) * scale. A scale of zero says that each feature has its own pair.
+ * The device's number q means (q - zero point) * scale. A scale of zero says that each feature has its own pair.
  */
 #include <math.h>
 #include <stdio.h>
@@ -11,9 +11,11 @@
 static int is_nms(const struct layer *layer) { return layer->user_order == ORDER_NMS || layer->user_order == ORDER_NMS_BY_CLASS; }
 static size_t elements_of(const struct layer *layer) { return (size_t)layer->height * layer->width * layer->features; }
 
+int32_t device_type(const struct layer *layer) { return layer->data_bytes == 2 ? TYPE_UINT16 : TYPE_UINT8; }
+
 hailo_format_t resolve_format(const struct layer *layer, hailo_format_t asked)
 {
-  if (asked.type == TYPE_AUTO) asked.type = is_nms(layer) ? TYPE_FLOAT32 : TYPE_UINT8;
+  if (asked.type == TYPE_AUTO) asked.type = is_nms(layer) ? TYPE_FLOAT32 : device_type(layer);
   if (asked.order == ORDER_AUTO) asked.order = layer->user_order;
   return asked;
 }
@@ -23,10 +25,10 @@ size_t user_frame_bytes(const struct layer *layer, hailo_format_t asked)
   hailo_format_t format = resolve_format(layer, asked);
   if (format.order != layer->user_order) return 0;
   if (is_nms(layer)) return format.type == TYPE_FLOAT32 ? (size_t)layer->nms_classes * (1 + 5 * (size_t)layer->nms_boxes_per_class) * 4 : 0;
-  return format.type == TYPE_UINT8 ? elements_of(layer) : format.type == TYPE_FLOAT32 ? elements_of(layer) * 4 : 0;
+  return format.type == device_type(layer) ? device_frame_bytes(layer) : format.type == TYPE_FLOAT32 ? elements_of(layer) * 4 : 0;
 }
 
-size_t device_frame_bytes(const struct layer *layer) { return elements_of(layer); }
+size_t device_frame_bytes(const struct layer *layer) { return elements_of(layer) * layer->data_bytes; }
 
 static void pair_at(const struct layer *layer, size_t index, float *zp, float *scale)
 {
@@ -44,17 +46,20 @@ static void pair_at(const struct layer *layer, size_t index, float *zp, float *s
 void device_from_user(const struct layer *layer, hailo_format_t format, const void *user, uint8_t *device)
 {
   size_t count = elements_of(layer);
-  if (format.type == TYPE_UINT8) {
-    memcpy(device, user, count);
+  if (format.type != TYPE_FLOAT32) {
+    memcpy(device, user, device_frame_bytes(layer));
     return;
   }
   const float *values = user;
+  const float most = layer->data_bytes == 2 ? 65535 : 255;
   for (size_t i = 0; i < count; i++) {
     float zp, scale;
     pair_at(layer, i, &zp, &scale);
     float q = rintf(values[i] / scale + zp);
     /* Written so that NaN becomes 0, as saturating hardware has it. */
-    device[i] = !(q > 0) ? 0 : q > 255 ? 255 : (uint8_t)q;
+    uint16_t number = !(q > 0) ? 0 : q > most ? (uint16_t)most : (uint16_t)q;
+    if (layer->data_bytes == 2) memcpy(device + 2 * i, &number, 2);
+    else device[i] = (uint8_t)number;
   }
 }
 
@@ -80,15 +85,18 @@ void user_from_device(const struct layer *layer, hailo_format_t format, const ui
     return;
   }
   size_t count = elements_of(layer);
-  if (format.type == TYPE_UINT8) {
-    memcpy(user, device, count);
+  if (format.type != TYPE_FLOAT32) {
+    memcpy(user, device, device_frame_bytes(layer));
     return;
   }
   float *values = user;
   for (size_t i = 0; i < count; i++) {
     float zp, scale;
     pair_at(layer, i, &zp, &scale);
-    values[i] = ((float)device[i] - zp) * scale;
+    uint16_t number = 0;
+    if (layer->data_bytes == 2) memcpy(&number, device + 2 * i, 2);
+    else number = device[i];
+    values[i] = ((float)number - zp) * scale;
   }
 }
 
@@ -98,7 +106,7 @@ void vstream_info_from_layer(const struct hef *hef, const struct layer *layer, h
   snprintf(info->name, sizeof info->name, "%s", layer->name);
   snprintf(info->network_name, sizeof info->network_name, "%s/%s", hef->name, hef->name);
   info->direction = layer->direction;
-  info->format = (hailo_format_t){ is_nms(layer) ? TYPE_FLOAT32 : TYPE_UINT8, layer->user_order, is_nms(layer) ? 0 : 1 };
+  info->format = (hailo_format_t){ is_nms(layer) ? TYPE_FLOAT32 : device_type(layer), layer->user_order, is_nms(layer) ? 0 : 1 };
   if (is_nms(layer)) {
     info->nms_shape.number_of_classes = layer->nms_classes;
     info->nms_shape.max_bboxes_per_class = layer->nms_boxes_per_class;

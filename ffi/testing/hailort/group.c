@@ -16,16 +16,8 @@ static int arch_fits(int device, int hef)
   return hef == 103 || hef == 104 || hef == 105 || hef == 4 || hef == 5;
 }
 
-EXPORT hailo_status hailo_init_configure_params_by_vdevice(hailo_hef hef_handle, hailo_vdevice vdevice, hailo_configure_params_t *params)
+static void describe_group(const struct hef *hef, hailo_configure_network_group_params_t *group)
 {
-  ENTER();
-  HANDLE(hef_handle, HEF);
-  HANDLE(vdevice, VDEVICE);
-  REQUIRE(params);
-  struct hef *hef = ((struct hef_object *)hef_handle)->hef;
-  memset(params, 0, sizeof *params);
-  params->network_group_params_count = 1;
-  hailo_configure_network_group_params_t *group = &params->network_group_params[0];
   snprintf(group->name, sizeof group->name, "%s", hef->name);
   for (int i = 0; i < hef->inputs_count + hef->outputs_count; i++) {
     const struct layer *layer = i < hef->inputs_count ? &hef->inputs[i] : &hef->outputs[i - hef->inputs_count];
@@ -35,7 +27,37 @@ EXPORT hailo_status hailo_init_configure_params_by_vdevice(hailo_hef hef_handle,
   }
   group->network_params_by_name_count = 1;
   snprintf(group->network_params_by_name[0].name, sizeof group->network_params_by_name[0].name, "%s/%s", hef->name, hef->name);
+}
+
+EXPORT hailo_status hailo_init_configure_params_by_vdevice(hailo_hef hef_handle, hailo_vdevice vdevice, hailo_configure_params_t *params)
+{
+  ENTER();
+  HANDLE(hef_handle, HEF);
+  HANDLE(vdevice, VDEVICE);
+  REQUIRE(params);
+  const struct hef_object *hef = (const struct hef_object *)hef_handle;
+  memset(params, 0, sizeof *params);
+  params->network_group_params_count = (size_t)hef->groups_count;
+  for (int i = 0; i < hef->groups_count; i++) describe_group(hef->groups[i], &params->network_group_params[i]);
   return SUCCESS;
+}
+
+static struct group *new_group(struct vdevice *vdevice, struct hef *hef, int measures_latency)
+{
+  struct group *group = calloc(1, sizeof *group);
+  if (group == NULL) return NULL;
+  group->vdevice = vdevice;
+  group->hef = hef;
+  group->measures_latency = measures_latency;
+  hef_hold(hef);
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&group->changed, &attributes);
+  pthread_mutex_init(&group->mutex, NULL);
+  vdevice->groups[vdevice->groups_count++] = group;
+  object_add(&group->base, GROUP);
+  return group;
 }
 
 EXPORT hailo_status hailo_configure_vdevice(hailo_vdevice vdevice_handle, hailo_hef hef_handle, hailo_configure_params_t *params, hailo_configured_network_group *groups, size_t *count)
@@ -46,29 +68,19 @@ EXPORT hailo_status hailo_configure_vdevice(hailo_vdevice vdevice_handle, hailo_
   REQUIRE(groups && count);
   if (device_arch() == ARCH_HAILO10H) return NOT_IMPLEMENTED;
   struct vdevice *vdevice = (struct vdevice *)vdevice_handle;
-  struct hef *hef = ((struct hef_object *)hef_handle)->hef;
-  if (*count < 1) {
-    *count = 1;
-    return INSUFFICIENT_BUFFER;
+  const struct hef_object *hef = (const struct hef_object *)hef_handle;
+  size_t room = *count;
+  *count = (size_t)hef->groups_count;
+  if (room < *count) return INSUFFICIENT_BUFFER;
+  if (!arch_fits(device_arch(), hef->groups[0]->arch)) return HAS_C ? HEF_NOT_COMPATIBLE_WITH_DEVICE : INVALID_HEF;
+  REQUIRE(params == NULL || params->network_group_params_count == *count);
+  REQUIRE(vdevice->groups_count + hef->groups_count <= GROUPS_MAX);
+  for (size_t i = 0; params && i < *count; i++) REQUIRE(strcmp(params->network_group_params[i].name, hef->groups[i]->name) == 0);
+  for (size_t i = 0; i < *count; i++) {
+    struct group *group = new_group(vdevice, hef->groups[i], params && params->network_group_params[i].latency != 0);
+    if (group == NULL) return OUT_OF_HOST_MEMORY;
+    groups[i] = &group->base;
   }
-  if (!arch_fits(device_arch(), hef->arch)) return HAS_C ? HEF_NOT_COMPATIBLE_WITH_DEVICE : INVALID_HEF;
-  if (params) REQUIRE(params->network_group_params_count == 1 && strcmp(params->network_group_params[0].name, hef->name) == 0);
-  REQUIRE(vdevice->groups_count < 8);
-  struct group *group = calloc(1, sizeof *group);
-  if (group == NULL) return OUT_OF_HOST_MEMORY;
-  group->vdevice = vdevice;
-  group->hef = hef;
-  group->measures_latency = params && params->network_group_params[0].latency != 0;
-  hef_hold(hef);
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&group->changed, &attributes);
-  pthread_mutex_init(&group->mutex, NULL);
-  vdevice->groups[vdevice->groups_count++] = group;
-  object_add(&group->base, GROUP);
-  groups[0] = &group->base;
-  *count = 1;
   return SUCCESS;
 }
 

@@ -143,9 +143,10 @@ static int read_edge(struct cursor c, struct hef *hef)
     fits &= !inner.is_bad;
   }
   layer.user_order = order_of(layer.device_format);
+  int is_number = layer.data_bytes == 1 || layer.data_bytes == 2;
   int *count = layer.direction == H2D ? &hef->inputs_count : &hef->outputs_count;
   uint64_t elements = (uint64_t)layer.height * layer.width * layer.features;
-  int is_usable = fits && !c.is_bad && has_buffer && layer.user_order >= 0 && layer.data_bytes == 1 && *count < LAYERS_MAX
+  int is_usable = fits && !c.is_bad && has_buffer && layer.user_order >= 0 && is_number && *count < LAYERS_MAX
     && elements > 0 && elements < (1u << 28) && (layer.feature_scales == NULL || layer.feature_count == layer.features);
   if (!is_boundary || !is_usable) {
     free(layer.feature_zps);
@@ -212,21 +213,33 @@ static void forget_features(struct hef *hef)
   }
 }
 
-static int read_proto(const uint8_t *bytes, size_t size, struct hef *hef)
+static int read_group(struct cursor c, struct hef **out)
+{
+  struct hef *hef = *out = calloc(1, sizeof *hef);
+  if (hef == NULL) return 0;
+  hef->references = 1;
+  return read_core(c, hef) && hef->inputs_count > 0 && hef->outputs_count > 0 && hef->name[0];
+}
+
+static int read_proto(const uint8_t *bytes, size_t size, struct hef *groups[GROUPS_MAX], int *count)
 {
   enum { SCALE_PER_FEATURE = 25 };
   struct cursor c = { bytes, bytes + size, 0 };
   struct field f, g;
-  int fits = 1, groups = 0, is_per_feature = 0;
-  while (next(&c, &f)) {
+  int fits = 1, is_per_feature = 0, arch = 0;
+  while (fits && next(&c, &f)) {
     struct cursor inner = into(&f);
-    if (f.number == 1) while (next(&inner, &g)) if (g.number == 1) hef->arch = (int)g.value;
+    if (f.number == 1) while (next(&inner, &g)) if (g.number == 1) arch = (int)g.value;
     if (f.number == 5) while (next(&inner, &g)) if (g.number == 1) is_per_feature |= g.value == SCALE_PER_FEATURE;
-    if (f.number == 2 && groups++ == 0) fits &= read_core(inner, hef);
+    if (f.number == 2 && *count == GROUPS_MAX) fits = 0;
+    else if (f.number == 2) fits = read_group(inner, &groups[(*count)++]);
     fits &= !inner.is_bad;
   }
-  if (!is_per_feature) forget_features(hef);
-  return fits && !c.is_bad && groups > 0 && hef->inputs_count > 0 && hef->outputs_count > 0 && hef->name[0];
+  for (int i = 0; i < *count && groups[i]; i++) {
+    groups[i]->arch = arch;
+    if (!is_per_feature) forget_features(groups[i]);
+  }
+  return fits && !c.is_bad && *count > 0;
 }
 
 /* ---- header ---- */
@@ -254,31 +267,27 @@ static int check_header(const uint8_t *bytes, size_t size, size_t *header)
   return version != 1 || crc32_of(rest, rest_size) == be32(bytes + 12) ? SUCCESS : CORRUPTED;
 }
 
-int hef_parse(const uint8_t *bytes, size_t size, struct hef **out)
+int hef_parse(const uint8_t *bytes, size_t size, struct hef *groups[GROUPS_MAX], int *count)
 {
   size_t header = 0;
   if (size == 0) return FILE_OPERATION_FAILURE;
   int status = check_header(bytes, size, &header);
   if (status != SUCCESS) return status;
-  struct hef *hef = calloc(1, sizeof *hef);
-  if (hef == NULL) return OUT_OF_HOST_MEMORY;
-  hef->references = 1;
   size_t proto = be32(bytes + 8);
-  if (!read_proto(bytes + header, proto, hef)) status = CORRUPTED;
-  else hef->model = model_find(bytes + header, proto, hef, &status);
-  if (status != SUCCESS) {
-    hef_drop(hef);
-    return status;
-  }
-  *out = hef;
-  return SUCCESS;
+  *count = 0;
+  memset(groups, 0, GROUPS_MAX * sizeof *groups);
+  if (!read_proto(bytes + header, proto, groups, count)) status = CORRUPTED;
+  /* Arithmetic belongs to the first group; the streams of others repeat their input. */
+  else groups[0]->model = model_find(bytes + header, proto, groups[0], &status);
+  for (int i = 0; status != SUCCESS && i < *count; i++) hef_drop(groups[i]);
+  return status;
 }
 
 void hef_hold(struct hef *hef) { __atomic_add_fetch(&hef->references, 1, __ATOMIC_RELAXED); }
 
 void hef_drop(struct hef *hef)
 {
-  if (__atomic_sub_fetch(&hef->references, 1, __ATOMIC_ACQ_REL) > 0) return;
+  if (hef == NULL || __atomic_sub_fetch(&hef->references, 1, __ATOMIC_ACQ_REL) > 0) return;
   forget_features(hef);
   model_free(hef->model);
   free(hef);

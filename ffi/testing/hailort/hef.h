@@ -9,7 +9,7 @@
 
 struct model;
 
-enum { LAYERS_MAX = 16 };
+enum { LAYERS_MAX = 16, GROUPS_MAX = 8 };
 struct layer {
   char name[128];
   int direction;
@@ -24,7 +24,7 @@ struct layer {
   uint32_t nms_classes, nms_boxes_per_class;
 };
 
-/* Shared by the handle that a caller holds and by each group configured from it. */
+/* One network group of a file. Shared by the handle that a caller holds and by each group configured from it. */
 struct hef {
   int references;
   int arch;
@@ -35,8 +35,8 @@ struct hef {
   struct model *model;
 };
 
-/* A status of the interface: 91, 92 (26 before 4.21), or SUCCESS with *out set. `bytes` may be freed afterwards. */
-int hef_parse(const uint8_t *bytes, size_t size, struct hef **out);
+/* A status of the interface: 91, 92 (26 before 4.21), or SUCCESS with every group of the file. `bytes` may be freed afterwards. */
+int hef_parse(const uint8_t *bytes, size_t size, struct hef *groups[GROUPS_MAX], int *count);
 void hef_hold(struct hef *hef);
 void hef_drop(struct hef *hef);
 

@@ -8,15 +8,13 @@
 
 static hailo_status add_hef(const uint8_t *bytes, size_t size, hailo_hef *out)
 {
-  struct hef *hef = NULL;
-  int status = hef_parse(bytes, size, &hef);
-  if (status != SUCCESS) return status;
   struct hef_object *object = calloc(1, sizeof *object);
-  if (object == NULL) {
-    hef_drop(hef);
-    return OUT_OF_HOST_MEMORY;
+  if (object == NULL) return OUT_OF_HOST_MEMORY;
+  int status = hef_parse(bytes, size, object->groups, &object->groups_count);
+  if (status != SUCCESS) {
+    free(object);
+    return status;
   }
-  object->hef = hef;
   object_add(&object->base, HEF);
   *out = &object->base;
   return SUCCESS;
@@ -50,17 +48,24 @@ EXPORT hailo_status hailo_release_hef(hailo_hef handle)
   ENTER();
   HANDLE(handle, HEF);
   object_remove(handle, HEF);
-  hef_drop(((struct hef_object *)handle)->hef);
+  struct hef_object *object = (struct hef_object *)handle;
+  for (int i = 0; i < object->groups_count; i++) hef_drop(object->groups[i]);
   free(handle);
   return SUCCESS;
 }
 
-/* NULL for no name, the group's name, or the network's "group/group". */
-static int name_fits(const struct hef *hef, const char *name)
+/* The group of this name, or of the network "group/group"; without a name the first, as the real library has it. NULL for none. */
+static struct hef *group_named(hailo_hef handle, const char *name)
 {
-  char network[2 * sizeof hef->name + 2];
-  snprintf(network, sizeof network, "%s/%s", hef->name, hef->name);
-  return name == NULL || strcmp(name, hef->name) == 0 || strcmp(name, network) == 0;
+  const struct hef_object *object = (const struct hef_object *)handle;
+  if (name == NULL) return object->groups[0];
+  for (int i = 0; i < object->groups_count; i++) {
+    struct hef *hef = object->groups[i];
+    char network[2 * sizeof hef->name + 2];
+    snprintf(network, sizeof network, "%s/%s", hef->name, hef->name);
+    if (strcmp(name, hef->name) == 0 || strcmp(name, network) == 0) return hef;
+  }
+  return NULL;
 }
 
 static int layers_of(struct hef *hef, struct layer **layers)
@@ -76,12 +81,14 @@ EXPORT hailo_status hailo_get_network_groups_infos(hailo_hef handle, hailo_netwo
   ENTER();
   HANDLE(handle, HEF);
   REQUIRE(infos && count);
+  const struct hef_object *object = (const struct hef_object *)handle;
   size_t room = *count;
-  *count = 1;
-  if (room < 1) return INSUFFICIENT_BUFFER;
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  snprintf(infos[0].name, sizeof infos[0].name, "%s", hef->name);
-  infos[0].is_multi_context = hef->is_multi_context;
+  *count = (size_t)object->groups_count;
+  if (room < *count) return INSUFFICIENT_BUFFER;
+  for (size_t i = 0; i < *count; i++) {
+    snprintf(infos[i].name, sizeof infos[i].name, "%s", object->groups[i]->name);
+    infos[i].is_multi_context = object->groups[i]->is_multi_context;
+  }
   return SUCCESS;
 }
 
@@ -90,8 +97,8 @@ EXPORT hailo_status hailo_hef_get_network_infos(hailo_hef handle, const char *na
   ENTER();
   HANDLE(handle, HEF);
   REQUIRE(infos && count);
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  if (!name_fits(hef, name)) return NOT_FOUND;
+  struct hef *hef = group_named(handle, name);
+  if (hef == NULL) return NOT_FOUND;
   size_t room = *count;
   *count = 1;
   if (room < 1) return INSUFFICIENT_BUFFER;
@@ -104,8 +111,8 @@ EXPORT hailo_status hailo_hef_get_all_stream_infos(hailo_hef handle, const char 
   ENTER();
   HANDLE(handle, HEF);
   REQUIRE(infos && count);
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  if (!name_fits(hef, name)) return NOT_FOUND;
+  struct hef *hef = group_named(handle, name);
+  if (hef == NULL) return NOT_FOUND;
   struct layer *layers[2 * LAYERS_MAX];
   *count = (size_t)layers_of(hef, layers);
   if (room < *count) return INSUFFICIENT_BUFFER;
@@ -115,7 +122,7 @@ EXPORT hailo_status hailo_hef_get_all_stream_infos(hailo_hef handle, const char 
     infos[i].shape = infos[i].hw_shape = (hailo_3d_image_shape_t){ layer->height, layer->width, layer->features };
     infos[i].hw_data_bytes = layer->data_bytes;
     infos[i].hw_frame_size = (uint32_t)device_frame_bytes(layer);
-    infos[i].format = (hailo_format_t){ TYPE_UINT8, layer->user_order, 1 };
+    infos[i].format = (hailo_format_t){ device_type(layer), layer->user_order, 1 };
     infos[i].direction = layer->direction;
     infos[i].index = (uint8_t)i;
     snprintf(infos[i].name, sizeof infos[i].name, "%s", layer->name);
@@ -129,8 +136,8 @@ EXPORT hailo_status hailo_hef_get_all_vstream_infos(hailo_hef handle, const char
   ENTER();
   HANDLE(handle, HEF);
   REQUIRE(infos && count);
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  if (!name_fits(hef, name)) return NOT_FOUND;
+  struct hef *hef = group_named(handle, name);
+  if (hef == NULL) return NOT_FOUND;
   struct layer *layers[2 * LAYERS_MAX];
   size_t room = *count;
   *count = (size_t)layers_of(hef, layers);
@@ -144,8 +151,8 @@ EXPORT hailo_status hailo_hef_get_sorted_output_names(hailo_hef handle, const ch
   ENTER();
   HANDLE(handle, HEF);
   REQUIRE(names && count);
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  if (!name_fits(hef, name)) return NOT_FOUND;
+  struct hef *hef = group_named(handle, name);
+  if (hef == NULL) return NOT_FOUND;
   size_t room = *count;
   *count = (size_t)hef->outputs_count;
   if (room < *count) return INSUFFICIENT_BUFFER;
@@ -158,8 +165,8 @@ EXPORT hailo_status hailo_hef_get_bottleneck_fps(hailo_hef handle, const char *n
   ENTER();
   HANDLE(handle, HEF);
   REQUIRE(fps);
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  if (!name_fits(hef, name)) return NOT_FOUND;
+  struct hef *hef = group_named(handle, name);
+  if (hef == NULL) return NOT_FOUND;
   *fps = hef->fps;
   return SUCCESS;
 }
@@ -183,8 +190,8 @@ EXPORT hailo_status hailo_hef_make_input_vstream_params(hailo_hef handle, const 
   ENTER();
   (void)unused;
   HANDLE(handle, HEF);
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  return name_fits(hef, name) ? make_params(hef->inputs, hef->inputs_count, type, params, count) : NOT_FOUND;
+  struct hef *hef = group_named(handle, name);
+  return hef ? make_params(hef->inputs, hef->inputs_count, type, params, count) : NOT_FOUND;
 }
 
 EXPORT hailo_status hailo_hef_make_output_vstream_params(hailo_hef handle, const char *name, bool unused, int32_t type, hailo_output_vstream_params_by_name_t *params, size_t *count)
@@ -192,8 +199,8 @@ EXPORT hailo_status hailo_hef_make_output_vstream_params(hailo_hef handle, const
   ENTER();
   (void)unused;
   HANDLE(handle, HEF);
-  struct hef *hef = ((struct hef_object *)handle)->hef;
-  return name_fits(hef, name) ? make_params(hef->outputs, hef->outputs_count, type, params, count) : NOT_FOUND;
+  struct hef *hef = group_named(handle, name);
+  return hef ? make_params(hef->outputs, hef->outputs_count, type, params, count) : NOT_FOUND;
 }
 
 EXPORT hailo_status hailo_make_input_vstream_params(hailo_configured_network_group handle, bool unused, int32_t type, hailo_input_vstream_params_by_name_t *params, size_t *count)
@@ -218,7 +225,7 @@ EXPORT hailo_status hailo_get_vstream_frame_size(hailo_vstream_info_t *info, hai
 {
   ENTER();
   REQUIRE(info && format && bytes);
-  struct layer layer = { .height = info->shape.height, .width = info->shape.width, .features = info->shape.features, .user_order = info->format.order };
+  struct layer layer = { .data_bytes = info->format.type == TYPE_UINT16 ? 2 : 1, .height = info->shape.height, .width = info->shape.width, .features = info->shape.features, .user_order = info->format.order };
   if (info->format.order == ORDER_NMS || info->format.order == ORDER_NMS_BY_CLASS) {
     layer.nms_classes = info->nms_shape.number_of_classes;
     layer.nms_boxes_per_class = info->nms_shape.max_bboxes_per_class;

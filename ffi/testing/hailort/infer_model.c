@@ -14,7 +14,7 @@ EXPORT hailo_status standin_model_configure(hailo_hef handle)
 {
   ENTER();
   HANDLE(handle, HEF);
-  int arch = ((struct hef_object *)handle)->hef->arch;
+  int arch = ((struct hef_object *)handle)->groups[0]->arch;
   return arch == 103 || arch == 104 || arch == 105 || arch == 4 || arch == 5 ? SUCCESS : HEF_NOT_COMPATIBLE_WITH_DEVICE;
 }
 
@@ -23,7 +23,7 @@ EXPORT hailo_status standin_model_run(hailo_hef handle, const void *const *input
 {
   ENTER();
   HANDLE(handle, HEF);
-  const struct hef *hef = ((struct hef_object *)handle)->hef;
+  const struct hef *hef = ((struct hef_object *)handle)->groups[0];
   const hailo_format_t format = { TYPE_FLOAT32, ORDER_AUTO, 0 };
   uint8_t *in[LAYERS_MAX] = { 0 }, *out[LAYERS_MAX] = { 0 };
   long us = order_number("LATENCY_US", 0);

@@ -49,12 +49,12 @@ struct vdevice {
   char group_id[64];
   int count, first, scheduling, groups_count;
   struct device devices[8];
-  struct group *groups[8];
+  struct group *groups[GROUPS_MAX];
 };
 
 /* ---- network groups and their streams ---- */
 
-struct hef_object { struct object base; struct hef *hef; };
+struct hef_object { struct object base; struct hef *groups[GROUPS_MAX]; int groups_count; };
 
 struct stream {
   struct object base;
@@ -89,6 +89,8 @@ hailo_format_t resolve_format(const struct layer *layer, hailo_format_t asked);
 /* Bytes of one frame in the user's format; 0 when the device cannot give that format. */
 size_t user_frame_bytes(const struct layer *layer, hailo_format_t asked);
 size_t device_frame_bytes(const struct layer *layer);
+/* What one value is on the device. */
+int32_t device_type(const struct layer *layer);
 void device_from_user(const struct layer *layer, hailo_format_t format, const void *user, uint8_t *device);
 void user_from_device(const struct layer *layer, hailo_format_t format, const uint8_t *device, void *user);
 void vstream_info_from_layer(const struct hef *hef, const struct layer *layer, hailo_vstream_info_t *info);
