@@ -105,6 +105,15 @@ test('checkFeeds() refuses NaN and infinity, in single and in double precision, 
   }
 })
 
+test('checkFeeds() refuses NaN and infinity in half precision, and takes the largest number of it', () => {
+  const half = [{ name: 'x', dtype: 'float16', shape: [2] }] as const
+  const feed = (bits: number) => ({ x: { dtype: 'float16', shape: [2], data: Uint16Array.of(0x3c00, bits) } } as const)
+  checkFeeds(feed(0x7bff), half)
+  for (const bits of [0x7c00, 0xfc00, 0x7e00]) {
+    assert.throws(() => checkFeeds(feed(bits), half), { exit: 'usage', message: 'Cannot feed "x": value 1 is NaN or infinite' })
+  }
+})
+
 test('indexOfNonFinite() finds the first one, and -1 where there is none', () => {
   assert.equal(indexOfNonFinite(Float32Array.of(0, -0, 3e38, Number.NaN, Infinity)), 3)
   assert.equal(indexOfNonFinite(Float64Array.of(1e300, -Infinity)), 1)

@@ -153,6 +153,14 @@ export function indexOfNonFinite(values: Float32Array | Float64Array): number {
   return -1
 }
 
+/** The bits of the exponent of a float16; all of them set mean NaN or infinity. */
+const halfExponent = 0x7c00
+
+function oddIn({ dtype, data }: Tensor): number {
+  if (data instanceof Float32Array || data instanceof Float64Array) return indexOfNonFinite(data)
+  return dtype === 'float16' ? (data as Uint16Array).findIndex(half => (half & halfExponent) === halfExponent) : -1
+}
+
 /** `mix float32[1, 1, 1, 16000], gain float32[1]`, as an error lists them. */
 export const listed = (streams: readonly TensorInfo[]): string =>
   streams.map(stream => `${stream.name} ${describe(stream)}`).join(', ')
@@ -172,9 +180,9 @@ export function checkFeeds(feeds: Feeds, inputs: readonly TensorInfo[]): void {
       const given = `${describe(feed)}${fits ? ` with ${feed.data.length} values` : ''}`
       throw usageError(`Cannot feed ${given} to "${info.name}": it takes ${describe(info)}`, 'check the shape and the type')
     }
-    const odd = feed.data instanceof Float32Array || feed.data instanceof Float64Array ? indexOfNonFinite(feed.data) : -1
+    const odd = oddIn(feed)
     if (odd < 0) continue
-    const state = `value ${odd} is ${feed.data[odd]}`
+    const state = `value ${odd} is ${feed.dtype === 'float16' ? 'NaN or infinite' : feed.data[odd]}`
     throw usageError(`Cannot feed "${info.name}": ${state}`, 'look for silence divided by silence, or a broken file')
   }
 }
