@@ -76,15 +76,44 @@ test('openLibrary() looks in the usual folders, best name first, after the loade
   assert.equal(opened.path, join(usual, 'libfrob-deep.so.2'))
 })
 
+/** Every path that a message names, with its braces written out. */
+function pathsIn(message: string): string[] {
+  return message.split('\n').slice(1).flatMap(line => {
+    const [, folder, names] = /^ {2}(?:(by the loader|\/\S*): )?(.+?): (?:no such file|cannot open .*)$/.exec(line)!
+    const written = names!.replaceAll(/([^ ,{]*)\{([^}]*)\}/g, (_, stem: string, ends: string) => ends.split(', ').map(end => stem + end).join(', '))
+    return written.split(', ').map(name => (folder?.startsWith('/') ? join(folder, name) : name))
+  })
+}
+
 test('openLibrary() lists each path tried with what was wrong, the package, and the line to export', () => {
   const error = refusal(spec({ names: ['libfrob-none.so.7', 'libfrob-none.so', join(folder, 'x.so')], folders: [join(folder, 'a'), join(folder, 'b')] }))
   assert.equal(error.kind, 'absent')
-  const lines = error.message.split('\n')
-  assert.equal(lines[0], 'Cannot open Frobnicator: 7 places were tried')
-  assert.match(lines[1]!, /^ {2}libfrob-none\.so\.7: cannot open shared object file/)
-  assert.equal(lines[3], `  ${join(folder, 'x.so')}: no such file`)
-  assert.equal(lines[7], `  ${join(folder, 'b')}/libfrob-none.so: no such file`)
+  assert.equal(error.message, [
+    'Cannot open Frobnicator: 7 places were tried',
+    '  by the loader: libfrob-none.so.7, libfrob-none.so: cannot open shared object file: No such file or directory',
+    `  ${join(folder, 'x.so')}: no such file`,
+    `  ${join(folder, 'a')}: libfrob-none.so.7, libfrob-none.so: no such file`,
+    `  ${join(folder, 'b')}: libfrob-none.so.7, libfrob-none.so: no such file`,
+  ].join('\n'))
   assert.equal(error.hint, 'install it (sudo apt install frob), or say where it is: export FROB_LIB=/path/to/libfrob-none.so.7')
+})
+
+test('openLibrary() says in one line for each folder what was tried there, and no path is lost, when a library has many names', () => {
+  const names = ['libfrob-none.so', ...Array.from({ length: 12 }, (_, i) => `libfrob-none.so.4.${i}.0`)]
+  const folders = ['a', 'b', 'c', 'd'].map(name => join(folder, name))
+  const { message } = refusal(spec({ names, folders }))
+  assert.equal(message.split('\n').length, 6)
+  assert.deepEqual(pathsIn(message), [...names, ...folders.flatMap(path => names.map(name => join(path, name)))])
+})
+
+test('openLibrary() gives a file that is there and does not open a line of its own, before the rest', () => {
+  const bad = join(folder, 'bad')
+  mkdirSync(bad)
+  writeFileSync(join(bad, 'libfrob-none.so.2'), 'not a library at all')
+  const { message } = refusal(spec({ names: ['libfrob-none.so.1', 'libfrob-none.so.2', 'libfrob-none.so.3'], folders: [bad] }))
+  const [, first, , last] = message.split('\n')
+  assert.match(first!, /^ {2}\/.*\/bad\/libfrob-none\.so\.2: it is not an ELF library/)
+  assert.equal(last, `  ${bad}: libfrob-none.so.{1, 3}: no such file`)
 })
 
 test('openLibrary() names a library of another machine, a script, a text, a folder and a torn file as such', { skip: process.platform !== 'linux' && 'tool: ELF' }, () => {

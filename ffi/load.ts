@@ -6,11 +6,12 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type koffiModule from 'koffi'
 import type { LibraryHandle } from 'koffi'
 import { FfiError } from './errors.ts'
 import { elfProblem } from './elf.ts'
+import { traced } from './trace.ts'
 
 export type Koffi = typeof koffiModule
 
@@ -49,24 +50,64 @@ export interface OpenedLibrary {
  * Open a library: the environment's override, then the loader's own search, then the usual folders. An override that does not
  * open is an error: nothing else is tried in its place.
  * @param options.env the environment; `process.env` unless told
- * @throws FfiError `absent`, with each path tried and what was wrong with it, the package that has it, and the `export` line
+ * @throws FfiError `absent`, with each path tried (grouped by folder) and what was wrong with it, the package that has it, and the `export` line
  */
 export function openLibrary(spec: LibrarySpec, options: { env?: Readonly<Record<string, string | undefined>> } = {}): OpenedLibrary {
   const override = (options.env ?? process.env)[spec.env]
   const candidates = override ? overridePaths(spec, override) : searchPaths(spec)
-  const tried: string[] = []
+  const tried: Attempt[] = []
   for (const candidate of candidates) {
     const opened = tryOpen(candidate)
     if (typeof opened !== 'string') return { title: spec.title, path: mappedPath(candidate), handle: opened }
-    tried.push(`  ${candidate}: ${opened}`)
+    tried.push({ candidate, wrong: opened })
   }
   const from = override ? ` named by ${spec.env}` : ''
   const example = spec.names.map(name => basename(name))[0] ?? 'library.so'
+  const count = tried.length === 1 ? '1 place was' : `${tried.length} places were`
   throw new FfiError(
     'absent',
-    `Cannot open ${spec.title}${from}: ${tried.length} ${tried.length === 1 ? 'place was' : 'places were'} tried\n${tried.join('\n')}`,
+    [`Cannot open ${spec.title}${from}: ${count} tried`, ...placesTried(tried)].join('\n  '),
     `install it (${spec.install}), or say where it is: export ${spec.env}=/path/to/${example}`,
   )
+}
+
+interface Attempt {
+  readonly candidate: string
+  readonly wrong: string
+}
+
+const noSuchFile = 'no such file'
+const unknownToLoader = 'cannot open shared object file: No such file or directory'
+
+/**
+ * First a line for each file that is there and does not open; then one for each folder (and one for the loader's own search) with
+ * the names that are not in it, as a shell writes them: `/usr/lib: libx.so, libx.so.{2, 1}: no such file`.
+ */
+function placesTried(attempts: readonly Attempt[]): string[] {
+  const isAbsent = ({ wrong }: Attempt) => wrong === noSuchFile || wrong === unknownToLoader
+  const folders = grouped(attempts.filter(isAbsent), ({ candidate }) => (candidate.includes('/') ? dirname(candidate) : 'by the loader'))
+  const absent = [...folders].map(([folder, inside]) => {
+    const { candidate, wrong } = inside[0]!
+    const isOne = inside.length === 1 && candidate.includes('/')
+    const names = inside.map(attempt => basename(attempt.candidate))
+    return isOne ? `${candidate}: ${wrong}` : `${folder}: ${inBraces(names)}: ${wrong}`
+  })
+  return [...attempts.filter(attempt => !isAbsent(attempt)).map(({ candidate, wrong }) => `${candidate}: ${wrong}`), ...absent]
+}
+
+/** Names that differ only behind `.so.` share one pair of braces. */
+function inBraces(names: readonly string[]): string {
+  const stemOf = (name: string) => /^.*?\.so\./.exec(name)?.[0] ?? name
+  return [...grouped(names, stemOf)].map(([stem, alike]) => {
+    const ends = alike.map(name => name.slice(stem.length))
+    return ends.length === 1 ? alike[0] : `${stem}{${ends.join(', ')}}`
+  }).join(', ')
+}
+
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item])
+  return groups
 }
 
 function overridePaths(spec: LibrarySpec, override: string): string[] {
@@ -90,7 +131,8 @@ function tryOpen(candidate: string): LibraryHandle | string {
     return koffi().load(candidate)
   } catch (thrown) {
     const words = thrown instanceof Error ? thrown.message : String(thrown)
-    return words.replace(/^Failed to load shared library: ?/, '').replaceAll(/\s+/g, ' ')
+    const said = words.replace(/^Failed to load shared library: ?/, '').replaceAll(/\s+/g, ' ')
+    return said.startsWith(`${candidate}: `) ? said.slice(candidate.length + 2) : said
   }
 }
 
@@ -99,7 +141,7 @@ function wrongWith(path: string): string | undefined {
     return process.platform === 'linux' ? elfProblem(path) : void statSync(path)
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : code === 'EACCES' ? 'permission denied' : String(thrown)
+    return code === 'ENOENT' || code === 'ENOTDIR' ? noSuchFile : code === 'EACCES' ? 'permission denied' : String(thrown)
   }
 }
 
@@ -141,7 +183,7 @@ export function bind<T extends object>(library: OpenedLibrary, table: { readonly
     throw new FfiError('absent', `Cannot use ${library.title} at "${library.path}": ${state}`, 'install a version that has it')
   }
   const here = entries.filter(([name, spec]) => !spec.optional || hasSymbol(library, name))
-  return Object.fromEntries(here.map(([name, spec]) => [name, library.handle.func(spec.prototype)])) as T
+  return Object.fromEntries(here.map(([name, spec]) => [name, traced(name, library.handle.func(spec.prototype))])) as T
 }
 
 /** Whether a library exports a symbol. */

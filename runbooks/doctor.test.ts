@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'node:test'
 import { absent, fakeMachine, found, type FakeMachine } from '../lib/doctor/fake-machine.ts'
 import type { Fact } from '../lib/doctor/fact.ts'
+import { questions } from '../lib/doctor/questions.ts'
+import type { Inputs } from '../lib/notebook/inputs.ts'
 import type { Report } from '../lib/notebook/report.ts'
+import type { Runbook } from '../lib/notebook/runbook.ts'
+import { needsTool } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import doctor, { doctorOf } from './doctor.ts'
 
@@ -56,7 +63,54 @@ test('doctor fails on a broken device only where one is asked for, and next is i
 test('doctor passes on a board that is asked for and whole, and next is what runs on it', async () => {
   const { exit, verdict } = await run({ files: board, probed: hailort() }, ['--need', 'hailo'])
   assert.equal(exit, 0)
-  assert.match(verdict, /gates=13\/13 .* next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort"$/)
+  assert.match(verdict, /gates=13\/13 .* next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort --model winner\.hef"$/)
+})
+
+test('doctor proposes the HEF that a sweep compiled here', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'doctor-'))
+  mkdirSync(join(cwd, 'module_runs/20260223_052929/tag'), { recursive: true })
+  writeFileSync(join(cwd, 'module_runs/20260223_052929/report.json'), '{"runbook":"monolithic-sweep"}')
+  writeFileSync(join(cwd, 'module_runs/20260223_052929/tag/model.hef'), '')
+  const machine = doctorOf(() => fakeMachine({ files: board, probed: hailort() }))
+  const { verdict } = await runInProcess(machine, ['--need', 'hailo'], { cwd })
+  assert.match(verdict, /next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort --model module_runs\/20260223_052929\/tag\/model\.hef"$/)
+})
+
+test('doctor prints only commands that start: none of them is a usage error', async () => {
+  for (const { command } of questions) {
+    const [npx, tsx, file, ...argv] = command.split(' ')
+    assert.deepEqual([npx, tsx], ['npx', 'tsx'])
+    const { default: book } = (await import(join(import.meta.dirname, '..', file!))) as { default: Runbook<Inputs> }
+    assert.equal((await runInProcess(book, [...argv, '--dry-run'])).exit, 0, command)
+    // Without the file that `winner.hef` stands for, it is the file that is absent.
+    if (file!.endsWith('infer.ts')) assert.equal((await runInProcess(book, argv)).exit, 3, command)
+  }
+})
+
+test('doctor fails on a header that contradicts the ABI table, only where that device is asked for', { skip: needsTool('gcc') }, async () => {
+  const gcc = { gcc: '-> /usr/bin/gcc', 'g++': '-> /usr/bin/g++' }
+  const torn = {
+    files: { ...board, '/usr/include/hailo/hailort.h': 'typedef struct { char odd[3]; } hailo_version_t;\n' }, probed: hailort(), programs: gcc,
+    env: { PATH: process.env.PATH! },
+  }
+  assert.equal((await run(torn)).exit, 0)
+  const { exit, verdict, report } = await run(torn, ['--need', 'hailo'])
+  assert.equal(exit, 1, verdict)
+  assert.deepEqual(report.gates.filter(({ status }) => status === 'fail').map(({ name }) => name), ['HailoRT header'])
+  assert.match(verdict, /next="install header and library of one version; if they are, the table is wrong: .* do not use the device"$/)
+  assert.equal((await run(torn, ['--need', 'nvidia'])).exit, 3, 'it is no matter of another device')
+})
+
+test('doctor is blocked on a Hailo-10H that has no compiler, and next is the line that installs it', async () => {
+  const ten = {
+    files: { ...board, '/sys/bus/pci/devices/0001:01:00.0/device': '0x45c4', '/sys/module/hailo_pci/version': null, '/sys/module/hailo1x_pci/version': '5.2.0' },
+    probed: { hailort: found({ version: '5.2.0', path: '/usr/lib/libhailort.so', devices: [{ id: '0001:01:00.0', architecture: 'HAILO10H', firmware: '5.2.0' }] }) },
+  }
+  const { exit, verdict } = await run({ ...ten, programs: { 'g++': null } }, ['--need', 'hailo'])
+  assert.equal(exit, 3, verdict)
+  assert.match(verdict, /^BLOCKED doctor .* next="sudo apt install g\+\+ h10-hailort #/)
+  const whole = { ...ten, files: { ...ten.files, '/usr/include/hailo/hailort.hpp': '' } }
+  assert.equal((await run(whole, ['--need', 'hailo'])).exit, 0)
 })
 
 test('doctor fails when a package does not load, and is blocked when it is not installed', async () => {

@@ -4,12 +4,14 @@
  *
  * Looks at node, packages, native libraries, devices, drivers, permissions and vendors' programs, and says of each that it is ok,
  * missing (with what installs it) or broken (with the fix). Native libraries are opened in a child process, so that one that
- * crashes is a line and not the end. Only what the main job needs is a gate, unless `--need` asks for a device or a compiler.
+ * crashes is a line and not the end. Only what the main job needs is a gate, unless `--need` asks for a device or a compiler: then
+ * also that the vendor's headers, where they are, agree with the tables that the bindings were made from.
  * Nothing here needs root, and nothing is changed.
  *
  *   npx tsx runbooks/doctor.ts
  *   npx tsx runbooks/doctor.ts --need hailo
  */
+import { dirname } from 'node:path'
 import { thisMachine, type Machine } from '../lib/doctor/machine.ts'
 import { choice, runbook } from '../lib/notebook/runbook.ts'
 import { table } from '../lib/notebook/show.ts'
@@ -26,10 +28,11 @@ export const doctorOf = (machine: () => Machine) => runbook(import.meta, {
     const { checks } = await import('../lib/doctor/examine.ts')
     return checks.map(({ name }) => `look at ${name}`)
   },
-}, async ({ inputs, cell, gate, line, mark, next, stamp }) => {
+}, async ({ inputs, run, cell, gate, line, mark, next, stamp }) => {
   const { examine } = await import('../lib/doctor/examine.ts')
   const { factLines } = await import('../lib/doctor/fact.ts')
-  const { judge, questionLine, questions } = await import('../lib/doctor/questions.ts')
+  const { judge, questionLine, questionsWith } = await import('../lib/doctor/questions.ts')
+  const { compiledHef } = await import('../lib/doctor/compiled-here.ts')
 
   const facts = await cell('Look at this machine', async ({ show, advance }) => {
     const found = await examine(machine(), { looked: advance })
@@ -37,7 +40,8 @@ export const doctorOf = (machine: () => Machine) => runbook(import.meta, {
     return found
   })
   const answers = await cell('See which questions it can answer', ({ show }) => {
-    const judged = questions.map(question => judge(question, facts))
+    const hef = compiledHef({ folder: dirname(run.folder), shown: dirname(run.shown) })
+    const judged = questionsWith(hef).map(question => judge(question, facts))
     show(table(judged.map(({ words, status, lacking, command }) =>
       ({ question: words, status, lacking: lacking.map(fact => fact.name), command }))))
     return judged

@@ -24,6 +24,14 @@ test('adviceFor() reaches every row that has a status', () => {
   assert.deepEqual(advice.filter(row => row.statuses.length > 0 && !reached.has(row)).map(({ cause }) => cause), [])
 })
 
+test('adviceFor() says what a person can do when a call is not implemented, for models and for anything else', () => {
+  const fixOf = (call: string) => adviceFor(call, 'HAILO_NOT_IMPLEMENTED')!.fix
+  for (const call of ['hailo_configure_vdevice', 'hailo_create_input_vstreams', 'hailo_infer']) {
+    assert.match(fixOf(call), /^open the model with --backend hailort, .*\(sudo apt install g\+\+ h10-hailort\)$/, call)
+  }
+  assert.match(fixOf('hailo_get_throttling_state'), /^ask a Hailo-8 or Hailo-8L under HailoRT 4; a Hailo-10H tells/)
+})
+
 test('adviceFor() knows nothing of a success, or of a call that it does not explain', () => {
   assert.equal(adviceFor('hailo_identify', 'HAILO_SUCCESS'), undefined)
   assert.equal(adviceFor('hailo_identify', 'HAILO_TIMEOUT'), undefined)

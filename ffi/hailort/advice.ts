@@ -43,7 +43,7 @@ export const advice: readonly Advice[] = [
   {
     statuses: ['HAILO_TIMEOUT'], calls: /_(read|write)_raw_buffer|hailo_infer/,
     cause: 'the device gave no frame in time: an output is not read, more frames were read than written, or the firmware hangs',
-    fix: 'read every output at the same time, raise the timeout; if it stays, power the device off and on',
+    fix: 'read every output at the same time, raise the timeout (--timeout-ms); if it stays, power the device off and on',
   },
   {
     statuses: ['HAILO_INTERNAL_FAILURE'],
@@ -73,11 +73,16 @@ export const advice: readonly Advice[] = [
   {
     statuses: ['HAILO_NOT_IMPLEMENTED'], calls: /configure|vstream|hailo_infer/, kind: 'refused',
     cause: 'a Hailo-10H does not run models through HailoRT\'s C interface',
-    fix: 'use the InferModel interface of HailoRT 5 on this device, or a Hailo-8 or Hailo-8L',
+    fix: 'open the model with --backend hailort, which compiles there what such a device needs (sudo apt install g++ h10-hailort)',
+  },
+  {
+    statuses: ['HAILO_NOT_IMPLEMENTED'], kind: 'refused',
+    cause: 'this device, or this version of HailoRT, does not do what was asked',
+    fix: 'ask a Hailo-8 or Hailo-8L under HailoRT 4; a Hailo-10H tells through this interface its identity, temperature and power',
   },
   {
     statuses: [], symptom: '/dev/hailo0 is absent although a Hailo-10H works', kind: 'absent',
-    cause: 'the driver of HailoRT 5, hailo1x_pci, names the node /dev/h1x-0',
+    cause: 'the driver hailo1x_pci names the node /dev/h1x-0 from version 5.3 on',
     fix: 'look for either node: ls /dev/hailo0 /dev/h1x-0',
   },
   {

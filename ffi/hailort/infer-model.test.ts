@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { runHefModel } from '../../lib/formats/hef-write.ts'
 import { dequantize, quantize, tinyModel } from '../../lib/testing/hailort-models.ts'
 import { needsTool } from '../../lib/testing/needs.ts'
@@ -21,6 +23,13 @@ interface Bench {
   folder: string
   env: Record<string, string>
   path: string
+}
+
+const draftsIn = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(path => /(^|\/)\.[^/]*\.so$/.test(path))
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let i = 0; i < 250 && !isSo(); i++) await sleep(20)
+  assert.ok(isSo())
 }
 
 /** A Hailo-10H, a HEF for it, and a folder of one's own for what is compiled. */
@@ -91,6 +100,96 @@ test('compileShim() tells the compiler\'s words when the headers are of another 
     const job = () => compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: join(folder, 'old') } })
     await assert.rejects(job(), isKind('refused', /refuses infer-model\.cpp with these headers:\n.*error/))
     await assert.rejects(job(), isKind('refused', /error/))
+  })
+})
+
+/** A compiler of our own making: a shell script. */
+function fakeCompiler(folder: string, body: string): string {
+  const path = join(folder, 'fake-g++')
+  writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 })
+  return path
+}
+
+test('compileShim() is absent with the folder and the variable when the cache cannot be made', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const file = join(folder, 'a-file')
+    writeFileSync(file, '')
+    for (const cache of [file, '/proc/nope', '/etc/passwd']) {
+      await assert.rejects(compileShim(hailort, { env: { ...env, XDG_CACHE_HOME: cache } }), isKind(
+        'absent', new RegExp(`cannot be kept in "${cache}/rungbook/infer-model-\\w+" \\((ENOTDIR|ENOENT|EEXIST)\\) .*export XDG_CACHE_HOME=`),
+      ), cache)
+    }
+  })
+})
+
+test('compileShim() is absent when the cache is another\'s, or full, and leaves no draft behind', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const complaints = {
+      'No space left on device': 'fatal error: error writing to x.s: No space left on device',
+      'Permission denied': '/usr/bin/ld: cannot open output file /c/.1.so: Permission denied',
+      'Read-only file system': 'cannot write: Read-only file system',
+    }
+    for (const [why, complaint] of Object.entries(complaints)) {
+      const CXX = fakeCompiler(folder, `for word; do case $word in *.so) touch "$word";; esac; break; done; echo '${complaint}' >&2; exit 1`)
+      await assert.rejects(compileShim(hailort, { env: { ...env, CXX } }), isKind('absent', new RegExp(`\\(${why}\\) .*XDG_CACHE_HOME=`)), why)
+    }
+    assert.deepEqual(draftsIn(folder), [])
+  })
+})
+
+test('compileShim() is absent when another process takes its folder away while it compiles', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const CXX = fakeCompiler(folder, `rm -rf "${folder}/rungbook"`)
+    await assert.rejects(compileShim(hailort, { env: { ...env, CXX } }), isKind('absent', /cannot be kept in .* \(ENOENT\)/))
+  })
+})
+
+test('compileShim() ends a compiler that does not end, and says so', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
+    await assert.rejects(compileShim(hailort, { env: { ...env, CXX }, timeoutMs: 1000 }), isKind('refused', /did not compile .* within 1 s, and was ended/))
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+  })
+})
+
+test('compileShim() ends the compiler when its own process ends', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
+    const [shim, library] = ['infer-model.ts', 'library.ts'].map(name => JSON.stringify(join(import.meta.dirname, name)))
+    const script = `
+      const { compileShim } = await import(${shim})
+      const { openHailort } = await import(${library})
+      const { existsSync } = await import('node:fs')
+      void compileShim(openHailort(), { env: ${JSON.stringify({ ...env, CXX })} })
+      setInterval(() => existsSync(${JSON.stringify(join(folder, 'pid'))}) && process.exit(), 20)`
+    execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      env: { ...process.env, HAILORT_LIB: hailort.library.path },
+    })
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+    await until(() => !existsSync(`/proc/${pid}`) || / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')))
+  })
+})
+
+test('compileShim() has the compiler speak English, and gives its last words when none of them is an error', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const CXX = fakeCompiler(folder, 'echo "speaks $LC_ALL" >&2; exit 1')
+    await assert.rejects(compileShim(hailort, { env: { ...env, CXX } }), isKind('refused', /with these headers:\nspeaks C /))
+  })
+})
+
+test('compileShim() serves two models that are opened at once', { skip }, async () => {
+  await on10H(async ({ hailort, env, folder }) => {
+    const [one, two] = await Promise.all([compileShim(hailort, { env }), compileShim(hailort, { env })])
+    assert.deepEqual([one, draftsIn(folder)], [two, []])
+  })
+})
+
+test('InferModel.open() says how to come by new functions when those that were kept do not open', { skip }, async () => {
+  await on10H(async ({ hailort, env, path }) => {
+    const shim = await compileShim(hailort, { env })
+    writeFileSync(shim, '')
+    await assert.rejects(InferModel.open({ hailort, path, env }), isKind('absent', /it is empty compile it again: rm -r \S+infer-model-\w+; .*XDG_CACHE_HOME=/))
   })
 })
 

@@ -6,12 +6,12 @@
  * compiler or headers the answer is what to install.
  */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FfiError } from '../errors.ts'
-import { bind, openLibrary, type NativeFunction } from '../load.ts'
+import { bind, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { memoryOf, type Hailort, type Handle } from './library.ts'
 import { versionText } from './profiles.ts'
 import { check } from './status.ts'
@@ -57,12 +57,26 @@ export function findHeaders(hailort: Hailort, env: Environment = process.env): s
   )
 }
 
+/** Where compiled functions are kept: `XDG_CACHE_HOME`, else `~/.cache`. Errors: FfiError `absent` for a user without a home. */
+function cacheOf(env: Environment): string {
+  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'rungbook')
+  try {
+    return join(homedir(), '.cache/rungbook')
+  } catch {
+    throw noRoom('~/.cache', 'this user has no home')
+  }
+}
+
+/** Many times what a Raspberry Pi takes; a compiler that hangs must not hold the device for ever. */
+const compileTimeoutMs = 300_000
+
 /**
  * The compiled functions for this library. Compiling takes some 20 s on a Raspberry Pi, once.
  * @param options.env `CXX` names the compiler, `XDG_CACHE_HOME` where results are kept
- * @throws FfiError `absent` without compiler or headers; `refused` with the compiler's words when the headers do not fit
+ * @throws FfiError `absent` without compiler or headers, or without room for the result; `refused` with the compiler's words when
+ *   the headers do not fit, and when it does not end in time
  */
-export async function compileShim(hailort: Hailort, options: { env?: Environment } = {}): Promise<string> {
+export async function compileShim(hailort: Hailort, options: { env?: Environment; timeoutMs?: number } = {}): Promise<string> {
   const env = options.env ?? process.env
   const headers = findHeaders(hailort, env)
   const compiler = env.CXX ?? 'g++'
@@ -70,33 +84,104 @@ export async function compileShim(hailort: Hailort, options: { env?: Environment
   const { path } = hailort.library
   const digest = createHash('sha256').update(readFileSync(source))
     .update(JSON.stringify([versionText(hailort.version), path, compiler, flags, process.arch])).digest('hex').slice(0, 24)
-  const folder = join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'rungbook', `infer-model-${digest}`)
+  const folder = join(cacheOf(env), `infer-model-${digest}`)
   const result = join(folder, 'librungbook-infer-model.so')
   if (existsSync(result)) return result
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const draft = join(folder, `.${process.pid}.so`)
-  await compile(compiler, [...flags, '-o', draft, source, path, `-Wl,-rpath,${dirname(path)}`]).catch((thrown: unknown) => {
+  keeping(folder, () => makeFolder(folder))
+  // A name of its own for each attempt: two models may be opened at once.
+  const draft = join(folder, `.${process.pid}-${randomUUID()}.so`)
+  try {
+    await compile({
+      compiler, args: [...flags, '-o', draft, source, path, `-Wl,-rpath,${dirname(path)}`], folder,
+      timeoutMs: options.timeoutMs ?? compileTimeoutMs,
+    })
+    keeping(folder, () => renameSync(draft, result))
+  } finally {
     rmSync(draft, { force: true })
-    throw thrown
-  })
-  renameSync(draft, result)
+  }
   return result
 }
 
-function compile(compiler: string, args: readonly string[]): Promise<void> {
+/** One by one: node's own "recursive" goes round for ever where a parent cannot be made, as under `/proc`. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (thrown) {
+    // Another process was quicker.
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
+  }
+}
+
+/** Do what writes into the folder of results. Errors: FfiError `absent` when the folder cannot be written. */
+function keeping(folder: string, write: () => void): void {
+  try {
+    write()
+  } catch (thrown) {
+    throw noRoom(folder, (thrown as NodeJS.ErrnoException).code ?? String(thrown))
+  }
+}
+
+const noRoom = (folder: string, why: string) => new FfiError(
+  'absent', `Cannot run a model on a Hailo-10H: what is compiled for it cannot be kept in "${folder}" (${why})`,
+  'make room there, or name a folder that can be written: export XDG_CACHE_HOME=/path/to/folder',
+)
+
+interface Compilation {
+  readonly compiler: string
+  readonly args: readonly string[]
+  readonly folder: string
+  readonly timeoutMs: number
+}
+
+/** Run the compiler, which ends at its time limit and with this process. */
+function compile({ compiler, args, folder, timeoutMs }: Compilation): Promise<void> {
   return new Promise((resolve, reject) => {
-    execFile(compiler, args, { maxBuffer: 16 << 20 }, (error, _stdout, stderr) => {
-      if (!error) return resolve()
-      if (typeof error.code === 'string') {
-        const state = `it takes a C++ compiler, and ${compiler} does not run (${error.code})`
-        return reject(new FfiError('absent', `Cannot run a model on a Hailo-10H: ${state}`, install))
-      }
-      const words = stderr.split('\n').filter(line => line.includes('error')).slice(0, 5).join('\n')
-      reject(new FfiError(
-        'refused', `Cannot run a model on a Hailo-10H: ${compiler} refuses infer-model.cpp with these headers:\n${words}`, install,
-      ))
+    const env = { ...process.env, LC_ALL: 'C' }
+    const child = execFile(compiler, args, { env, maxBuffer: 16 << 20, timeout: timeoutMs, killSignal: 'SIGKILL' }, (error, _, stderr) => {
+      process.removeListener('exit', end)
+      if (error) reject(refusalOf({ compiler, folder, timeoutMs, error, stderr }))
+      else resolve()
     })
+    const end = () => void child.kill('SIGKILL')
+    process.once('exit', end)
   })
+}
+
+/** What the file system says, in the words of compiler, assembler and linker. */
+const unwritable = /No space left on device|Disk quota exceeded|Read-only file system|cannot open output file .*: (.*)/
+
+function refusalOf(o: Omit<Compilation, 'args'> & { error: Error & { code?: unknown; killed?: boolean }; stderr: string }): FfiError {
+  const { compiler, error, stderr } = o
+  const cannot = 'Cannot run a model on a Hailo-10H:'
+  if (error.killed) {
+    const state = `${compiler} did not compile infer-model.cpp within ${o.timeoutMs / 1000} s, and was ended`
+    return new FfiError('refused', `${cannot} ${state}`, `see whether it compiles anything: ${compiler} -std=c++17 -fsyntax-only ${source}`)
+  }
+  if (typeof error.code === 'string') {
+    return new FfiError('absent', `${cannot} it takes a C++ compiler, and ${compiler} does not run (${error.code})`, install)
+  }
+  const room = unwritable.exec(stderr)
+  if (room) return noRoom(o.folder, room[1] ?? room[0])
+  const lines = stderr.split('\n').filter(line => line.trim() !== '')
+  const errors = lines.filter(line => line.includes('error'))
+  const words = (errors.length > 0 ? errors : lines).slice(0, 5).join('\n')
+  return new FfiError('refused', `${cannot} ${compiler} refuses infer-model.cpp with these headers:\n${words}`, install)
+}
+
+/** Errors: FfiError `absent` when what was kept does not open, as on a file system that runs no programs. */
+function openShim(path: string): OpenedLibrary {
+  try {
+    return openLibrary({ title: 'infer-model', env: '', names: [path], folders: [], install }, { env: {} })
+  } catch (thrown) {
+    if (!(thrown instanceof FfiError)) throw thrown
+    const why = thrown.message.split('\n').at(-1)!.trim()
+    throw new FfiError(
+      'absent', `Cannot run a model on a Hailo-10H: what was compiled for it does not open: ${why}`,
+      `compile it again: rm -r ${dirname(path)}; or elsewhere: export XDG_CACHE_HOME=/path/to/folder`, { cause: thrown },
+    )
+  }
 }
 
 /** A model, configured on a device of its own handle. */
@@ -120,8 +205,7 @@ export class InferModel implements AsyncDisposable {
     hailort: Hailort; path: string; deviceId?: string; groupId?: string; measuresLatency?: boolean; env?: Environment
   }): Promise<InferModel> {
     const shim = await compileShim(o.hailort, o.env ? { env: o.env } : {})
-    const library = openLibrary({ title: 'infer-model', env: '', names: [shim], folders: [], install }, { env: {} })
-    const functions = bind<ShimFunctions>(library, prototypes)
+    const functions = bind<ShimFunctions>(openShim(shim), prototypes)
     const out: [Handle | null] = [null]
     const status = await settled(
       done => functions.rungbook_model_open.async(o.path, o.deviceId ?? null, o.groupId ?? null, o.measuresLatency ?? false, out, done),

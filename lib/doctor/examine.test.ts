@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import test from 'node:test'
 import { checks, examine, type Check } from './examine.ts'
 import { ok } from './fact.ts'
-import { fakeMachine, found } from './fake-machine.ts'
+import { fakeMachine, found, type FakeMachine } from './fake-machine.ts'
 
 const machine = fakeMachine()
 
@@ -28,6 +29,46 @@ test('examine() gives every fact that is not ok a fix, and every fact one line',
     assert.equal(status === 'ok', fix === null, name)
     if (fix !== null) assert.ok(fix.length > 5, `${name}: ${fix}`)
     assert.doesNotMatch(`${name}${state}${fix ?? ''}`, /\n|undefined|null|\[object/, name)
+  }
+})
+
+const onBus = (vendor: string, device: string, kind: string) => ({
+  '/sys/bus/pci/devices/0001:01:00.0/vendor': vendor, '/sys/bus/pci/devices/0001:01:00.0/device': device, '/sys/bus/pci/devices/0001:01:00.0/class': kind,
+})
+const wsl = { '/proc/version': 'Linux version 5.15.167.4-microsoft-standard-WSL2', '/proc/1/comm': 'init' }
+const hailoOf = (version: string, architecture: string) =>
+  ({ hailort: found({ version, path: '/usr/lib/libhailort.so', devices: [{ id: '0001:01:00.0', architecture, firmware: version }] }) })
+
+/** Machines with something wrong, for what must hold whatever is wrong. */
+const troubled: Record<string, FakeMachine> = {
+  'a bare laptop': { programs: { 'g++': null, ffmpeg: null, python3: null, chromium: null } },
+  'a Pi whose driver and library differ': {
+    files: { ...onBus('0x1e60', '0x2864', '0x120000'), '/dev/hailo0': 0o660, '/sys/module/hailo_pci/version': '4.20.0', '/sys/class/hailo_chardev/hailo0/x': '' },
+    programs: { hailortcli: '4.23.0', sbatch: 'x', sinfo: 'slurm 22.05.8' }, probed: hailoOf('4.23.0', 'HAILO8L'),
+    machine: { user: { uid: 4_000_000, gids: [4_000_000], name: 'ada' } },
+  },
+  'a Hailo-10H without compiler and node': { files: onBus('0x1e60', '0x45c4', '0x120000'), programs: { 'g++': null }, probed: hailoOf('5.2.0', 'HAILO10H') },
+  'a GPU whose driver is too old': {
+    files: { ...onBus('0x10de', '0x2330', '0x030200'), '/sys/module/nvidia/version': '470.256.02', '/dev/nvidia0': 0o600, '/etc/os-release': 'ID=ubuntu' },
+    probed: { cuda: found({ version: '12.8', driverVersion: '11.4' }) }, machine: { user: { uid: 4_000_000, gids: [1], name: 'ada' } },
+  },
+  'a GPU without a driver': { files: onBus('0x10de', '0x2330', '0x030200'), programs: { 'nvidia-smi': 'NVIDIA-SMI: No devices were found' } },
+  WSL: { files: wsl },
+  'WSL with a GPU': { files: { ...wsl, '/dev/dxg': 0o666, '/usr/lib/wsl/lib/libcuda.so.1': '' } },
+}
+
+test('examine() gives fixes that a shell takes as they stand, where they begin with a command', async t => {
+  const programs = /^(apt|docker|echo|export|npm|npx|pip|printf|python3|reboot|rm|sudo|unset|wsl)\b(?! the machine)/
+  for (const [name, o] of Object.entries(troubled)) {
+    await t.test(name, async () => {
+      const fixes = (await examine(fakeMachine(o))).flatMap(({ fix }) => fix ?? []).filter(fix => programs.test(fix))
+      assert.ok(fixes.length > 3)
+      for (const fix of fixes) {
+        const { status, stderr } = spawnSync('bash', ['-n', '-c', fix], { encoding: 'utf8' })
+        assert.equal(status, 0, `${fix}: ${stderr}`)
+        assert.doesNotMatch(fix.replace(/ # .*/, ''), /, (?:then|or) |; (?:in|or) |<\w+>/, fix)
+      }
+    })
   }
 })
 

@@ -12,7 +12,7 @@ import type { Machine } from './machine.ts'
 import type { Probed, Subject } from './probe.ts'
 
 export interface FakeMachine {
-  /** Path to text; null leaves it out. A number before a colon is the mode of a node: `'/dev/hailo0': 0o660`. */
+  /** Path to text; null leaves it out. A number is the mode of a node: `'/dev/hailo0': 0o660`. `-> name` is a link. */
   readonly files?: Readonly<Record<string, string | number | null>>
   /** Program to what it prints, or to the body of a shell script (a text that begins with `#!`). */
   readonly programs?: Readonly<Record<string, string | null>>
@@ -25,11 +25,11 @@ export const found = (of: Extract<Probed, { ok: true }>['found']): Probed => ({ 
 
 /** What the bindings answer when a library is nowhere. */
 export const absent = (title: string): Probed => ({
-  ok: false, kind: 'absent', hint: `install it (the ${title} package), or say where it is: export X_LIB=/path/to/lib.so`,
+  ok: false, kind: 'absent', hint: `install it (sudo apt install lib-of-${title.replaceAll(' ', '-')}), or say where it is: export X_LIB=/path/to/lib.so`,
   message: [
-    `Cannot open ${title}: 2 places were tried`,
-    '  lib.so: cannot open shared object file: No such file or directory',
-    '  /usr/lib/lib.so: no such file',
+    `Cannot open ${title}: 4 places were tried`,
+    '  by the loader: lib.so, lib.so.1: cannot open shared object file: No such file or directory',
+    '  /usr/lib: lib.so, lib.so.1: no such file',
   ].join('\n'),
 })
 
@@ -77,6 +77,7 @@ export function fakeMachine(o: FakeMachine = {}): Machine {
 
 function write(path: string, content: string | number): void {
   mkdirSync(dirname(path), { recursive: true })
+  if (typeof content === 'string' && content.startsWith('-> ')) return symlinkSync(content.slice(3), path)
   writeFileSync(path, typeof content === 'number' ? '' : content)
   if (typeof content === 'number') chmodSync(path, content)
 }

@@ -78,26 +78,88 @@ test('hailoFacts() gives the udev rule of the node\'s own subsystem when the mod
   assert.match(denied[1]!.fix!, /SUBSYSTEM=="hailo_chardev", MODE="0666"/)
 })
 
-test('hailoFacts() finds a Hailo-10H by its own driver, class and node, and says what runs models there', async () => {
+const hpp = '/usr/include/hailo/hailort.hpp'
+const ten = (o: FakeMachine = {}): FakeMachine => ({
+  ...o,
+  files: {
+    ...pci('45c4'), '/dev/h1x-0': 0o666, '/sys/module/hailo1x_pci/version': '5.2.0',
+    '/sys/class/hailo1x/h1x-0/device_id': '0001:01:00.0', [hpp]: '', ...o.files,
+  },
+  probed: { hailort: library('5.2.0', [{ id: '0001:01:00.0', architecture: 'HAILO10H', firmware: '5.2.0' }]) },
+})
+
+test('hailoFacts() finds a Hailo-10H by its own driver, class and node, and what compiles there what runs models', async () => {
+  const all = await facts(ten())
+  assert.equal(words(all), 'ok board, ok driver, ok node, ok device, ok Hailo-10H compiler')
+  assert.match(all[0]!.state, /^Hailo-10H at/)
+  assert.equal(all[4]!.state, `g++ 12.2.0, ${hpp}: what runs models there is compiled on first use`)
+})
+
+test('hailoFacts() misses compiler and headers on a Hailo-10H, with the line that installs them, and nowhere else', async () => {
+  const cases: [FakeMachine, RegExp][] = [
+    [{ programs: { 'g++': null } }, /^g\+\+ is not on PATH: no model runs/],
+    [{ files: { [hpp]: null } }, /^hailo\/hailort\.hpp is in none of \/usr\/include, \/usr\/include, \/usr\/local\/include: no model runs/],
+    [{ env: { HAILORT_INCLUDE: '/opt/h' } }, /^hailo\/hailort\.hpp is in none of \/opt\/h: /],
+    [{ programs: { 'g++': null }, files: { [hpp]: null } }, /^g\+\+ is not on PATH; hailo\/hailort\.hpp is in none of /],
+  ]
+  for (const [o, state] of cases) {
+    const lacking = only(await facts(ten(o)), 'missing')
+    assert.deepEqual([lacking.name, lacking.needs], ['Hailo-10H compiler', ['hailo']])
+    assert.match(lacking.state, state)
+    assert.match(lacking.fix!, /^sudo apt install g\+\+ h10-hailort +#/)
+  }
+  assert.ok(!words(await facts(pi({ programs: { 'g++': null } }))).includes('compiler'))
+})
+
+test('hailoFacts() calls a compiler broken that does not run on a Hailo-10H', async () => {
+  const all = await facts(ten({ programs: { 'g++': '#!/bin/sh\necho "cannot execute cc1plus" >&2; exit 1\n' } }))
+  assert.match(only(all, 'broken').state, /^g\+\+: it ends with exit code 1 and says "cannot execute cc1plus"/)
+})
+
+test('hailoFacts() looks at the driver that holds the board, where both are loaded', async () => {
+  const both = { '/sys/module/hailo_pci/version': '4.23.0', '/sys/module/hailo1x_pci/version': '5.2.0' }
+  assert.equal((await facts(ten({ files: both })))[1]!.state, 'hailo1x_pci 5.2.0, as the library')
+  const held = { ...both, '/sys/bus/pci/devices/0001:01:00.0/driver': '-> ../../../bus/pci/drivers/hailo' }
+  assert.match((await facts(ten({ files: held })))[1]!.state, /^hailo_pci 4\.23\.0 does not serve this board, which wants 5\.x/)
+})
+
+test('hailoFacts() asks for a reboot when the library\'s driver is installed and an older one is still loaded', async () => {
+  const files = { '/sys/module/hailo_pci/version': '4.20.0' }
+  const after = await facts(pi({ files, programs: { modinfo: '4.23.0' } }))
+  assert.deepEqual([after[1]!.fix, after[1]!.state.endsWith('4.23.0 is installed and not yet loaded')], ['sudo reboot', true])
+  assert.match((await facts(pi({ files, programs: { modinfo: '4.20.0' } })))[1]!.fix!, /^install one version of both, then reboot: .*full-upgrade/)
+})
+
+test('hailoFacts() names the module of the board\'s series when nothing made a node', async () => {
+  const installed = async (device: string, module: string) =>
+    (await facts({ files: pci(device), programs: { modinfo: `#!/bin/sh\n[ "$3" = ${module} ] && echo 5.2.0 || exit 1\n` } }))[2]!
+  assert.match((await installed('45c4', 'hailo1x_pci')).fix!, /^sudo modprobe hailo1x_pci;/)
+  assert.match((await facts({ files: pci('45c4') }))[2]!.fix!, /see the line of Hailo driver/)
+})
+
+test('hailoFacts() sends nobody in WSL to look for a slot', async () => {
+  const [board] = await facts({ files: { '/proc/version': 'Linux version 5.15.167.4-microsoft-standard-WSL2' } })
+  assert.deepEqual([board!.status, board!.fix], ['missing', 'start Linux on the machine itself: WSL hands no PCIe board on to Linux'])
+})
+
+test('hailoFacts() takes /dev/hailo0 for a Hailo-10H too, as its driver before 5.3 calls it', async () => {
   const all = await facts({
     files: {
-      ...pci('45c4'), '/dev/h1x-0': 0o666, '/sys/module/hailo1x_pci/version': '5.2.0',
-      '/sys/class/hailo1x/h1x-0/device_id': '0001:01:00.0',
+      ...pci('45c4'), '/dev/hailo0': 0o666, '/sys/module/hailo1x_pci/version': '5.2.0', [hpp]: '',
+      '/sys/class/hailo_chardev/hailo0/board_location': '0001:01:00.0',
     },
     probed: { hailort: library('5.2.0', [{ id: '0001:01:00.0', architecture: 'HAILO10H', firmware: '5.2.0' }]) },
   })
-  assert.equal(words(all), 'ok board, ok driver, ok node, ok device')
-  assert.match(all[0]!.state, /^Hailo-10H at/)
-  assert.match(all[3]!.state, /InferModel, which wants a C\+\+ compiler/)
+  assert.equal(words(all), 'ok board, ok driver, ok node, ok device, ok Hailo-10H compiler')
 })
 
 test('hailoFacts() calls a driver broken that serves the other series of boards', async () => {
   const eight = await facts({ files: { ...pci('2864'), '/sys/module/hailo1x_pci/version': '5.2.0' } })
   assert.match(eight[1]!.state, /hailo1x_pci 5\.2\.0 does not serve this board, which wants 4\.x/)
   assert.match(eight[1]!.fix!, /hailo-all/)
-  const ten = await facts({ files: { ...pci('45c4'), '/sys/module/hailo_pci/version': '4.23.0' } })
-  assert.match(ten[1]!.state, /which wants 5\.x/)
-  assert.match(ten[1]!.fix!, /h10-hailort/)
+  const tenth = await facts({ files: { ...pci('45c4'), '/sys/module/hailo_pci/version': '4.23.0' } })
+  assert.match(tenth[1]!.state, /which wants 5\.x/)
+  assert.match(tenth[1]!.fix!, /h10-hailort/)
 })
 
 test('hailoFacts() tells a driver that is installed from one that is loaded', async () => {
@@ -126,6 +188,7 @@ test('hailoFacts() sees that a container was given no node', async () => {
 test('hailoFacts() does not take a silent scan for the absence of a device that the driver serves', async () => {
   const all = await facts(pi({ probed: { hailort: library('4.23.0', []) } }))
   const silent = only(all, 'broken')
+  assert.match(silent.fix!, /^install driver and library of one series/)
   assert.match(silent.state, /the driver serves hailo0, and the library's scan finds none/)
 })
 

@@ -41,12 +41,13 @@ test('hailortAbiFact() agrees with a header that is laid out as the table says, 
   for (const version of ['4.17.0', '4.20.0', '4.23.0', '5.2.0']) {
     const fact = await factOf(await header(version), { probed: { hailort: found({ version }) } })
     assert.deepEqual([fact.status, fact.state], ['ok', `/usr/include/hailo/hailort.h of ${version} agrees with the ABI table`])
+    assert.deepEqual(fact.needs, ['hailo'])
   }
 })
 
 test('hailortAbiFact() names the member that moved', { skip }, async () => {
   const fact = await factOf(await header('4.23.0', { grown: 'hailo_vdevice_params_t' }))
-  assert.equal(fact.status, 'broken')
+  assert.deepEqual([fact.status, fact.needs], ['broken', ['hailo']])
   assert.match(fact.state, /contradicts the ABI table 2 times: hailo_vdevice_params_t: the header has 44, and the table 40/)
 })
 
@@ -73,6 +74,23 @@ test('hailortAbiFact() takes the version from the package when the library does 
   assert.match(fact.state, /of 4\.20\.0 agrees/)
   const untold = await factOf(await header('4.20.0'), { probed: { hailort: absent('HailoRT') } })
   assert.deepEqual([untold.status, /nothing tells its version/.test(untold.state)], ['missing', true])
+})
+
+test('hailortAbiFact() blames a compiler that compiles nothing, and not the table', async () => {
+  const gcc = '#!/bin/sh\necho "gcc: fatal error: cannot execute cc1: No such file or directory" >&2; exit 1\n'
+  const fact = await hailortAbiFact(fakeMachine({
+    files: { '/usr/include/hailo/hailort.h': '' }, programs: { gcc }, probed: { hailort: found({ version: '4.23.0' }) },
+  }))
+  assert.deepEqual([fact.status, fact.needs], ['broken', []])
+  assert.match(fact.state, /gcc compiles nothing: cannot execute cc1/)
+})
+
+test('hailortAbiFact() looks where HAILORT_INCLUDE says, and names the package of the board that is here', async () => {
+  const pci = { '/sys/bus/pci/devices/1/vendor': '0x1e60', '/sys/bus/pci/devices/1/device': '0x45c4', '/sys/bus/pci/devices/1/class': '0x120000' }
+  const ten = await hailortAbiFact(fakeMachine({ files: { ...pci, '/usr/include/hailo/hailort.h': '' }, env: { HAILORT_INCLUDE: '/opt/h' } }))
+  assert.deepEqual([ten.status, ten.needs], ['missing', []])
+  assert.match(ten.fix!, /^sudo apt install h10-hailort +#/)
+  assert.match((await hailortAbiFact(fakeMachine())).fix!, /^sudo apt install hailo-all +# for a Hailo-10H h10-hailort/)
 })
 
 test('hailortAbiFact() does not compare a version that the table does not have', { skip }, async () => {

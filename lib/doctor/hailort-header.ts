@@ -2,23 +2,25 @@
  * Does HailoRT's header on this machine agree with the table that the bindings were made from?
  *
  * Sizes, offsets, enums and status codes: compiled here, with the vendor's own header, and compared number by number with
- * `contracts/abi/hailort.json` in the version of the library. Without header or compiler there is nothing to compare.
+ * `contracts/abi/hailort.json` in the version of the library. Without header or compiler there is nothing to compare, and nothing
+ * is lacking; but a table that is wrong would let the library write where it must not, so no device is used under it.
  */
 import { findTool, textAt, namesIn, type Machine } from './machine.ts'
-import { broken, missing, ok, type Fact } from './fact.ts'
-import { folderWith, printedBy, type Printed } from './header-probe.ts'
+import { broken, missing, ok, type Fact, type Need } from './fact.ts'
+import { hailoBoards, installHailo } from './hailo-board.ts'
+import { brokenCompiler, folderWith, printedBy, type Printed } from './header-probe.ts'
 
 const name = 'HailoRT header'
 const includes = ['/usr/include', '/usr/local/include']
+const needs: readonly Need[] = ['hailo']
 
 /** The comparison for the header that is installed. */
 export async function hailortAbiFact(machine: Machine): Promise<Fact> {
-  const include = folderWith(machine, includes, 'hailo/hailort.h')
+  const named = machine.env.HAILORT_INCLUDE
+  const include = folderWith(machine, named ? [named] : includes, 'hailo/hailort.h')
   if (include === null) {
-    return missing(
-      name, 'no hailo/hailort.h, so the ABI table is not checked here',
-      'sudo apt install hailo-all (Hailo-10H: h10-hailort), which has it',
-    )
+    const install = installHailo((await hailoBoards(machine))[0]?.series ?? null)
+    return missing(name, 'no hailo/hailort.h, so the ABI table is not checked here', install)
   }
   const compiler = findTool(machine, 'gcc', { name, install: 'sudo apt install gcc' })
   const here = `${include}/hailo/hailort.h is here`
@@ -33,10 +35,12 @@ export async function hailortAbiFact(machine: Machine): Promise<Fact> {
   }
   const problems = await problemsOf(machine, { compiler, include, version })
   const where = `${include}/hailo/hailort.h of ${version}`
-  if (problems.length === 0) return ok(name, `${where} agrees with the ABI table`)
+  if (problems.length === 0) return ok(name, `${where} agrees with the ABI table`, needs)
+  const trouble = await brokenCompiler(machine, compiler, 'empty.c')
+  if (trouble !== null) return broken(name, `${here}, and gcc compiles nothing: ${trouble}`, 'sudo apt install --reinstall gcc libc6-dev')
   return broken(
     name, `${where} contradicts the ABI table ${problems.length} times: ${problems[0]}`,
-    'install header and library of one version; if they are, the table is wrong: report it and do not use the device',
+    'install header and library of one version; if they are, the table is wrong: report it and do not use the device', needs,
   )
 }
 

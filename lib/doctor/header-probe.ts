@@ -47,6 +47,12 @@ export async function printedBy(machine: Machine, o: ProgramOptions): Promise<Pr
   }
 }
 
+/** What keeps a compiler from compiling anything at all, or null when a header alone is to blame for a complaint. */
+export async function brokenCompiler(machine: Machine, compiler: string, name: string): Promise<string | null> {
+  const said = await printedBy(machine, { compiler, name, source: '#include <stdio.h>\nint main(void) { return 0; }\n', include: [] })
+  return 'complaint' in said ? said.complaint : null
+}
+
 /** The first error of gcc or clang, without the scratch folder's name. */
 function complaintIn(stderr: string): string {
   const line = stderr.split('\n').find(text => /\berror:/.test(text)) ?? stderr.split('\n')[0] ?? ''

@@ -19,13 +19,13 @@ test('hailortFact() tells version, path and profile, and the variable that named
 
 test('hailortFact() is missing when it is nowhere, with what installs it', async () => {
   const fact = await hailort(absent('HailoRT'))
-  assert.deepEqual([fact.status, fact.state, fact.needs], ['missing', 'not found in 2 places', ['hailo']])
-  assert.equal(fact.fix, 'the HailoRT package; or say where it is: export X_LIB=/path/to/lib.so')
+  assert.deepEqual([fact.status, fact.state, fact.needs], ['missing', 'not found in 4 places', ['hailo']])
+  assert.equal(fact.fix, 'sudo apt install lib-of-HailoRT # or say where it is: export X_LIB=/path/to/lib.so')
 })
 
 test('hailortFact() is broken when a file is there and cannot be used', async () => {
   const wrongArch = '/usr/lib/libhailort.so: wrong ELF class or architecture: it is 64-bit arm64, this node is 64-bit x64'
-  const fact = await hailort(nowhere('HailoRT', 'libhailort.so: cannot open shared object file: No such file', wrongArch))
+  const fact = await hailort(nowhere('HailoRT', wrongArch, 'by the loader: libhailort.so: cannot open shared object file: No such file or directory'))
   assert.deepEqual([fact.status, fact.state, fact.fix], ['broken', wrongArch, 'do this'])
 })
 
@@ -35,8 +35,11 @@ test('tensorRtFact() is broken when the library is there and one that it wants i
   assert.deepEqual([fact.status, fact.state], ['broken', lacks])
 })
 
-test('tensorRtFact() is missing when the loader names the very library, with or without its folder', async () => {
-  const tried = ['libnvinfer.so.10: libnvinfer.so.10: cannot open shared object file', '/opt/libnvinfer.so.10: no such file']
+test('tensorRtFact() is missing when neither the loader nor any folder has it', async () => {
+  const tried = [
+    'by the loader: libnvinfer.so.{11, 10}: cannot open shared object file: No such file or directory',
+    '/opt: libnvinfer.so.{11, 10}: no such file', '/x/libnvinfer.so: no such file',
+  ]
   const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: nowhere('TensorRT', ...tried) } }))
   assert.equal(fact.status, 'missing')
 })
@@ -73,5 +76,19 @@ test('cudaFact() is broken when the driver serves an older major, and ok within 
   assert.equal((await cuda('12.8', '0.0')).status, 'ok', 'the driver has a line of its own')
   const old = await cuda('13.0', '12.8')
   assert.deepEqual([old.status, old.state], ['broken', '13.0 (/c), but the driver serves CUDA 12.8'])
-  assert.match(old.fix!, /cuda-cudart-12-/)
+  assert.equal(old.fix, 'install NVIDIA\'s driver 580.65 or newer, or CUDA 12: sudo apt install cuda-cudart-12-8')
+})
+
+test('hailortFact() counts and understands what the bindings themselves say when the library is nowhere', async () => {
+  const { hailortSpec } = await import('../../ffi/hailort/library.ts')
+  const { openLibrary } = await import('../../ffi/load.ts')
+  const nowhereSpec = { ...hailortSpec, names: hailortSpec.names.map(name => `${name}-none`), folders: ['/usr/lib', '/nowhere'] }
+  let refused: { message: string; hint: string } | undefined
+  try {
+    openLibrary(nowhereSpec, { env: {} })
+  } catch (thrown) {
+    refused = thrown as { message: string; hint: string }
+  }
+  const fact = await hailort({ ok: false, kind: 'absent', message: refused!.message, hint: refused!.hint })
+  assert.deepEqual([fact.status, fact.state], ['missing', `not found in ${3 * nowhereSpec.names.length} places`])
 })

@@ -4,7 +4,6 @@
  * Each was opened in a child process. Not found anywhere is `missing`; found and not usable (another architecture, a version that
  * the bindings refuse, a crash) is `broken`, and so is a library that a variable names and that does not open.
  */
-import { basename } from 'node:path'
 import type { Machine } from './machine.ts'
 import { broken, missing, ok, type Fact, type Need } from './fact.ts'
 import type { Found, Probed, Subject } from './probe.ts'
@@ -45,9 +44,16 @@ export async function cudaFact(machine: Machine): Promise<Fact> {
     if (driver === 0 || runtime! <= driver!) return null
     return {
       state: `the driver serves CUDA ${driverVersion}`,
-      fix: `install a newer NVIDIA driver, or CUDA ${driver}: sudo apt install cuda-cudart-${driver}-0`,
+      fix: `install ${driverFor(runtime!)}, or CUDA ${driver}: sudo apt install cuda-cudart-${driverVersion.split('.').join('-')}`,
     }
   })
+}
+
+/** The first driver for Linux that serves a major version of CUDA, by NVIDIA's release notes. */
+const firstDrivers: Readonly<Record<number, string>> = { 11: '450.80', 12: '525.60', 13: '580.65' }
+export const driverFor = (cuda: number): string => {
+  const first = firstDrivers[cuda]
+  return first === undefined ? 'a newer NVIDIA driver' : `NVIDIA's driver ${first} or newer`
 }
 
 export async function tensorRtFact(machine: Machine): Promise<Fact> {
@@ -74,20 +80,21 @@ function failureFact(o: Omit<Library, 'subject'>, probed: Probed & { ok: false }
   const afterCrash = `reinstall it (${o.install}), or name another: export ${o.env}=/path/to/it`
   const hint = probed.hint ?? (probed.kind === 'crash' ? afterCrash : o.install)
   if (probed.kind === 'absent' && tried.length > 0 && telling === null && !named) {
-    return missing(o.name, `not found in ${tried.length} places`, hint.replace(/^install it \((.+)\), or /, '$1; or '), o.needs)
+    const places = /: (\d+) places? w/.exec(head!)?.[1] ?? tried.length
+    return missing(o.name, `not found in ${places} places`, pasteable(hint), o.needs)
   }
   const state = telling ?? (named && tried.length > 0 ? `${o.env} names "${named}": ${tried[0]!.trim()}` : head!)
-  return broken(o.name, state, named ? `unset ${o.env}, or name a library that opens; ${hint}` : hint, o.needs)
+  return broken(o.name, state, named ? `unset ${o.env} # or name a library that opens; ${hint}` : hint, o.needs)
+}
+
+/** A command with the alternative as its comment: `sudo apt install x # or say where it is: export …`. */
+function pasteable(hint: string): string {
+  const [, install, rest] = /^install it \((.+)\), or (.+)$/.exec(hint) ?? []
+  if (install === undefined) return hint
+  const [, command, note] = /^(sudo [^,;]+)(?:, (.+))?$/.exec(install) ?? []
+  return command === undefined ? `${install}; or ${rest}` : `${command} # ${note ? `${note}; ` : ''}or ${rest}`
 }
 
 /** Of the places that were tried, the first where a file is there and something wrong with it; null when there is none. */
-function tellingLine(tried: readonly string[]): string | null {
-  const line = tried.map(text => text.trim()).find(text => {
-    const [, candidate, why] = /^(.*?): (.*)$/.exec(text) ?? []
-    if (candidate === undefined || why === undefined || why === 'no such file') return false
-    // A library that lacks another one is there; the loader's complaint then begins with the other's name.
-    const lacking = /^(?:(\S+): )?cannot open shared object file/.exec(why)
-    return lacking === null || (lacking[1] !== undefined && basename(lacking[1]) !== basename(candidate))
-  })
-  return line ?? null
-}
+const tellingLine = (tried: readonly string[]): string | null =>
+  tried.map(text => text.trim()).find(text => !text.startsWith('by the loader: ') && !text.endsWith(': no such file')) ?? null

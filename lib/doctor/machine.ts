@@ -5,9 +5,9 @@
  * found on the PATH of `env`, and native libraries are opened by `probe`, in a process that may crash. Nothing is written but a
  * scratch folder, and nothing needs root.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, type Stats } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, type Stats } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { capture, type Captured } from '../host/exec.ts'
 import { findProgram } from '../host/program.ts'
 import { RunbookError } from '../notebook/errors.ts'
@@ -59,6 +59,18 @@ export function textAt(machine: Machine, path: string): string | null {
     return null
   }
 }
+
+/** The last name of what a link points to, or null when it is no link. */
+export function linkAt(machine: Machine, path: string): string | null {
+  try {
+    return basename(readlinkSync(at(machine, path)))
+  } catch {
+    return null
+  }
+}
+
+/** Whether it is Linux inside Windows, whose kernel has Windows' drivers and no boards of its own. */
+export const isWsl = (machine: Machine): boolean => /microsoft/i.test(textAt(machine, '/proc/version') ?? '')
 
 /** The names in a folder, in order; none when it cannot be read. */
 export function namesIn(machine: Machine, folder: string): string[] {

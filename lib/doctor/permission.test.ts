@@ -25,7 +25,7 @@ test('accessOf() names mode, owner and group, and numbers that have no name', ()
 })
 
 test('accessOf() proposes to join the group only where the group may, and never the group root', () => {
-  assert.equal(accessOf(user([1000]), node(0o660)).joining, 'sudo usermod -aG video ada, then log in again')
+  assert.equal(accessOf(user([1000]), node(0o660)).joining, 'sudo usermod -aG video ada # then log in again')
   assert.equal(accessOf(user([1000]), node(0o600)).joining, null)
   assert.equal(accessOf(user([1000]), node(0o660, 0)).joining, null)
   assert.equal(accessOf(user([1000, 44]), node(0o660)).joining, null)

@@ -27,7 +27,7 @@ export function accessOf(machine: Machine, { mode, uid, gid }: Pick<Stats, 'mode
   const groupMay = ((mode >> 3) & readWrite) === readWrite
   // Whoever is in the group root may do far more than to read a device.
   const isPlainGroup = gid !== 0
-  const joining = !isGranted && groupMay && isPlainGroup ? `sudo usermod -aG ${group} ${user.name}, then log in again` : null
+  const joining = !isGranted && groupMay && isPlainGroup ? `sudo usermod -aG ${group} ${user.name} # then log in again` : null
   return { isGranted, words: `${modeText(mode)} ${owner}:${group}`, joining }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { broken, missing, ok } from './fact.ts'
-import { judge, questionLine, questions } from './questions.ts'
+import { judge, questionLine, questions, questionsWith } from './questions.ts'
 
 const hailo = questions.find(({ need }) => need === 'hailo')!
 
@@ -24,6 +24,13 @@ test('judge() blocks when no fact speaks of the question', () => {
   const judged = judge(hailo, [ok('a', '', ['main'])])
   assert.equal(judged.status, 'blocked')
   assert.match(questionLine(judged), /nothing was looked at$/)
+})
+
+test('questionsWith() puts a HEF that was compiled here into the command, and leaves the others', () => {
+  const commands = questionsWith('module_runs/1/tag/$&.hef').map(({ command }) => command)
+  assert.equal(commands[2], 'npx tsx runbooks/monolithic-infer.ts --backend hailort --model module_runs/1/tag/$&.hef')
+  assert.deepEqual(commands.toSpliced(2, 1), questions.map(({ command }) => command).toSpliced(2, 1))
+  assert.deepEqual(questionsWith(null), questions)
 })
 
 test('each need has one question, and the main job is the first', () => {

@@ -2,7 +2,7 @@
  * Which questions can this machine answer, and what keeps it from the others?
  *
  * A question wants the facts that name its need. One that is broken is a failure, one that is missing is absent: the same words
- * as in every verdict.
+ * as in every verdict. Its command starts as it stands; `winner.hef` and `winner.plan` stand for a compiled model of one's own.
  */
 import type { Fact, Need } from './fact.ts'
 
@@ -12,13 +12,19 @@ export interface Question {
   readonly command: string
 }
 
+const infer = 'npx tsx runbooks/monolithic-infer.ts'
+
 /** In the order of the table. */
 export const questions: readonly Question[] = [
   { need: 'main', words: 'author, quantise and run on this CPU', command: 'npx tsx runbooks/monolithic-sweep.ts' },
   { need: 'dfc', words: 'compile HEFs', command: 'npx tsx runbooks/monolithic-sweep.ts --toolchain dfc' },
-  { need: 'hailo', words: 'run HEFs on a Hailo device', command: 'npx tsx runbooks/monolithic-infer.ts --backend hailort' },
-  { need: 'nvidia', words: 'run plans on an NVIDIA GPU', command: 'npx tsx runbooks/monolithic-infer.ts --backend tensorrt' },
+  { need: 'hailo', words: 'run HEFs on a Hailo device', command: `${infer} --backend hailort --model winner.hef` },
+  { need: 'nvidia', words: 'run plans on an NVIDIA GPU', command: `${infer} --backend tensorrt --model winner.plan` },
 ]
+
+/** The questions, with a model that was compiled here in place of `winner.hef`. @param hef as the user would type it, or null */
+export const questionsWith = (hef: string | null): Question[] =>
+  questions.map(question => (hef === null ? question : { ...question, command: question.command.replace('winner.hef', () => hef) }))
 
 export interface Judged extends Question {
   readonly status: 'pass' | 'fail' | 'blocked'

@@ -27,6 +27,12 @@ test('slurmFact() is broken when the controller does not answer, says so or hang
 test('slurmFact() is broken when no partition is up', async () => {
   const fact = await slurm({ sbatch: 'x', sinfo: sinfo("echo 'debug* down 1'") })
   assert.deepEqual([fact.status, fact.state], ['broken', '22.05.8, but none of its 1 partitions is up'])
+  assert.equal(fact.fix, 'sudo scontrol update PartitionName=debug State=UP')
+})
+
+test('systemdFact() says how WSL is told to start it', () => {
+  const files = { '/proc/1/comm': 'init', '/proc/version': 'Linux version 5.15.167.4-microsoft-standard-WSL2' }
+  assert.match(systemdFact(fakeMachine({ files })).fix!, /systemd=true.*\/etc\/wsl\.conf +# then in Windows: wsl --shutdown/)
 })
 
 test('systemdFact() goes by process 1 and not by what is installed', () => {

@@ -2,13 +2,15 @@
  * Do TensorRT's headers on this machine agree with the table of vtable slots?
  *
  * A pointer to a virtual method holds its slot, so a program that only names the methods tells where they are. Methods that are
- * overloaded, or that the table calls by a name of its own, cannot be named so; they are counted and left to the canaries.
+ * overloaded, or that the table calls by a name of its own, cannot be named so; they are counted and left to the canaries. Without
+ * headers nothing is lacking; under a table that they contradict no GPU is used.
  */
 import { findTool, type Machine } from './machine.ts'
-import { broken, missing, ok, type Fact } from './fact.ts'
-import { folderWith, printedBy } from './header-probe.ts'
+import { broken, missing, ok, type Fact, type Need } from './fact.ts'
+import { brokenCompiler, folderWith, printedBy } from './header-probe.ts'
 
 const name = 'TensorRT header'
+const needs: readonly Need[] = ['nvidia']
 const includes = [
   '/usr/include', '/usr/include/x86_64-linux-gnu', '/usr/include/aarch64-linux-gnu', '/usr/local/include',
   '/usr/local/tensorrt/include', '/opt/tensorrt/include',
@@ -45,6 +47,8 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
   }
   const printed = await ask(slotsSource({ table, isPure: abiOf({ major, minor: table.minorMin, patch: 0 }).isPure }))
   if ('complaint' in printed) {
+    const trouble = await brokenCompiler(machine, compiler, 'empty.cpp')
+    if (trouble !== null) return broken(name, `g++ compiles nothing: ${trouble}`, 'sudo apt install --reinstall g++ libc6-dev')
     return broken(
       name, `${include}/NvInfer.h does not compile: ${printed.complaint}`, 'install the CUDA headers of this TensorRT',
     )
@@ -54,15 +58,16 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
   if (problems.length > 0) {
     return broken(
       name, `${text} contradicts the table ${problems.length} times: ${problems[0]}`,
-      'do not use TensorRT here, and report it: the table of slots is wrong for this version',
+      'do not use TensorRT here, and report it: the table of slots is wrong for this version', needs,
     )
   }
   if (compared === 0) {
-    return broken(name, `${text}: no method could be compared`, 'report it: the headers are laid out as in no known version')
+    return broken(name, `${text}: no method could be compared`, 'report it: the headers are laid out as in no known version', needs)
   }
   return ok(
     name,
     `${include}/NvInfer.h of ${text} agrees with the table in ${compared} slots and values (${unnamed} are left to the canaries)`,
+    needs,
   )
 }
 

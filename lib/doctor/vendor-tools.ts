@@ -5,8 +5,9 @@
  * device, `hailo` is the name of two programs, and `trtexec` ends with a line of its own.
  */
 import { dfcAvailability } from '../compile/dfc-program.ts'
-import { ask, at, findTool, isThere, namesIn, oddAnswer, type Machine } from './machine.ts'
+import { ask, at, findTool, isThere, oddAnswer, type Machine } from './machine.ts'
 import { broken, missing, ok, versionIn, type Fact } from './fact.ts'
+import { hailoBoards, installHailo, servedBoards } from './hailo-board.ts'
 
 /** The Dataflow Compiler: the program `hailo` that has a parser. Its first answer loads TensorFlow, which takes long. */
 export async function dfcFact(machine: Machine): Promise<Fact> {
@@ -31,7 +32,7 @@ export const dfcProbeMs = 30_000
 /** HailoRT's command line: its version, and whether it identifies a device where there is one. */
 export async function hailortcliFact(machine: Machine): Promise<Fact> {
   const name = 'hailortcli'
-  const install = 'sudo apt install hailo-all (Hailo-10H: h10-hailort), which has it'
+  const install = installHailo((await hailoBoards(machine))[0]?.series ?? null)
   const said = await ask(machine, ['hailortcli', '--version'], { install })
   if ('fact' in said) return said.fact
   const version = /HailoRT-CLI version (\d+\.\d+\.\d+)/i.exec(said.text)?.[1]
@@ -42,8 +43,7 @@ export async function hailortcliFact(machine: Machine): Promise<Fact> {
   if (probed.ok && probed.found.version !== version) {
     return broken(name, `${words}, but the library is ${probed.found.version}`, reinstall)
   }
-  const hasDevice = ['/sys/class/hailo_chardev', '/sys/class/hailo1x'].some(folder => namesIn(machine, folder).length > 0)
-  if (!hasDevice) return ok(name, `${words}; its exit code is 0 without a device too`)
+  if (servedBoards(machine).length === 0) return ok(name, `${words}; its exit code is 0 without a device too`)
   const identity = await ask(machine, ['hailortcli', 'fw-control', 'identify'])
   if ('fact' in identity) return identity.fact
   const architecture = /Device Architecture: *(\S+)/.exec(identity.text)?.[1]
@@ -87,7 +87,7 @@ const minorOf = (version: string) => version.split('.').slice(0, 2).join('.')
 
 export async function polygraphyFact(machine: Machine): Promise<Fact> {
   const name = 'polygraphy'
-  const install = 'pip install polygraphy'
+  const install = 'python3 -m venv ~/polygraphy && ~/polygraphy/bin/pip install polygraphy && export PATH="$PATH:$HOME/polygraphy/bin"'
   const said = await ask(machine, ['polygraphy', '--version'], { install, timeoutMs: 4000 })
   if ('fact' in said) return said.fact
   const version = versionIn(/Version: *\S+/.exec(said.text)?.[0] ?? '')

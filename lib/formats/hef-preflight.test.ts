@@ -150,6 +150,53 @@ test('preflight() refuses groups that HailoRT cannot use', () => {
   says({ groups: [twin, twin] }, /two of its network groups are called "g"/)
 })
 
+test('preflight() refuses a stream that has a dimension of zero, and names it', () => {
+  const withSizes = (input: [number, number, number], output: [number, number, number]) =>
+    judge({ groups: [{ name: 'net', inputs: [stream('in', input)], outputs: [stream('out', output)] }] }, { arch: 'hailo8', ...lib('4.23.0') })
+  for (const size of [[0, 8, 1], [1, 0, 1], [1, 8, 0]] as [number, number, number][]) {
+    const [first, ...more] = withSizes(size, [1, 8, 2])
+    assert.deepEqual([first!.level, more], ['error', []])
+    assert.equal(first!.message, `its input "in" has the size ${size.join('x')} (height, width, features), and none of these may be zero`)
+  }
+  assert.match(withSizes([1, 8, 1], [0, 0, 0])[0]!.message, /^its output "out" has the size 0x0x0 /)
+  assert.deepEqual(withSizes([1, 8, 1], [1, 1, 1]), [])
+})
+
+test('preflight() refuses detections of no class or of no box', () => {
+  const nms = { classes: 0, maxBoxesPerClass: 10 }
+  const hef = make()
+  const [output] = hef.groups[0]!.outputs
+  const emptied = { ...output!, shape: { height: 0, width: 5, features: 10 }, nms: { ...nms, where: 'device', boxSize: 5, kind: null, scoreThreshold: null, iouThreshold: null } } as const
+  assert.match(
+    preflight({ ...hef, groups: [{ ...hef.groups[0]!, outputs: [emptied] }] }, {})[0]!.message,
+    /^its output "net\/out" has 0 classes of 10 boxes, and none of these may be zero$/)
+})
+
+test('preflight() refuses for every device what a library runs on none, when no device is known', () => {
+  const errors = (more: Partial<HefDescription>, libraryVersion: string) =>
+    judge(more, lib(libraryVersion)).filter(({ level }) => level === 'error').map(({ message, hint }) => `${message}: ${hint}`)
+  const on4 = (arch: string) => [`it was compiled for ${arch}, which HailoRT 4.23.0 runs on no device: install HailoRT 5 with its driver`]
+  assert.deepEqual(errors({ arch: 'hailo10h', sdkVersion: '5.2.0' }, '4.23.0'), on4('hailo10h'))
+  for (const arch of ['hailo15h', 'hailo15m', 'hailo12l'] as const) assert.deepEqual(errors({ arch }, '4.23.0'), on4(arch))
+  assert.match(errors({ hwArch: 5 }, '5.2.0')[0]!, /compiled for hailo10h, which HailoRT 5\.2\.0 runs on no device: install HailoRT 4/)
+  // Version 4 served Hailo-15 once, and a number that nobody knows may be a later device's.
+  assert.deepEqual([errors({ arch: 'hailo15h' }, '4.20.0'), errors({ hwArch: 77 }, '5.2.0')], [[], []])
+})
+
+test('preflight() refuses a HEF for Hailo-8 where the driver of the library serves none, unless such a device answered', () => {
+  const [none] = judge({}, lib('5.0.1'))
+  assert.deepEqual([none!.level, none!.hint], ['error', 'on a Hailo-8 board install HailoRT 4 with its driver'])
+  assert.equal(none!.message, 'it is for the Hailo-8 family, which the driver of HailoRT 5.0.1 does not serve')
+  assert.deepEqual([levels({}, lib('5.0.0')), levels({}, { arch: 'hailo8', ...lib('5.2.0') }), levels({}, lib('4.23.0'))], [['warning'], ['warning'], []])
+})
+
+test('preflight() refuses a HEF that wants one version of the library and does not name it', () => {
+  const says = (sdkVersion: string) => judge({ arch: 'hailo10h', sdkVersion, extensions: [35] }, lib('5.2.0'))[0]
+  assert.match(says('HEAD')!.message, /^it wants the HailoRT of its compiler exactly, and was compiled with "HEAD", and the library is 5\.2\.0$/)
+  assert.match(says('')!.message, /names no version of its compiler/)
+  assert.equal(says('5.2.0'), undefined)
+})
+
 test('preflight() puts errors before warnings', () => {
   const found = judge({ sdkVersion: '3.33.0', extensions: [99] }, { arch: 'hailo8l', libraryVersion: '4.21.0' })
   assert.deepEqual(found.map(({ level }) => level), ['error', 'error', 'warning'])

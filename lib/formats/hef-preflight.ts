@@ -3,7 +3,9 @@
  *
  * Asked before the library opens the file, because the library answers some of these with a crash and others with a number. What it
  * can know only with the device at work (memory, clock, other processes) is left out.
- * Rules: `hef.cpp`, `hef_internal.hpp` and `device_internal.cpp` of HailoRT 4.17 to 5.2; the crashes were seen with 4.23.0.
+ * What surely fails is an error; where it may work, or nobody knows, there is a warning.
+ * Rules: `hef.cpp`, `hef_internal.hpp` and `device_internal.cpp` of HailoRT 4.17 to 5.2, and `pcie_common.h` of its drivers, which
+ * lists the boards they serve; the crashes were seen with 4.23.0.
  */
 import { RunbookError, usageError } from '../notebook/errors.ts'
 import { atLeast, deviceArchs, devicesFor, isHailo8, versionIn, type DeviceArch, type LibraryVersion } from './hef-arch.ts'
@@ -37,9 +39,10 @@ export function preflight(hef: Hef, target: HefTarget): Problems {
   if (target.libraryVersion != null && library === null) {
     throw usageError(`Cannot judge a HEF for HailoRT "${target.libraryVersion}": that is no version`, 'give it as 4.23.0')
   }
+  const arch = target.arch ?? null
   const found = [
-    ...damage(hef), ...hazards(hef, library), ...archProblems(hef, target.arch ?? null, library),
-    ...(library === null ? [] : libraryProblems(hef, library)),
+    ...damage(hef), ...hazards(hef, library), ...emptyStreams(hef), ...archProblems(hef, arch, library),
+    ...(library === null ? [] : libraryProblems(hef, library, arch)),
   ]
   return found.toSorted((a, b) => Number(b.level === 'error') - Number(a.level === 'error'))
 }
@@ -69,6 +72,17 @@ function hazards(hef: Hef, library: LibraryVersion | null): Problems {
     if (major !== null && !libraries.includes(major)) return []
     const who = libraries.length === 2 ? 'HailoRT' : `HailoRT ${libraries[0]}`
     return [error(`${message}, ${effect === 'crash' ? `of which ${who} crashes` : `which ${who} refuses`}`, recompile)]
+  })
+}
+
+/** A frame of such a stream holds no value: there is nothing to write or to read. */
+function emptyStreams(hef: Hef): Problems {
+  const streams = hef.groups.flatMap(({ inputs, outputs }) => [...inputs, ...outputs])
+  return streams.filter(({ shape }) => shape.height * shape.width * shape.features === 0).map(({ name, direction, shape, nms }) => {
+    const { height, width, features } = shape
+    const size = nms === null
+      ? `the size ${height}x${width}x${features} (height, width, features)` : `${nms.classes} classes of ${nms.maxBoxesPerClass} boxes`
+    return error(`its ${direction} "${name}" has ${size}, and none of these may be zero`, recompile)
   })
 }
 
@@ -118,9 +132,14 @@ function firstWithExtension(index: number): readonly [major: number, minor: numb
   return index <= 34 ? [5, 0, 1] : null
 }
 
-function libraryProblems(hef: Hef, library: LibraryVersion): Problems {
+function libraryProblems(hef: Hef, library: LibraryVersion, arch: string | null): Problems {
   const name = `HailoRT ${versionText(library)}`
   const found: HefProblem[] = []
+  // With a device, its architecture has been judged.
+  if (arch === null && devicesFor(hef.hwArch, library).length === 0 && devicesFor(hef.hwArch, null).length > 0) {
+    const needed = library.major >= 5 ? 4 : 5
+    found.push(error(`it was compiled for ${hef.arch}, which ${name} runs on no device`, `install HailoRT ${needed} with its driver`))
+  }
   const [major, minor] = firstReader[hef.header.version]
   if (!atLeast(library, major, minor)) {
     const message = `its header has version ${hef.header.version}, which ${name} does not read`
@@ -138,7 +157,7 @@ function libraryProblems(hef: Hef, library: LibraryVersion): Problems {
   if (isOutdated && atLeast(library, 4, 21)) {
     found.push(error(`it is too old for ${name}: it lacks PERIPH_CALCULATION_IN_HAILORT`, recompile))
   }
-  return [...found, ...sdkProblems(hef, library)]
+  return [...found, ...sdkProblems(hef, library, arch)]
 }
 
 /** Compilers 3.27 to 3.33 went out with HailoRT 4.17 to 4.23; from 5.0 on both have one number. */
@@ -147,20 +166,34 @@ function libraryOfSdk({ major, minor }: LibraryVersion): readonly [major: number
   return major >= 5 ? [major, minor] : null
 }
 
-function sdkProblems({ sdk, hwArch, extensions }: Hef, library: LibraryVersion): Problems {
+function sdkProblems({ sdk, sdkVersion, hwArch, extensions }: Hef, library: LibraryVersion, arch: string | null): Problems {
   const here = versionText(library)
-  if (isHailo8(hwArch) && library.major >= 5) {
-    const message = `it is for the Hailo-8 family, and HailoRT ${here} is made for Hailo-10H and Hailo-15`
-    return [warning(message, 'on a Hailo-8 board install HailoRT 4 with its driver')]
-  }
+  if (isHailo8(hwArch) && library.major >= 5) return [familyProblem(library, arch)]
+  const isStrict = extensions.some(({ index }) => index === hefExtensions.strictVersion) && library.major >= 5
   const goesWith = sdk === null ? null : libraryOfSdk(sdk)
-  if (sdk === null || goesWith === null) return []
+  if (sdk === null || goesWith === null) {
+    if (!isStrict) return []
+    const said = sdkVersion === '' ? 'names no version of its compiler' : `was compiled with "${sdkVersion}"`
+    return [error(`it wants the HailoRT of its compiler exactly, and ${said}, and the library is ${here}`, recompile)]
+  }
   const compiler = `it was compiled with Dataflow Compiler ${versionText(sdk)}`
   const wanted = `HailoRT ${goesWith.join('.')}`
-  const isStrict = extensions.some(({ index }) => index === hefExtensions.strictVersion)
-  if (isStrict && library.major >= 5 && (sdk.major !== library.major || sdk.minor !== library.minor)) {
+  if (isStrict && (sdk.major !== library.major || sdk.minor !== library.minor)) {
     return [error(`${compiler} and wants ${wanted} exactly, and the library is ${here}`, `install ${wanted}`)]
   }
   if (atLeast(library, ...goesWith)) return []
   return [warning(`${compiler}, which goes with ${wanted}, and the library is ${here}`, `install ${wanted} or later if it is refused`)]
+}
+
+/**
+ * A library works with the driver of its own version alone, and from 5.0.1 on that driver lists no Hailo-8. A device that gave
+ * its architecture is there nevertheless.
+ */
+function familyProblem(library: LibraryVersion, arch: string | null): HefProblem {
+  const here = versionText(library)
+  const install = 'on a Hailo-8 board install HailoRT 4 with its driver'
+  if (arch === null && atLeast(library, 5, 0, 1)) {
+    return error(`it is for the Hailo-8 family, which the driver of HailoRT ${here} does not serve`, install)
+  }
+  return warning(`it is for the Hailo-8 family, and HailoRT ${here} is made for Hailo-10H and Hailo-15`, install)
 }

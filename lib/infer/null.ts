@@ -1,22 +1,28 @@
 /**
  * What does everything around a model cost? A backend that answers zeros at once.
  *
- * It reads the shapes of an ONNX file and nothing else. A run on it is never a result: its device says so.
+ * It reads the shapes of an ONNX file or of a HEF with our own readers, and needs neither runtime nor device. A run on it is never
+ * a result: its device says so. The streams of a HEF are seen as HailoRT's are; which device would take the file is not asked.
  */
+import { closeSync, openSync, readSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
+import { fileKind, fileKindBytes, type FileKind } from '../formats/file-kind.ts'
+import { readHef, type HefStream } from '../formats/hef.ts'
 import { decodeModel, dimsOf, dtypeOf, type ValueInfoProto } from '../formats/onnx.ts'
 import { arrayOf, sizeOf, type Tensor, type TensorData } from '../formats/tensor.ts'
-import { readFile } from '../host/files.ts'
+import { fileError, readFile } from '../host/files.ts'
 import { usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type TensorInfo } from './backend.ts'
+import { layoutOfStream } from './hailort-layout.ts'
 
-/** Open an ONNX file for its shapes. Errors: blocked when absent; usage when it is not ONNX, or when an output has an open dimension. */
-export function openNull(path: string): Promise<Backend> {
+/**
+ * Open an ONNX file or a HEF for its shapes.
+ * @param o.group which network group of a HEF, where it has several; the first unless told
+ * @throws blocked when absent; usage when nobody here can read its streams (a plan, an .ort file), or when an output is open
+ */
+export function openNull(path: string, o: { group?: string | undefined } = {}): Promise<Backend> {
   const startedMs = performance.now()
-  const { graph } = decodeModel(readFile(path), path)
-  const weights = new Set(graph!.initializer.map(({ name }) => name))
-  const inputs = graph!.input.filter(({ name }) => !weights.has(name)).map(infoOf)
-  const outputs = graph!.output.map(infoOf)
+  const { inputs, outputs } = streamsOf(path, o.group)
   const open = outputs.find(({ shape }) => shape.some(n => typeof n !== 'number'))
   if (open) throw usageError(`Cannot answer for "${path}": the output "${open.name}" has an open dimension`, 'give a model with fixed shapes')
   const answer = Object.fromEntries(outputs.map(info => [info.name, zeros(info)]))
@@ -36,6 +42,64 @@ export function openNull(path: string): Promise<Backend> {
       isOpen = false
     },
   })
+}
+
+interface Streams {
+  readonly inputs: readonly TensorInfo[]
+  readonly outputs: readonly TensorInfo[]
+}
+
+function streamsOf(path: string, group: string | undefined): Streams {
+  const kind = kindOf(path)
+  if (kind?.id === 'hef') return streamsOfHef(path, group)
+  if (kind !== null && kind.id !== 'text') throw unreadable(path, kind)
+  const { graph } = decodeModel(readFile(path), path)
+  const weights = new Set(graph!.initializer.map(({ name }) => name))
+  return { inputs: graph!.input.filter(({ name }) => !weights.has(name)).map(infoOf), outputs: graph!.output.map(infoOf) }
+}
+
+/** A plan and an .ort file are whole models whose streams only their own runtime can list. */
+function unreadable(path: string, { id, name, hint }: FileKind) {
+  const runtime = { plan: 'TensorRT', ort: 'ONNX Runtime' }[id]
+  if (runtime === undefined) return usageError(`Cannot answer zeros for "${path}": it is ${name}`, hint)
+  return usageError(
+    `Cannot answer zeros for "${path}": it is ${name}, and only ${runtime} can say which streams it has`,
+    `${hint} to run it, or give the .onnx that it was made of`,
+  )
+}
+
+function kindOf(path: string): FileKind | null {
+  const head = Buffer.alloc(fileKindBytes)
+  try {
+    const fd = openSync(path, 'r')
+    try {
+      return fileKind(head.subarray(0, readSync(fd, head)))
+    } finally {
+      closeSync(fd)
+    }
+  } catch (thrown) {
+    throw fileError('read', path, thrown)
+  }
+}
+
+function streamsOfHef(path: string, name: string | undefined): Streams {
+  const { groups } = readHef(path)
+  const group = name === undefined ? groups[0] : groups.find(candidate => candidate.name === name)
+  if (group === undefined) {
+    const listed = groups.map(candidate => candidate.name).join(', ') || 'none'
+    throw usageError(`Cannot answer zeros for "${path}": its network groups are: ${listed}`, 'choose one of them')
+  }
+  return { inputs: group.inputs.map(infoOfHefStream), outputs: group.outputs.map(infoOfHefStream) }
+}
+
+/** float32 outside, in the shape that the backend of the device gives it. */
+function infoOfHefStream({ name, network, direction, shape, order, nms }: HefStream): TensorInfo {
+  const boxesPerClass = nms?.maxBoxesPerClass ?? 0
+  const { shape: dims } = layoutOfStream({
+    name, network, isInput: direction === 'input', order: order ?? 'unknown', type: 'FLOAT32', quantisation: null,
+    ...(nms === null ? { image: shape } : { nms: { classes: nms.classes, boxesPerClass, boxesTotal: nms.classes * boxesPerClass } }),
+  })
+  return { name, dtype: 'float32', shape: dims }
 }
 
 function infoOf(value: ValueInfoProto): TensorInfo {
