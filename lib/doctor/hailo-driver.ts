@@ -4,9 +4,9 @@
  * `hailo_pci` is the driver of HailoRT 4 (and of 5.0.0), `hailo1x_pci` that of 5.0.1 and later. Both may be loaded; the one that
  * holds the board counts. Driver and library must be of one version, to the last digit.
  */
-import { ask, isThere, linkAt, textAt, type Machine } from './machine.ts'
+import { ask, isThere, isWsl, linkAt, textAt, type Machine } from './machine.ts'
 import { broken, missing, ok, versionIn, type Fact, type Need } from './fact.ts'
-import { installHailo, type HailoBoard, type Series } from './hailo-board.ts'
+import { installHailo, wslHasNoBoards, type HailoBoard, type Series } from './hailo-board.ts'
 
 const needs: readonly Need[] = ['hailo']
 const modules = ['hailo_pci', 'hailo1x_pci'] as const
@@ -56,7 +56,8 @@ export async function driverFact(machine: Machine, { driver, library, series, is
   const install = `${installHailo(series)}; then reboot`
   if (driver.state === 'absent') {
     const state = `${modules.join(' and ')} are not loaded and not installed for this kernel`
-    return missing(name, state, isBare ? `a board first, then ${install}` : install, needs)
+    const fix = !isBare ? install : isWsl(machine) ? wslHasNoBoards : `a board first, then ${install}`
+    return missing(name, state, fix, needs)
   }
   const words = `${driver.module} ${driver.version ?? 'of unknown version'}`
   if (driver.state === 'installed') {

@@ -26,7 +26,8 @@ async function compilerFact(machine: Machine): Promise<Fact> {
   const probed = await machine.probe('hailort')
   const library = probed.ok ? probed.found.path : undefined
   const beside = library === undefined ? [] : [join(dirname(library), '../include')]
-  const folders = machine.env.HAILORT_INCLUDE ? [machine.env.HAILORT_INCLUDE] : [...beside, '/usr/include', '/usr/local/include']
+  const usual = [...new Set([...beside, '/usr/include', '/usr/local/include'])]
+  const folders = machine.env.HAILORT_INCLUDE ? [machine.env.HAILORT_INCLUDE] : usual
   const headers = folders.find(folder => isThere(machine, `${folder}/hailo/hailort.hpp`))
   const compiler = machine.env.CXX ?? 'g++'
   const said = await ask(machine, [compiler, '--version'], { name, install })

@@ -92,7 +92,7 @@ test('nvidiaFacts() sends the user of WSL to Windows for a driver, and never to 
   for (const o of cases) {
     const lacking = (await facts(o)).filter(({ fix }) => fix !== null)
     assert.ok(lacking.length > 0)
-    for (const { fix } of lacking) assert.match(fix!, /NVIDIA's driver in Windows, never in WSL itself; .*wsl --update/)
+    for (const { fix } of lacking) assert.match(fix!, /^NVIDIA's driver belongs into Windows, never into WSL itself; .*wsl --update/)
   }
 })
 

@@ -11,7 +11,7 @@ import { accessOf } from './permission.ts'
 
 const needs: readonly Need[] = ['nvidia']
 const vendor = '10de'
-const windowsDriver = 'install NVIDIA\'s driver in Windows, never in WSL itself; then in Windows: wsl --update && wsl --shutdown'
+const windowsDriver = 'NVIDIA\'s driver belongs into Windows, never into WSL itself; then in Windows: wsl --update && wsl --shutdown'
 const giveContainer = 'give it its GPU: docker run --gpus all (nvidia-container-toolkit on the host)'
 
 /** Driver, GPUs and nodes; of a machine with nothing of NVIDIA, the first two only. */
