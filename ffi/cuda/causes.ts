@@ -19,6 +19,8 @@ const fixes: Readonly<Record<number, Fix>> = {
   100: { kind: 'absent', fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES, and give the container its GPU (--gpus all)' },
   101: { kind: 'absent', fix: 'choose a device that nvidia-smi lists' },
   209: { kind: 'refused', fix: 'build for this GPU: its compute capability is not in the binary' },
+  400: { kind: 'status', fix: 'it was destroyed, or an event was never recorded: this is a fault of the caller' },
+  600: { kind: 'status', fix: 'wait for the work first: await stream.done() or event.done()' },
   700: {
     kind: 'status',
     fix: 'the device read or wrote outside its memory, and must be opened again in a new process: compute-sanitizer finds where',

@@ -6,6 +6,7 @@ import test from 'node:test'
 import { needsTool } from '../../lib/testing/needs.ts'
 import { FfiError } from '../errors.ts'
 import { buildStandin } from '../testing/build.ts'
+import { inChild } from '../testing/tensorrt/in-child.ts'
 import { buildCudart } from '../testing/tensorrt/standin.ts'
 import { koffi } from '../load.ts'
 import { openCuda } from './cuda.ts'
@@ -49,6 +50,21 @@ test('openCuda() says what is there: versions, count, and facts of each device',
   })
 })
 
+test('openCuda() keeps the library open, with all that lives in it, when nobody holds what it gave', { skip }, () => {
+  const path = buildCudart()
+  const { stdout, stderr } = inChild(`
+    const { readFileSync } = await import('node:fs')
+    const env = { CUDART_LIB: process.env.CUDART_LIB }
+    ;(() => openCuda({ env }).runtimeVersion)()
+    for (let i = 0; i < 10; i++) {
+      await new Promise(resolve => setTimeout(resolve, 5))
+      gc()
+    }
+    console.log(readFileSync('/proc/self/maps', 'utf8').includes(process.env.CUDART_LIB), openCuda({ env }) === openCuda({ env }))`,
+  { env: { CUDART_LIB: path }, flags: ['--expose-gc'] })
+  assert.equal(stdout, 'true true\n', stderr)
+})
+
 test('device() is absent when there is none, or the driver is too old, with what to look at', { skip }, () => {
   const { cuda } = open()
   withEnv({ STANDIN_GPUS: '0' }, () => {
@@ -84,6 +100,30 @@ test('a stream copies to the device and back, in order, and events time it', { s
     thing.destroy()
     thing.destroy()
   }
+  assert.deepEqual(live(), [0, 0, 0, 0])
+})
+
+test('an event times the work before it while the stream goes on, and is no time when it was never recorded', { skip }, async () => {
+  const { cuda, live } = open()
+  const [host, device, stream] = [cuda.allocPinned(64), cuda.alloc(64), cuda.createStream()]
+  const [start, end, never] = [cuda.createEvent(), cuda.createEvent(), cuda.createEvent()]
+  const copy = () => stream.copy({ to: device.pointer, from: host.pointer, bytes: 64, kind: 'hostToDevice' })
+  process.env.STANDIN_WORK_US = '30000'
+  stream.record(start)
+  copy()
+  stream.record(end)
+  process.env.STANDIN_WORK_US = '200000'
+  copy()
+  delete process.env.STANDIN_WORK_US
+  assert.throws(() => cuda.elapsedMs({ start, end }), isError('status', /cudaEventElapsedTime: cudaErrorNotReady \(600\)/, /event\.done/))
+  await end.done()
+  assert.equal(stream.isDone(), false)
+  assert.ok(cuda.elapsedMs({ start, end }) >= 59)
+  await never.done()
+  assert.throws(() => cuda.elapsedMs({ start, end: never }), isError('status', /cudaErrorInvalidResourceHandle \(400\)/))
+  stream.wait()
+  for (const thing of [host, device]) thing.free()
+  for (const thing of [stream, start, end, never]) thing.destroy()
   assert.deepEqual(live(), [0, 0, 0, 0])
 })
 

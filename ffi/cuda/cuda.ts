@@ -5,9 +5,10 @@
  * status goes through one check, which names the call, the status and the fix. Kernels are not launched from here.
  */
 import { FfiError } from '../errors.ts'
-import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { bind, koffi, openLibrary, type LibrarySpec, type OpenedLibrary } from '../load.ts'
 import { fixFor } from './causes.ts'
 import { cudaFunctions, type CudaFunctions, type Pointer } from './functions.ts'
+import { settled } from './settled.ts'
 
 /** Where the CUDA runtime is looked for. */
 export const cudaSpec: LibrarySpec = {
@@ -51,6 +52,8 @@ export interface PinnedBuffer {
 
 export interface CudaEvent {
   readonly pointer: bigint
+  /** Wait until its stream has reached it, on a worker thread; at once where it was never recorded. */
+  done(): Promise<void>
   destroy(): void
 }
 
@@ -94,12 +97,23 @@ const nonBlocking = 1
 // ComputeCapabilityMajor, ComputeCapabilityMinor and MultiProcessorCount of cudaDeviceAttr.
 const attributes = { major: 75, minor: 76, multiprocessors: 16 } as const
 
+/** One for each library in this process. Held here, for koffi closes a library that nobody holds, with all that lives in it. */
+const open = new Map<string, Cuda>()
+
 /**
- * Open the CUDA runtime. No device is touched.
+ * Open the CUDA runtime. No device is touched. Opening it again gives the same.
  * @throws FfiError `absent` without the library or one of its functions
  */
 export function openCuda({ env = process.env }: { env?: Readonly<Record<string, string | undefined>> } = {}): Cuda {
   const library = openLibrary(cudaSpec, { env })
+  const known = open.get(library.path)
+  if (known) return known
+  const cuda = cudaOf(library)
+  open.set(library.path, cuda)
+  return cuda
+}
+
+function cudaOf(library: OpenedLibrary): Cuda {
   const f = bind<CudaFunctions>(library, cudaFunctions)
   const check = (call: string, status: number) => {
     if (status !== 0) throw errorOf(f, call, status)
@@ -134,7 +148,11 @@ export function openCuda({ env = process.env }: { env?: Readonly<Record<string, 
     createStream: () => streamOf(f, made('cudaStreamCreateWithFlags', out => f.cudaStreamCreateWithFlags(out, nonBlocking)), check),
     createEvent() {
       const pointer = made('cudaEventCreateWithFlags', out => f.cudaEventCreateWithFlags(out, 0))
-      return { pointer, destroy: once(() => check('cudaEventDestroy', f.cudaEventDestroy(pointer))) }
+      return {
+        pointer,
+        done: async () => check('cudaEventSynchronize', await settled(f.cudaEventSynchronize, pointer)),
+        destroy: once(() => check('cudaEventDestroy', f.cudaEventDestroy(pointer))),
+      }
     },
     elapsedMs: ({ start, end }) => asked('cudaEventElapsedTime', out => f.cudaEventElapsedTime(out, start.pointer, end.pointer)),
     lastError() {
@@ -151,17 +169,7 @@ function streamOf(f: CudaFunctions, pointer: bigint, check: Check): CudaStream {
   return {
     pointer,
     copy: ({ to, from, bytes, kind }) => check('cudaMemcpyAsync', f.cudaMemcpyAsync(to, from, bytes, copyKinds[kind], pointer)),
-    done: () => new Promise((resolve, reject) => {
-      const settle = (error: Error | null, status: number) => {
-        try {
-          if (error) throw error
-          resolve(check('cudaStreamSynchronize', status))
-        } catch (thrown) {
-          reject(thrown as Error)
-        }
-      }
-      ;(f.cudaStreamSynchronize as NativeFunction<[Pointer], number>).async(pointer, settle)
-    }),
+    done: async () => check('cudaStreamSynchronize', await settled(f.cudaStreamSynchronize, pointer)),
     wait: () => check('cudaStreamSynchronize', f.cudaStreamSynchronize(pointer)),
     isDone() {
       const status = f.cudaStreamQuery(pointer)

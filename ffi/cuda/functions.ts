@@ -25,7 +25,6 @@ export interface CudaFunctions {
   cudaHostAlloc: NativeFunction<[Out<Pointer>, number, number], Status>
   cudaFreeHost: NativeFunction<[Pointer], Status>
   cudaMemcpyAsync: NativeFunction<[Pointer, Pointer, number, number, Pointer], Status>
-  cudaMemsetAsync: NativeFunction<[Pointer, number, number, Pointer], Status>
   cudaStreamCreateWithFlags: NativeFunction<[Out<Pointer>, number], Status>
   cudaStreamSynchronize: NativeFunction<[Pointer], Status>
   cudaStreamQuery: NativeFunction<[Pointer], Status>
@@ -56,7 +55,6 @@ export const cudaFunctions: { readonly [K in keyof CudaFunctions]-?: FunctionSpe
   cudaHostAlloc: { prototype: 'int cudaHostAlloc(_Out_ void **pointer, size_t bytes, unsigned int flags)' },
   cudaFreeHost: { prototype: 'int cudaFreeHost(void *pointer)' },
   cudaMemcpyAsync: { prototype: 'int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, void *stream)' },
-  cudaMemsetAsync: { prototype: 'int cudaMemsetAsync(void *to, int value, size_t bytes, void *stream)' },
   cudaStreamCreateWithFlags: { prototype: 'int cudaStreamCreateWithFlags(_Out_ void **stream, unsigned int flags)' },
   cudaStreamSynchronize: { prototype: 'int cudaStreamSynchronize(void *stream)' },
   cudaStreamQuery: { prototype: 'int cudaStreamQuery(void *stream)' },

@@ -6,6 +6,7 @@ import { GraphBuilder } from '../../lib/onnx/builder.ts'
 import { needsTool } from '../../lib/testing/needs.ts'
 import { openCuda } from '../cuda/cuda.ts'
 import { FfiError } from '../errors.ts'
+import { inChild } from '../testing/tensorrt/in-child.ts'
 import { denseAnswer } from '../testing/tensorrt/plan.ts'
 import { standinVersions, tensorRtStandin } from '../testing/tensorrt/standin.ts'
 import { buildPlan, type BuildOptions } from './builder.ts'
@@ -44,7 +45,7 @@ test('buildPlan() makes a plan of an ONNX file that runs, on 8.6, 10, 11 and 10.
     const engine = await deserialize(rt, plan, 'built.plan')
     assert.deepEqual(engine.tensors[0]!.profiles, [range])
     const step = await createStep(engine, openCuda({ env: standin.env }))
-    step.setShape('x', [1, 3])
+    step.setShapes({ x: [1, 3] })
     new Float32Array(step.inputs[0]!.host.buffer, 0, 3).set([1, 2, 3])
     step.run()
     assert.deepEqual([...new Float32Array(step.outputs[0]!.host.buffer, 0, 2)], denseAnswer([1, 2, 3]))
@@ -125,6 +126,19 @@ test('buildPlan() leaves the event loop free, and several builds wait for each o
   assert.equal(new Set(built.map(({ plan }) => Buffer.from(plan).toString('hex'))).size, 3)
   assert.ok(turns > 0)
   assert.deepEqual(standin.live(), nothing)
+})
+
+test('buildPlan() keeps the parser\'s library open as long as the parser lives, when the garbage collector is busy', { skip }, () => {
+  tensorRtStandin(ten)
+  const { stdout, stderr, signal } = inChild(`
+    const standin = tensorRtStandin(standinVersions[1])
+    const rt = openTensorRt({ env: standin.env })
+    const onnx = Buffer.from('${Buffer.from(denseOnnx(1)).toString('base64')}', 'base64')
+    const timer = setInterval(() => gc(), 0)
+    rt.logger.onMessage = () => void gc()
+    for (let i = 0; i < 3; i++) console.log((await buildPlan(rt, onnx)).layers)
+    clearInterval(timer)`, { flags: ['--expose-gc'] })
+  assert.deepEqual([signal, stdout], [null, '2\n2\n2\n'], stderr)
 })
 
 test('buildPlan() is absent without the parser\'s library', { skip }, async () => {

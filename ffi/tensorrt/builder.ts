@@ -4,6 +4,7 @@
  * Builder, network, parser, profiles, flags and timing cache. Everything slow runs on a worker thread with the logger listening:
  * TensorRT logs from threads of its own while it builds. Nothing is written to disk here.
  */
+import { settled } from '../cuda/settled.ts'
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type NativeFunction } from '../load.ts'
 import { versionText } from './abi.ts'
@@ -12,7 +13,7 @@ import { dimsBytes, dimsValue } from './dims.ts'
 import type { LogMessage } from './logger.ts'
 import { canary, codePath, parserSpec, type TensorRt } from './open.ts'
 import type { ProfileRange } from './runtime.ts'
-import { objectOf, settled, type NativeObject } from './vtable.ts'
+import { objectOf, type NativeObject } from './vtable.ts'
 
 export interface BuildOptions {
   /** Builder flags to set and to clear, by TensorRT's names without the k: `FP16`, `TF32`. TF32 is on unless cleared. */
@@ -164,7 +165,7 @@ async function parse({ rt, network, onnx, path, own }: {
   const { createNvOnnxParser_INTERNAL: create } = bind<{ createNvOnnxParser_INTERNAL: NativeFunction }>(library, {
     createNvOnnxParser_INTERNAL: { prototype: 'void *createNvOnnxParser_INTERNAL(void *network, void *logger, int version)' },
   })
-  rt.vtables.allow(codePath(library, 'createNvOnnxParser_INTERNAL', rt.map))
+  rt.vtables.allow(library, codePath(library, 'createNvOnnxParser_INTERNAL', rt.map))
   const pointer = objectOf(await rt.logger.during(() => settled(create, network.pointer, rt.logger.pointer, parserVersion)))
   if (pointer === null) throw failed({ call: 'createNvOnnxParser', logger: rt.logger, version: rt.version })
   const parser = own(rt.vtables.object('IParser', pointer))

@@ -19,7 +19,11 @@ test('failed() knows a cause by its words, with its fix and its kind', () => {
     ['Error Code 2: OutOfMemory (Requested size was 1 bytes.)', 'status', /free GPU memory/], ['CUDA initialization failure with error: 35', 'absent', /nvidia-smi/],
     ['engine plan file is generated on an incompatible device, expecting compute 8.9 got compute 8.6', 'refused', /on this GPU/],
     ['Network has dynamic or shape inputs, but no optimization profile has been defined.', 'usage', /profile/], ['Address is not set for input tensor x', 'status', /bind every/],
-    ['Serialization assertion magicTagRead == kMAGIC_TAG failed', 'refused', /git-lfs/], ['something new', 'status', /trtexec/],
+    ['Serialization assertion magicTagRead == kMAGIC_TAG failed', 'usage', /sha256sum/],
+    ['Serialization (Serialization assertion sizeRead == static_cast<uint64_t>(mEnd - mCurrent) failed.Size specified in header does not match archive size)', 'usage', /sha256sum/],
+    ['The engine plan file is not compatible with this version of TensorRT, expecting library version 10.1.0 got 0.0.0, please rebuild.', 'usage', /sha256sum/],
+    ['The engine plan file is not compatible with this version of TensorRT, expecting library version 10.1.0 got 10.0.0, please rebuild.', 'refused', /build the plan again/],
+    ['something new', 'status', /trtexec/],
   ] as const
   for (const [text, kind, hint] of rows) {
     const error = after(['internal error', text])

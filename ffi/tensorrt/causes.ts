@@ -7,17 +7,19 @@
 import { FfiError } from '../errors.ts'
 import { versionText, type TensorRtVersion } from './abi.ts'
 import type { Logger } from './logger.ts'
+import { againHint } from './plan-version.ts'
 
 /** First fit wins. */
 const causes: readonly { readonly says: RegExp; readonly fix: string; readonly kind?: FfiError['kind'] }[] = [
   {
-    says: /Version tag does not match|not compatible with this version of TensorRT/i,
-    fix: 'build the plan again with the TensorRT of this machine',
-    kind: 'refused',
+    // Before the versions: a damaged plan is said to be of version 0.0.0.
+    says: /magicTag|got 0\.0\.0|verify a plan tag|checksum|match archive size/i,
+    fix: againHint,
+    kind: 'usage',
   },
   {
-    says: /magicTag|got 0\.0\.0|verify a plan tag|checksum/i,
-    fix: 'copy the plan again, in binary, and compare its sha256; a git-lfs pointer is no plan',
+    says: /Version tag does not match|not compatible with this version of TensorRT/i,
+    fix: 'build the plan again with the TensorRT of this machine',
     kind: 'refused',
   },
   {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { needsTool } from '../../lib/testing/needs.ts'
+import { settled } from '../cuda/settled.ts'
 import { FfiError } from '../errors.ts'
 import { koffi, type NativeFunction } from '../load.ts'
 import { standinVersions, tensorRtStandin } from '../testing/tensorrt/standin.ts'
@@ -8,7 +9,6 @@ import { inChild } from '../testing/tensorrt/in-child.ts'
 import { abiOf } from './abi.ts'
 import { createLogger, type LogMessage, type Logger } from './logger.ts'
 import { openTensorRt } from './open.ts'
-import { settled } from './vtable.ts'
 
 /** Call the log method as C++ would: through the object's own vtable. */
 function logOf(logger: Logger, slot: number): NativeFunction<[bigint, number, string | null], void> {

@@ -5,13 +5,14 @@
  * makes the logger. Nothing is called by slot here.
  */
 import { dirname, join } from 'node:path'
+import { settled } from '../cuda/settled.ts'
 import { bind, openLibrary, type FunctionSpec, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { FfiError } from '../errors.ts'
 import { abiOf, knownVersions, versionFromNumber, versionText, type Abi, type TensorRtVersion } from './abi.ts'
 import { failed } from './causes.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { MemoryMap } from './memory-map.ts'
-import { objectOf, settled, Vtables, type NativeObject } from './vtable.ts'
+import { objectOf, Vtables, type NativeObject } from './vtable.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

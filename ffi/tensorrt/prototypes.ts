@@ -33,7 +33,6 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
       8: 'void *(void *self)', 10: 'void *(void *self, int32_t strategy)', 11: 'void *(void *self, int32_t strategy)',
     },
     createEngineInspector: 'void *(void *self)',
-    serialize: 'void *(void *self)',
     getName: 'const char *(void *self)',
     getNbLayers: 'int32_t (void *self)',
     getNbOptimizationProfiles: 'int32_t (void *self)',
@@ -54,13 +53,9 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
     setInputShape: 'bool (void *self, const char *name, const void *dims)',
     getTensorShape: 'DIMS (void *self, const char *name)',
     setTensorAddress: 'bool (void *self, const char *name, void *address)',
-    getTensorAddress: 'void *(void *self, const char *name)',
-    allInputDimensionsSpecified: 'bool (void *self)',
     enqueueV3: 'bool (void *self, void *stream)',
   },
   IEngineInspector: {
-    setExecutionContext: 'bool (void *self, void *context)',
-    getLayerInformation: 'const char *(void *self, int32_t layer, int32_t format)',
     getEngineInformation: 'const char *(void *self, int32_t format)',
   },
   IBuilder: {
@@ -73,16 +68,13 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
   IBuilderConfig: {
     setFlag: 'void (void *self, int32_t flag)',
     clearFlag: 'void (void *self, int32_t flag)',
-    getFlag: 'bool (void *self, int32_t flag)',
     setMemoryPoolLimit: 'void (void *self, int32_t pool, size_t bytes)',
-    getMemoryPoolLimit: 'size_t (void *self, int32_t pool)',
     addOptimizationProfile: 'int32_t (void *self, void *profile)',
     setBuilderOptimizationLevel: 'void (void *self, int32_t level)',
     setProfilingVerbosity: 'void (void *self, int32_t verbosity)',
     setHardwareCompatibilityLevel: 'void (void *self, int32_t level)',
     createTimingCache: 'void *(void *self, const void *blob, size_t size)',
     setTimingCache: 'bool (void *self, void *cache, bool ignoreMismatch)',
-    getTimingCache: 'void *(void *self)',
   },
   ITimingCache: {
     serialize: 'void *(void *self)',
@@ -92,13 +84,10 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
     getNbLayers: 'int32_t (void *self)',
     getNbInputs: 'int32_t (void *self)',
     getInput: 'void *(void *self, int32_t index)',
-    getNbOutputs: 'int32_t (void *self)',
-    getOutput: 'void *(void *self, int32_t index)',
   },
   ITensor: {
     getName: 'const char *(void *self)',
     getDimensions: 'DIMS (void *self)',
-    getType: 'int32_t (void *self)',
   },
   IOptimizationProfile: {
     setDimensions: {
@@ -106,7 +95,6 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
       10: 'bool (void *self, const char *name, int32_t select, const void *dims)',
       11: 'bool (void *self, const char *name, int32_t select, const void *dims)',
     },
-    isValid: 'bool (void *self)',
   },
   IParser: {
     parse: 'bool (void *self, const void *model, size_t size, const char *path)',
@@ -116,11 +104,7 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
   IParserError: {
     code: 'int32_t (void *self)',
     desc: 'const char *(void *self)',
-    file: 'const char *(void *self)',
-    line: 'int32_t (void *self)',
-    func: 'const char *(void *self)',
     node: 'int32_t (void *self)',
     nodeName: { 10: 'const char *(void *self)', 11: 'const char *(void *self)' },
-    nodeOperator: { 10: 'const char *(void *self)', 11: 'const char *(void *self)' },
   },
 }

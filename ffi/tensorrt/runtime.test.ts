@@ -71,10 +71,11 @@ test('deserialize() says what the library said of a plan that is damaged, and le
   const plan = planBytes(densePlan(), ten)
   const flipped = Buffer.from(plan)
   flipped[60]! ^= 1
-  for (const broken of [flipped, plan.subarray(0, plan.length - 4), Buffer.concat([plan, Buffer.alloc(3)])]) {
-    await assert.rejects(deserialize(rt, broken, 'm.plan'), isError('refused', /"m\.plan".*checksum does not match/))
+  await assert.rejects(deserialize(rt, flipped, 'm.plan'), isError('usage', /"m\.plan".*checksum does not match/))
+  for (const broken of [plan.subarray(0, plan.length - 4), Buffer.concat([plan, Buffer.alloc(3)])]) {
+    await assert.rejects(deserialize(rt, broken, 'm.plan'), isError('usage', /"m\.plan".*Size specified in header does not match archive size/))
   }
-  for (const broken of [new Uint8Array(0), plan.subarray(0, 10), Buffer.from('mock plan')]) await assert.rejects(deserialize(rt, broken, 'm.plan'), isError('refused', /"m\.plan"/))
+  for (const broken of [new Uint8Array(0), plan.subarray(0, 10), Buffer.from('mock plan')]) await assert.rejects(deserialize(rt, broken, 'm.plan'), isError('usage', /"m\.plan"/))
   assert.deepEqual(standin.live(), nothing)
 })
 

@@ -8,7 +8,7 @@ import { FfiError } from '../errors.ts'
 import { versionText } from './abi.ts'
 import { failed } from './causes.ts'
 import { canary, type TensorRt } from './open.ts'
-import { planVersionOf } from './plan-version.ts'
+import { againHint, planVersionOf } from './plan-version.ts'
 import { objectOf, type NativeObject } from './vtable.ts'
 
 /** Element type as TensorRT names it in our words: `float32`, `float16`, `int64`, `bool`, … */
@@ -61,7 +61,8 @@ export interface Engine {
  * Read a plan.
  * @param plan its bytes
  * @param label what to call it in errors, such as its path
- * @throws FfiError `refused` for a plan of another version or a broken one, and for a library whose slots are elsewhere; `status`
+ * @throws FfiError `usage` for a broken plan; `refused` for one of another version, and for a library whose slots are elsewhere;
+ *   `status` when TensorRT cannot read it
  */
 export async function deserialize(
   rt: TensorRt,
@@ -98,9 +99,7 @@ async function read(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode
 
 function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: boolean): void {
   const written = planVersionOf(plan)
-  if (typeof written === 'string') {
-    throw new FfiError('refused', `Cannot open "${label}": ${written}`, 'copy the plan again, in binary; a git-lfs pointer is no plan')
-  }
+  if (typeof written === 'string') throw new FfiError('usage', `Cannot open "${label}": ${written}`, againHint)
   const { major, minor, patch } = rt.version
   const isSame = written.major === major && (trustHostCode || (written.minor === minor && written.patch === patch))
   if (isSame) return

@@ -6,6 +6,7 @@ import { openCuda } from '../cuda/cuda.ts'
 import { FfiError } from '../errors.ts'
 import { denseAnswer, densePlan, planBytes, type PlanNetwork } from '../testing/tensorrt/plan.ts'
 import { standinVersions, tensorRtStandin } from '../testing/tensorrt/standin.ts'
+import { dimsBytes } from './dims.ts'
 import { openTensorRt } from './open.ts'
 import { deserialize } from './runtime.ts'
 import { createStep } from './step.ts'
@@ -63,11 +64,11 @@ test('run() works with a stream that works in the caller\'s thread', { skip }, (
   close()
 }))
 
-test('setShape() changes what is copied and what comes out, within the profile', { skip }, async () => {
+test('setShapes() changes what is copied and what comes out, within the profile', { skip }, async () => {
   const { standin, step, x, y, close } = await opened(densePlan({ isOpen: true }))
   assert.deepEqual([step.inputs[0]!.shape, step.outputs[0]!.shape, step.inputs[0]!.host.length], [[8, 3], [8, 2], 96])
   for (const batch of [1, 8, 3]) {
-    step.setShape('x', [batch, 3])
+    step.setShapes({ x: [batch, 3] })
     assert.deepEqual([step.outputs[0]!.shape, step.outputs[0]!.bytes], [[batch, 2], batch * 8])
     for (let i = 0; i < batch; i++) x.set([i, 1, 0], 3 * i)
     y.fill(-7)
@@ -75,9 +76,9 @@ test('setShape() changes what is copied and what comes out, within the profile',
     for (let i = 0; i < 8; i++) assert.equal(y[2 * i], i < batch ? i + 2.25 : -7)
   }
   for (const shape of [[9, 3], [0, 3], [4, 4], [4], [4, 3, 1]]) {
-    assert.throws(() => step.setShape('x', shape), isError('usage', /"x" the shape \[.*\]: it takes \[1, 3\] to \[8, 3\]/))
+    assert.throws(() => step.setShapes({ x: shape }), isError('usage', /"x" the shape \[.*\]: it takes \[1, 3\] to \[8, 3\]/))
   }
-  assert.throws(() => step.setShape('z', [1]), isError('usage', /the inputs are x/))
+  assert.throws(() => step.setShapes({ z: [1] }), isError('usage', /the inputs are x/))
   assert.deepEqual(step.inputs[0]!.shape, [3, 3])
   close()
   assert.deepEqual(standin.live(), nothing)
@@ -87,7 +88,7 @@ test('createStep() takes the profile that is asked for, and refuses one that is 
   const network: PlanNetwork = { ...densePlan({ isOpen: true }), profiles: [{ x: [[1, 3], [1, 3], [2, 3]] }, { x: [[4, 3], [4, 3], [16, 3]] }] }
   const { step, close } = await opened(network, { profile: 1 })
   assert.deepEqual(step.inputs[0]!.shape, [16, 3])
-  assert.throws(() => step.setShape('x', [2, 3]), isError('usage', /it takes \[4, 3\] to \[16, 3\]/))
+  assert.throws(() => step.setShapes({ x: [2, 3] }), isError('usage', /it takes \[4, 3\] to \[16, 3\]/))
   close()
   for (const profile of [2, -1, 0.5, Number.NaN]) await assert.rejects(opened(network, { profile }), isError('usage', /Cannot use profile .*: the plan has 2/))
 })
@@ -116,16 +117,84 @@ test('createStep() carries several inputs, outputs and element types', { skip },
   close()
 })
 
-test('createStep() refuses element types that no array here holds', { skip }, async () => {
-  const network: PlanNetwork = { tensors: [{ name: 'q', role: 'input', dtype: 'float32', shape: [4] }, { name: 'r', role: 'output', shape: [4] }], ops: [{ kind: 'copy', from: 'q', to: 'r' }] }
-  const standin = tensorRtStandin(ten, { isLean: true })
-  const engine = await deserialize(openTensorRt({ env: standin.env }), planBytes(network, ten), 'm.plan')
-  const cuda = openCuda({ env: standin.env })
-  for (const odd of [{ dtype: 'fp8' }, { isShape: true }, { isLinear: false }]) {
-    const strange = { ...engine, tensors: [{ ...engine.tensors[0]!, ...odd }, engine.tensors[1]!] }
-    await assert.rejects(createStep(strange, cuda), isError('refused', /Cannot bind "q"/))
+/** z = x + y over a batch that both share. */
+const sumPlan: PlanNetwork = {
+  tensors: [{ name: 'x', role: 'input', shape: [-1, 3] }, { name: 'y', role: 'input', shape: [-1, 3] }, { name: 'z', role: 'output', shape: [-1, 3] }],
+  ops: [{ kind: 'add', from: 'x', and: 'y', to: 'z' }],
+  profiles: [{ x: [[1, 3], [2, 3], [8, 3]], y: [[1, 3], [2, 3], [8, 3]] }],
+}
+
+test('setShapes() changes inputs that share an axis together, at every change of it', { skip }, async () => {
+  for (const version of standinVersions) {
+    const { standin, step, close } = await opened(sumPlan, { version })
+    const [x, y, z] = [...step.inputs, ...step.outputs].map(({ host }) => new Float32Array(host.buffer))
+    for (const batch of [1, 8, 3, 2]) {
+      step.setShapes({ x: [batch, 3], y: [batch, 3] })
+      assert.deepEqual(step.outputs[0]!.shape, [batch, 3])
+      x!.fill(batch)
+      y!.fill(0.5)
+      z!.fill(-7)
+      if (batch % 2) await step.runLater()
+      else step.run()
+      assert.deepEqual([...z!], Array.from({ length: 24 }, (_, i) => (i < 3 * batch ? batch + 0.5 : -7)))
+    }
+    close()
+    assert.deepEqual(standin.live(), nothing)
   }
+})
+
+test('setShapes() leaves every shape as it was, and the step usable, when one is refused or two disagree', { skip }, async () => {
+  const { step, close } = await opened(sumPlan)
+  const [x, y, z] = [...step.inputs, ...step.outputs].map(({ host }) => new Float32Array(host.buffer))
+  step.setShapes({ x: [2, 3], y: [2, 3] })
+  for (const [shapes, message] of [
+    [{ x: [4, 3], y: [9, 3] }, /"y" the shape \[9, 3\]: it takes \[1, 3\] to \[8, 3\]/], [{ x: [4, 3], z: [4, 3] }, /Cannot shape "z": the inputs are x, y/],
+    [{ x: [4, 3] }, /Cannot give "x" \[4, 3\] and "y" \[2, 3\]: TensorRT finds no shape for "z"/], [{ x: [4, 3], y: [5, 3] }, /"x" \[4, 3\] and "y" \[5, 3\]/],
+    [{ x: [4, 3], y: [4.5, 3] }, /\[4\.5, 3\]: up to 8 whole numbers/],
+  ] as const) {
+    assert.throws(() => step.setShapes(shapes), isError('usage', message))
+    assert.deepEqual([...step.inputs, ...step.outputs].map(({ shape, bytes }) => [shape, bytes]), Array.from({ length: 3 }, () => [[2, 3], 24]))
+    x!.fill(1)
+    y!.fill(2)
+    z!.fill(-7)
+    step.run()
+    assert.deepEqual([...z!.subarray(0, 7)], [3, 3, 3, 3, 3, 3, -7])
+  }
+  close()
+})
+
+test('setShapes() refuses a shape that the buffers have no room for', { skip }, async () => {
+  const standin = tensorRtStandin(ten, { isLean: true })
+  const engine = await deserialize(openTensorRt({ env: standin.env }), planBytes(densePlan({ isOpen: true }), ten), 'm.plan')
+  const small = { ...engine, tensors: engine.tensors.map(tensor => ({ ...tensor, profiles: tensor.profiles.map(range => ({ ...range, max: [4, 3] })) })) }
+  const step = await createStep(small, openCuda({ env: standin.env }))
+  assert.throws(() => step.setShapes({ x: [5, 3] }), isError('refused', /"x" \[5, 3\]: "x" then takes 60 bytes, and 48 at the profile's largest/))
+  assert.deepEqual(step.inputs[0]!.shape, [4, 3])
+  step.run()
+  step.close()
   engine.close()
+})
+
+test('createStep() refuses a profile whose largest shapes disagree', { skip }, async () => {
+  const network = { ...sumPlan, profiles: [{ x: [[1, 3], [2, 3], [8, 3]], y: [[1, 3], [2, 3], [16, 3]] }] } as const
+  await assert.rejects(opened(network), isError('refused', /Cannot bind "z": .* largest shapes disagree \("x" \[8, 3\] and "y" \[16, 3\]\)/))
+  assert.deepEqual(tensorRtStandin(ten, { isLean: true }).live(), nothing)
+})
+
+test('the stand-in gives no output shape and runs nothing while inputs disagree, as a real TensorRT', { skip }, async () => {
+  const standin = tensorRtStandin(ten, { isLean: true })
+  const engine = await deserialize(openTensorRt({ env: standin.env }), planBytes(sumPlan, ten), 'm.plan')
+  const context = await engine.rt.logger.inTurn(() => engine.createContext())
+  const cuda = openCuda({ env: standin.env })
+  const [stream, memory] = [cuda.createStream(), cuda.alloc(96)]
+  for (const name of ['x', 'y', 'z']) context.flag('setTensorAddress', name, memory.pointer)
+  const set = (name: string, batch: number) => context.flag('setInputShape', name, dimsBytes([batch, 3], engine.rt.abi.dims))
+  assert.deepEqual([set('x', 2), context.shape('getTensorShape', 'z'), context.flag('enqueueV3', stream.pointer)], [true, null, false])
+  assert.deepEqual([set('y', 2), context.shape('getTensorShape', 'z'), context.flag('enqueueV3', stream.pointer)], [true, [2, 3], true])
+  assert.deepEqual([set('y', 3), context.shape('getTensorShape', 'z'), context.flag('enqueueV3', stream.pointer)], [true, null, false])
+  stream.wait()
+  context.delete()
+  for (const thing of [stream.destroy, memory.free, engine.close]) thing()
   assert.deepEqual(standin.live(), nothing)
 })
 
@@ -180,7 +249,7 @@ test('runLater() does not block the event loop for 20 ms while the device works 
   await assert.rejects(step.runLater(), /still under way/)
   assert.throws(() => step.run(), /still under way/)
   assert.throws(() => step.close(), /still under way/)
-  assert.throws(() => step.setShape('x', [1, 3]), /running/)
+  assert.throws(() => step.setShapes({ x: [1, 3] }), /running/)
   await running
   const asideMs = await blockedMs(() => step.runLater())
   const hereMs = await blockedMs(() => step.run(), { repeats: 2 })
@@ -194,5 +263,5 @@ test('run() refuses after the step was closed, and closing twice does nothing', 
   close()
   assert.throws(() => step.run(), /the step is closed/)
   await assert.rejects(step.runLater(), /the step is closed/)
-  assert.throws(() => step.setShape('x', [1, 3]), /closed/)
+  assert.throws(() => step.setShapes({ x: [1, 3] }), /closed/)
 })

@@ -8,18 +8,14 @@ import type { Cuda, CudaStream, DeviceBuffer, PinnedBuffer } from '../cuda/cuda.
 import type { CudaFunctions } from '../cuda/functions.ts'
 import { FfiError } from '../errors.ts'
 import type { NativeFunction } from '../load.ts'
-import { elementBytes } from './elements.ts'
 import { failed } from './causes.ts'
-import { dimsBytes } from './dims.ts'
+import { mustBePlain } from './elements.ts'
 import type { Engine, IoTensor } from './runtime.ts'
-import type { NativeObject } from './vtable.ts'
+import { changeShapes, extentNow, setInputShapes, shapesText, type Extent, type ShapedContext, type Shapes } from './shapes.ts'
 
-export interface StepTensor {
+/** `shape` and `bytes` are those of the next step; nothing in them is open. */
+export interface StepTensor extends Extent {
   readonly info: IoTensor
-  /** Shape of the next step; nothing in it is open. */
-  readonly shape: readonly number[]
-  /** Bytes of that shape. */
-  readonly bytes: number
   /** Pinned memory for the largest shape of the profile; the first `bytes` of it count. Not to be touched after `close`. */
   readonly host: Uint8Array
 }
@@ -27,8 +23,11 @@ export interface StepTensor {
 export interface Step {
   readonly inputs: readonly StepTensor[]
   readonly outputs: readonly StepTensor[]
-  /** Change an input's shape, and with it the outputs'. Errors: `usage` for one outside the profile, naming both. */
-  setShape(name: string, shape: readonly number[]): void
+  /**
+   * Change the shapes of inputs, and with them the outputs'. Inputs that share an axis are changed in one call. All or none: after
+   * an error the shapes from before are in force. Errors: `usage` for a shape outside the profile, and for shapes that disagree.
+   */
+  setShapes(shapes: Shapes): void
   /** Run on this thread: the event loop stands still until the device is done. */
   run(): void
   /** Enqueue on this thread, wait on a worker thread. One at a time. Waits while another model of this library is being opened. */
@@ -38,8 +37,8 @@ export interface Step {
 }
 
 interface Slot extends StepTensor {
-  shape: readonly number[]
-  bytes: number
+  shape: Extent['shape']
+  bytes: Extent['bytes']
   readonly device: DeviceBuffer | null
   readonly pinned: PinnedBuffer
 }
@@ -79,45 +78,31 @@ function mustHold({ tensors, profileCount }: Engine, profile: number): void {
       profileCount > 1 ? `choose 0 to ${profileCount - 1}` : 'choose 0',
     )
   }
-  for (const { name, dtype, isShape, isLinear } of tensors) {
-    const strange = [
-      isShape && 'its values decide shapes',
-      !isLinear && 'its layout is padded or interleaved',
-      elementBytes(dtype) === null && `its type is ${dtype}`,
-    ]
-    const why = strange.find(Boolean)
-    if (!why) continue
-    throw new FfiError(
-      'refused',
-      `Cannot bind "${name}": ${why}, which these bindings do not fill`,
-      'build the plan with plain linear inputs and outputs',
-    )
-  }
+  for (const tensor of tensors) mustBePlain(tensor)
 }
 
 /** Remember how a thing is given back; gives the thing. */
 type Keep = <T>(thing: T, give: (thing: T) => void) => T
 
-interface Ground {
-  readonly engine: Engine
+interface Ground extends ShapedContext {
   readonly cuda: Cuda
-  readonly context: NativeObject
   readonly stream: CudaStream
-  readonly profile: number
 }
 
 /** Buffers for the largest shapes, bound once. */
-function bindAll({ engine, cuda, context, stream, profile, keep }: Ground & { keep: Keep }): Slot[] {
+function bindAll({ keep, ...ground }: Ground & { keep: Keep }): Slot[] {
+  const { engine, cuda, context, stream, profile } = ground
   if (profile > 0) {
     mustSucceed(engine, context.flag('setOptimizationProfileAsync', profile, stream.pointer), 'setOptimizationProfileAsync')
     stream.wait()
   }
-  for (const { name, mode, shape, profiles } of engine.tensors) {
-    if (mode === 'input') setInputShape({ engine, context }, name, profiles[profile]?.max ?? shape)
-  }
+  const inputs = engine.tensors.filter(({ mode }) => mode === 'input')
+  const largest = Object.fromEntries(inputs.map(({ name, shape, profiles }) => [name, profiles[profile]?.max ?? shape]))
+  setInputShapes(ground, largest)
   return engine.tensors.map(info => {
-    const shape = shapeNow(context, info)
-    const bytes = bytesOf(info, shape)
+    const extent = extentNow(ground, info)
+    if (!extent) throw unknownShape(info, largest)
+    const { bytes } = extent
     const pinned = keep(cuda.allocPinned(Math.max(1, bytes)), it => it.free())
     const device = info.location === 'device' ? keep(cuda.alloc(Math.max(1, bytes)), it => it.free()) : null
     mustSucceed(
@@ -125,15 +110,20 @@ function bindAll({ engine, cuda, context, stream, profile, keep }: Ground & { ke
       context.flag('setTensorAddress', info.name, device?.pointer ?? pinned.pointer),
       `setTensorAddress("${info.name}")`,
     )
-    return { info, shape, bytes, host: pinned.view, device, pinned }
+    return { info, ...extent, host: pinned.view, device, pinned }
   })
 }
 
-function stepOf({
-  engine, cuda, context, stream, profile, slots, undo,
-}: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
+const unknownShape = ({ name }: IoTensor, largest: Shapes) => new FfiError(
+  'refused',
+  `Cannot bind "${name}": its shape depends on values, or the profile's largest shapes disagree (${shapesText(largest)})`,
+  'build a plan whose output shapes follow from its input shapes, with the same range for an axis that inputs share',
+)
+
+function stepOf({ slots, undo, ...ground }: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
+  const { engine, stream } = ground
   const [inputs, outputs] = (['input', 'output'] as const).map(mode => slots.filter(({ info }) => info.mode === mode)) as [Slot[], Slot[]]
-  const enqueueNow = enqueuer({ engine, cuda, context, stream, inputs, outputs })
+  const enqueueNow = enqueuer({ ...ground, inputs, outputs })
   const { logger } = engine.rt
   let state: 'open' | 'running' | 'closed' = 'open'
   const begin = () => {
@@ -143,18 +133,9 @@ function stepOf({
   const self: Step = {
     inputs,
     outputs,
-    setShape(name, shape) {
+    setShapes(shapes) {
       if (state !== 'open') throw new Error(`a shape cannot be set: the step is ${state}`)
-      const slot = inputs.find(({ info }) => info.name === name)
-      if (!slot) {
-        const names = inputs.map(({ info }) => info.name).join(', ')
-        throw new FfiError('usage', `Cannot shape "${name}": the inputs are ${names}`, 'check the name')
-      }
-      setInputShape({ engine, context, profile }, name, shape)
-      for (const one of [slot, ...outputs]) {
-        one.shape = shapeNow(context, one.info)
-        one.bytes = bytesOf(one.info, one.shape)
-      }
+      changeShapes(ground, slots, shapes)
     },
     run() {
       begin()
@@ -192,7 +173,7 @@ interface Ports {
 }
 
 /** The hot path. Functions, addresses and counts are taken out of their objects once. */
-function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Omit<Ground, 'profile'> & Ports): () => void {
+function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Ground & Ports): () => void {
   const { cudaMemcpyAsync }: CudaFunctions = cuda.functions
   const { check } = cuda
   const { logger } = engine.rt
@@ -218,33 +199,6 @@ function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Omit<Groun
     }
   }
 }
-
-function setInputShape(
-  { engine, context, profile = 0 }: Pick<Ground, 'engine' | 'context'> & { profile?: number },
-  name: string,
-  shape: readonly number[],
-): void {
-  if (context.flag('setInputShape', name, dimsBytes(shape, engine.rt.abi.dims))) return
-  const range = engine.tensors.find(tensor => tensor.name === name)?.profiles[profile]
-  const takes = range ? `it takes [${range.min.join(', ')}] to [${range.max.join(', ')}]` : 'the engine refuses it'
-  throw new FfiError(
-    'usage',
-    `Cannot give "${name}" the shape [${shape.join(', ')}]: ${takes}`,
-    'feed a shape within the profile, or build with a wider one',
-  )
-}
-
-function shapeNow(context: NativeObject, { name }: IoTensor): number[] {
-  const shape = context.shape('getTensorShape', name)
-  if (shape && shape.every(n => n >= 0)) return shape
-  throw new FfiError(
-    'refused',
-    `Cannot bind "${name}": its shape depends on values (${shape?.join(', ') ?? 'unknown'})`,
-    'build a plan whose output shapes follow from its input shapes',
-  )
-}
-
-const bytesOf = ({ dtype }: IoTensor, shape: readonly number[]) => shape.reduce((product, n) => product * n, elementBytes(dtype) ?? 0)
 
 function mustSucceed({ rt }: Engine, isDone: boolean, call: string): void {
   if (!isDone) throw failed({ call, logger: rt.logger, version: rt.version })

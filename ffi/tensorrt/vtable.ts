@@ -5,8 +5,10 @@
  * the library that made the object. Methods of a type are all resolved when its first object appears, so that a library of
  * another layout is refused before anything is called.
  */
+import { settled } from '../cuda/settled.ts'
 import { FfiError } from '../errors.ts'
-import { koffi, type NativeFunction } from '../load.ts'
+import { koffi, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { traced } from '../trace.ts'
 import { abiTables, versionText, type Abi } from './abi.ts'
 import { shapeFromDims, type NativeDims } from './dims.ts'
 import type { Logger } from './logger.ts'
@@ -45,6 +47,8 @@ export class Vtables {
   readonly #map: MemoryMap
   readonly #libraries: Set<string>
   readonly #functions = new Map<string, Method>()
+  /** koffi closes a library that nobody holds, and methods found by address do not hold it: an object's code would be gone before it. */
+  readonly #held = new Set<OpenedLibrary>()
 
   constructor({ abi, logger, libraries, map = new MemoryMap() }: VtablesOptions) {
     this.abi = abi
@@ -53,9 +57,11 @@ export class Vtables {
     this.#libraries = new Set(libraries)
   }
 
-  /** Code of this library may be called too. */
-  allow(library: string): void {
-    this.#libraries.add(library)
+  /** Code of this library may be called too, and stays. @param path the file that its code is mapped from */
+  allow(library: OpenedLibrary, path: string): void {
+    if (this.#libraries.has(path)) return
+    this.#libraries.add(path)
+    this.#held.add(library)
   }
 
   /**
@@ -81,7 +87,8 @@ export class Vtables {
     try {
       const slot = this.abi.slotOf(type, method)
       if (slot === undefined || prototype === undefined) return undefined
-      return this.#function(this.#code(vtable, slot, `${type}.${method}`), prototype)
+      const name = `${type}.${method}`
+      return this.#function(name, this.#code(vtable, slot, name), prototype)
     } catch (thrown) {
       // A method that moved in this one minor is an error when it is called; a pointer that leads astray is one now.
       if (thrown instanceof FfiError && thrown.message.startsWith('Cannot call')) return thrown
@@ -93,7 +100,8 @@ export class Vtables {
   #destructor(type: string, pointer: bigint): Method | null {
     const slot = this.abi.slotOf(type, '~D0') ?? (this.abi.isPure(type) ? null : abiTables().objects.deletingDestructorSlot)
     if (slot === null) return null
-    return this.#function(this.#code(this.#word(pointer, type), slot, `delete ${type}`), 'void (void *self)')
+    const name = `delete ${type}`
+    return this.#function(name, this.#code(this.#word(pointer, type), slot, name), 'void (void *self)')
   }
 
   #code(vtable: bigint, slot: number, call: string): bigint {
@@ -123,12 +131,12 @@ export class Vtables {
   }
 
   /** Making a function from an address costs 20 µs, so each is made once. */
-  #function(code: bigint, prototype: string): Method {
-    const key = `${code}:${prototype}`
+  #function(name: string, code: bigint, prototype: string): Method {
+    const key = `${name}:${code}`
     const known = this.#functions.get(key)
     if (known) return known
     const k = koffi()
-    const made = k.decode(code, k.proto(prototype.replaceAll('DIMS', dimsType(this.abi)))) as Method
+    const made = traced(name, k.decode(code, k.proto(prototype.replaceAll('DIMS', dimsType(this.abi)))) as Method)
     this.#functions.set(key, made)
     return made
   }
@@ -231,8 +239,3 @@ const lowestAddress = 0x1_0000n
  * a base class in an object that is not there.
  */
 export const objectOf = (given: unknown): bigint | null => (typeof given === 'bigint' && given >= lowestAddress ? given : null)
-
-/** Run a native function on a worker thread. */
-export function settled(call: Method, ...args: readonly unknown[]): Promise<unknown> {
-  return new Promise((resolve, reject) => call.async(...args, (error, result) => (error ? reject(error) : resolve(result))))
-}

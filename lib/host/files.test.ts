@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { RunbookError } from '../notebook/errors.ts'
 import { sha256, sha256File, sha256Json } from './digest.ts'
-import { fileError, makeFolder, readFile, readJson, writeFileAtomic } from './files.ts'
+import { fileError, makeFolder, readFile, readHead, readJson, writeFileAtomic } from './files.ts'
 import { readNdjson } from './ndjson.ts'
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'files-'))
@@ -30,6 +30,29 @@ test('writeFileAtomic() keeps the old file and leaves no sibling when it cannot 
 test('readFile() is blocked by a file that is not there, and refuses a folder', () => {
   assert.throws(() => readFile(join(scratch(), 'no')), refused('blocked', /Cannot read ".*no": ENOENT/))
   assert.throws(() => readFile(scratch()), refused('usage', /it is a folder/))
+})
+
+test('readFile() reads a large file in pieces, whole and in order', () => {
+  const path = join(scratch(), 'large')
+  const bytes = Buffer.from(Array.from({ length: 1000 }, (_, i) => (i * 7) % 251))
+  writeFileSync(path, bytes)
+  for (const pieceBytes of [1, 3, 333, 500, 999, 1000, 1001]) assert.deepEqual(readFile(path, { pieceBytes }), bytes)
+})
+
+test('readFile() refuses a file that no Buffer holds, with both sizes, before it takes memory for it', () => {
+  const path = join(scratch(), 'sparse')
+  writeFileSync(path, 'plan')
+  truncateSync(path, 5 * 2 ** 30)
+  assert.throws(() => readFile(path, { bytesMax: 4 * 2 ** 30 }), (error: unknown) =>
+    refused('usage', /Cannot read ".*sparse": it has 5\.0 GiB, and at most 4\.0 GiB can be read whole/)(error) && (error as RunbookError).hint.startsWith('give a smaller file'))
+})
+
+test('readHead() gives the first bytes, or all of a short file, and the errors of readFile()', () => {
+  const path = join(scratch(), 'a')
+  writeFileSync(path, 'abcdef')
+  assert.deepEqual([4, 6, 100].map(bytes => readHead(path, bytes).toString()), ['abcd', 'abcdef', 'abcdef'])
+  assert.throws(() => readHead(`${path}.no`, 4), refused('blocked', /ENOENT/))
+  assert.throws(() => readHead(scratch(), 4), refused('usage', /it is a folder/))
 })
 
 test('makeFolder() is blocked where a file is in the way', () => {

@@ -4,7 +4,8 @@
  * Writes go to a sibling and are renamed over the target. Errors of the system become operating errors with a hint.
  * Locks and run folders are elsewhere (`run-folder.ts`).
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:buffer'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { blockedError, usageError, type RunbookError } from '../notebook/errors.ts'
 
@@ -16,7 +17,6 @@ const hints: Record<string, string> = {
   EROFS: 'the file system is read-only: choose another folder',
   ENOENT: 'check the path with `ls`',
   EFBIG: 'the file is too large for this file system: choose another folder',
-  ERR_FS_FILE_TOO_LARGE: 'files over 2 GiB cannot be read whole: give a smaller one',
   EEXIST: 'a file of that name is in the way: choose another folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EMFILE: 'too many open files: raise the limit (`ulimit -n 4096`)',
@@ -55,10 +55,65 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   }
 }
 
-/** Read a whole file. Errors: blocked when absent or unreadable, usage when it is a folder. */
-export function readFile(path: string): Buffer {
+/** node itself refuses to read 2 GiB in one call. */
+const pieceBytesUsual = 2 ** 30
+
+/**
+ * Read a whole file, in pieces where it is large.
+ * Errors: blocked when absent or unreadable, or when there is no memory for it; usage when it is a folder, or larger than a Buffer.
+ * @param limits what a piece takes, and the longest file that is read
+ */
+export function readFile(path: string, { pieceBytes = pieceBytesUsual, bytesMax = constants.MAX_LENGTH } = {}): Buffer {
   try {
-    return readFileSync(path)
+    const file = openSync(path, 'r')
+    try {
+      const { size } = fstatSync(file)
+      if (size > bytesMax) throw tooLarge(path, { size, bytesMax })
+      // What has no size of its own, such as a pipe, is read to its end by node.
+      return size <= pieceBytes ? readFileSync(file) : readPieces(file, roomFor(path, size), pieceBytes)
+    } finally {
+      closeSync(file)
+    }
+  } catch (thrown) {
+    throw fileError('read', path, thrown)
+  }
+}
+
+function readPieces(file: number, whole: Buffer, pieceBytes: number): Buffer {
+  let at = 0
+  while (at < whole.length) {
+    const read = readSync(file, whole, at, Math.min(pieceBytes, whole.length - at), null)
+    if (read === 0) return whole.subarray(0, at)
+    at += read
+  }
+  return whole
+}
+
+function roomFor(path: string, size: number): Buffer {
+  try {
+    return Buffer.allocUnsafeSlow(size)
+  } catch (thrown) {
+    throw blockedError(`Cannot read "${path}": there is no memory for its ${gigabytes(size)}`, 'free some memory: look at `free -g`', thrown)
+  }
+}
+
+const tooLarge = (path: string, { size, bytesMax }: { size: number; bytesMax: number }) => usageError(
+  `Cannot read "${path}": it has ${gigabytes(size)}, and at most ${gigabytes(bytesMax)} can be read whole`,
+  `give a smaller file${constants.MAX_LENGTH < 2 ** 33 ? ', or use Node 22 or newer, which reads more than 4 GiB' : ''}`,
+)
+
+const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+
+/** The first bytes of a file, fewer where it has no more. Errors: as `readFile`. */
+export function readHead(path: string, bytes: number): Buffer {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      const head = Buffer.alloc(bytes)
+      return head.subarray(0, readSync(file, head))
+    } finally {
+      closeSync(file)
+    }
   } catch (thrown) {
     throw fileError('read', path, thrown)
   }
@@ -66,9 +121,9 @@ export function readFile(path: string): Buffer {
 
 /** Read and parse JSON. Errors: usage when it is not JSON. */
 export function readJson(path: string): unknown {
-  const text = readFile(path).toString('utf8')
+  const bytes = readFile(path)
   try {
-    return JSON.parse(text)
+    return JSON.parse(bytes.toString('utf8'))
   } catch (thrown) {
     throw usageError(`Cannot read "${path}": it is not JSON (${(thrown as Error).message})`, 'open it and mend it', thrown)
   }

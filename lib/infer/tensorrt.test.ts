@@ -5,9 +5,11 @@ import test from 'node:test'
 import { denseAnswer, densePlan, planBytes, type PlanNetwork } from '../../ffi/testing/tensorrt/plan.ts'
 import { standinVersions, tensorRtStandin } from '../../ffi/testing/tensorrt/standin.ts'
 import { float32, type Tensor } from '../formats/tensor.ts'
+import type { RunbookError } from '../notebook/errors.ts'
 import { blockedMs } from '../testing/event-loop.ts'
 import { needsTool } from '../testing/needs.ts'
 import { scratch } from './fixtures.ts'
+import { openIsolated } from './isolate.ts'
 import { openTensorRtPlan, type TensorRtOptions } from './tensorrt.ts'
 
 const skip = needsTool('g++')
@@ -57,6 +59,31 @@ test('infer() takes any size within the profile, and refuses one outside it by n
   }
   await assert.rejects(model.infer({ x: float32([9, 3], new Float32Array(27)) }), { exit: 'usage', message: /"x" the shape \[9, 3\]: it takes \[1, 3\] to \[8, 3\]/ })
   assert.deepEqual((await model.infer({ x: row(1, 2, 3) })).y!.shape, [1, 2])
+})
+
+/** z = x + y over a batch that both share. */
+const sumPlan: PlanNetwork = {
+  tensors: [{ name: 'x', role: 'input', shape: [-1, 3] }, { name: 'y', role: 'input', shape: [-1, 3] }, { name: 'z', role: 'output', shape: [-1, 3] }],
+  ops: [{ kind: 'add', from: 'x', and: 'y', to: 'z' }],
+  profiles: [{ x: [[1, 3], [2, 3], [8, 3]], y: [[1, 3], [2, 3], [8, 3]] }],
+}
+const rows = (count: number, value: number) => float32([count, 3], new Float32Array(3 * count).fill(value))
+
+test('infer() and inferSync() take two inputs that share an axis, at every change of it', { skip }, async () => {
+  await using model = await open(sumPlan)
+  for (const batch of [2, 8, 8, 1, 3]) {
+    assert.deepEqual((await model.infer({ x: rows(batch, 1), y: rows(batch, 0.5) })).z, rows(batch, 1.5))
+    assert.deepEqual(model.inferSync({ x: rows(9 - batch, 2), y: rows(9 - batch, 0.5) }).z, rows(9 - batch, 2.5))
+  }
+})
+
+test('infer() answers the questions in line behind one that is refused, each in its own shape', { skip }, async () => {
+  await using model = await open(sumPlan)
+  const asked = [[2, 2], [4, 9], [2, 3], [4, 4], [1, 2], [2, 2]] as const
+  const ends = await Promise.allSettled(asked.map(([a, b], i) => model.infer({ x: rows(a, i), y: rows(b, 10) })))
+  assert.deepEqual(ends.map(end => (end.status === 'fulfilled' ? end.value.z : (end.reason as RunbookError).exit)), [rows(2, 10), 'usage', 'usage', rows(4, 13), 'usage', rows(2, 15)])
+  assert.match(String((ends[2] as PromiseRejectedResult).reason), /model\.plan": cannot give "x" \[2, 3\] and "y" \[3, 3\]/)
+  assert.deepEqual(model.inferSync({ x: rows(2, 1), y: rows(2, 1) }).z, rows(2, 2))
 })
 
 test('infer() refuses a feed of another name, shape or type, and one with NaN, and goes on', { skip }, async () => {
@@ -130,11 +157,60 @@ test('infer() is a plain error after the model was closed; closing waits for the
   assert.deepEqual(tensorRtStandin(ten, { isLean: true }).live(), nothing)
 })
 
+test('closing answers every question in line, refuses those that come later, and a second closing ends with the first', { skip }, () => withEnv({ STANDIN_WORK_US: '10000' }, async () => {
+  const model = await open()
+  const asked = [1, 2, 3].map(n => model.infer({ x: row(n, 0, 0) }))
+  const first = model[Symbol.asyncDispose]()
+  assert.throws(() => model.inferSync({ x: row(1, 2, 3) }), /is closed/)
+  await assert.rejects(model.infer({ x: row(1, 2, 3) }), /is closed/)
+  await model[Symbol.asyncDispose]()
+  assert.deepEqual(tensorRtStandin(ten, { isLean: true }).live(), nothing)
+  assert.deepEqual((await Promise.all(asked)).map(({ y }) => y!.data[0]), [1.25, 2.25, 3.25])
+  await first
+}))
+
 test('openTensorRtPlan() is a usage error for a file that is no plan, without a library', async () => {
   const env = { TENSORRT_LIB: '/no/such/libnvinfer.so', CUDART_LIB: '/no/such/libcudart.so' }
-  for (const bytes of ['', 'ftr', 'version https://git-lfs.github.com/spec/v1', Buffer.from([1, 0x48, 0x45, 0x46, 0, 0, 0, 2]), 'ftrt\0\0\0\0']) {
-    await assert.rejects(openTensorRtPlan(planFile(bytes), { env }), { exit: 'usage', message: /model\.plan/ })
+  for (const [bytes, message, hint] of [
+    ['', /it is empty/, /sha256sum/], ['ftr', /it is a text that begins "ftr"/, /sha256sum/], ['version https://git-lfs.github.com/spec/v1', /a git-lfs pointer/, /git lfs pull/],
+    [Buffer.from([1, 0x48, 0x45, 0x46, 0, 0, 0, 2]), /a HEF for a Hailo device/, /hailort/], [Buffer.from([8, 7, 0x12, 4, 1, 2]), /it begins with/, /trtexec/],
+    ['ftrt\0\0\0\0', /takes 28 bytes, and the file has 8/, /trtexec/], [planBytes(densePlan(), ten).subarray(0, 28), /it ends with its header/, /trtexec/],
+  ] as const) {
+    await assert.rejects(openTensorRtPlan(planFile(bytes), { env }), { exit: 'usage', message, hint })
   }
+  await assert.rejects(openTensorRtPlan(planFile(''), { env }), { message: /Cannot read ".*model\.plan" as a TensorRT plan: / })
+  await assert.rejects(openTensorRtPlan(scratch(), { env }), { exit: 'usage', message: /it is a folder/ })
+})
+
+test('openTensorRtPlan() is a usage error for a plan that is damaged or cut behind its header', { skip }, async () => {
+  const { env, live } = tensorRtStandin(ten, { isLean: true })
+  const whole = planBytes(densePlan(), ten)
+  const flipped = Buffer.from(whole)
+  flipped[60]! ^= 1
+  for (const [bytes, message] of [[flipped, /checksum does not match/], [whole.subarray(0, 100), /does not match archive size/]] as const) {
+    await assert.rejects(openTensorRtPlan(planFile(bytes), { env }), { exit: 'usage', message, hint: /sha256sum/ })
+  }
+  assert.deepEqual(live(), nothing)
+})
+
+test('openTensorRtPlan() is blocked by a plan with elements that no array here holds, and names tensor and type', { skip }, async () => {
+  const { env, live } = tensorRtStandin(ten, { isLean: true })
+  for (const dtype of ['fp8', 'int4'] as const) {
+    const network: PlanNetwork = { tensors: [{ name: 'q', role: 'input', dtype, shape: [4] }, { name: 'r', role: 'output', dtype, shape: [4] }], ops: [{ kind: 'copy', from: 'q', to: 'r' }] }
+    await assert.rejects(openTensorRtPlan(planFile(planBytes(network, ten)), { env }), {
+      exit: 'blocked', message: new RegExp(`model\\.plan": cannot bind the input "q": its elements are ${dtype}, for which there is no array here$`), hint: /cast it in the ONNX file/,
+    })
+  }
+  assert.deepEqual(live(), nothing)
+})
+
+test('openTensorRtPlan() in a child names the method that the library crashed in', { skip }, async () => {
+  const { env } = tensorRtStandin(ten, { isLean: true })
+  const path = planFile(planBytes(densePlan(), ten))
+  const isolated = (fault: string) => openIsolated('tensorrt', path, { env: { ...env, STANDIN_FAULT: fault } })
+  await assert.rejects(isolated('deserializeCudaEngine=crash'), { exit: 'fail', message: /SIGSEGV\) during "open", in IRuntime\.deserializeCudaEngine/ })
+  await using model = await isolated('enqueueV3=crash')
+  await assert.rejects(model.infer({ x: row(1, 2, 3) }), { exit: 'fail', message: /SIGSEGV\) during "infer", in IExecutionContext\.enqueueV3/ })
 })
 
 test('openTensorRtPlan() is blocked when the file, the library or the device is absent', { skip }, async () => {

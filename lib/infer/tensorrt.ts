@@ -10,12 +10,13 @@ import { openCuda } from '../../ffi/cuda/cuda.ts'
 import { FfiError } from '../../ffi/errors.ts'
 import { versionText } from '../../ffi/tensorrt/abi.ts'
 import { openTensorRt } from '../../ffi/tensorrt/open.ts'
+import { againHint, planVersionOf } from '../../ffi/tensorrt/plan-version.ts'
 import { deserialize, type Engine, type IoTensor } from '../../ffi/tensorrt/runtime.ts'
 import { createStep, type Step, type StepTensor } from '../../ffi/tensorrt/step.ts'
-import { readPlanHeader } from '../formats/plan.ts'
+import { fileKind, fileKindBytes } from '../formats/file-kind.ts'
 import { arrayOf, sizeOf, type Dtype, type Tensor, type TensorData } from '../formats/tensor.ts'
-import { readFile } from '../host/files.ts'
-import { RunbookError } from '../notebook/errors.ts'
+import { readFile, readHead } from '../host/files.ts'
+import { RunbookError, usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from './backend.ts'
 
 export interface TensorRtOptions {
@@ -29,22 +30,34 @@ export interface TensorRtOptions {
 
 /** A plan that is open. Results are valid until the next `infer`. */
 export interface TensorRtBackend extends Backend {
-  /** As `infer`, on this thread: the event loop stands still. Errors: as `infer`; a plain error while another one is under way. */
+  /**
+   * As `infer`, on this thread: the event loop stands still. Errors: as `infer`; a plain error while another question is answered;
+   * usage while another model of this TensorRT is being opened.
+   */
   inferSync(feeds: Feeds): Results
 }
 
 /**
  * Open a plan.
- * Errors: usage for a file that is no plan; blocked when the file, a library or the device is absent, or of another version;
+ * Errors: usage for a file that is no plan, or a damaged one; blocked when the file, a library or the device is absent, or of another version;
  * fail when TensorRT or CUDA cannot do it.
  */
 export async function openTensorRtPlan(path: string, options: TensorRtOptions = {}): Promise<TensorRtBackend> {
-  readPlanHeader(path)
+  mustBePlan(path)
   try {
     return await open({ path, plan: readFile(path), options })
   } catch (thrown) {
     throw operatingError(thrown, path)
   }
+}
+
+/** What is no plan is named as what it is, on a machine without TensorRT too. */
+function mustBePlan(path: string): void {
+  const head = readHead(path, fileKindBytes)
+  const kind = fileKind(head)
+  const other = kind?.id === 'plan' ? null : kind
+  const problem = other ? `it is ${other.name}` : planVersionOf(head)
+  if (typeof problem === 'string') throw usageError(`Cannot read "${path}" as a TensorRT plan: ${problem}`, other?.hint ?? againHint)
 }
 
 async function open({ path, plan, options: { profile = 0, trustHostCode = false, env = process.env } }: {
@@ -83,19 +96,17 @@ interface Parts {
 function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBackend {
   const inputs = step.inputs.map(({ info }) => infoOf(info))
   const ports = { inputs: step.inputs.map(portOf), outputs: step.outputs.map(portOf) }
-  let isOpen = true
   let waiting = 0
   let latest: Promise<unknown> = Promise.resolve()
+  let closing: Promise<void> | undefined
 
   const mustBeOpen = () => {
-    if (!isOpen) throw new Error(`the model "${path}" is closed`)
+    if (closing) throw new Error(`the model "${path}" is closed`)
   }
   const put = (feeds: Feeds) => {
-    for (const port of ports.inputs) {
-      const feed = feeds[port.tensor.info.name]!
-      if (!isSame(feed.shape, port.tensor.shape)) step.setShape(port.tensor.info.name, feed.shape)
-      port.pinned.set(feed.data as never)
-    }
+    const changed = step.inputs.filter(({ info, shape }) => !isSame(feeds[info.name]!.shape, shape))
+    if (changed.length > 0) step.setShapes(Object.fromEntries(changed.map(({ info }) => [info.name, feeds[info.name]!.shape])))
+    for (const { tensor, pinned } of ports.inputs) pinned.set(feeds[tensor.info.name]!.data as never)
   }
   const take = (isFresh: boolean): Results => Object.fromEntries(ports.outputs.map(port => [port.tensor.info.name, port.take(isFresh)]))
   const runNext = async (feeds: Feeds): Promise<Results> => {
@@ -110,6 +121,13 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
     } finally {
       waiting--
     }
+  }
+  /** Questions that were asked before are answered. */
+  const close = async () => {
+    await latest
+    await untilMute(engine)
+    step.close()
+    engine.close()
   }
   return {
     name: 'tensorrt',
@@ -140,14 +158,8 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
         throw operatingError(thrown, path)
       }
     },
-    async [Symbol.asyncDispose]() {
-      if (!isOpen) return
-      isOpen = false
-      await latest
-      await untilMute(engine)
-      step.close()
-      engine.close()
-    },
+    // A second one waits for the first.
+    [Symbol.asyncDispose]: () => (closing ??= close()),
   }
 }
 

@@ -77,6 +77,7 @@ bool isDevice(const void *pointer, size_t bytes) {
 }
 
 struct Event {
+  bool recorded = false;
   std::atomic<bool> reached{false};
   Clock::time_point at;
 };
@@ -252,14 +253,6 @@ API int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, void
   stream->push([=] { memcpy(to, from, bytes); });
   return kSuccess;
 }
-API int cudaMemsetAsync(void *to, int value, size_t bytes, void *handle) {
-  ENTER("cudaMemsetAsync");
-  Stream *stream = find(handle);
-  if (stream == nullptr) return fail(kInvalidHandle);
-  if (!isDevice(to, bytes)) return fail(kInvalidValue);
-  stream->push([=] { memset(to, value, bytes); });
-  return kSuccess;
-}
 /* What the stand-in of TensorRT puts its computation with. */
 API int cudaLaunchHostFunc(void *handle, void (*function)(void *), void *data) {
   ENTER("cudaLaunchHostFunc");
@@ -314,6 +307,7 @@ API int cudaEventRecord(void *event, void *handle) {
   Stream *stream = find(handle);
   if (stream == nullptr) return fail(kInvalidHandle);
   Event *it = static_cast<Event *>(event);
+  it->recorded = true;
   it->reached = false;
   stream->push([it] {
     it->at = Clock::now();
@@ -323,12 +317,14 @@ API int cudaEventRecord(void *event, void *handle) {
 }
 API int cudaEventSynchronize(void *event) {
   ENTER("cudaEventSynchronize");
-  while (!static_cast<Event *>(event)->reached) std::this_thread::yield();
+  const Event *it = static_cast<Event *>(event);
+  while (it->recorded && !it->reached) std::this_thread::yield();
   return kSuccess;
 }
 API int cudaEventElapsedTime(float *ms, void *start, void *end) {
   ENTER("cudaEventElapsedTime");
   const Event *a = static_cast<Event *>(start), *b = static_cast<Event *>(end);
+  if (!a->recorded || !b->recorded) return fail(kInvalidHandle);
   if (!a->reached || !b->reached) return fail(kNotReady);
   *ms = std::chrono::duration<float, std::milli>(b->at - a->at).count();
   return kSuccess;

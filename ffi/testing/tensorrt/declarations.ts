@@ -23,7 +23,7 @@ const signatures: Readonly<Record<string, Readonly<Record<string, string | Reado
   },
   ICudaEngine: {
     getPImpl: 'void *%()', createExecutionContext: { 8: 'void *%()', 10: 'void *%(int32_t strategy)', 11: 'void *%(int32_t strategy)' },
-    createEngineInspector: 'void *%()', serialize: 'void *%()', getName: 'const char *%()', getNbLayers: 'int32_t %()',
+    createEngineInspector: 'void *%()', getName: 'const char *%()', getNbLayers: 'int32_t %()',
     getNbOptimizationProfiles: 'int32_t %()', getNbIOTensors: 'int32_t %()', getIOTensorName: 'const char *%(int32_t index)',
     getTensorShape: 'Dims %(const char *name)', getTensorDataType: 'int32_t %(const char *name)',
     getTensorLocation: 'int32_t %(const char *name)',
@@ -34,48 +34,36 @@ const signatures: Readonly<Record<string, Readonly<Record<string, string | Reado
   IExecutionContext: {
     getPImpl: 'void *%()', getEngine: 'void *%()', setOptimizationProfileAsync: 'bool %(int32_t profile, void *stream)',
     setInputShape: 'bool %(const char *name, const Dims &dims)', getTensorShape: 'Dims %(const char *name)',
-    setTensorAddress: 'bool %(const char *name, void *address)', getTensorAddress: 'void *%(const char *name)',
-    allInputDimensionsSpecified: 'bool %()', enqueueV3: 'bool %(void *stream)',
+    setTensorAddress: 'bool %(const char *name, void *address)', enqueueV3: 'bool %(void *stream)',
   },
-  IEngineInspector: {
-    setExecutionContext: 'bool %(void *context)', getLayerInformation: 'const char *%(int32_t layer, int32_t format)',
-    getEngineInformation: 'const char *%(int32_t format)',
-  },
+  IEngineInspector: { getEngineInformation: 'const char *%(int32_t format)' },
   IBuilder: {
     getLogger: 'void *%()', createBuilderConfig: 'void *%()', createNetworkV2: 'void *%(uint32_t flags)',
     createOptimizationProfile: 'void *%()',
     buildSerializedNetwork: 'void *%(void *network, void *config)',
   },
   IBuilderConfig: {
-    setFlag: 'void %(int32_t flag)', clearFlag: 'void %(int32_t flag)', getFlag: 'bool %(int32_t flag)',
-    setMemoryPoolLimit: 'void %(int32_t pool, size_t bytes)',
-    getMemoryPoolLimit: 'size_t %(int32_t pool)', addOptimizationProfile: 'int32_t %(void *profile)',
+    setFlag: 'void %(int32_t flag)', clearFlag: 'void %(int32_t flag)',
+    setMemoryPoolLimit: 'void %(int32_t pool, size_t bytes)', addOptimizationProfile: 'int32_t %(void *profile)',
     setBuilderOptimizationLevel: 'void %(int32_t level)',
     setProfilingVerbosity: 'void %(int32_t verbosity)', setHardwareCompatibilityLevel: 'void %(int32_t level)',
     createTimingCache: 'void *%(const void *blob, size_t size)', setTimingCache: 'bool %(void *cache, bool ignoreMismatch)',
-    getTimingCache: 'void *%()',
   },
   ITimingCache: { serialize: 'void *%()' },
   INetworkDefinition: {
     getBuilder: 'void *%()', getNbLayers: 'int32_t %()', getNbInputs: 'int32_t %()', getInput: 'void *%(int32_t index)',
-    getNbOutputs: 'int32_t %()', getOutput: 'void *%(int32_t index)',
   },
-  ITensor: { getName: 'const char *%()', getDimensions: 'Dims %()', getType: 'int32_t %()' },
+  ITensor: { getName: 'const char *%()', getDimensions: 'Dims %()' },
   IOptimizationProfile: {
     setDimensions: {
       8: 'bool %(const char *name, int32_t select, Dims dims)', 10: 'bool %(const char *name, int32_t select, const Dims &dims)',
       11: 'bool %(const char *name, int32_t select, const Dims &dims)',
     },
-    isValid: 'bool %()',
   },
   IParser: {
     parse: 'bool %(const void *model, size_t size, const char *path)', getNbErrors: 'int32_t %()', getError: 'void *%(int32_t index)',
   },
-  IParserError: {
-    code: 'int32_t %()', desc: 'const char *%()', file: 'const char *%()', line: 'int32_t %()', func: 'const char *%()',
-    node: 'int32_t %()',
-    nodeName: 'const char *%()', nodeOperator: 'const char *%()',
-  },
+  IParserError: { code: 'int32_t %()', desc: 'const char *%()', node: 'int32_t %()', nodeName: 'const char *%()' },
 }
 
 /** One method too many at a slot of a class: what a version of another layout would look like. */

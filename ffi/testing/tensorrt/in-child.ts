@@ -24,6 +24,7 @@ const modules = {
   'tensorrt/step.ts': 'createStep',
   'tensorrt/builder.ts': 'buildPlan',
   'cuda/cuda.ts': 'openCuda',
+  'cuda/settled.ts': 'settled',
   'load.ts': 'koffi',
   'testing/tensorrt/standin.ts': 'tensorRtStandin, standinVersions',
   'testing/tensorrt/plan.ts': 'densePlan, planBytes',
@@ -31,14 +32,17 @@ const modules = {
 const preamble = Object.entries(modules).map(([path, names]) => `import { ${names} } from ${JSON.stringify(`file://${join(ffi, path)}`)}`)
 
 /**
- * Run a program. It has `openTensorRt`, `deserialize`, `createStep`, `buildPlan`, `openCuda`, `koffi`, `tensorRtStandin`,
+ * Run a program. It has `openTensorRt`, `deserialize`, `createStep`, `buildPlan`, `openCuda`, `settled`, `koffi`, `tensorRtStandin`,
  * `standinVersions`, `densePlan` and `planBytes`.
+ * @param options.flags for node, such as `--expose-gc`
  */
 export function inChild(
   program: string,
-  { env = {}, timeoutMs = 60_000 }: { env?: Readonly<Record<string, string>>; timeoutMs?: number } = {},
+  { env = {}, flags = [], timeoutMs = 60_000 }: {
+    env?: Readonly<Record<string, string>>; flags?: readonly string[]; timeoutMs?: number
+  } = {},
 ): ChildResult {
-  const argv = ['--import', 'tsx', '--input-type=module', '--eval', [...preamble, program].join('\n')]
+  const argv = [...flags, '--import', 'tsx', '--input-type=module', '--eval', [...preamble, program].join('\n')]
   const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, argv, {
     cwd: join(ffi, '..'), env: { ...process.env, ...env }, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGKILL',
   })

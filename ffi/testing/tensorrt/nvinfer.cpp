@@ -83,7 +83,7 @@ struct Work {
 
 struct Context : IExecutionContextSlots {
   using Slots = IExecutionContextSlots;
-  Context(std::shared_ptr<const Graph> given, void *owner, Logger *theirs) : graph(std::move(given)), engine(owner), logger(theirs), addresses(graph->tensors.size()) {
+  Context(std::shared_ptr<const Graph> given, void *owner, Logger *theirs) : graph(std::move(given)), engine(owner), logger(theirs), isKnown(graph->tensors.size(), true), addresses(graph->tensors.size()) {
     for (const Tensor &t : graph->tensors) shapes.push_back(t.shape);
     settle();
   }
@@ -113,7 +113,9 @@ struct Context : IExecutionContextSlots {
   }
   Dims getTensorShape(const char *name) override {
     const int i = graph->find(name);
-    return i < 0 ? kNoDims : dimsOf(shapes[static_cast<size_t>(i)]);
+    if (i < 0) return kNoDims;
+    if (isKnown[static_cast<size_t>(i)]) return dimsOf(shapes[static_cast<size_t>(i)]);
+    return say(logger, kError, "IExecutionContext::getTensorShape: Error Code 4: Internal Error (broadcast dimensions must be conformable)"), kNoDims;
   }
   bool setTensorAddress(const char *name, void *address) override {
     const int i = graph->find(name);
@@ -121,16 +123,10 @@ struct Context : IExecutionContextSlots {
     addresses[static_cast<size_t>(i)] = static_cast<uint8_t *>(address);
     return true;
   }
-  void *getTensorAddress(const char *name) override {
-    const int i = graph->find(name);
-    return i < 0 ? nullptr : addresses[static_cast<size_t>(i)];
-  }
-  bool allInputDimensionsSpecified() override {
-    return std::none_of(shapes.begin(), shapes.end(), [](const Shape &shape) { return isOpen(shape); });
-  }
   bool enqueueV3(void *stream) override {
     if (fault("enqueueV3") != 0) return say(logger, kError, "IExecutionContext::enqueueV3: Error Code 1: Cuda Runtime (unspecified launch failure)"), false;
-    if (!allInputDimensionsSpecified()) return say(logger, kError, "IExecutionContext::enqueueV3: Error Code 3: not all shapes are specified"), false;
+    if (std::any_of(shapes.begin(), shapes.end(), isOpen)) return say(logger, kError, "IExecutionContext::enqueueV3: Error Code 3: not all shapes are specified"), false;
+    if (std::find(isKnown.begin(), isKnown.end(), false) != isKnown.end()) return say(logger, kError, "IExecutionContext::enqueueV3: Error Code 3: the shapes of the inputs disagree"), false;
     for (size_t i = 0; i < addresses.size(); i++)
       if (graph->tensors[i].role != kInner && addresses[i] == nullptr)
         return say(logger, kError, "IExecutionContext::enqueueV3: Error Code 3: Address is not set for input tensor " + graph->tensors[i].name), false;
@@ -139,9 +135,10 @@ struct Context : IExecutionContextSlots {
   Object<Slots> *self = nullptr;
 
 private:
-  /* The shapes of all that is computed follow from those of the inputs. */
+  /* The shapes of all that is computed follow from those of the inputs, and from none while these disagree. */
   void settle() {
     for (const Op &op : graph->ops) {
+      isKnown[op.out] = isKnown[op.a] && isKnown[op.b] && (op.kind != kAdd || shapes[op.a] == shapes[op.b]);
       Shape shape = shapes[op.a];
       if (op.kind == kDense) shape.back() = static_cast<int32_t>(op.rows);
       shapes[op.out] = shape;
@@ -152,23 +149,17 @@ private:
   Logger *logger;
   size_t profile = 0;
   std::vector<Shape> shapes;
+  std::vector<bool> isKnown;
   std::vector<uint8_t *> addresses;
 };
 
 struct Inspector : IEngineInspectorSlots {
   using Slots = IEngineInspectorSlots;
   explicit Inspector(std::shared_ptr<const Graph> given) : graph(std::move(given)) {}
-  bool setExecutionContext(void *) override { return true; }
-  const char *getLayerInformation(int32_t layer, int32_t) override {
-    text = "\"op " + std::to_string(layer) + " of kind " + std::to_string(graph->ops.at(static_cast<size_t>(layer)).kind) + "\"";
-    return text.c_str();
-  }
-  const char *getEngineInformation(int32_t format) override {
+  const char *getEngineInformation(int32_t) override {
     std::string all;
-    for (size_t i = 0; i < graph->ops.size(); i++) {
-      getLayerInformation(static_cast<int32_t>(i), format);
-      all += (i ? ", " : "") + text;
-    }
+    for (size_t i = 0; i < graph->ops.size(); i++)
+      all += (i ? ", " : "") + ("\"op " + std::to_string(i) + " of kind " + std::to_string(graph->ops[i].kind) + "\"");
     text = "{\"Layers\": [" + all + "]}";
     return text.c_str();
   }
@@ -190,7 +181,6 @@ struct Engine : ICudaEngineSlots {
   void *createExecutionContext(int32_t strategy) override { return strategy == 0 ? context() : nullptr; }
 #endif
   void *createEngineInspector() override { return make<Inspector>(graph); }
-  void *serialize() override { return make<HostMemory>(planOf(*graph, kVersion)); }
   const char *getName() override { return graph->name.c_str(); }
   int32_t getNbLayers() override { return static_cast<int32_t>(graph->ops.size()); }
   int32_t getNbOptimizationProfiles() override { return static_cast<int32_t>(std::max<size_t>(1, graph->profiles.size())); }
@@ -252,7 +242,9 @@ private:
     memcpy(&bodySize, bytes + 8, 8);
     memcpy(&hash, bytes + 16, 8);
     auto graph = std::make_shared<Graph>();
-    if (bodySize != size - kHeaderBytes || hash != fnv(bytes + kHeaderBytes, size - kHeaderBytes) || !graphOf(bytes + kHeaderBytes, size - kHeaderBytes, *graph))
+    if (bodySize != size - kHeaderBytes)
+      return refuse("IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion sizeRead == static_cast<uint64_t>(mEnd - mCurrent) failed.Size specified in header does not match archive size)");
+    if (hash != fnv(bytes + kHeaderBytes, size - kHeaderBytes) || !graphOf(bytes + kHeaderBytes, size - kHeaderBytes, *graph))
       return refuse("IRuntime::deserializeCudaEngine: Error Code 4: Internal Error (Engine deserialization failed: checksum does not match)");
     sayFromThread(logger, kInfo, "Loaded engine size: 0 MiB");
     return make<Engine>(graph, logger);

@@ -72,21 +72,17 @@ struct Node {
   std::map<std::string, int64_t> integers;
 };
 struct Failure : IParserErrorSlots {
-  Failure(std::string text, int32_t index, const Node *node) : why(std::move(text)), at(index), name(node ? node->name : ""), op(node ? node->op : "") {}
+  Failure(std::string text, int32_t index, const Node *node) : why(std::move(text)), at(index), name(node ? node->name : "") {}
   virtual ~Failure() = default;
   int32_t code() override { return at < 0 ? 3 : 8; }
   const char *desc() override { return why.c_str(); }
-  const char *file() override { return "nvonnxparser.cpp"; }
-  int32_t line() override { return __LINE__; }
-  const char *func() override { return "import"; }
   int32_t node() override { return at; }
 #if TRT_MAJOR >= 10
   const char *nodeName() override { return name.c_str(); }
-  const char *nodeOperator() override { return op.c_str(); }
 #endif
   const std::string why;
   const int32_t at;
-  const std::string name, op;
+  const std::string name;
 };
 
 class Import {

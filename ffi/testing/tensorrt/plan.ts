@@ -7,7 +7,7 @@
 import type { TensorRtVersion } from '../../tensorrt/abi.ts'
 
 /** TensorRT's numbers of element types. */
-export const planTypes = { float32: 0, float16: 1, int8: 2, int32: 3, bool: 4, uint8: 5, bfloat16: 7, int64: 8 } as const
+export const planTypes = { float32: 0, float16: 1, int8: 2, int32: 3, bool: 4, uint8: 5, fp8: 6, bfloat16: 7, int64: 8, int4: 9 } as const
 
 export interface PlanTensor {
   readonly name: string

@@ -26,7 +26,7 @@ test('the whole flow is clean under AddressSanitizer and UBSan, on each major', 
       engine.inspect()
       const step = await createStep(engine, cuda)
       for (let i = 0; i < 200; i++) {
-        step.setShape('x', [1 + i % 8, 3])
+        step.setShapes({ x: [1 + i % 8, 3] })
         step.inputs[0].host.fill(0)
         if (i % 2) step.run()
         else await step.runLater()
