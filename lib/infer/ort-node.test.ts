@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
+import { buildStandin } from '../../ffi/testing/build.ts'
 import { float32, type Tensor } from '../formats/tensor.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
+import { needsTool } from '../testing/needs.ts'
 import { forked, halves, modelFile, scratch, single, tinyModel, voice } from './fixtures.ts'
 import { openOrtNode } from './ort-node.ts'
 
@@ -128,4 +131,22 @@ test('openOrtNode() leaves the event loop a turn for each question', async () =>
   for (let i = 0; i < 200; i++) await model.infer({ input: row([i, i]) })
   clearInterval(timer)
   assert.ok(turns > 0)
+})
+
+test('openOrtNode() is blocked, and names ONNXRUNTIME_LIB, when another version of the library is open in the process', { skip: needsTool('gcc') }, () => {
+  const folder = scratch()
+  writeFileSync(join(folder, 'other.c'), 'int other;\n')
+  writeFileSync(join(folder, 'versions'), 'VERS_1.26.0 { global: other; local: *; };\n')
+  const flags = ['-Wl,-soname,libonnxruntime.so.1', `-Wl,--version-script=${join(folder, 'versions')}`]
+  const other = buildStandin([join(folder, 'other.c')], { out: 'libonnxruntime.so.1', flags })
+  const script = `
+    const { koffi } = await import(${JSON.stringify(join(import.meta.dirname, '../../ffi/load.ts'))})
+    const { openOrtNode } = await import(${JSON.stringify(join(import.meta.dirname, 'ort-node.ts'))})
+    koffi().load(${JSON.stringify(other)})
+    await openOrtNode(process.argv[1]).catch(({ exit, message, hint }) => console.log(JSON.stringify({ exit, message, hint })))`
+  const stdout = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, modelFile(halves(2))], { encoding: 'utf8' })
+  const told = JSON.parse(stdout) as { exit: string; message: string; hint: string }
+  assert.equal(told.exit, 'blocked')
+  assert.match(told.message, /^Cannot load onnxruntime-node: .*libonnxruntime\.so\.1/)
+  assert.match(told.hint, /^unset ONNXRUNTIME_LIB/)
 })

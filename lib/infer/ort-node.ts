@@ -9,16 +9,19 @@ import { performance } from 'node:perf_hooks'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { arrayOf, type Dtype, type Tensor, type TensorData } from '../formats/tensor.ts'
 import { fileError } from '../host/files.ts'
-import { asError, RunbookError, usageError } from '../notebook/errors.ts'
+import { asError, blockedError, RunbookError, usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type TensorInfo } from './backend.ts'
 
 /**
  * Open an ONNX file on the CPU provider.
- * Errors: blocked when the file is absent; usage when ONNX Runtime refuses it, or when a stream holds no numbers.
+ * Errors: blocked when the file or the package's library is absent; usage when ONNX Runtime refuses it, or when a stream holds no numbers.
  */
 export async function openOrtNode(path: string, options: InferenceSession.SessionOptions = {}): Promise<Backend> {
   mustRead(path)
-  const ort = await import('onnxruntime-node')
+  const ort = await import('onnxruntime-node').catch((thrown: unknown) => {
+    const hint = 'unset ONNXRUNTIME_LIB: two versions of the library do not fit into one process; else install the packages again: npm ci'
+    throw blockedError(`Cannot load onnxruntime-node: ${oneLine(thrown)}`, hint, thrown)
+  })
   const startedMs = performance.now()
   // By its path and not by its bytes: so that weights that lie in a file beside it are found.
   const session = await ort.InferenceSession.create(path, { logSeverityLevel: 3, ...options }).catch((thrown: unknown) => {
