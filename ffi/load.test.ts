@@ -58,6 +58,30 @@ test('openLibrary() prefers the override to the loader, and takes a file or a fo
   assert.equal(openLibrary(spec({ names }), { env: { FROB_LIB: alone } }).path, join(alone, 'libfrob.so'))
 })
 
+test('openLibrary() finds a file under its full version in a folder that an override names', { skip: needsTool('gcc') }, () => {
+  const inside = mkdtempSync(join(folder, 'versions-'))
+  const path = join(inside, 'libfrob.so.1.26.0')
+  copyFileSync(frob(), path)
+  const versioned = spec({ names: ['/elsewhere/libfrob.so', 'libfrob.so'] })
+  assert.equal(openLibrary(versioned, { env: { FROB_LIB: inside } }).path, path)
+  rmSync(path)
+  assert.match(refusal(versioned, { FROB_LIB: inside }).message, /FROB_LIB: 1 place was tried/)
+})
+
+test('openLibrary() keeps a library in memory to the end of the process when nobody holds it', { skip: needsTool('gcc') || process.platform !== 'linux' }, () => {
+  const script = `
+    const { openLibrary } = await import(${JSON.stringify(join(import.meta.dirname, 'load.ts'))})
+    const { readFileSync } = await import('node:fs')
+    openLibrary({ title: 'It', env: '', names: [process.argv[1]], folders: [], install: '' })
+    for (let i = 0; i < 5; i++) {
+      gc()
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    console.log(readFileSync('/proc/self/maps', 'utf8').includes('libforgotten.so'))`
+  const argv = ['--expose-gc', '--import', 'tsx', '--input-type=module', '-e', script, frob('libforgotten.so')]
+  assert.equal(execFileSync(process.execPath, argv, { cwd: join(import.meta.dirname, '..'), encoding: 'utf8' }), 'true\n')
+})
+
 test('openLibrary() does not look elsewhere when an override does not open', () => {
   const error = refusal(libc, { FROB_LIB: join(folder, 'none.so') })
   assert.equal(error.kind, 'absent')
@@ -174,7 +198,7 @@ test('bind() names the first symbol that a library lacks, and how many more', { 
   const path = frob()
   const library = openLibrary(spec(), { env: { FROB_LIB: path } })
   const lacking = { frob: { prototype: 'int frob(int n)' }, grind: { prototype: 'int grind(void)' }, polish: { prototype: 'int polish(void)' } }
-  assert.throws(() => bind(library, lacking), { kind: 'absent', message: `Cannot use Frobnicator at "${path}": it has no symbol grind (and 1 more: polish)` })
+  assert.throws(() => bind(library, lacking), { kind: 'absent', message: `Cannot use Frobnicator at "${path}": it has no symbol grind (and 1 more: polish)`, hint: /name another: export FROB_LIB=/ })
 })
 
 test('bind() throws a plain error for a prototype that is not C', { skip: needsTool('gcc') }, () => {

@@ -4,7 +4,7 @@
  * The one place that loads koffi and the one place that opens libraries. Nothing opens when this file is imported. Which functions
  * a library has, and what their arguments mean, is said in the rooms beside this file.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import type koffiModule from 'koffi'
@@ -43,6 +43,8 @@ export interface OpenedLibrary {
   readonly title: string
   /** Absolute path of the file that the loader mapped, where the system tells; else the name that was opened. */
   readonly path: string
+  /** The variable that names another one. */
+  readonly env: string
   readonly handle: LibraryHandle
 }
 
@@ -58,7 +60,7 @@ export function openLibrary(spec: LibrarySpec, options: { env?: Readonly<Record<
   const tried: Attempt[] = []
   for (const candidate of candidates) {
     const opened = tryOpen(candidate)
-    if (typeof opened !== 'string') return { title: spec.title, path: mappedPath(candidate), handle: opened }
+    if (typeof opened !== 'string') return { title: spec.title, path: mappedPath(candidate), env: spec.env, handle: opened }
     tried.push({ candidate, wrong: opened })
   }
   const from = override ? ` named by ${spec.env}` : ''
@@ -113,7 +115,11 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
 function overridePaths(spec: LibrarySpec, override: string): string[] {
   const path = resolve(override)
   const isFolder = existsSync(path) && statSync(path).isDirectory()
-  return isFolder ? spec.names.map(name => join(path, basename(name))) : [path]
+  if (!isFolder) return [path]
+  const names = [...new Set(spec.names.map(name => basename(name)))]
+  // A folder of a package may have the file under its full version alone: libonnxruntime.so.1.26.0.
+  const versions = readdirSync(path).filter(file => names.some(name => file.startsWith(`${name}.`)))
+  return [...new Set([...names, ...versions.toSorted()])].map(name => join(path, name))
 }
 
 function searchPaths(spec: LibrarySpec): string[] {
@@ -128,12 +134,28 @@ function tryOpen(candidate: string): LibraryHandle | string {
     if (wrong) return wrong
   }
   try {
-    return koffi().load(candidate)
+    const library = koffi().load(candidate)
+    pin(candidate)
+    return library
   } catch (thrown) {
     const words = thrown instanceof Error ? thrown.message : String(thrown)
     const said = words.replace(/^Failed to load shared library: ?/, '').replaceAll(/\s+/g, ' ')
     return said.startsWith(`${candidate}: `) ? said.slice(candidate.length + 2) : said
   }
+}
+
+/** RTLD_NOW | RTLD_NODELETE of glibc. */
+const pinned = 0x1002
+let dlopen: NativeFunction<[string, number]> | undefined
+
+/**
+ * Keep a library in memory to the end of the process. koffi lets go of one that nobody holds, and of all of them at the end, while
+ * threads of ours still have things in it to clean up: ONNX Runtime before 1.19 then ends the process with a crash.
+ */
+function pin(path: string): void {
+  if (process.platform !== 'linux') return
+  dlopen ??= koffi().load(null).func('void *dlopen(const char *path, int flags)') as NativeFunction<[string, number]>
+  dlopen(path, pinned)
 }
 
 function wrongWith(path: string): string | undefined {
@@ -180,7 +202,7 @@ export function bind<T extends object>(library: OpenedLibrary, table: { readonly
     const rest = `${lacking.slice(1, 6).join(', ')}${lacking.length > 6 ? ', …' : ''}`
     const more = lacking.length > 1 ? ` (and ${lacking.length - 1} more: ${rest})` : ''
     const state = `it has no symbol ${lacking[0]}${more}`
-    throw new FfiError('absent', `Cannot use ${library.title} at "${library.path}": ${state}`, 'install a version that has it')
+    throw new FfiError('absent', `Cannot use ${library.title} at "${library.path}": ${state}`, `install a version that has it${library.env && `, or name another: export ${library.env}=/path/to/${basename(library.path)}`}`)
   }
   const here = entries.filter(([name, spec]) => !spec.optional || hasSymbol(library, name))
   return Object.fromEntries(here.map(([name, spec]) => [name, traced(name, library.handle.func(spec.prototype))])) as T

@@ -55,11 +55,15 @@ test('readHead() gives the first bytes, or all of a short file, and the errors o
   assert.throws(() => readHead(scratch(), 4), refused('usage', /it is a folder/))
 })
 
+test('makeFolder() is blocked, and does not try for ever, where the system makes no folder', { skip: !existsSync('/proc/self') }, () => {
+  assert.throws(() => makeFolder('/proc/nope/deeper'), refused('blocked', /ENOENT/))
+})
+
 test('makeFolder() is blocked where a file is in the way', () => {
   const folder = scratch()
   writeFileSync(join(folder, 'file'), '')
   assert.throws(() => makeFolder(join(folder, 'file')), refused('blocked', /EEXIST/))
-  assert.throws(() => makeFolder(join(folder, 'file/deeper')), refused('blocked', /ENOTDIR/))
+  assert.throws(() => makeFolder(join(folder, 'file/deeper')), refused('blocked', /ENOTDIR|EEXIST/))
 })
 
 test('fileError() gives a full disk a hint, and passes on what is no error of the system', () => {

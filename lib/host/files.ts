@@ -5,8 +5,8 @@
  * Locks and run folders are elsewhere (`run-folder.ts`).
  */
 import { constants } from 'node:buffer'
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import { blockedError, usageError, type RunbookError } from '../notebook/errors.ts'
 
 const hints: Record<string, string> = {
@@ -35,10 +35,22 @@ export function fileError(act: string, path: string, thrown: unknown): RunbookEr
 /** Create a folder and its parents; existing is fine. Errors: blocked. */
 export function makeFolder(path: string): string {
   try {
-    mkdirSync(path, { recursive: true })
+    makeEach(resolve(path))
     return path
   } catch (thrown) {
     throw fileError('create the folder', path, thrown)
+  }
+}
+
+/** One by one: node's own "recursive" goes round for ever where a parent cannot be made, as under `/proc`. */
+function makeEach(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  if (dirname(path) !== path) makeEach(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (thrown) {
+    // Another process may have been quicker; a file in its place is an error.
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(path).isDirectory()) throw thrown
   }
 }
 

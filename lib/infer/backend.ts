@@ -91,7 +91,7 @@ export async function openBackend(name: BackendName, path: string, options: Back
       'give --backend ort, or a file that ends in .onnx, .ort, .hef or .plan',
     )
   }
-  refuseForeign({ path, head, runtime: chosen })
+  if (chosen !== 'null') refuseForeign({ path, head, runtime: chosen })
   const onDevice = chosen === 'hailort' || chosen === 'tensorrt'
   if (options.isolate ?? onDevice) {
     const { openIsolated } = await import('./isolate.ts')
@@ -106,7 +106,7 @@ const drivers: Record<string, (path: string, options: BackendOptions) => Promise
   'ort-node': async path => (await import('./ort-node.ts')).openOrtNode(path),
   hailort: async (path, options) => (await import('./hailort.ts')).openHailortBackend(path, options),
   tensorrt: async (path, options) => (await import('./tensorrt.ts')).openTensorRtPlan(path, options),
-  null: async path => (await import('./null.ts')).openNull(path),
+  null: async (path, options) => (await import('./null.ts')).openNull(path, options),
 }
 
 const driverOf = (name: BackendName, { ortDriver = 'c' }: BackendOptions) => (name === 'ort' ? `ort-${ortDriver}` : name)

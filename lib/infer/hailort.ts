@@ -69,6 +69,7 @@ export async function openHailortBackend(path: string, options: HailortOptions =
     const hailort = openHailort(options.env ? { env: options.env } : {})
     const startedMs = performance.now()
     const libraryVersion = versionText(hailort.version)
+    requireRunnable(file, { libraryVersion })
     let warnings: readonly string[] = []
     const judge = (arch: string) => {
       warnings = requireRunnable(file, { arch, libraryVersion }).map(({ message }) => message)
