@@ -202,7 +202,10 @@ export function bind<T extends object>(library: OpenedLibrary, table: { readonly
     const rest = `${lacking.slice(1, 6).join(', ')}${lacking.length > 6 ? ', …' : ''}`
     const more = lacking.length > 1 ? ` (and ${lacking.length - 1} more: ${rest})` : ''
     const state = `it has no symbol ${lacking[0]}${more}`
-    throw new FfiError('absent', `Cannot use ${library.title} at "${library.path}": ${state}`, `install a version that has it${library.env && `, or name another: export ${library.env}=/path/to/${basename(library.path)}`}`)
+    const another = library.env && `, or name another: export ${library.env}=/path/to/${basename(library.path)}`
+    throw new FfiError(
+      'absent', `Cannot use ${library.title} at "${library.path}": ${state}`, `install a version that has it${another}`,
+    )
   }
   const here = entries.filter(([name, spec]) => !spec.optional || hasSymbol(library, name))
   return Object.fromEntries(here.map(([name, spec]) => [name, traced(name, library.handle.func(spec.prototype))])) as T
