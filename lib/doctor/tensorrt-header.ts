@@ -50,7 +50,7 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
     const trouble = await brokenCompiler(machine, compiler, 'empty.cpp')
     if (trouble !== null) return broken(name, `g++ compiles nothing: ${trouble}`, 'sudo apt install --reinstall g++ libc6-dev')
     return broken(
-      name, `${include}/NvInfer.h does not compile: ${printed.complaint}`, 'install the CUDA headers of this TensorRT',
+      name, `${include}/NvInfer.h does not compile: ${printed.complaint}`, 'install the CUDA headers of this TensorRT: sudo apt install cuda-cudart-dev-12-8 cuda-crt-12-8',
     )
   }
   const moved = abiTables().exceptions.filter(exception => exception.major === major && exception.minor === minor)
