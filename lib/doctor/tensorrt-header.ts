@@ -49,9 +49,8 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
   if ('complaint' in printed) {
     const trouble = await brokenCompiler(machine, compiler, 'empty.cpp')
     if (trouble !== null) return broken(name, `g++ compiles nothing: ${trouble}`, 'sudo apt install --reinstall g++ libc6-dev')
-    return broken(
-      name, `${include}/NvInfer.h does not compile: ${printed.complaint}`, 'install the CUDA headers of this TensorRT: sudo apt install cuda-cudart-dev-12-8 cuda-crt-12-8',
-    )
+    const fix = 'install the CUDA headers of this TensorRT: sudo apt install cuda-cudart-dev-12-8 cuda-crt-12-8'
+    return broken(name, `${include}/NvInfer.h does not compile: ${printed.complaint}`, fix)
   }
   const moved = abiTables().exceptions.filter(exception => exception.major === major && exception.minor === minor)
   const { compared, unnamed, problems } = compareSlots({ printed: printed.printed, table, moved })
