@@ -34,4 +34,11 @@ const fixes: Readonly<Record<number, Fix>> = {
 /** The kind of error that a status is, and what mends it. */
 export const fixFor = (status: number): Fix => fixes[status] ?? unexplained
 
+/** What status 35 means where the driver has no version: CUDA calls an absent driver an old one. */
+export const noDriver: Fix & { readonly says: string } = {
+  kind: 'absent',
+  says: 'no NVIDIA driver is loaded',
+  fix: 'install the NVIDIA driver and load it: nvidia-smi must list a GPU; a container needs its GPU (--gpus all)',
+}
+
 const unexplained: Fix = { kind: 'status', fix: 'look at nvidia-smi and at the kernel\'s log: dmesg | grep -i nvrm' }

@@ -65,6 +65,23 @@ test('openCuda() keeps the library open, with all that lives in it, when nobody 
   assert.equal(stdout, 'true true\n', stderr)
 })
 
+test('openCuda() is good without a driver, and the device question says that none is loaded', { skip }, () => {
+  const path = buildCudart()
+  const program = `
+    const cuda = openCuda({ env: { CUDART_LIB: process.env.CUDART_LIB } })
+    console.log(cuda.runtimeVersion, cuda.driverVersion, cuda.lastError())
+    for (const ask of [() => cuda.deviceCount(), () => cuda.device(0)]) try { ask() } catch ({ kind, message, hint }) { console.log(kind, message, '|', hint) }`
+  // The runtime of 12 says which it is; that of 11.8 does not.
+  for (const [fault, version] of [['', '12.8'], ['cudaRuntimeGetVersion=35', 'unknown']] as const) {
+    const { stdout, stderr } = inChild(program, { env: { CUDART_LIB: path, STANDIN_DRIVER: '0', STANDIN_FAULT: fault } })
+    const [first, count, device] = stdout.split('\n')
+    assert.equal(first, `${version} 0.0 null`, stderr)
+    const why = 'cudaErrorInsufficientDriver (35): no NVIDIA driver is loaded | install the NVIDIA driver and load it'
+    assert.ok(count!.startsWith(`absent Cannot call cudaGetDeviceCount: ${why}`), count)
+    assert.ok(device!.startsWith(`absent Cannot call cudaSetDevice: ${why}`), device)
+  }
+})
+
 test('device() is absent when there is none, or the driver is too old, with what to look at', { skip }, () => {
   const { cuda } = open()
   withEnv({ STANDIN_GPUS: '0' }, () => {

@@ -6,7 +6,7 @@
  */
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type LibrarySpec, type OpenedLibrary } from '../load.ts'
-import { fixFor } from './causes.ts'
+import { fixFor, noDriver } from './causes.ts'
 import { cudaFunctions, type CudaFunctions, type Pointer } from './functions.ts'
 import { settled } from './settled.ts'
 
@@ -72,7 +72,7 @@ export interface CudaStream {
 export interface Cuda {
   readonly library: OpenedLibrary
   readonly functions: CudaFunctions
-  /** `12.8` */
+  /** `12.8`; `unknown` where the library does not say: that of 11.8 does not without a driver. */
   readonly runtimeVersion: string
   /** The newest CUDA that the driver serves; `0.0` without a driver. */
   readonly driverVersion: string
@@ -93,6 +93,7 @@ export interface Cuda {
 }
 
 const notReady = 600
+const insufficientDriver = 35
 const nonBlocking = 1
 // ComputeCapabilityMajor, ComputeCapabilityMinor and MultiProcessorCount of cudaDeviceAttr.
 const attributes = { major: 75, minor: 76, multiprocessors: 16 } as const
@@ -115,8 +116,9 @@ export function openCuda({ env = process.env }: { env?: Readonly<Record<string, 
 
 function cudaOf(library: OpenedLibrary): Cuda {
   const f = bind<CudaFunctions>(library, cudaFunctions)
+  let driver: number | undefined
   const check = (call: string, status: number) => {
-    if (status !== 0) throw errorOf(f, call, status)
+    if (status !== 0) throw errorOf(f, { call, status, driver })
   }
   const made = (call: string, create: (out: [Pointer]) => number): bigint => {
     const out: [Pointer] = [null]
@@ -129,11 +131,12 @@ function cudaOf(library: OpenedLibrary): Cuda {
     check(call, ask(out))
     return out[0]
   }
+  driver = asked('cudaDriverGetVersion', out => f.cudaDriverGetVersion(out))
   return {
     library,
     functions: f,
-    runtimeVersion: versionText(asked('cudaRuntimeGetVersion', out => f.cudaRuntimeGetVersion(out))),
-    driverVersion: versionText(asked('cudaDriverGetVersion', out => f.cudaDriverGetVersion(out))),
+    runtimeVersion: runtimeVersionOf(f),
+    driverVersion: versionText(driver),
     deviceCount: () => asked('cudaGetDeviceCount', out => f.cudaGetDeviceCount(out)),
     device: index => deviceAt(f, index, check),
     alloc(bytes) {
@@ -206,10 +209,20 @@ function deviceAt(f: CudaFunctions, index: number, check: Check): CudaDevice {
   }
 }
 
-function errorOf(f: CudaFunctions, call: string, status: number): FfiError {
+/** The library is good where it does not answer: whether there is a device is asked later. */
+function runtimeVersionOf(f: CudaFunctions): string {
+  const out: [number] = [0]
+  if (f.cudaRuntimeGetVersion(out) === 0) return versionText(out[0])
+  f.cudaGetLastError()
+  return 'unknown'
+}
+
+function errorOf(f: CudaFunctions, { call, status, driver }: { call: string; status: number; driver: number | undefined }): FfiError {
   const name = f.cudaGetErrorName(status) ?? `status ${status}`
-  const { kind, fix } = fixFor(status)
-  return new FfiError(kind, `Cannot call ${call}: ${name} (${status}): ${f.cudaGetErrorString(status) ?? 'no text'}`, fix)
+  const isAbsent = status === insufficientDriver && driver === 0
+  const { kind, fix } = isAbsent ? noDriver : fixFor(status)
+  const words = isAbsent ? noDriver.says : f.cudaGetErrorString(status) ?? 'no text'
+  return new FfiError(kind, `Cannot call ${call}: ${name} (${status}): ${words}`, fix)
 }
 
 /** 12080 is 12.8. */

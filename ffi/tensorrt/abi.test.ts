@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { FfiError } from '../errors.ts'
-import { abiOf, abiTables, knownVersions, versionFromNumber, versionText } from './abi.ts'
+import { abiOf, abiOfNumber, abiTables, knownVersions, versionFromNumber, versionText } from './abi.ts'
 
 const v = (text: string) => {
   const [major, minor, patch = 0] = text.split('.').map(Number)
@@ -9,8 +9,8 @@ const v = (text: string) => {
 }
 const refused = (thrown: unknown) => thrown instanceof FfiError && thrown.kind === 'refused'
 
-test('versionFromNumber() reads both ways that TensorRT has written its version', () => {
-  const pairs = [[8601, '8.6.1'], [9300, '9.3.0'], [100_000, '10.0.0'], [100_800, '10.8.0'], [101_303, '10.13.3'], [110_100, '11.1.0'], [8406, '8.4.6']] as const
+test('versionFromNumber() reads both ways that TensorRT has written its version, and that of TensorRT-RTX', () => {
+  const pairs = [[8601, '8.6.1'], [9300, '9.3.0'], [9999, '9.9.99'], [10_000, '1.0.0'], [10_701, '1.7.1'], [20_304, '2.3.4'], [100_000, '10.0.0'], [100_800, '10.8.0'], [101_303, '10.13.3'], [110_100, '11.1.0'], [8406, '8.4.6']] as const
   for (const [number, text] of pairs) assert.equal(versionText(versionFromNumber(number)), text)
 })
 
@@ -22,6 +22,22 @@ test('abiOf() knows 8.6, every 10 and every 11, and says which minors were compa
 test('abiOf() refuses what no table describes, and names what would do', () => {
   for (const text of ['7.2.3', '8.5.3', '8.7', '9.3', '12.0', '0.0', '84.6']) {
     assert.throws(() => abiOf(v(text)), (thrown: unknown) => refused(thrown) && (thrown as FfiError).message.includes(versionText(v(text))) && (thrown as FfiError).hint.includes(knownVersions()))
+  }
+})
+
+test('abiOfNumber() gives the table of a library that can be called', () => {
+  for (const [number, text] of [[8601, '8.6.1'], [8602, '8.6.2'], [100_000, '10.0.0'], [101_303, '10.13.3'], [110_400, '11.4.0']] as const) {
+    assert.equal(versionText(abiOfNumber(number).version), text)
+  }
+})
+
+test('abiOfNumber() refuses TensorRT-RTX and the early access of 8.6 by name, and what no table describes', () => {
+  for (const [number, message] of [
+    [10_701, /^Cannot use TensorRT-RTX 1\.7\.1: it is a library of its own/], [10_000, /TensorRT-RTX 1\.0\.0/], [99_999, /TensorRT-RTX 9\.99\.99/],
+    [8600, /^Cannot use TensorRT 8\.6\.0: it is an early access, whose methods have other places than those of 8\.6\.1$/],
+    [8503, /TensorRT 8\.5\.3: the places/], [9300, /TensorRT 9\.3\.0: the places/], [120_000, /TensorRT 12\.0\.0: the places/],
+  ] as const) {
+    assert.throws(() => abiOfNumber(number), (thrown: unknown) => refused(thrown) && message.test((thrown as FfiError).message) && (thrown as FfiError).hint.includes('8.6.1, 10.0 and later 10.x, 11.0 and later 11.x'))
   }
 })
 

@@ -22,6 +22,8 @@ export interface DimsLayout {
 interface MajorTable {
   readonly minorMin: number
   readonly minorMax: number | null
+  /** The first patch of `minorMin` that the table describes; earlier ones are early accesses of another layout. */
+  readonly patchMin?: number
   readonly minorVerified: number
   readonly dims: DimsLayout
   readonly setDimensionsTakes: 'value' | 'reference'
@@ -61,14 +63,36 @@ export function abiTables(): AbiTables {
   return (tables ??= JSON.parse(readFileSync(new URL('../../contracts/abi/tensorrt.json', import.meta.url), 'utf8')) as AbiTables)
 }
 
-/** `getInferLibVersion()` writes 8601 for 8.6.1 and 101303 for 10.13.3. */
+/** 10701 is TensorRT-RTX 1.7.1: TensorRT ended with 9xxx in its old way of writing, and began with 100000 in the new one. */
+const isRtx = (number: number) => number >= 10_000 && number < 100_000
+
+/** `getInferLibVersion()` writes 8601 for 8.6.1, 101303 for 10.13.3 and, of TensorRT-RTX, 10701 for 1.7.1. */
 export function versionFromNumber(number: number): TensorRtVersion {
-  const radix = number >= 100_000 ? 10_000 : 1000
+  const radix = number >= 10_000 ? 10_000 : 1000
   return { major: Math.floor(number / radix), minor: Math.floor((number % radix) / 100), patch: number % 100 }
 }
 
 /** `10.13.3` */
 export const versionText = ({ major, minor, patch }: TensorRtVersion): string => `${major}.${minor}.${patch}`
+
+/**
+ * The table of a library, by the number that it answers with.
+ * @throws FfiError `refused` for TensorRT-RTX and for an early access, which have methods elsewhere, and as `abiOf` does
+ */
+export function abiOfNumber(number: number): Abi {
+  const version = versionFromNumber(number)
+  if (isRtx(number)) throw notCalled(`TensorRT-RTX ${versionText(version)}`, 'it is a library of its own, and only TensorRT itself is called')
+  const { minorMin, patchMin = 0 } = abiTables().majors[version.major] ?? {}
+  if (version.minor === minorMin && version.patch < patchMin) {
+    const first = versionText({ ...version, patch: patchMin })
+    throw notCalled(`TensorRT ${versionText(version)}`, `it is an early access, whose methods have other places than those of ${first}`)
+  }
+  return abiOf(version)
+}
+
+const notCalled = (what: string, why: string) => new FfiError(
+  'refused', `Cannot use ${what}: ${why}`, `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
+)
 
 /**
  * The table of a version.
@@ -78,11 +102,7 @@ export function abiOf(version: TensorRtVersion): Abi {
   const { majors, objects, exceptions } = abiTables()
   const table = majors[version.major]
   if (!table || version.minor < table.minorMin || (table.minorMax !== null && version.minor > table.minorMax)) {
-    throw new FfiError(
-      'refused',
-      `Cannot use TensorRT ${versionText(version)}: the places of its methods are not known`,
-      `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
-    )
+    throw notCalled(`TensorRT ${versionText(version)}`, 'the places of its methods are not known')
   }
   const moved = exceptions.filter(({ major, minor }) => major === version.major && minor === version.minor)
   return {
@@ -103,9 +123,10 @@ export function abiOf(version: TensorRtVersion): Abi {
   }
 }
 
-/** `8.6, 10.0 and later 10.x, 11.0 and later 11.x` */
+/** `8.6.1, 10.0 and later 10.x, 11.0 and later 11.x` */
 export function knownVersions(): string {
   return Object.entries(abiTables().majors)
-    .map(([major, { minorMin, minorMax }]) => `${major}.${minorMin}${minorMax === minorMin ? '' : ` and later ${major}.x`}`)
+    .map(([major, { minorMin, minorMax, patchMin }]) =>
+      `${major}.${minorMin}${patchMin === undefined ? '' : `.${patchMin}`}${minorMax === minorMin ? '' : ` and later ${major}.x`}`)
     .join(', ')
 }

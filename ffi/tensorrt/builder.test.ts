@@ -85,6 +85,20 @@ test('buildPlan() names the node that cannot be imported, and a file that is no 
   assert.deepEqual(standin.live(), nothing)
 })
 
+test('buildPlan() refuses an empty file before the parser takes it for a model', { skip }, async () => {
+  const { standin, rt } = opened()
+  await assert.rejects(buildPlan(rt, new Uint8Array(0)), isError('usage', /Cannot import "the ONNX file": it is empty/))
+  await assert.rejects(buildPlan(rt, new Uint8Array(0), { path: 'a.onnx' }), isError('usage', /Cannot import "a\.onnx": it is empty/))
+  assert.deepEqual(standin.live(), nothing)
+})
+
+test('buildPlan() tells a warning of 8.6 that CUDA does not start from a builder that says nothing', { skip }, async () => {
+  const { rt } = opened(eight)
+  process.env.STANDIN_FAULT = 'cudaGetDeviceCount=35'
+  await assert.rejects(buildPlan(rt, denseOnnx(1)), isError('absent', /createInferBuilder: TensorRT 8\.6\.1 failed: CUDA initialization failure with error: 35/, /nvidia-smi/))
+  delete process.env.STANDIN_FAULT
+})
+
 test('buildPlan() wants a range for every open input, and one that rises', { skip }, async () => {
   const { standin, rt } = opened()
   await assert.rejects(buildPlan(rt, denseOnnx()), isError('usage', /the input "x" \[-1, 3\] has open axes and no range/, /for x/))
@@ -92,7 +106,8 @@ test('buildPlan() wants a range for every open input, and one that rises', { ski
   for (const broken of [{ min: [4, 3], opt: [2, 3], max: [8, 3] }, { min: [1, 3], opt: [2, 3], max: [8, 3, 1] }]) {
     await assert.rejects(buildPlan(rt, denseOnnx(), { profiles: [{ x: broken }] }), isError('usage', /Cannot use profile 0: "x" goes from/))
   }
-  await assert.rejects(buildPlan(rt, denseOnnx(), { profiles: [{ x: { min: [1], opt: [1], max: [1] } }] }), isError('status', /does not match network definition/))
+  await assert.rejects(buildPlan(rt, denseOnnx(), { profiles: [{ x: { min: [1], opt: [1], max: [1] } }] }), isError('usage', /does not match network definition/))
+  await assert.rejects(buildPlan(opened(eleven).rt, denseOnnx(), { profiles: [{ x: { min: [1], opt: [1], max: [1] } }] }), isError('usage', /has 2 dimensions but profile 0 has 1/, /as many numbers/))
   assert.deepEqual(standin.live(), nothing)
 })
 

@@ -6,12 +6,13 @@
  */
 import { settled } from '../cuda/settled.ts'
 import { FfiError } from '../errors.ts'
-import { bind, koffi, openLibrary, type NativeFunction } from '../load.ts'
+import { bind, koffi, type NativeFunction } from '../load.ts'
 import { versionText } from './abi.ts'
 import { failed } from './causes.ts'
 import { dimsBytes, dimsValue } from './dims.ts'
 import type { LogMessage } from './logger.ts'
-import { canary, codePath, parserSpec, type TensorRt } from './open.ts'
+import { canary, codePath, type TensorRt } from './open.ts'
+import { openParser } from './parser.ts'
 import type { ProfileRange } from './runtime.ts'
 import { objectOf, type NativeObject } from './vtable.ts'
 
@@ -49,6 +50,7 @@ const workspacePool = 0
 const detailedVerbosity = 2
 // NV_ONNX_PARSER_VERSION, the same from 8 to 11.
 const parserVersion = 100
+const theFile = 'the ONNX file'
 
 /**
  * Build a plan.
@@ -56,7 +58,11 @@ const parserVersion = 100
  * @throws FfiError `usage` for a flag that this version lacks, a missing or broken profile, or an ONNX file that cannot be imported;
  *   `absent` without builder or parser; `refused` for another ABI; `status` when TensorRT cannot build it
  */
-export function buildPlan(rt: TensorRt, onnx: Uint8Array, options: BuildOptions = {}): Promise<BuiltPlan> {
+export async function buildPlan(rt: TensorRt, onnx: Uint8Array, options: BuildOptions = {}): Promise<BuiltPlan> {
+  // To the parser no bytes are a model without nodes, and it says that all is well.
+  if (onnx.length === 0) {
+    throw new FfiError('usage', `Cannot import "${options.path ?? theFile}": it is empty`, 'export or copy the ONNX file again')
+  }
   return rt.logger.inTurn(() => build(rt, onnx, options))
 }
 
@@ -161,7 +167,7 @@ function networkFlags({ abi, version }: TensorRt, { isStronglyTyped = false }: B
 async function parse({ rt, network, onnx, path, own }: {
   rt: TensorRt; network: NativeObject; onnx: Uint8Array; path: string | undefined; own: (object: NativeObject) => NativeObject
 }): Promise<void> {
-  const library = openLibrary(parserSpec(rt.library.path, rt.version.major), { env: rt.env })
+  const library = openParser(rt)
   const { createNvOnnxParser_INTERNAL: create } = bind<{ createNvOnnxParser_INTERNAL: NativeFunction }>(library, {
     createNvOnnxParser_INTERNAL: { prototype: 'void *createNvOnnxParser_INTERNAL(void *network, void *logger, int version)' },
   })
@@ -174,7 +180,7 @@ async function parse({ rt, network, onnx, path, own }: {
   const why = errors.join('; ') || 'the parser does not say why'
   throw new FfiError(
     'usage',
-    `Cannot import "${path ?? 'the ONNX file'}" into TensorRT ${versionText(rt.version)}: ${why}`,
+    `Cannot import "${path ?? theFile}" into TensorRT ${versionText(rt.version)}: ${why}`,
     'simplify the graph, use another opset, or a newer TensorRT',
   )
 }

@@ -23,6 +23,12 @@ test('failed() knows a cause by its words, with its fix and its kind', () => {
     ['Serialization (Serialization assertion sizeRead == static_cast<uint64_t>(mEnd - mCurrent) failed.Size specified in header does not match archive size)', 'usage', /sha256sum/],
     ['The engine plan file is not compatible with this version of TensorRT, expecting library version 10.1.0 got 0.0.0, please rebuild.', 'usage', /sha256sum/],
     ['The engine plan file is not compatible with this version of TensorRT, expecting library version 10.1.0 got 10.0.0, please rebuild.', 'refused', /build the plan again/],
+    ['Error Code 1: Serialization (Serialization assertion plan.header.size == blobSize failed. In parsePlan)', 'usage', /sha256sum/],
+    ['Error Code 2: Internal Error (Assertion bufferSize >= minBufferSize failed. In readHeader)', 'usage', /sha256sum/],
+    ['Error Code 1: Cuda Runtime (In catchCudaError (cudaError 35: CUDA driver version is insufficient for CUDA runtime version))', 'absent', /nvidia-smi/],
+    ['Error Code 4: API Usage Error (Network must have at least one output. In validate)', 'usage', /cut short/],
+    ['Error Code 4: API Usage Error (Dynamic-shaped input tensor x has 2 dimensions but profile 0 has 1 dimensions. In validate)', 'usage', /as many numbers/],
+    ['Error Code 6: API Usage Error (Unable to load library: libnvinfer_lean.so.10: cannot open shared object file)', 'absent', /lean runtime of the same version/],
     ['something new', 'status', /trtexec/],
   ] as const
   for (const [text, kind, hint] of rows) {
@@ -31,6 +37,14 @@ test('failed() knows a cause by its words, with its fix and its kind', () => {
     assert.match(error.hint, hint)
     assert.ok(error.message.includes(text))
   }
+})
+
+test('failed() takes a warning for the cause, a known one first, when there is no error', () => {
+  const cuda = after(['warning', 'Unable to determine GPU memory usage'], ['warning', 'CUDA initialization failure with error: 35.'])
+  assert.deepEqual([cuda.kind, cuda.message], ['absent', 'Cannot call deserializeCudaEngine: TensorRT 10.13.3 failed: CUDA initialization failure with error: 35.'])
+  assert.match(after(['warning', 'it looks odd']).message, /failed: it looks odd$/)
+  const error = after(['warning', 'a tactic ran out of memory'], ['error', 'something new'])
+  assert.deepEqual([error.kind, /something new/.test(error.message)], ['status', true])
 })
 
 test('failed() says so when TensorRT said nothing, and cuts what goes on and on', () => {

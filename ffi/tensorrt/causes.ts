@@ -13,7 +13,7 @@ import { againHint } from './plan-version.ts'
 const causes: readonly { readonly says: RegExp; readonly fix: string; readonly kind?: FfiError['kind'] }[] = [
   {
     // Before the versions: a damaged plan is said to be of version 0.0.0.
-    says: /magicTag|got 0\.0\.0|verify a plan tag|checksum|match archive size/i,
+    says: /magicTag|got 0\.0\.0|verify a plan tag|checksum|match archive size|header\.size == blobSize|bufferSize >= minBufferSize/i,
     fix: againHint,
     kind: 'usage',
   },
@@ -28,7 +28,7 @@ const causes: readonly { readonly says: RegExp; readonly fix: string; readonly k
     kind: 'refused',
   },
   {
-    says: /CUDA initialization failure|no CUDA-capable device/i,
+    says: /CUDA initialization failure|no CUDA-capable device|CUDA driver version is insufficient/i,
     fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES and at the driver\'s version',
     kind: 'absent',
   },
@@ -42,11 +42,26 @@ const causes: readonly { readonly says: RegExp; readonly fix: string; readonly k
     kind: 'usage',
   },
   {
+    says: /has \d+ dimensions but profile \d+ has \d+|does not match network definition/i,
+    fix: 'give the profile as many numbers for each input as its shape has axes',
+    kind: 'usage',
+  },
+  {
+    says: /Network must have at least one output/i,
+    fix: 'give an ONNX file whose graph has nodes and an output: it may have been cut short',
+    kind: 'usage',
+  },
+  {
     says: /satisfyProfile|exceed min ~ max|outside .*profile/i,
     fix: 'feed a shape within the profile, or build with a wider one',
     kind: 'usage',
   },
   { says: /Address is not set/i, fix: 'bind every input and output' },
+  {
+    says: /Unable to load library: libnvinfer_lean/i,
+    fix: 'install the lean runtime of the same version (apt search libnvinfer-lean), or build without VERSION_COMPATIBLE',
+    kind: 'absent',
+  },
   {
     says: /builder_resource.*cannot open/i,
     fix: 'install the whole TensorRT: its builder resources are a library of their own',
@@ -55,11 +70,12 @@ const causes: readonly { readonly says: RegExp; readonly fix: string; readonly k
   { says: /could not find plugin|no importer|unsupported operat/i, fix: 'simplify the ONNX file, or use a newer TensorRT' },
 ]
 
-/** The error for a call that answered null or false. */
+/** The error for a call that answered null or false. Warnings count where there is no error: 8.6 says so that CUDA does not start. */
 export function failed({ call, logger, version, what }: {
   call: string; logger: Logger; version: TensorRtVersion; what?: string
 }): FfiError {
-  const said = logger.messages.filter(({ severity }) => severity !== 'warning')
+  const errors = logger.messages.filter(({ severity }) => severity !== 'warning')
+  const said = errors.length > 0 ? errors : logger.messages
   const known = causes.map(cause => ({ cause, message: said.find(({ text }) => cause.says.test(text)) })).find(({ message }) => message)
   const words = known?.message?.text ?? said[0]?.text ?? 'it did not say why'
   return new FfiError(

@@ -43,6 +43,13 @@ test('openTensorRt() refuses versions that no table knows, and calls nothing of 
   }
 })
 
+test('openTensorRt() refuses TensorRT-RTX and 8.6.0 by name when the library says that it is one', { skip }, () => {
+  for (const [version, message] of [[{ major: 1, minor: 7, patch: 1 }, /Cannot use TensorRT-RTX 1\.7\.1/], [{ major: 8, minor: 6, patch: 0 }, /Cannot use TensorRT 8\.6\.0: .*early access/]] as const) {
+    const { env } = tensorRtStandin(version, { isLean: true })
+    assert.throws(() => openTensorRt({ env }), isError('refused', message, /install a version that is known .*TENSORRT_LIB/))
+  }
+})
+
 test('openTensorRt() names a symbol that the library lacks', { skip }, () => scratch(folder => {
   const source = join(folder, 'lacking.c')
   writeFileSync(source, 'int getInferLibVersion(void) { return 101303; }\n')

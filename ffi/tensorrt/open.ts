@@ -1,14 +1,15 @@
 /**
  * Is there a TensorRT on this machine that can be trusted, and which?
  *
- * Opens libnvinfer (and libnvonnxparser when a model is built), asks for the version, picks the table of that version, and
+ * Opens libnvinfer (libnvonnxparser is opened in `parser.ts`), asks for the version, picks the table of that version, and
  * makes the logger. Nothing is called by slot here.
  */
 import { dirname, join } from 'node:path'
+import { openCuda } from '../cuda/cuda.ts'
 import { settled } from '../cuda/settled.ts'
 import { bind, openLibrary, type FunctionSpec, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { FfiError } from '../errors.ts'
-import { abiOf, knownVersions, versionFromNumber, versionText, type Abi, type TensorRtVersion } from './abi.ts'
+import { abiOfNumber, knownVersions, versionText, type Abi, type TensorRtVersion } from './abi.ts'
 import { failed } from './causes.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { MemoryMap } from './memory-map.ts'
@@ -66,11 +67,16 @@ export interface TensorRt {
   readonly vtables: Vtables
   readonly env: Env
   readonly map: MemoryMap
-  /** Call one of the create functions on a worker thread. Errors: `absent` where the library lacks it, `status` when it answers null. */
+  /**
+   * Call one of the create functions on a worker thread. Errors: `absent` where the library lacks it, or a runtime of 8.x would have
+   * no device; `status` when it answers null.
+   */
   create(what: 'IRuntime' | 'IBuilder'): Promise<NativeObject>
 }
 
-type Core = Omit<TensorRt, 'env'>
+interface Core extends Omit<TensorRt, 'env' | 'create'> {
+  create(what: 'IRuntime' | 'IBuilder', env: Env): Promise<NativeObject>
+}
 
 /** One for each library in this process, for TensorRT keeps the logger that it is given first. */
 const open = new Map<string, Core>()
@@ -81,25 +87,23 @@ const open = new Map<string, Core>()
  */
 export function openTensorRt({ env = process.env }: { env?: Env } = {}): TensorRt {
   const library = openLibrary(tensorRtSpec, { env })
-  const known = open.get(library.path)
-  if (known) return { ...known, env }
-  const core = coreOf(library)
+  const core = open.get(library.path) ?? coreOf(library)
   open.set(library.path, core)
-  return { ...core, env }
+  return { ...core, env, create: what => core.create(what, env) }
 }
 
 function coreOf(library: OpenedLibrary): Core {
   const bound = bind<NvinferSymbols>(library, symbols)
   const versionNumber = bound.getInferLibVersion()
-  const version = versionFromNumber(versionNumber)
-  const abi = abiOf(version)
+  const abi = abiOfNumber(versionNumber)
+  const { version } = abi
   const map = new MemoryMap()
   const path = codePath(library, 'createInferRuntime_INTERNAL', map)
   const logger = createLogger(abi)
   const vtables = new Vtables({ abi, logger, libraries: [path], map })
   return {
     library, version, versionNumber, abi, logger, vtables, map,
-    async create(what) {
+    async create(what, env) {
       const create = what === 'IRuntime' ? bound.createInferRuntime_INTERNAL : bound.createInferBuilder_INTERNAL
       if (!create) {
         throw new FfiError(
@@ -108,6 +112,8 @@ function coreOf(library: OpenedLibrary): Core {
           `install the whole TensorRT ${versionText(version)} (${install})`,
         )
       }
+      // 8.6 ends the process in createInferRuntime where CUDA does not start; this throws before.
+      if (what === 'IRuntime' && version.major === 8) openCuda({ env }).deviceCount()
       const pointer = objectOf(await logger.during(() => settled(create as NativeFunction, logger.pointer, versionNumber)))
       if (pointer === null) throw failed({ call: `create${what.replace('I', 'Infer')}`, logger, version })
       return vtables.object(what, pointer)

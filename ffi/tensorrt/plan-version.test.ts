@@ -34,6 +34,12 @@ test('planVersionOf() says why a file is no plan', () => {
   assert.match(String(planVersionOf(later)), /serialization has version 7/)
 })
 
+test('planVersionOf() names TensorRT-RTX when the plan is one of its own', () => {
+  const head = Buffer.from('767472740000000002000000000000005c0e02000000000001070174', 'hex')
+  assert.equal(planVersionOf(head), 'it is a plan of TensorRT-RTX 1.7.1, which is not called here: build it with TensorRT itself')
+  assert.match(String(planVersionOf(head.subarray(0, 4))), /^it is a plan of TensorRT-RTX, which is not called here/)
+})
+
 test('planVersionOf() says both lengths at every cut of the header', () => {
   for (let length = 4; length < 28; length++) {
     assert.match(String(planVersionOf(plan.subarray(0, length))), new RegExp(`cut short: .* takes 28 bytes, and the file has ${length}$`))

@@ -10,6 +10,8 @@ import type { TensorRtVersion } from './abi.ts'
 
 /** "ftrt" as a little-endian number, the first four bytes of every plan since 8.6. */
 const planMagic = 0x74727466
+/** "vtrt": TensorRT-RTX writes plans of its own, with the version at the same place. */
+const rtxMagic = 0x74727476
 const headerBytes = 28
 
 /** What mends a plan that is none, or is damaged. */
@@ -22,7 +24,9 @@ export const againHint = 'copy the plan again in binary mode and compare its sha
 export function planVersionOf(head: Uint8Array): (TensorRtVersion & { readonly build: number }) | string {
   if (head.length === 0) return 'it is empty'
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
-  if (head.length < 4 || view.getUint32(0, true) !== planMagic) {
+  const magic = head.length < 4 ? 0 : view.getUint32(0, true)
+  if (magic === rtxMagic) return `it is a plan of ${rtxOf(head)}, which is not called here: build it with TensorRT itself`
+  if (magic !== planMagic) {
     return `it is not a TensorRT plan (it begins with ${JSON.stringify(Buffer.from(head.subarray(0, 8)).toString('latin1'))})`
   }
   if (head.length < headerBytes) return `it is cut short: the header of a plan takes ${headerBytes} bytes, and the file has ${head.length}`
@@ -34,3 +38,5 @@ export function planVersionOf(head: Uint8Array): (TensorRtVersion & { readonly b
   if (head.length === headerBytes) return 'it ends with its header'
   return { major, minor, patch, build }
 }
+
+const rtxOf = (head: Uint8Array) => `TensorRT-RTX${head.length < headerBytes ? '' : ` ${[...head.subarray(24, 27)].join('.')}`}`

@@ -105,6 +105,16 @@ test('deserialize() carries an ordered fault of each call as an error, and leave
   ;(await deserialize(rt, plan, 'm.plan')).close()
 })
 
+test('deserialize() asks CUDA for a device before 8.6 does, which ends the process where there is none', { skip }, () => {
+  const { stdout, stderr, signal } = inChild(`
+    const standin = tensorRtStandin(standinVersions[0], { isLean: true })
+    const rt = openTensorRt({ env: standin.env })
+    await deserialize(rt, planBytes(densePlan(), standin.version), 'm.plan').catch(thrown => console.log(thrown.kind, thrown.message))
+    rt.library.handle.func('void *createInferRuntime_INTERNAL(void *logger, int32_t version)')(rt.logger.pointer, 8601)`, { env: { STANDIN_DRIVER: '0' } })
+  assert.equal(stdout, 'absent Cannot call cudaGetDeviceCount: cudaErrorInsufficientDriver (35): no NVIDIA driver is loaded\n', stderr)
+  assert.equal(signal, 'SIGSEGV')
+})
+
 test('deserialize() works when several plans are read at once', { skip }, async () => {
   const { standin, rt } = opened()
   const engines = await Promise.all(Array.from({ length: 6 }, (_, i) => deserialize(rt, planBytes({ ...densePlan(), name: `n${i}` }, ten), `${i}.plan`)))

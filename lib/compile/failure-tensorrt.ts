@@ -36,6 +36,8 @@ export const tensorrtBuckets: Record<string, Bucket> = {
   int64_clamped: bucket('Warning', 'integer weights outside the range of 32 bits were clamped', 'check the clamped constants'),
   int8_missing_scale: bucket('CalibrationError',
     'a tensor has no INT8 scale', 'calibrate again, or quantise explicitly (Q/DQ)'),
+  missing_lean_runtime: bucket('LibraryError',
+    'a version-compatible plan carries the lean runtime, which is not here', 'install libnvinfer-lean, or build without version compatibility'),
   missing_shared_library: bucket('LibraryError',
     'a shared library of TensorRT or CUDA cannot be loaded', 'install the full package, not the lean runtime'),
   network_empty_after_parse_failure: bucket('ParseFailed',
@@ -65,7 +67,7 @@ export const tensorrtBuckets: Record<string, Bucket> = {
 /** Words that only TensorRT and its tools use: a log with one of them is searched for TensorRT's signatures first. */
 export const tensorrtWords = exact`
   \[TRT\]|TensorRT|tensorrt|\bTRT\b|nvinfer|trtexec|onnx2trt|polygraphy|Myelin|ForeignNode|engine plan
-  |IBuilder|Error Code \d|Error\[\d|optimization profile|\bprofile \d+\b|\btactic\b|TF32|cuBLAS|timing cache|ModelImporter`
+  |IBuilder|Serialization assertion|minBufferSize|Error Code \d|Error\[\d|optimization profile|\bprofile \d+\b|\btactic\b|TF32|cuBLAS|timing cache|ModelImporter`
 
 const build = 'build' as const
 const said = (name: string, match: Signature['match'], more: Partial<Signature> = {}): Signature =>
@@ -79,6 +81,7 @@ export const tensorrtSignatures: readonly Signature[] = [
   said('api_removed_trt11', phrase`
       unknown option:? ?-{1,2}(?:fp16|int8|bf16|fp8|best|stronglyTyped|workspace|explicitBatch)
       |(?:removed|no longer (?:available|supported)) (?:in|since|from) TensorRT (?:1[01]|\d)`),
+  said('missing_lean_runtime', /unable to load library:? ?libnvinfer_lean/i),
   said('missing_shared_library', phrase`cannot open shared object file|unable to load library
       |(?:could|can) ?not (?:load|open) (?:dynamic |shared )?library|DLL load failed|No module named '?tensorrt
       |lib(?:nvinfer|nvonnxparser|cudnn|cudart|cublas)\S{0,60} (?:not found|is missing)`),
@@ -91,9 +94,10 @@ export const tensorrtSignatures: readonly Signature[] = [
       |no kernel image is available|compute capability[^\n]{0,60}(?:not supported|unsupported|no longer)
       |GPU architecture[^\n]{0,40}(?:not supported|unsupported)`),
   said('engine_corrupt', phrase`got 0\.0\.0|failed to verify a plan tag|plan[^\n]{0,40}(?:corrupt|truncated|damaged)
-      |engine[^\n]{0,40}(?:corrupt|truncated|damaged)|header\.(?:size|pad|crc)|checksum[^\n]{0,30}(?:mismatch|fail)`,
+      |engine[^\n]{0,40}(?:corrupt|truncated|damaged)|header\.(?:size|pad|crc)
+      |bufferSize >= minBufferSize|match archive size|checksum[^\n]{0,30}(?:mismatch|fail)`,
     { andNot: /timing cache/i }),
-  said('engine_version_mismatch', phrase`version tag does not match|(?:safe|std)VersionRead ==
+  said('engine_version_mismatch', phrase`version tag does not match|plan major version does not match|(?:safe|std)VersionRead ==
       |not compatible with this version of TensorRT|expecting library version|serialized engine version
       |engine[^\n]{0,60}(?:different|older|newer|incompatible) version`, { andNot: /timing cache/i }),
   said('engine_device_mismatch', phrase`incompatible device|different models of devices|expecting compute \d

@@ -3,6 +3,7 @@
  * own empties in order. Copies are checked against the ledger as a real driver checks them. Environment:
  *   STANDIN_FAULT          see fault.h
  *   STANDIN_GPUS           how many devices there are (1)
+ *   STANDIN_DRIVER         which CUDA the driver serves (12080); 0 where none is loaded
  *   STANDIN_STREAM=inline  work is done by the thread that brings it
  *   STANDIN_WORK_US        how long each piece of work takes besides its own (0)
  */
@@ -33,7 +34,7 @@ std::atomic<int> &counter(const char *call) {
 namespace {
 using Clock = std::chrono::steady_clock;
 
-enum : int { kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNoDevice = 100, kInvalidDevice = 101, kInvalidHandle = 400, kNotReady = 600 };
+enum : int { kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNoDriver = 35, kNoDevice = 100, kInvalidDevice = 101, kInvalidHandle = 400, kNotReady = 600 };
 enum : int { kHostToDevice = 1, kDeviceToHost = 2, kDeviceToDevice = 3 };
 
 std::mutex ledgerLock;
@@ -53,9 +54,15 @@ int gpus() {
   return text ? atoi(text) : 1;
 }
 
+int driver() {
+  const char *text = getenv("STANDIN_DRIVER");
+  return text ? atoi(text) : 12080;
+}
+
 /* Every call begins so: a device that was lost stays lost, and an ordered fault happens. */
 int enter(const char *call) {
   if (stickyError != 0) return fail(stickyError);
+  if (driver() == 0) return fail(kNoDriver);
   return fail(standin::fault(call));
 }
 #define ENTER(call) \
@@ -153,8 +160,12 @@ Stream *find(void *stream) {
 }
 } // namespace
 
-API int cudaRuntimeGetVersion(int *version) { return *version = 12080, kSuccess; }
-API int cudaDriverGetVersion(int *version) { return *version = 12080, kSuccess; }
+/* The real one of 12 answers without a driver, that of 11.8 says 35: order the fault. */
+API int cudaRuntimeGetVersion(int *version) {
+  *version = 12080;
+  return fail(standin::fault("cudaRuntimeGetVersion"));
+}
+API int cudaDriverGetVersion(int *version) { return *version = driver(), kSuccess; }
 
 API int cudaGetDeviceCount(int *count) {
   ENTER("cudaGetDeviceCount");

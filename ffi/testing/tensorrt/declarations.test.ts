@@ -63,5 +63,6 @@ test('writeDeclarations() gives one folder for one text', () => {
 
 test('declarations() lays an unknown version out like its nearest neighbour, under its own number', () => {
   assert.match(declarations(version(9, 3)), /#define TRT_MAJOR 8\n.*9, 3, 0, 9\n#define TRT_VERSION 9300/)
+  assert.match(declarations({ major: 1, minor: 7, patch: 1 }), /#define TRT_MAJOR 11\n.*1, 7, 1, 9\n#define TRT_VERSION 10701/)
   assert.match(declarations(version(12, 0)), /#define TRT_MAJOR 11\n.*12, 0, 0, 9\n#define TRT_VERSION 120000/)
 })

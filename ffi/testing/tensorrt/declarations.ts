@@ -72,9 +72,10 @@ export interface Shift {
   readonly slot: number
 }
 
-/** The header for a version. A version that no table knows is laid out as its nearest neighbour. */
+/** The header for a version. A version that no table knows is laid out as its nearest neighbour; 1.x is TensorRT-RTX, laid out as 11. */
 export function declarations(version: TensorRtVersion, shift?: Shift): string {
-  const known = [11, 10, 8].find(major => version.major >= major) ?? 8
+  const isRtx = version.major < 8
+  const known = isRtx ? 11 : [11, 10, 8].find(major => version.major >= major)!
   const { dims, isPure } = abiOf({ major: known, minor: known === 8 ? 6 : 0, patch: 0 })
   const inMinor: Shift[] = abiTables().exceptions.filter(({ major, minor }) => major === version.major && minor === version.minor)
     .map(({ interface: type, fromSlot: slot }) => ({ type, slot }))
@@ -85,7 +86,7 @@ export function declarations(version: TensorRtVersion, shift?: Shift): string {
   return [
     '#pragma once', '#include <cstddef>', '#include <cstdint>', '', `#define TRT_MAJOR ${known}`,
     `#define TRT_VERSION_BYTES ${version.major}, ${version.minor}, ${version.patch}, 9`,
-    `#define TRT_VERSION ${version.major * (version.major < 10 ? 1000 : 10_000) + version.minor * 100 + version.patch}`, '',
+    `#define TRT_VERSION ${version.major * (version.major < 10 && !isRtx ? 1000 : 10_000) + version.minor * 100 + version.patch}`, '',
     `struct Dims {\n  int32_t nbDims;\n  ${dims.extent}_t d[8];\n};`,
     `static_assert(sizeof(Dims) == ${dims.bytes}, "a Dims of this major");`,
     '[[noreturn]] void trap(const char *type, int slot);', '', ...classes, '',

@@ -284,12 +284,18 @@ static bool isWelcome(Logger *logger, int32_t version, const char *call) {
   if (strcmp(info.kind, "ILogger") != 0 || info.major != 1 || info.minor != 0 || logger->getAPILanguage() != 0) return false;
 #endif
   const int status = cudaGetDeviceCount(&devices);
-  if (status != 0) return say(logger, kError, "CUDA initialization failure with error: " + std::to_string(status)), false;
+  /* 8.6 says it as a warning, and not as its first one. */
+  if (status != 0 && TRT_MAJOR == 8) say(logger, kWarning, "Unable to determine GPU memory usage");
+  if (status != 0) return say(logger, TRT_MAJOR == 8 ? kWarning : kError, "CUDA initialization failure with error: " + std::to_string(status)), false;
   return true;
 }
 API void *createInferRuntime_INTERNAL(void *logger, int32_t version) {
   Logger *theirs = static_cast<Logger *>(logger);
   if (isWelcome(theirs, version, "createInferRuntime")) return make<Runtime>(theirs);
+#if TRT_MAJOR == 8
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != 0) raise(SIGSEGV); /* as the real 8.6 does */
+#endif
   /* The real one, from 10 on, gives the place of a base class in an object that is not there. */
   return TRT_MAJOR >= 10 ? reinterpret_cast<void *>(0x228) : nullptr;
 }

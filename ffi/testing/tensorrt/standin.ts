@@ -16,7 +16,7 @@ const hidden = '-fvisibility=hidden'
 /** The logger that the stand-in calls was made without a compiler, so it has no type information for this one check. */
 const handMade = '-fno-sanitize=vptr'
 
-/** One of each known major, as they were compared with the vendor's headers. */
+/** One of each known major. */
 export const standinVersions: readonly TensorRtVersion[] = [
   { major: 8, minor: 6, patch: 1 }, { major: 10, minor: 13, patch: 3 }, { major: 11, minor: 1, patch: 0 },
 ]
