@@ -34,6 +34,22 @@ test('scan() gives no device, and no error, when there is none', { skip }, async
   await withStandin({ DEVICES: 0 }, hailort => assert.deepEqual(scan(hailort), []))
 })
 
+test('scan() gives no device before 4.23, where a machine without a driver is an error, and opening one says so', { skip }, async () => {
+  for (const profile of ['A', 'B'] as const) {
+    const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile }) } })
+    const standin = standinOf(hailort)
+    standin.order('DEVICES', 0)
+    try {
+      assert.deepEqual(scan(hailort), [])
+      await assert.rejects(VDevice.open(hailort), isStatus(64, 'absent', /DRIVER_NOT_INSTALLED.*the driver is not installed/))
+      standin.order('STATUS', 'hailo_scan_devices:85')
+      assert.throws(() => scan(hailort), { status: 85 })
+    } finally {
+      standin.reset()
+    }
+  }
+})
+
 test('scan() gives every device when there are several', { skip }, async () => {
   await withStandin({ DEVICES: 3 }, hailort => assert.deepEqual(scan(hailort), ['0000:01:00.0', '0000:02:00.0', '0000:03:00.0']))
 })
@@ -124,7 +140,7 @@ test('Device.open() opens one device for questions, and refuses them when it is 
     await device[Symbol.asyncDispose]()
     await device[Symbol.asyncDispose]()
     assert.throws(() => device.identify(), (thrown: unknown) => thrown instanceof FfiError && thrown.kind === 'usage' && /it is closed/.test(thrown.message))
-    await assert.rejects(Device.open(hailort, 'nonsense'), isStatus(61, 'usage', /"Hailo device nonsense"/))
+    await assert.rejects(Device.open(hailort, 'nonsense'), isStatus(2, 'absent', /"Hailo device nonsense"/))
   })
 })
 

@@ -8,6 +8,7 @@ import { allDone, FfiError, orUndo } from '../errors.ts'
 import { enumName } from './abi-table.ts'
 import { handlesIn, type Hailort, type Handle } from './library.ts'
 import type { Version } from './profiles.ts'
+import { HailoError } from './status.ts'
 
 /** What a device says that it is. */
 export interface Identity {
@@ -33,12 +34,20 @@ interface RawIdentity {
 
 /** Ids (for PCIe as `0000:01:00.0`) of the devices whose driver is loaded; empty when there are none. */
 export function scan(hailort: Hailort): string[] {
-  const { items } = hailort.list<{ id: string }>({
-    name: 'hailo_scan_devices', struct: 'hailo_device_id_t', deed: { act: 'scan for', thing: 'Hailo devices' },
-    fill: (memory, count) => [null, memory, count],
-  })
-  return items.map(({ id }) => id)
+  try {
+    const { items } = hailort.list<{ id: string }>({
+      name: 'hailo_scan_devices', struct: 'hailo_device_id_t', deed: { act: 'scan for', thing: 'Hailo devices' },
+      fill: (memory, count) => [null, memory, count],
+    })
+    return items.map(({ id }) => id)
+  } catch (thrown) {
+    // Before 4.23, and in 5.0.0, a machine without a driver is an error.
+    if (thrown instanceof HailoError && thrown.status === statusDriverNotInstalled) return []
+    throw thrown
+  }
 }
+
+const statusDriverNotInstalled = 64
 
 /** A physical device, open for questions. */
 export class Device implements AsyncDisposable {

@@ -8,6 +8,9 @@ import { FfiError } from '../errors.ts'
 import type { Hailort, Handle } from './library.ts'
 import { streamInfoFrom, type RawVStreamInfo, type StreamInfo } from './stream-info.ts'
 
+/** Of the longest header, that of version 3. */
+const headerBytesMax = 56
+
 export class Hef implements AsyncDisposable {
   readonly hailort: Hailort
   /** What it was read from: a path, or a name for bytes. */
@@ -30,7 +33,10 @@ export class Hef implements AsyncDisposable {
 
   /** Read bytes. They are copied by the library. */
   static async fromBuffer(hailort: Hailort, bytes: Uint8Array, title = 'a HEF in memory'): Promise<Hef> {
-    if (bytes.length === 0) throw new FfiError('usage', `Cannot read "${title}": it is empty`, 'give the bytes of a HEF')
+    // HailoRT 4 reads a whole header out of a shorter buffer.
+    if (bytes.length < headerBytesMax) {
+      throw new FfiError('usage', `Cannot read "${title}": ${bytes.length} bytes are less than the header of a HEF`, 'give all bytes of a HEF')
+    }
     const out: [Handle | null] = [null]
     await hailort.callAsync('hailo_create_hef_buffer', { act: 'read', thing: title }, out, bytes, bytes.length)
     return new Hef(hailort, out[0]!, title)

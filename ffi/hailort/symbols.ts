@@ -90,6 +90,8 @@ const prototypes = [
   'hailo_status hailo_release_output_vstreams(const void *output_vstreams, size_t outputs_count)',
   'hailo_status hailo_get_input_vstream_frame_size(hailo_input_vstream input_vstream, _Out_ size_t *frame_size)',
   'hailo_status hailo_get_output_vstream_frame_size(hailo_output_vstream output_vstream, _Out_ size_t *frame_size)',
+  'hailo_status hailo_get_input_vstream_info(hailo_input_vstream input_vstream, hailo_vstream_info_t *vstream_info)',
+  'hailo_status hailo_get_output_vstream_info(hailo_output_vstream output_vstream, hailo_vstream_info_t *vstream_info)',
   `hailo_status hailo_get_input_vstream_quant_infos(hailo_input_vstream vstream, hailo_quant_info_t *quant_infos,
     _Inout_ size_t *quant_infos_count)`,
   `hailo_status hailo_get_output_vstream_quant_infos(hailo_output_vstream vstream, hailo_quant_info_t *quant_infos,

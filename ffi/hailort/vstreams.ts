@@ -169,19 +169,23 @@ export async function openStreams(o: {
   await hailort.callAsync(o.isInput ? 'hailo_create_input_vstreams' : 'hailo_create_output_vstreams', deed, o.group.handle, memory, names.length, handles)
   const release = o.isInput ? 'hailo_release_input_vstreams' : 'hailo_release_output_vstreams'
   const streams = await orUndo(
-    async () => handlesIn(handles, names.length).map((handle, i) => streamOf({ ...o, handle, name: names[i]! })),
+    async () => handlesIn(handles, names.length).map(handle => streamOf({ ...o, handle })),
     () => hailort.callAsync(release, deed, handles, names.length),
   )
   for (const stream of streams) vdevice.own(stream)
   return streams
 }
 
-function streamOf({ group: { vdevice, title }, infos, isInput, handle, name }: {
-  group: Group; infos: readonly StreamInfo[]; isInput: boolean; handle: Handle; name: string
+/** A handle is asked for its name: streams that share one output of the device come in another order than was asked for. */
+function streamOf({ group: { vdevice, title }, infos, isInput, handle }: {
+  group: Group; infos: readonly StreamInfo[]; isInput: boolean; handle: Handle
 }): VStream {
+  const { hailort } = vdevice
+  const whose = isInput ? 'hailo_get_input_vstream_info' : 'hailo_get_output_vstream_info'
+  const { name } = hailort.read<{ name: string }>(whose, 'hailo_vstream_info_t', { act: 'open the streams of', thing: title }, handle)
   const size: [number] = [0]
   const ask = isInput ? 'hailo_get_input_vstream_frame_size' : 'hailo_get_output_vstream_frame_size'
-  vdevice.hailort.call(ask, { act: 'ask', thing: name }, handle, size)
+  hailort.call(ask, { act: 'ask', thing: name }, handle, size)
   const info = infos.find(stream => stream.name === name && stream.isInput === isInput)
   if (info) return new VStream({ vdevice, handle, info, frameBytes: size[0] })
   throw new FfiError(

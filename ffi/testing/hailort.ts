@@ -34,7 +34,7 @@ export function hailortStandin({ profile, version, sanitize }: StandinOptions): 
 }
 
 /** What may be ordered of a stand-in. An empty text takes it back; `faults.c` says what each means. */
-export type Fault = 'DEVICES' | 'ARCH' | 'STATUS' | 'CRASH' | 'LATENCY_US' | 'HANG_AT' | 'DRIVER_MISMATCH'
+export type Fault = 'DEVICES' | 'ARCH' | 'STATUS' | 'CRASH' | 'LATENCY_US' | 'HANG_AT' | 'REVERSE' | 'DRIVER_MISMATCH'
 
 export interface Standin {
   order(fault: Fault, value: string | number): void
@@ -51,7 +51,7 @@ export function standinOf({ library: { handle } }: Hailort): Standin {
   const set = handle.func('void standin_set(const char *name, const char *value)')
   const live = handle.func('int64_t standin_live(const char *kind)')
   const misuses = handle.func('int64_t standin_misuses()')
-  const faults: readonly Fault[] = ['DEVICES', 'ARCH', 'STATUS', 'CRASH', 'LATENCY_US', 'HANG_AT', 'DRIVER_MISMATCH']
+  const faults: readonly Fault[] = ['DEVICES', 'ARCH', 'STATUS', 'CRASH', 'LATENCY_US', 'HANG_AT', 'REVERSE', 'DRIVER_MISMATCH']
   return {
     order: (fault, value) => void set(fault, String(value)),
     reset: () => faults.forEach(fault => set(fault, '')),

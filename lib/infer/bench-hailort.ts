@@ -17,7 +17,7 @@ import { float32 } from '../formats/tensor.ts'
 import { median } from '../host/measure.ts'
 import { openHailortBackend } from './hailort.ts'
 import { openIsolated } from './isolate.ts'
-import { groupId } from './hailort-runner.ts'
+import { groupId } from './hailort-load.ts'
 
 export interface HailortBench {
   readonly library: string

@@ -372,6 +372,34 @@ test('infer() answers again when the streams could not be opened once after a fa
   })
 })
 
+test('infer() gives each output its own frame when the library opens them in another order', { skip }, async () => {
+  const tiny = tinyModel()
+  await withBench({ hef: tiny.hef, REVERSE: 1 }, async ({ open }) => {
+    await using model = await open()
+    const noise = runHefModel(tiny.model, [quantize(wave(), tiny.inputLevels)])[1]!
+    const results = await model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) })
+    assert.deepEqual(results['net/noise']!.data, dequantize(noise, tiny.outputLevels[1]!))
+  })
+})
+
+test('infer() tells a timeout when it is over, and not only when the device has been given back', { skip }, async () => {
+  const tiny = tinyModel()
+  await withBench({ hef: tiny.hef }, async ({ open, standin }) => {
+    await using model = await open({ timeoutMs: 100 })
+    const ask = (step: number) => model.infer({ 'net/mix': float32([1, 1, 1, 64], wave(64, step)) })
+    const right = (step: number) => dequantize(runHefModel(tiny.model, [quantize(wave(64, step), tiny.inputLevels)])[1]!, tiny.outputLevels[1]!)
+    for (const lateUs of [150_000, 350_000, 1_500_000]) {
+      await ask(3)
+      standin.order('LATENCY_US', lateUs)
+      const startedMs = performance.now()
+      await assert.rejects(ask(4), exits('fail', /HAILO_TIMEOUT/))
+      if (lateUs > 1_000_000) assert.ok(performance.now() - startedMs < 1000)
+      standin.order('LATENCY_US', '')
+      for (const step of [7, 8, 9]) assert.deepEqual((await ask(step))['net/noise']!.data, right(step), `${lateUs} µs late, question ${step}`)
+    }
+  })
+})
+
 test('openHailortBackend() leaves nothing open when a stream does not tell its size', { skip }, async () => {
   for (const nth of [1, 2]) {
     await withBench({ hef: tinyModel().hef, STATUS: `hailo_get_output_vstream_frame_size:36:${nth}` }, async ({ open }) => {

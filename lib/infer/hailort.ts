@@ -15,7 +15,8 @@ import { requireRunnable } from '../formats/hef-preflight.ts'
 import { readHef } from '../formats/hef.ts'
 import { RunbookError, usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo, type Vitals } from './backend.ts'
-import type { Port, Runner } from './hailort-runner.ts'
+import type { Port } from './hailort-ports.ts'
+import type { Runner } from './hailort-runner.ts'
 
 export interface HailortOptions {
   /** Id of the device, as a scan tells it; one that the library chooses unless told. */
@@ -92,14 +93,14 @@ interface Opened {
 }
 
 function backendOf({ path, library, runner, warnings, loadMs, options }: Opened): HailortBackend {
-  const given = options.outputs?.map(name => outputNamed(name, runner.outputs, path)) ?? runner.outputs
+  const given = options.outputs?.map(name => outputNamed(name, runner.ports.outputs, path)) ?? runner.ports.outputs
   const queue = new Queue({ path, runner, given })
   const { architecture, firmware } = runner.identity
   return {
     name: 'hailort',
     device: `${architecture.replace(/^HAILO/, 'Hailo-')} ${runner.deviceId} fw ${versionText(firmware)}`,
     library, warnings, loadMs,
-    inputs: runner.inputs.map(({ info }) => info),
+    inputs: runner.ports.inputs.map(({ info }) => info),
     outputs: given.map(({ info }) => info),
     infer: feeds => queue.infer(feeds),
     deviceLatencyMs: () => translatedSync(() => runner.latencyMs()),
@@ -135,7 +136,7 @@ class Queue {
   infer(feeds: Feeds): Promise<Results> {
     if (this.#closing) return Promise.reject(new Error(`the model "${this.#path}" is closed`))
     try {
-      checkFeeds(feeds, this.#runner.inputs.map(({ info }) => info))
+      checkFeeds(feeds, this.#runner.ports.inputs.map(({ info }) => info))
     } catch (thrown) {
       return Promise.reject(thrown as Error)
     }
@@ -157,7 +158,7 @@ class Queue {
   }
 
   async #answer(feeds: Feeds): Promise<Results> {
-    for (const { info, layout, frame } of this.#runner.inputs) layout.frameFromTensor(feeds[info.name]!.data as Float32Array, frame)
+    for (const { info, layout, frame } of this.#runner.ports.inputs) layout.frameFromTensor(feeds[info.name]!.data as Float32Array, frame)
     this.#hasFailed = true
     await this.#runner.run()
     this.#hasFailed = false

@@ -33,6 +33,13 @@ void device_id(int index, hailo_device_id_t *id)
   snprintf(id->id, sizeof id->id, "0000:%02x:00.0", index + 1);
 }
 
+/* Without a driver, which is what a machine without a device has, 4.23 and 5.0.1 were the first to find no device; before it is an error. */
+static int misses_driver(void)
+{
+  int is_old = (VERSION_MAJOR == 4 && VERSION_MINOR < 23) || (VERSION_MAJOR == 5 && VERSION_MINOR == 0 && VERSION_REVISION == 0);
+  return is_old && device_count() == 0;
+}
+
 void device_worked(void) { __atomic_add_fetch(&frames_run, 1, __ATOMIC_RELAXED); }
 
 EXPORT hailo_status hailo_get_library_version(hailo_version_t *version)
@@ -53,6 +60,7 @@ EXPORT hailo_status hailo_scan_devices(void *params, hailo_device_id_t *ids, siz
 {
   ENTER();
   REQUIRE(params == NULL && ids && count);
+  if (misses_driver()) return DRIVER_NOT_INSTALLED;
   size_t room = *count;
   *count = (size_t)device_count();
   if (room < *count) return INSUFFICIENT_BUFFER;
@@ -62,7 +70,7 @@ EXPORT hailo_status hailo_scan_devices(void *params, hailo_device_id_t *ids, siz
 
 static hailo_status index_of(const hailo_device_id_t *id, int *index)
 {
-  if (device_count() == 0) return OUT_OF_PHYSICAL_DEVICES;
+  if (device_count() == 0) return misses_driver() ? DRIVER_NOT_INSTALLED : OUT_OF_PHYSICAL_DEVICES;
   if (order_number("DRIVER_MISMATCH", 0)) return INVALID_DRIVER_VERSION;
   if (id == NULL) {
     *index = 0;
@@ -73,7 +81,7 @@ static hailo_status index_of(const hailo_device_id_t *id, int *index)
     device_id(*index, &known);
     if (strncmp(known.id, id->id, sizeof known.id) == 0) return SUCCESS;
   }
-  return NOT_FOUND;
+  return INVALID_ARGUMENT;
 }
 
 EXPORT hailo_status hailo_create_device_by_id(const hailo_device_id_t *id, hailo_device *out)
@@ -224,15 +232,18 @@ EXPORT hailo_status hailo_init_vdevice_params(hailo_vdevice_params_t *params)
 /* Take devices for a group id; two virtual devices share them only under one id that is not "UNIQUE". */
 static hailo_status take(struct vdevice *vdevice, const hailo_vdevice_params_t *params)
 {
-  int is_shared = strcmp(vdevice->group_id, "UNIQUE") != 0, taken = 0;
+  int is_shared = strcmp(vdevice->group_id, "UNIQUE") != 0, taken = 0, wanted = 0;
   for (int i = 0; i < device_count() && taken < vdevice->count; i++) {
     hailo_device_id_t id;
     device_id(i, &id);
     int is_wanted = params->device_ids == NULL;
     for (int j = 0; j < vdevice->count && !is_wanted; j++) is_wanted = strncmp(params->device_ids[j].id, id.id, sizeof id.id) == 0;
     int is_free = physical[i].holders == 0 || (is_shared && strcmp(physical[i].group_id, vdevice->group_id) == 0);
+    wanted += is_wanted;
     if (is_wanted && is_free) vdevice->devices[taken++].index = i;
   }
+  if (misses_driver()) return DRIVER_NOT_INSTALLED;
+  if (taken < vdevice->count && params->device_ids) return wanted < vdevice->count ? INVALID_ARGUMENT : DEVICE_IN_USE;
   if (taken < vdevice->count) return OUT_OF_PHYSICAL_DEVICES;
   for (int j = 0; j < taken; j++) {
     int i = vdevice->devices[j].index;

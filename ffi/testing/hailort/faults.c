@@ -8,6 +8,7 @@
  *   CRASH=function[:nth]             end the process in it, as a wild pointer does
  *   LATENCY_US=n       what one frame takes on the device
  *   HANG_AT=n          the device answers no frame from the nth on (counted from 1 for each group)
+ *   REVERSE=1          handles of several streams come in another order than was asked for, as those of one muxed output do
  *   DRIVER_MISMATCH=1  opening a device answers HAILO_INVALID_DRIVER_VERSION
  */
 #include <signal.h>
@@ -38,7 +39,7 @@ static void set(const char *name, const char *value)
 
 __attribute__((constructor)) static void read_environment(void)
 {
-  static const char *const names[] = { "DEVICES", "ARCH", "STATUS", "CRASH", "LATENCY_US", "HANG_AT", "DRIVER_MISMATCH" };
+  static const char *const names[] = { "DEVICES", "ARCH", "STATUS", "CRASH", "LATENCY_US", "HANG_AT", "REVERSE", "DRIVER_MISMATCH" };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char variable[64];
     snprintf(variable, sizeof variable, "HAILO_STANDIN_%s", names[i]);

@@ -92,6 +92,7 @@ void group_free(struct group *group)
     count_misuse();
     return;
   }
+  group_stop(group);
   pthread_cond_destroy(&group->changed);
   pthread_mutex_destroy(&group->mutex);
   hef_drop(group->hef);

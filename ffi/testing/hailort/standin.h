@@ -56,14 +56,16 @@ struct vdevice {
 
 struct hef_object { struct object base; struct hef *groups[GROUPS_MAX]; int groups_count; };
 
+/* What lies between the device and a stream. It belongs to the group: frames that are on their way outlive the stream. */
+struct lane { uint8_t *ring; size_t frame_bytes; uint32_t room, head, count; };
+
 struct stream {
   struct object base;
   struct group *group;
   const struct layer *layer;
   hailo_vstream_params_t params;
-  size_t user_bytes, device_bytes;
-  uint8_t *ring;
-  uint32_t head, count;
+  size_t user_bytes;
+  struct lane *lane;
   int waiters, is_closing;
 };
 
@@ -77,11 +79,14 @@ struct group {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   struct stream *inputs[STREAMS_MAX], *outputs[STREAMS_MAX];
+  struct lane into[STREAMS_MAX], out_of[STREAMS_MAX];
   double latency_ms_sum;
   long frames;
 };
 
 void group_free(struct group *group);
+/* vstreams.c: end the group's device thread, and give its lanes back. */
+void group_stop(struct group *group);
 
 /* ---- convert.c: user's buffers to the device's bytes and back ---- */
 

@@ -2,7 +2,8 @@
  * How does a frame come in, through the device and out again?
  *
  * Each stream has a bounded queue. One thread for each group, the "device", takes a frame from every input, computes, and puts
- * one to every output; it waits where a queue is full. Whoever writes or reads waits up to the stream's own timeout.
+ * one to every output; it waits where a queue is full. Whoever writes or reads waits up to the stream's own timeout. Closing the
+ * streams drops nothing: a frame that is late comes out of the streams that are opened next, as from the real library.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,23 +23,28 @@ static void sleep_us(long us)
   if (us > 0) nanosleep(&t, NULL);
 }
 
-static uint8_t *slot(const struct stream *stream, uint32_t index) { return stream->ring + (size_t)(index % stream->params.queue_size) * stream->device_bytes; }
+static uint8_t *slot(const struct lane *lane, uint32_t index) { return lane->ring + (size_t)(index % lane->room) * lane->frame_bytes; }
+
+static void take_from(struct lane *lane)
+{
+  lane->head++;
+  lane->count--;
+}
 
 /* ---- the device ---- */
 
 static int has_every_input(const struct group *group)
 {
-  for (int i = 0; i < group->hef->inputs_count; i++) if (!group->inputs[i] || group->inputs[i]->count == 0) return 0;
+  for (int i = 0; i < group->hef->inputs_count; i++) if (group->into[i].count == 0) return 0;
   return 1;
 }
 
 static void take_inputs(struct group *group, uint8_t **frames)
 {
   for (int i = 0; i < group->hef->inputs_count; i++) {
-    struct stream *stream = group->inputs[i];
-    memcpy(frames[i], slot(stream, stream->head), stream->device_bytes);
-    stream->head++;
-    stream->count--;
+    struct lane *lane = &group->into[i];
+    memcpy(frames[i], slot(lane, lane->head), lane->frame_bytes);
+    take_from(lane);
   }
   pthread_cond_broadcast(&group->changed);
 }
@@ -46,13 +52,12 @@ static void take_inputs(struct group *group, uint8_t **frames)
 static void give_outputs(struct group *group, uint8_t **frames)
 {
   for (int i = 0; i < group->hef->outputs_count; i++) {
-    while (!group->is_stopping && group->outputs[i] && group->outputs[i]->count == group->outputs[i]->params.queue_size) {
-      pthread_cond_wait(&group->changed, &group->mutex);
-    }
-    struct stream *stream = group->outputs[i];
-    if (group->is_stopping || stream == NULL) continue;
-    memcpy(slot(stream, stream->head + stream->count), frames[i], stream->device_bytes);
-    stream->count++;
+    struct lane *lane = &group->out_of[i];
+    if (lane->ring == NULL) continue;
+    while (!group->is_stopping && lane->count == lane->room) pthread_cond_wait(&group->changed, &group->mutex);
+    if (group->is_stopping) return;
+    memcpy(slot(lane, lane->head + lane->count), frames[i], lane->frame_bytes);
+    lane->count++;
     pthread_cond_broadcast(&group->changed);
   }
 }
@@ -107,17 +112,34 @@ static void release_stream(struct stream *stream, int is_input)
   struct stream **streams = is_input ? group->inputs : group->outputs;
   for (int i = 0; i < STREAMS_MAX; i++) if (streams[i] == stream) streams[i] = NULL;
   stream->is_closing = 1;
-  int is_last = --group->streams_count == 0;
-  if (is_last) group->is_stopping = 1;
+  group->streams_count--;
   pthread_cond_broadcast(&group->changed);
   while (stream->waiters > 0) pthread_cond_wait(&group->changed, &group->mutex);
   pthread_mutex_unlock(&group->mutex);
-  if (is_last && group->has_thread) {
-    pthread_join(group->thread, NULL);
-    group->has_thread = 0;
-  }
-  free(stream->ring);
   free(stream);
+}
+
+void group_stop(struct group *group)
+{
+  pthread_mutex_lock(&group->mutex);
+  group->is_stopping = 1;
+  pthread_cond_broadcast(&group->changed);
+  pthread_mutex_unlock(&group->mutex);
+  if (group->has_thread) pthread_join(group->thread, NULL);
+  for (int i = 0; i < STREAMS_MAX; i++) {
+    free(group->into[i].ring);
+    free(group->out_of[i].ring);
+  }
+}
+
+/* A lane is as long as its first stream asks for; the ones after it find it as it is. */
+static int open_lane(struct lane *lane, size_t frame_bytes, uint32_t room)
+{
+  if (lane->ring) return 1;
+  lane->ring = calloc(room, frame_bytes);
+  lane->frame_bytes = frame_bytes;
+  lane->room = room;
+  return lane->ring != NULL;
 }
 
 static hailo_status create_stream(struct group *group, const hailo_input_vstream_params_by_name_t *given, int is_input, struct stream **out)
@@ -136,19 +158,19 @@ static hailo_status create_stream(struct group *group, const hailo_input_vstream
   stream->params = given->params;
   stream->params.user_buffer_format = resolve_format(layer, given->params.user_buffer_format);
   stream->user_bytes = bytes;
-  stream->device_bytes = device_frame_bytes(layer);
-  stream->ring = calloc(given->params.queue_size, stream->device_bytes);
-  if (stream->ring == NULL) {
+  stream->lane = is_input ? &group->into[index] : &group->out_of[index];
+  pthread_mutex_lock(&group->mutex);
+  int is_open = open_lane(stream->lane, device_frame_bytes(layer), given->params.queue_size);
+  if (is_open) {
+    *place = stream;
+    group->streams_count++;
+    if (!group->has_thread) group->has_thread = pthread_create(&group->thread, NULL, run_device, group) == 0;
+  }
+  pthread_mutex_unlock(&group->mutex);
+  if (!is_open) {
     free(stream);
     return OUT_OF_HOST_MEMORY;
   }
-  pthread_mutex_lock(&group->mutex);
-  *place = stream;
-  if (group->streams_count++ == 0) {
-    group->is_stopping = 0;
-    group->has_thread = pthread_create(&group->thread, NULL, run_device, group) == 0;
-  }
-  pthread_mutex_unlock(&group->mutex);
   object_add(&stream->base, is_input ? INPUT : OUTPUT);
   *out = stream;
   return SUCCESS;
@@ -169,6 +191,11 @@ static hailo_status create_streams(hailo_configured_network_group handle, const 
       return status;
     }
     out[i] = &stream->base;
+  }
+  for (size_t i = 0; order_number("REVERSE", 0) && i < count / 2; i++) {
+    struct object *first = out[i];
+    out[i] = out[count - 1 - i];
+    out[count - 1 - i] = first;
   }
   return SUCCESS;
 }
@@ -218,7 +245,7 @@ static hailo_status wait_for(struct stream *stream, int is_input)
   struct timespec end = { (time_t)(end_ms / 1e3), (long)((end_ms - 1e3 * (double)(time_t)(end_ms / 1e3)) * 1e6) };
   hailo_status status = SUCCESS;
   stream->waiters++;
-  while (status == SUCCESS && !stream->is_closing && stream->count == (is_input ? stream->params.queue_size : 0)) {
+  while (status == SUCCESS && !stream->is_closing && stream->lane->count == (is_input ? stream->lane->room : 0)) {
     if (pthread_cond_timedwait(&group->changed, &group->mutex, &end) != 0) status = TIMEOUT;
   }
   if (stream->is_closing) status = STREAM_ABORT;
@@ -227,9 +254,9 @@ static hailo_status wait_for(struct stream *stream, int is_input)
   return status;
 }
 
-static hailo_status check_io(const struct stream *stream, size_t size)
+static hailo_status check_io(const struct stream *stream, size_t size, int is_input)
 {
-  if (size != stream->user_bytes) return HAS_C ? INVALID_OPERATION : INVALID_ARGUMENT;
+  if (size != stream->user_bytes) return is_input ? INVALID_ARGUMENT : INTERNAL_FAILURE;
   int is_asleep = stream->group->vdevice->scheduling == SCHEDULING_NONE && !stream->group->is_active;
   return is_asleep ? NETWORK_GROUP_NOT_ACTIVATED : SUCCESS;
 }
@@ -240,17 +267,18 @@ EXPORT hailo_status hailo_vstream_write_raw_buffer(hailo_input_vstream handle, c
   HANDLE(handle, INPUT);
   REQUIRE(buffer);
   struct stream *stream = (struct stream *)handle;
-  hailo_status status = check_io(stream, size);
+  hailo_status status = check_io(stream, size, 1);
   if (status != SUCCESS) return status;
-  uint8_t *device = malloc(stream->device_bytes);
+  struct lane *lane = stream->lane;
+  uint8_t *device = malloc(lane->frame_bytes);
   if (device == NULL) return OUT_OF_HOST_MEMORY;
   device_from_user(stream->layer, stream->params.user_buffer_format, buffer, device);
   struct group *group = stream->group;
   pthread_mutex_lock(&group->mutex);
   status = wait_for(stream, 1);
   if (status == SUCCESS) {
-    memcpy(slot(stream, stream->head + stream->count), device, stream->device_bytes);
-    stream->count++;
+    memcpy(slot(lane, lane->head + lane->count), device, lane->frame_bytes);
+    lane->count++;
     pthread_cond_broadcast(&group->changed);
   }
   pthread_mutex_unlock(&group->mutex);
@@ -264,15 +292,14 @@ EXPORT hailo_status hailo_vstream_read_raw_buffer(hailo_output_vstream handle, v
   HANDLE(handle, OUTPUT);
   REQUIRE(buffer);
   struct stream *stream = (struct stream *)handle;
-  hailo_status status = check_io(stream, size);
+  hailo_status status = check_io(stream, size, 0);
   if (status != SUCCESS) return status;
   struct group *group = stream->group;
   pthread_mutex_lock(&group->mutex);
   status = wait_for(stream, 0);
   if (status == SUCCESS) {
-    user_from_device(stream->layer, stream->params.user_buffer_format, slot(stream, stream->head), buffer);
-    stream->head++;
-    stream->count--;
+    user_from_device(stream->layer, stream->params.user_buffer_format, slot(stream->lane, stream->lane->head), buffer);
+    take_from(stream->lane);
     pthread_cond_broadcast(&group->changed);
   }
   pthread_mutex_unlock(&group->mutex);
@@ -303,6 +330,24 @@ EXPORT hailo_status hailo_get_output_vstream_frame_size(hailo_output_vstream han
   HANDLE(handle, OUTPUT);
   REQUIRE(bytes);
   *bytes = ((struct stream *)handle)->user_bytes;
+  return SUCCESS;
+}
+
+EXPORT hailo_status hailo_get_input_vstream_info(hailo_input_vstream handle, hailo_vstream_info_t *info)
+{
+  ENTER();
+  HANDLE(handle, INPUT);
+  REQUIRE(info);
+  vstream_info_from_layer(((struct stream *)handle)->group->hef, ((struct stream *)handle)->layer, info);
+  return SUCCESS;
+}
+
+EXPORT hailo_status hailo_get_output_vstream_info(hailo_output_vstream handle, hailo_vstream_info_t *info)
+{
+  ENTER();
+  HANDLE(handle, OUTPUT);
+  REQUIRE(info);
+  vstream_info_from_layer(((struct stream *)handle)->group->hef, ((struct stream *)handle)->layer, info);
   return SUCCESS;
 }
 
