@@ -12,14 +12,12 @@ export const versionPrototype = {
 } as const
 
 const prototypes = [
-  'const char *hailo_get_status_message(hailo_status status)',
   // Devices
   'hailo_status hailo_scan_devices(void *params, hailo_device_id_t *device_ids, _Inout_ size_t *device_ids_length)',
   'hailo_status hailo_create_device_by_id(const hailo_device_id_t *device_id, _Out_ hailo_device *device)',
   'hailo_status hailo_release_device(hailo_device device)',
   'hailo_status hailo_get_device_id(hailo_device device, hailo_device_id_t *id)',
   'hailo_status hailo_identify(hailo_device device, hailo_device_identity_t *device_identity)',
-  'hailo_status hailo_core_identify(hailo_device device, hailo_core_information_t *core_information)',
   `hailo_status hailo_get_extended_device_information(hailo_device device,
     hailo_extended_device_information_t *extended_device_information)`,
   'hailo_status hailo_get_chip_temperature(hailo_device device, hailo_chip_temperature_info_t *temp_info)',
@@ -52,11 +50,6 @@ const prototypes = [
   `hailo_status hailo_hef_get_sorted_output_names(hailo_hef hef, const char *network_group_name,
     hailo_layer_name_t *sorted_output_names, _Inout_ size_t *sorted_output_names_count)`,
   'hailo_status hailo_hef_get_bottleneck_fps(hailo_hef hef, const char *network_group_name, _Out_ double *fps)',
-  `hailo_status hailo_hef_make_input_vstream_params(hailo_hef hef, const char *name, bool unused,
-    hailo_format_type_t format_type, hailo_input_vstream_params_by_name_t *input_params, _Inout_ size_t *input_params_count)`,
-  `hailo_status hailo_hef_make_output_vstream_params(hailo_hef hef, const char *name, bool unused,
-    hailo_format_type_t format_type, hailo_output_vstream_params_by_name_t *output_params,
-    _Inout_ size_t *output_params_count)`,
   // Network groups
   'hailo_status hailo_init_configure_params_by_vdevice(hailo_hef hef, hailo_vdevice vdevice, hailo_configure_params_t *params)',
   `hailo_status hailo_configure_vdevice(hailo_vdevice vdevice, hailo_hef hef, hailo_configure_params_t *params,
@@ -98,7 +91,6 @@ const prototypes = [
     _Inout_ size_t *quant_infos_count)`,
   'hailo_status hailo_vstream_write_raw_buffer(hailo_input_vstream input_vstream, const void *buffer, size_t buffer_size)',
   'hailo_status hailo_vstream_read_raw_buffer(hailo_output_vstream output_vstream, void *buffer, size_t buffer_size)',
-  'hailo_status hailo_flush_input_vstream(hailo_input_vstream input_vstream)',
 ] as const
 
 type NameIn<Prototype> = Prototype extends `${string}hailo_${infer Rest}(${string}` ? LastName<`hailo_${Rest}`> : never
@@ -107,7 +99,7 @@ type LastName<Text> = Text extends `${string} ${infer Rest}` ? LastName<Rest> : 
 /** Names of the functions that answer with a status. */
 export type SymbolName = NameIn<(typeof prototypes)[number]>
 
-/** Each function answers with its status, but for `hailo_get_status_message`. */
+/** Each function answers with its status. */
 export type HailortFunctions = Record<SymbolName, NativeFunction<readonly unknown[], number>>
 
 /** The table for `bind()`. */

@@ -50,12 +50,6 @@ EXPORT hailo_status hailo_get_library_version(hailo_version_t *version)
   return SUCCESS;
 }
 
-/* Names only as far as tests of this library need one; the bindings carry their own table. */
-EXPORT const char *hailo_get_status_message(hailo_status status)
-{
-  return status == SUCCESS ? "HAILO_SUCCESS" : status == TIMEOUT ? "HAILO_TIMEOUT" : status > 0 && status < 98 ? "HAILO_STANDIN_STATUS" : NULL;
-}
-
 EXPORT hailo_status hailo_scan_devices(void *params, hailo_device_id_t *ids, size_t *count)
 {
   ENTER();
@@ -136,17 +130,6 @@ EXPORT hailo_status hailo_identify(hailo_device handle, hailo_device_identity_t 
   identity->serial_number_length = (uint8_t)snprintf(identity->serial_number, sizeof identity->serial_number, "STANDIN%04d", ((struct device *)handle)->index + 1);
   identity->part_number_length = (uint8_t)snprintf(identity->part_number, sizeof identity->part_number, "HM000STANDIN");
   identity->product_name_length = (uint8_t)snprintf(identity->product_name, sizeof identity->product_name, "STAND-IN WITHOUT SILICON");
-  return SUCCESS;
-}
-
-EXPORT hailo_status hailo_core_identify(hailo_device handle, hailo_core_information_t *core)
-{
-  ENTER();
-  HANDLE(handle, DEVICE);
-  REQUIRE(core);
-  memset(core, 0, sizeof *core);
-  core->is_release = true;
-  core->fw_version = (hailo_firmware_version_t){ VERSION_MAJOR, VERSION_MINOR, VERSION_REVISION };
   return SUCCESS;
 }
 

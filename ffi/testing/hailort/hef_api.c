@@ -185,24 +185,6 @@ static hailo_status make_params(const struct layer *layers, int layers_count, in
   return SUCCESS;
 }
 
-EXPORT hailo_status hailo_hef_make_input_vstream_params(hailo_hef handle, const char *name, bool unused, int32_t type, hailo_input_vstream_params_by_name_t *params, size_t *count)
-{
-  ENTER();
-  (void)unused;
-  HANDLE(handle, HEF);
-  struct hef *hef = group_named(handle, name);
-  return hef ? make_params(hef->inputs, hef->inputs_count, type, params, count) : NOT_FOUND;
-}
-
-EXPORT hailo_status hailo_hef_make_output_vstream_params(hailo_hef handle, const char *name, bool unused, int32_t type, hailo_output_vstream_params_by_name_t *params, size_t *count)
-{
-  ENTER();
-  (void)unused;
-  HANDLE(handle, HEF);
-  struct hef *hef = group_named(handle, name);
-  return hef ? make_params(hef->outputs, hef->outputs_count, type, params, count) : NOT_FOUND;
-}
-
 EXPORT hailo_status hailo_make_input_vstream_params(hailo_configured_network_group handle, bool unused, int32_t type, hailo_input_vstream_params_by_name_t *params, size_t *count)
 {
   ENTER();

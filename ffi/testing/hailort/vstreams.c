@@ -306,13 +306,6 @@ EXPORT hailo_status hailo_vstream_read_raw_buffer(hailo_output_vstream handle, v
   return status;
 }
 
-EXPORT hailo_status hailo_flush_input_vstream(hailo_input_vstream handle)
-{
-  ENTER();
-  HANDLE(handle, INPUT);
-  return SUCCESS;
-}
-
 /* ---- questions ---- */
 
 EXPORT hailo_status hailo_get_input_vstream_frame_size(hailo_input_vstream handle, size_t *bytes)
