@@ -6,17 +6,18 @@
  * survive one opens the model in a child process.
  */
 import { performance } from 'node:perf_hooks'
-import { FfiError, orUndo } from '../../ffi/errors.ts'
+import { orUndo } from '../../ffi/errors.ts'
 import type { Device } from '../../ffi/hailort/device.ts'
 import { versionText } from '../../ffi/hailort/profiles.ts'
 import type { Quantisation } from '../../ffi/hailort/stream-info.ts'
 import { describe } from '../formats/tensor.ts'
 import { requireRunnable } from '../formats/hef-preflight.ts'
 import { readHef } from '../formats/hef.ts'
-import { RunbookError, usageError } from '../notebook/errors.ts'
+import { usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo, type Vitals } from './backend.ts'
 import type { Port } from './hailort-ports.ts'
 import type { Runner } from './hailort-runner.ts'
+import { operatingError } from './native-error.ts'
 
 export interface HailortOptions {
   /** Id of the device, as a scan tells it; one that the library chooses unless told. */
@@ -176,16 +177,11 @@ function outputNamed(name: string, outputs: readonly Port[], path: string): Port
   throw usageError(`Cannot read the output "${name}" of "${path}": the model gives ${listed}`, 'choose one of them')
 }
 
-const exitOf = { absent: 'blocked', refused: 'blocked', usage: 'usage', status: 'fail' } as const
-
-/** An error from below as an operating error; anything else as it is. */
-function operating(thrown: unknown): unknown {
-  if (!(thrown instanceof FfiError)) return thrown
-  // The earlier scripts asked for the Python package, and whoever comes from there looks for it.
-  const isLibrary = thrown.kind === 'absent' && thrown.message.startsWith('Cannot open HailoRT')
-  const hint = isLibrary ? `${thrown.hint} (its Python package, pyhailort/hailo_platform, is not needed)` : thrown.hint
-  return new RunbookError(exitOf[thrown.kind], thrown.message, hint, { cause: thrown })
-}
+/** The earlier scripts asked for the Python package, and whoever comes from there looks for it. */
+const operating = (thrown: unknown) => operatingError(thrown, ({ kind, message, hint }) => {
+  const isLibrary = kind === 'absent' && message.startsWith('Cannot open HailoRT')
+  return isLibrary ? { hint: `${hint} (its Python package, pyhailort/hailo_platform, is not needed)` } : {}
+})
 
 async function translated<T>(body: () => Promise<T>): Promise<T> {
   try {

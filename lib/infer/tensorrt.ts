@@ -7,7 +7,6 @@
  */
 import { performance } from 'node:perf_hooks'
 import { openCuda } from '../../ffi/cuda/cuda.ts'
-import { FfiError } from '../../ffi/errors.ts'
 import { versionText } from '../../ffi/tensorrt/abi.ts'
 import { openTensorRt } from '../../ffi/tensorrt/open.ts'
 import { againHint, planVersionOf } from '../../ffi/tensorrt/plan-version.ts'
@@ -16,8 +15,9 @@ import { createStep, type Step, type StepTensor } from '../../ffi/tensorrt/step.
 import { fileKind, fileKindBytes } from '../formats/file-kind.ts'
 import { arrayOf, sizeOf, type Dtype, type Tensor, type TensorData } from '../formats/tensor.ts'
 import { readFile, readHead } from '../host/files.ts'
-import { RunbookError, usageError } from '../notebook/errors.ts'
+import { usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from './backend.ts'
+import { operatingError } from './native-error.ts'
 
 export interface TensorRtOptions {
   /** Which of the plan's optimization profiles; 0 unless told. */
@@ -47,7 +47,7 @@ export async function openTensorRtPlan(path: string, options: TensorRtOptions = 
   try {
     return await open({ path, plan: readFile(path), options })
   } catch (thrown) {
-    throw operatingError(thrown, path)
+    throw failureOf(thrown, path)
   }
 }
 
@@ -117,7 +117,7 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
       // Whoever waits in line would write over these results before anyone could read them.
       return take(waiting > 1)
     } catch (thrown) {
-      throw operatingError(thrown, path)
+      throw failureOf(thrown, path)
     } finally {
       waiting--
     }
@@ -155,7 +155,7 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
         step.run()
         return take(false)
       } catch (thrown) {
-        throw operatingError(thrown, path)
+        throw failureOf(thrown, path)
       }
     },
     // A second one waits for the first.
@@ -203,11 +203,6 @@ function portOf(tensor: StepTensor): Port {
   }
 }
 
-/** What a native call threw, as an operating error. A bug stays one. */
-function operatingError(thrown: unknown, path: string): unknown {
-  if (!(thrown instanceof FfiError)) return thrown
-  const exit = { absent: 'blocked', refused: 'blocked', usage: 'usage', status: 'fail' } as const
-  const state = thrown.message.replace(/^Cannot /, 'cannot ')
-  const message = thrown.message.includes(`"${path}"`) ? thrown.message : `Cannot run "${path}": ${state}`
-  return new RunbookError(exit[thrown.kind], message, thrown.hint, { cause: thrown })
-}
+/** What a native call threw, as an operating error that names the plan. A bug stays one. */
+const failureOf = (thrown: unknown, path: string) => operatingError(thrown, ({ message }) =>
+  message.includes(`"${path}"`) ? {} : { message: `Cannot run "${path}": ${message.replace(/^Cannot /, 'cannot ')}` })
