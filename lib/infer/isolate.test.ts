@@ -64,6 +64,15 @@ test('openIsolated() names signal and call when its process is killed, and may b
   assert.equal((await again.infer(feed)).y!.shape[1], 4)
 })
 
+test('openIsolated() names the signal also when the process is dead before it is asked', async () => {
+  for (let i = 0; i < 5; i++) {
+    const child = await openIsolated('ort', model())
+    signalChildren('SIGKILL')
+    await assert.rejects(child.infer(feed), refused('fail', /its process ended \(SIGKILL\)/))
+    await child[Symbol.asyncDispose]()
+  }
+})
+
 test('openIsolated() ends a child that does not answer', async () => {
   const child = await openIsolated('ort', model(), { callTimeoutMs: 3000 })
   signalChildren('SIGSTOP')

@@ -77,6 +77,8 @@ function openTrace(): number {
   }
 }
 
+const exitFollowsMs = 2000
+
 /** Where the child finds that file. */
 const traceFd = 4
 
@@ -139,7 +141,7 @@ class Child {
     const timer = setTimeout(() => this.#hang(question.ask, timeoutMs), timeoutMs)
     const answered = new Promise<Answer>((resolve, reject) => {
       this.#asked = { ask: question.ask, id, resolve, reject }
-      this.#process.send({ ...question, id } satisfies Request, error => error && this.#fail(`it cannot be reached (${error.message})`))
+      this.#process.send({ ...question, id } satisfies Request, error => error && this.#lose(error))
     })
     return answered.finally(() => {
       clearTimeout(timer)
@@ -151,6 +153,11 @@ class Child {
     if (reply.id !== this.#asked?.id) return
     if (reply.ok) this.#asked.resolve(reply.value)
     else this.#asked.reject(reply.exit === null ? new Error(reply.message) : new RunbookError(reply.exit, reply.message, reply.hint))
+  }
+
+  /** A broken pipe mostly means that the process ends: its end says more, and follows at once. */
+  #lose(error: Error): void {
+    setTimeout(() => this.#fail(`it cannot be reached (${error.message})`), exitFollowsMs).unref()
   }
 
   #hang(ask: string, timeoutMs: number): void {
