@@ -18,12 +18,56 @@ export interface Advice {
   readonly kind?: 'absent' | 'refused' | 'usage'
 }
 
+const oneVersion = 'install one version of both (hailort-pcie-driver or hailo-dkms, and hailort), then reboot; '
+  + 'in a container the library must equal the host\'s driver'
+const lookAndReboot = 'sudo dmesg | grep -i hailo, then reboot; if it stays, power the board off and on'
+const otherHef = 'compare its digest with the original; else upgrade HailoRT, or compile with an older Dataflow Compiler'
+const frameSize = {
+  kind: 'usage', cause: 'the buffer has not the size of a frame in the format that was asked for', fix: 'take the size from the stream: frameBytes',
+} as const
+/** Where a device is looked for, opened, and asked who it is. */
+const opening = /scan_devices|create_(vdevice|device)|identify|hailo_configure \(InferModel\)/
+
 export const advice: readonly Advice[] = [
   {
     statuses: ['HAILO_INVALID_DRIVER_VERSION'], kind: 'refused',
-    cause: 'the driver and the library have different versions, and they must be equal to the revision',
-    fix: 'install one version of both (hailort-pcie-driver or hailo-dkms, and hailort), then reboot; '
-      + 'in a container the library must equal the host\'s driver',
+    cause: 'the driver and the library have different versions, and they must be equal to the revision', fix: oneVersion,
+  },
+  {
+    statuses: ['HAILO_DRIVER_INVALID_IOCTL'], kind: 'refused',
+    cause: 'the driver does not know what the library asks of it: they are of different versions', fix: oneVersion,
+  },
+  {
+    statuses: ['HAILO_DEVICE_IN_USE'], kind: 'absent',
+    cause: 'another process holds this device',
+    fix: 'sudo lsof /dev/hailo* tells which (of a newer Hailo-10H: /dev/h1x-*); end it, or wait until it ends',
+  },
+  {
+    statuses: ['HAILO_NOT_SUPPORTED'], calls: /create_(vdevice|device)/, kind: 'refused',
+    cause: 'this HailoRT does not serve the board: HailoRT 4 serves no Hailo-10H',
+    fix: 'install HailoRT 5 with its driver (Raspberry Pi OS: sudo apt install h10-hailort), then reboot',
+  },
+  {
+    statuses: ['HAILO_INVALID_OPERATION'], calls: /create_vdevice/, kind: 'absent',
+    cause: 'the board\'s firmware is not loaded; or HailoRT\'s multi-process service was asked for, and this library was built without it',
+    fix: `${lookAndReboot}; without the service: do not ask for several processes`,
+  },
+  {
+    statuses: ['HAILO_INVALID_ARGUMENT'], calls: /create_(vdevice|device_by_id)/, kind: 'absent',
+    cause: 'no device here has the id that was given',
+    fix: 'hailortcli scan lists the ids',
+  },
+  {
+    statuses: ['HAILO_DRIVER_INVALID_RESPONSE'], calls: opening, kind: 'absent',
+    cause: 'what the driver tells of the device is incomplete: /sys/class/hailo_chardev lacks a part of it', fix: lookAndReboot,
+  },
+  {
+    statuses: ['HAILO_DRIVER_TIMEOUT'], calls: opening, kind: 'absent',
+    cause: 'the board\'s firmware does not answer', fix: lookAndReboot,
+  },
+  {
+    statuses: ['HAILO_FW_CONTROL_FAILURE'], calls: opening, kind: 'absent',
+    cause: 'the board\'s firmware refuses what it is asked', fix: lookAndReboot,
   },
   {
     statuses: ['HAILO_OUT_OF_PHYSICAL_DEVICES'], kind: 'absent',
@@ -38,15 +82,27 @@ export const advice: readonly Advice[] = [
   {
     statuses: ['HAILO_HEF_NOT_SUPPORTED', 'HAILO_INVALID_HEF', 'HAILO_HEF_FILE_CORRUPTED', 'HAILO_INVALID_HEF_USE'], kind: 'usage',
     cause: 'this version of HailoRT cannot read the HEF: it is damaged, not a HEF, or made by a newer Dataflow Compiler',
-    fix: 'compare its digest with the original; else upgrade HailoRT, or compile with an older Dataflow Compiler',
+    fix: otherHef,
+  },
+  {
+    statuses: ['HAILO_INTERNAL_FAILURE', 'HAILO_INVALID_ARGUMENT'], calls: /create_hef|hailo_hef_/, kind: 'usage',
+    cause: 'this version of HailoRT cannot read the HEF: it is of a newer form, for an architecture that it does not know, or has too long a name',
+    fix: otherHef,
   },
   {
     statuses: ['HAILO_TIMEOUT'], calls: /_(read|write)_raw_buffer|hailo_infer/,
     cause: 'the device gave no frame in time: an output is not read, more frames were read than written, or the firmware hangs',
     fix: 'read every output at the same time, raise the timeout (--timeout-ms); if it stays, power the device off and on',
   },
+  { statuses: ['HAILO_INVALID_OPERATION', 'HAILO_INVALID_ARGUMENT'], calls: /_raw_buffer|hailo_infer/, ...frameSize },
+  { statuses: ['HAILO_INTERNAL_FAILURE'], calls: /read_raw_buffer/, ...frameSize },
   {
-    statuses: ['HAILO_INTERNAL_FAILURE'],
+    statuses: ['HAILO_NOT_AVAILABLE'], calls: /latency/,
+    cause: 'no latency was measured: that takes a group of one input that was configured to measure it, and a frame since the last answer',
+    fix: 'configure with measuresLatency, run a frame, then ask',
+  },
+  {
+    statuses: ['HAILO_INTERNAL_FAILURE'], calls: /configure|vdevice/,
     cause: 'HailoRT failed inside; on a Raspberry Pi 5 often because its PCIe page (4096) is smaller than the driver asks for',
     fix: 'echo "options hailo_pci force_desc_page_size=4096" | sudo tee /etc/modprobe.d/hailo_pci.conf, then reboot',
   },
@@ -59,11 +115,6 @@ export const advice: readonly Advice[] = [
     statuses: ['HAILO_INVALID_OPERATION'], calls: /activate_network_group/,
     cause: 'the scheduler activates network groups itself',
     fix: 'do not activate, or open the virtual device with scheduling "none"',
-  },
-  {
-    statuses: ['HAILO_INVALID_OPERATION', 'HAILO_INVALID_ARGUMENT'], calls: /_raw_buffer|hailo_infer/, kind: 'usage',
-    cause: 'the buffer has not the size of a frame in the format that was asked for',
-    fix: 'take the size from the stream: frameBytes',
   },
   {
     statuses: ['HAILO_RPC_FAILED', 'HAILO_INVALID_SERVICE_VERSION', 'HAILO_CONNECTION_REFUSED'], kind: 'absent',
@@ -103,18 +154,17 @@ export const advice: readonly Advice[] = [
     fix: 'nothing: it is slower than the compiler\'s estimate',
   },
   {
-    statuses: [
-      'HAILO_DRIVER_INVALID_RESPONSE', 'HAILO_DRIVER_INVALID_IOCTL', 'HAILO_DRIVER_TIMEOUT', 'HAILO_DRIVER_INTERRUPTED',
-      'HAILO_OUT_OF_HOST_CMA_MEMORY',
-    ],
+    statuses: ['HAILO_DRIVER_INVALID_RESPONSE', 'HAILO_DRIVER_TIMEOUT', 'HAILO_DRIVER_INTERRUPTED', 'HAILO_OUT_OF_HOST_CMA_MEMORY'],
     cause: 'the driver refused or lost the request',
     fix: 'sudo dmesg | grep -i hailo',
   },
   {
-    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL', 'HAILO_OPEN_FILE_FAILURE'], calls: /device/, kind: 'absent',
-    symptom: 'permission denied on /dev/hailo0',
-    cause: 'the device\'s node cannot be opened by this user, or the driver failed',
-    fix: 'test -r /dev/hailo0 -a -w /dev/hailo0 || sudo usermod -aG "$(stat -c %G /dev/hailo0)" "$USER"; sudo dmesg | grep -i hailo',
+    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL', 'HAILO_OPEN_FILE_FAILURE'], calls: opening, kind: 'absent',
+    symptom: 'permission denied on /dev/hailo0 or /dev/h1x-0',
+    cause: 'the device\'s node is absent, or this user may not open it, or the driver failed',
+    fix: 'ls -l /dev/hailo0 /dev/h1x-0 tells which: with neither, sudo modprobe hailo_pci (of a Hailo-10H hailo1x_pci), or in a container '
+      + 'docker run --device /dev/hailo0; where its mode keeps this user out, join its group: sudo usermod -aG GROUP "$USER"; '
+      + 'else sudo dmesg | grep -i hailo',
   },
   {
     statuses: [], symptom: 'hailort.log or ~/.hailo cannot be written, as under systemd\'s ProtectHome',

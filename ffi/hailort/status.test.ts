@@ -34,6 +34,7 @@ test('errorOf() explains one trouble alike when versions know it under two names
 test('errorOf() explains one status by the call that gave it', () => {
   const explain = (call: string, status: number) => errorOf({ call, status, version: at('4.23.0'), deed }).message
   assert.match(explain('hailo_activate_network_group', 6), /the scheduler activates/)
+  assert.match(explain('hailo_create_vdevice', 6), /6 HAILO_INVALID_OPERATION: the board's firmware is not loaded/)
   assert.match(explain('hailo_vstream_write_raw_buffer', 6), /size of a frame/)
   assert.match(explain('hailo_configure_vdevice', 26), /another architecture/)
   assert.match(explain('hailo_create_hef_file', 26), /cannot read the HEF/)

@@ -193,6 +193,21 @@ test('hailoFacts() does not take a silent scan for the absence of a device that 
   assert.match(silent.state, /the driver serves hailo0, and the library's scan finds none/)
 })
 
+test('hailoFacts() tells why a scan failed in the line of the device, and holds the driver against the library all the same', async () => {
+  const scanFailure = { kind: 'absent', message: 'Cannot scan: 85 HAILO_DRIVER_INVALID_RESPONSE\nmore', hint: 'sudo dmesg' } as const
+  const failing = { hailort: found({ version: '4.23.0', path: '/usr/lib/libhailort.so', scanFailure }) }
+  const all = await facts(pi({ probed: failing }))
+  assert.equal(words(all), 'ok board, ok driver, ok node, broken device')
+  assert.deepEqual([all[1]!.state, all[3]!.state, all[3]!.fix], [
+    'hailo_pci 4.23.0, as the library', 'Cannot scan: 85 HAILO_DRIVER_INVALID_RESPONSE', 'sudo dmesg',
+  ])
+  const bare = await facts({ files: pci('2864'), probed: failing })
+  assert.equal(words(bare), 'ok board, missing driver, missing node, missing device')
+  assert.equal(words(await facts({ probed: failing })), 'missing board, missing driver')
+  const odd = { hailort: found({ version: '4.23.0', scanFailure: { ...scanFailure, kind: 'status' } }) }
+  assert.equal(words(await facts({ probed: odd })), 'missing board, missing driver, missing node, broken device')
+})
+
 test('hailoFacts() says that a device was not asked when the library is not there', async () => {
   const all = await facts(pi({ probed: { hailort: absent('HailoRT') } }))
   assert.equal(words(all), 'ok board, ok driver, ok node, missing device')

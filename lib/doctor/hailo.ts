@@ -10,7 +10,7 @@ import { boardFact, hailoBoards, servedBoards, type Series } from './hailo-board
 import { driverFact, driverOf, moduleFor, type Driver } from './hailo-driver.ts'
 import { compilerFacts } from './infer-model.ts'
 import { accessOf } from './permission.ts'
-import type { HailoAnswer } from './probe.ts'
+import type { Failure, HailoAnswer } from './probe.ts'
 
 const needs: readonly Need[] = ['hailo']
 
@@ -23,14 +23,15 @@ export async function hailoFacts(machine: Machine): Promise<Fact[]> {
   const served = servedBoards(machine)
   const probed = await machine.probe('hailort')
   const library = probed.ok ? (probed.found.version ?? null) : null
-  const devices = probed.ok ? (probed.found.devices ?? []) : null
+  const failure = probed.ok ? probed.found.scanFailure : undefined
+  const devices = probed.ok && failure === undefined ? (probed.found.devices ?? []) : null
   const isBare = boards.length === 0 && driver.state === 'absent' && nodes.length === 0 && served.length === 0
   const fits = await driverFact(machine, { driver, library, series, isBare })
   const head = [boardFact(machine, boards, served), fits]
-  if (isBare && !devices?.length) return head
+  if (isBare && !devices?.length && (failure === undefined || failure.kind === 'absent')) return head
   return [
     ...head, ...nodeFacts(machine, { nodes, served, driver, series }),
-    ...deviceFacts({ devices, library, served, isDriverOk: fits.status === 'ok' }),
+    ...deviceFacts({ devices, failure, library, served, isDriverOk: fits.status === 'ok' }),
     ...await compilerFacts(machine, { boards, devices: devices ?? [] }),
   ]
 }
@@ -69,15 +70,22 @@ function nodeFacts(machine: Machine, { nodes, served, driver, series }: Nodes): 
 }
 
 interface Devices {
-  /** What the library's scan finds; null when the library does not open. */
+  /** What the library's scan finds; null when it finds out nothing. */
   readonly devices: readonly HailoAnswer[] | null
+  /** Why the scan failed; absent when it did not, or the library does not open. */
+  readonly failure: Failure | undefined
   readonly library: string | null
   readonly served: readonly string[]
   readonly isDriverOk: boolean
 }
 
-function deviceFacts({ devices, library, served, isDriverOk }: Devices): Fact[] {
+function deviceFacts({ devices, failure, library, served, isDriverOk }: Devices): Fact[] {
   const name = 'Hailo device'
+  if (failure !== undefined) {
+    // Where nothing is served, driver and board have told already what is absent.
+    const say = failure.kind === 'absent' && served.length === 0 ? missing : broken
+    return [say(name, failure.message.split('\n')[0]!, failure.hint, needs)]
+  }
   if (devices === null) return [missing(name, 'not asked, because HailoRT does not open', 'see the line of HailoRT', needs)]
   if (devices.length === 0 && served.length > 0) {
     return [broken(

@@ -93,6 +93,15 @@ test('hailortAbiFact() looks where HAILORT_INCLUDE says, and names the package o
   assert.match((await hailortAbiFact(fakeMachine())).fix!, /^sudo apt install hailo-all +# for a Hailo-10H h10-hailort/)
 })
 
+test('hailortAbiFact() looks beside the library before it looks in the usual folders', { skip }, async () => {
+  const beside = { '/opt/hailort/include/hailo/hailort.h': await header('4.20.0') }
+  const library = '/opt/hailort/lib/libhailort.so.4.20.0'
+  const opened = await factOf('#error "of another version"', { files: beside, probed: { hailort: found({ version: '4.20.0', path: library }) } })
+  assert.deepEqual([opened.status, opened.state], ['ok', '/opt/hailort/include/hailo/hailort.h of 4.20.0 agrees with the ABI table'])
+  const named = fakeMachine({ files: beside, env: { HAILORT_LIB: library }, probed: { hailort: absent('HailoRT') } })
+  assert.match((await hailortAbiFact(named)).state, /^\/opt\/hailort\/include\/hailo\/hailort\.h is here/)
+})
+
 test('hailortAbiFact() does not compare a version that the table does not have', { skip }, async () => {
   const fact = await factOf('', { probed: { hailort: found({ version: '6.1.0' }) } })
   assert.deepEqual([fact.status, fact.state], ['broken', '6.1.0 is not in the table'])

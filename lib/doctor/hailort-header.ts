@@ -8,16 +8,15 @@
 import { findTool, textAt, namesIn, type Machine } from './machine.ts'
 import { broken, missing, ok, type Fact, type Need } from './fact.ts'
 import { hailoBoards, installHailo } from './hailo-board.ts'
+import { hailortIncludes } from './hailort-includes.ts'
 import { brokenCompiler, folderWith, printedBy, type Printed } from './header-probe.ts'
 
 const name = 'HailoRT header'
-const includes = ['/usr/include', '/usr/local/include']
 const needs: readonly Need[] = ['hailo']
 
 /** The comparison for the header that is installed. */
 export async function hailortAbiFact(machine: Machine): Promise<Fact> {
-  const named = machine.env.HAILORT_INCLUDE
-  const include = folderWith(machine, named ? [named] : includes, 'hailo/hailort.h')
+  const include = folderWith(machine, await hailortIncludes(machine), 'hailo/hailort.h')
   if (include === null) {
     const install = installHailo((await hailoBoards(machine))[0]?.series ?? null)
     return missing(name, 'no hailo/hailort.h, so the ABI table is not checked here', install)

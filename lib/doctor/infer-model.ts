@@ -2,12 +2,12 @@
  * Can this machine compile what runs models on a Hailo-10H?
  *
  * Such a device runs models through HailoRT's C++ classes alone, and the functions before them are compiled on first use: that
- * takes a C++ compiler and HailoRT's headers, looked for where `ffi/hailort/infer-model.ts` looks. Nothing is compiled here.
+ * takes a C++ compiler and HailoRT's headers. Nothing is compiled here.
  */
-import { dirname, join } from 'node:path'
 import { ask, isThere, oddAnswer, type Machine } from './machine.ts'
 import { broken, missing, ok, versionIn, type Fact, type Need } from './fact.ts'
 import type { HailoBoard } from './hailo-board.ts'
+import { hailortIncludes } from './hailort-includes.ts'
 import type { HailoAnswer } from './probe.ts'
 
 const name = 'Hailo-10H compiler'
@@ -23,11 +23,7 @@ export async function compilerFacts(
 }
 
 async function compilerFact(machine: Machine): Promise<Fact> {
-  const probed = await machine.probe('hailort')
-  const library = probed.ok ? probed.found.path : undefined
-  const beside = library === undefined ? [] : [join(dirname(library), '../include')]
-  const usual = [...new Set([...beside, '/usr/include', '/usr/local/include'])]
-  const folders = machine.env.HAILORT_INCLUDE ? [machine.env.HAILORT_INCLUDE] : usual
+  const folders = await hailortIncludes(machine)
   const headers = folders.find(folder => isThere(machine, `${folder}/hailo/hailort.hpp`))
   const compiler = machine.env.CXX ?? 'g++'
   const said = await ask(machine, [compiler, '--version'], { name, install })

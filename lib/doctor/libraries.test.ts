@@ -79,6 +79,19 @@ test('cudaFact() is broken when the driver serves an older major, and ok within 
   assert.equal(old.fix, 'install NVIDIA\'s driver 580.65 or newer, or CUDA 12: sudo apt install cuda-cudart-12-8')
 })
 
+test('cudaFact() judges no runtime that does not tell its version, and says so', async () => {
+  for (const driverVersion of ['0.0', '12.8']) {
+    const fact = await cudaFact(fakeMachine({ probed: { cuda: found({ version: 'unknown', driverVersion, path: '/c' }) } }))
+    assert.deepEqual([fact.status, fact.state], ['ok', 'of unknown version (/c)'])
+  }
+})
+
+test('hailortFact() is ok when the library opened and its scan failed, whatever variable named it', async () => {
+  const scanFailure = { kind: 'absent', message: 'Cannot scan for "Hailo devices": 85', hint: 'reboot' } as const
+  const fact = await hailort(found({ version: '4.20.0', path: '/x', words: 'ABI profile B', scanFailure }), { HAILORT_LIB: '/x' })
+  assert.deepEqual([fact.status, fact.state], ['ok', '4.20.0 (/x), ABI profile B, by HAILORT_LIB'])
+})
+
 test('hailortFact() counts and understands what the bindings themselves say when the library is nowhere', async () => {
   const { hailortSpec } = await import('../../ffi/hailort/library.ts')
   const { openLibrary } = await import('../../ffi/load.ts')

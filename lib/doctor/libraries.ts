@@ -41,7 +41,8 @@ export async function hailortFact(machine: Machine): Promise<Fact> {
 export async function cudaFact(machine: Machine): Promise<Fact> {
   return libraryFact(machine, libraries.cuda, ({ version = '', driverVersion = '0.0' }) => {
     const [runtime, driver] = [version, driverVersion].map(text => Number.parseInt(text, 10))
-    if (driver === 0 || runtime! <= driver!) return null
+    // A runtime that does not tell its version is not judged: that of 11.8 does not without a driver.
+    if (driver === 0 || !(runtime! > driver!)) return null
     return {
       state: `the driver serves CUDA ${driverVersion}`,
       fix: `install ${driverFor(runtime!)}, or CUDA ${driver}: sudo apt install cuda-cudart-${driverVersion.split('.').join('-')}`,
@@ -68,7 +69,7 @@ async function libraryFact(machine: Machine, { name, subject, env, needs, instal
   if (!probed.ok) return failureFact({ name, env, needs, install }, probed, named)
   const { version, path, words } = probed.found
   const place = path === undefined ? '' : ` (${path})`
-  const where = [`${version ?? 'of unknown version'}${place}`, ...(words ? [words] : []), ...(named ? [`by ${env}`] : [])].join(', ')
+  const where = [`${version === undefined || version === 'unknown' ? 'of unknown version' : version}${place}`, ...(words ? [words] : []), ...(named ? [`by ${env}`] : [])].join(', ')
   const problem = judge?.(probed.found)
   return problem ? broken(name, `${where}, but ${problem.state}`, problem.fix, needs) : ok(name, where, needs)
 }
@@ -96,5 +97,5 @@ function pasteable(hint: string): string {
 }
 
 /** Of the places that were tried, the first where a file is there and something wrong with it; null when there is none. */
-const tellingLine = (tried: readonly string[]): string | null =>
+export const tellingLine = (tried: readonly string[]): string | null =>
   tried.map(text => text.trim()).find(text => !text.startsWith('by the loader: ') && !text.endsWith(': no such file')) ?? null

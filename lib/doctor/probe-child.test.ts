@@ -55,6 +55,23 @@ test('a driver of another version is the device\'s error and not the library\'s'
   assert.match(device!.hint!, /install one version of both/)
 })
 
+test('a HailoRT whose scan fails is a library that opened, with what was said of the scan', { skip }, async () => {
+  for (const [status, name] of [[85, 'HAILO_DRIVER_INVALID_RESPONSE'], [8, 'HAILO_INTERNAL_FAILURE']] as const) {
+    const answer = await hailort({ STATUS: `hailo_scan_devices:${status}` })
+    assert.ok(answer.ok)
+    const { version, words, path, devices, scanFailure } = answer.found
+    assert.deepEqual([version, /profile C/.test(words!), path!.endsWith('libhailort.so'), devices], ['4.23.0', true, true, undefined])
+    assert.match(scanFailure!.message, new RegExp(`hailo_scan_devices answered ${status} ${name}`))
+    assert.equal(scanFailure!.kind, status === 85 ? 'absent' : 'status')
+  }
+})
+
+test('a HailoRT of before 4.23 that finds no driver is a library without devices', { skip }, async () => {
+  const answer = await hailort({ STATUS: 'hailo_scan_devices:64' })
+  assert.ok(answer.ok)
+  assert.deepEqual([answer.found.devices, answer.found.scanFailure], [[], undefined])
+})
+
 test('a HailoRT that crashes while it scans ends its child and nothing else', { skip }, async () => {
   const answer = await hailort({ CRASH: 'hailo_scan_devices' })
   assert.ok(!answer.ok)
@@ -79,4 +96,19 @@ test('TensorRT and CUDA tell their versions, and what of TensorRT is there', { s
   assert.match(cuda.found.driverVersion!, /^\d+\.\d+$/)
   assert.equal(tensorrt.found.version, `${version.major}.${version.minor}.${version.patch}`)
   assert.match(tensorrt.found.words!, /^slots of 10\.x.*, (with builder and ONNX parser|no ONNX parser)$/)
+})
+
+test('TensorRT tells why a parser that is there does not open, and that there is none', { skip: needsTool('g++') }, async () => {
+  const { standinVersions, tensorRtStandin } = await import('../../ffi/testing/tensorrt/standin.ts')
+  const version = standinVersions.find(({ major }) => major === 10)!
+  const text = join(mkdtempSync(join(tmpdir(), 'probe-')), 'libnvonnxparser.so.10')
+  writeFileSync(text, 'not a library')
+  const wordsWith = async (parser: string) => {
+    const { env } = tensorRtStandin(version)
+    const answer = await prober({ env: { ...process.env, ...env, TENSORRT_PARSER_LIB: parser } })('tensorrt')
+    assert.ok(answer.ok)
+    return answer.found.words!
+  }
+  assert.match(await wordsWith(text), /with builder, and an ONNX parser that does not open: \S+libnvonnxparser\.so\.10: .*not an ELF/)
+  assert.match(await wordsWith('/nowhere/libnvonnxparser.so'), /, no ONNX parser$/)
 })

@@ -4,7 +4,9 @@
  * Called in a child process only (`probe-child.ts`). Nothing runs a model or takes a device for itself; a Hailo device is asked
  * who it is. TensorRT is only asked for its version: its slots are proven when a runtime is made.
  */
-import { dirname } from 'node:path'
+import type { FfiError } from '../../ffi/errors.ts'
+import type { TensorRt } from '../../ffi/tensorrt/open.ts'
+import { tellingLine } from './libraries.ts'
 import type { Found, HailoAnswer, Subject } from './probe.ts'
 
 /** Load one. Errors: whatever loading throws; `FfiError` from the bindings. */
@@ -40,10 +42,17 @@ async function hailort(): Promise<Found> {
   const { scan } = await import('../../ffi/hailort/device.ts')
   const { isTested, versionText } = await import('../../ffi/hailort/profiles.ts')
   const opened = openHailort()
-  const devices: HailoAnswer[] = []
-  for (const id of scan(opened)) devices.push(await identify(opened, id))
   const words = `ABI profile ${opened.structs.profile}${isTested(opened.version) ? '' : ', never tested (HAILO_ABI=force)'}`
-  return { version: versionText(opened.version), path: opened.library.path, words, devices }
+  const found: Found = { version: versionText(opened.version), path: opened.library.path, words }
+  try {
+    const devices: HailoAnswer[] = []
+    for (const id of scan(opened)) devices.push(await identify(opened, id))
+    return { ...found, devices }
+  } catch (thrown) {
+    const { kind, message, hint } = thrown as FfiError
+    if (kind === undefined) throw thrown
+    return { ...found, scanFailure: { kind, message, hint } }
+  }
 }
 
 type Hailort = Awaited<ReturnType<typeof import('../../ffi/hailort/library.ts')['openHailort']>>
@@ -68,19 +77,26 @@ async function cuda(): Promise<Found> {
 }
 
 async function tensorrt(): Promise<Found> {
-  const { openTensorRt, parserSpec } = await import('../../ffi/tensorrt/open.ts')
+  const { openTensorRt } = await import('../../ffi/tensorrt/open.ts')
   const { versionText } = await import('../../ffi/tensorrt/abi.ts')
-  const { hasSymbol, openLibrary } = await import('../../ffi/load.ts')
-  const { library, version, abi } = openTensorRt()
-  const hasParser = () => {
-    try {
-      return dirname(openLibrary(parserSpec(library.path, version.major)).path) !== ''
-    } catch {
-      return false
-    }
-  }
-  const parser = hasParser() ? 'with builder and ONNX parser' : 'no ONNX parser'
-  const builder = hasSymbol(library, 'createInferBuilder_INTERNAL') ? parser : 'no builder'
+  const { hasSymbol } = await import('../../ffi/load.ts')
+  const opened = openTensorRt()
+  const { library, version, abi } = opened
+  const builder = hasSymbol(library, 'createInferBuilder_INTERNAL') ? await parserWords(opened) : 'no builder'
   const slots = `slots of ${version.major}.x${abi.isVerified ? '' : ' (minor not compared)'}`
   return { version: versionText(version), path: library.path, words: `${slots}, ${builder}` }
+}
+
+/** Whether plans can be built of ONNX here; where the parser is there and does not open, why. */
+async function parserWords(opened: TensorRt): Promise<string> {
+  const { openParser } = await import('../../ffi/tensorrt/parser.ts')
+  try {
+    openParser(opened)
+    return 'with builder and ONNX parser'
+  } catch (thrown) {
+    const { kind, message, hint } = thrown as FfiError
+    if (kind === undefined) throw thrown
+    const telling = tellingLine(message.split('\n').slice(1))
+    return telling === null ? 'no ONNX parser' : `with builder, and an ONNX parser that does not open: ${telling} (${hint})`
+  }
 }

@@ -22,14 +22,23 @@ export interface HailoAnswer {
   readonly hint?: string
 }
 
+/** An error of the bindings. */
+export interface Failure {
+  readonly kind: 'absent' | 'refused' | 'status' | 'usage'
+  readonly message: string
+  readonly hint: string
+}
+
 /** What was learnt of something that loads. */
 export interface Found {
   readonly path?: string
   readonly version?: string
   /** What else is worth saying: `profile C`, `C API 30`. */
   readonly words?: string
-  /** HailoRT: what a scan finds. */
+  /** HailoRT: what a scan finds; absent where the scan failed. */
   readonly devices?: readonly HailoAnswer[]
+  /** HailoRT: why the scan failed. The library opened nevertheless. */
+  readonly scanFailure?: Failure
   /** CUDA: the newest version that the driver serves, `0.0` without a driver. */
   readonly driverVersion?: string
 }
@@ -39,7 +48,7 @@ export type Probed =
   | { readonly ok: true; readonly found: Found }
   | {
     readonly ok: false
-    readonly kind: 'absent' | 'refused' | 'status' | 'usage' | 'crash' | 'bug'
+    readonly kind: Failure['kind'] | 'crash' | 'bug'
     readonly message: string
     readonly hint: string | null
   }

@@ -96,6 +96,13 @@ test('tensorRtAbiFact() does without the parser\'s header', { skip }, async () =
 test('tensorRtAbiFact() does not compare a major that the table does not have', { skip }, async () => {
   const fact = await factOf('12.0.0')
   assert.deepEqual([fact.status, /12\.0\.0, which the table does not know/.test(fact.state)], ['broken', true])
+  assert.match(fact.fix!, /^install a version that it knows: 8\.6\.1, 10\.0 and later 10\.x/)
+})
+
+test('tensorRtAbiFact() does not compare a minor, or an early access, that the table does not describe', { skip }, async () => {
+  for (const version of ['8.6.0', '8.5.3']) {
+    assert.match((await factOf(version)).state, new RegExp(`NvInfer\\.h is of ${version}, which the table does not know`))
+  }
 })
 
 test('tensorRtAbiFact() quotes the compiler when the headers do not compile', { skip }, async () => {

@@ -36,14 +36,11 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
   const version = await ask(versionSource)
   if ('complaint' in version) return broken(name, `${include}/NvInferVersion.h: ${version.complaint}`, 'reinstall the headers')
   const [major = 0, minor = 0, patch = 0] = version.printed.trim().split('.').map(Number)
-  const { abiOf, abiTables, versionText } = await import('../../ffi/tensorrt/abi.ts')
+  const { abiOf, abiTables, knownVersions, versionText } = await import('../../ffi/tensorrt/abi.ts')
   const text = versionText({ major, minor, patch })
   const table = abiTables().majors[major]
-  if (!table) {
-    return broken(
-      name, `${include}/NvInfer.h is of ${text}, which the table does not know`,
-      'install a version that it knows: 8.6, 10.x, 11.x',
-    )
+  if (!isKnown(table, { minor, patch })) {
+    return broken(name, `${include}/NvInfer.h is of ${text}, which the table does not know`, `install a version that it knows: ${knownVersions()}`)
   }
   const printed = await ask(slotsSource({ table, isPure: abiOf({ major, minor: table.minorMin, patch: 0 }).isPure }))
   if ('complaint' in printed) {
@@ -72,6 +69,14 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
 
 type AbiTables = ReturnType<typeof import('../../ffi/tensorrt/abi.ts')['abiTables']>
 type Table = AbiTables['majors'][string]
+
+/** Early accesses, and minors before or after those that the table describes, have methods elsewhere. */
+function isKnown(table: Table | undefined, { minor, patch }: { minor: number; patch: number }): table is Table {
+  if (table === undefined) return false
+  const { minorMin, minorMax, patchMin = 0 } = table
+  const isLateEnough = minor > minorMin || (minor === minorMin && patch >= patchMin)
+  return isLateEnough && (minorMax === null || minor <= minorMax)
+}
 
 const versionSource = `#include <cstdio>
 #include "NvInferVersion.h"

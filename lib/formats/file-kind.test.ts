@@ -8,7 +8,7 @@ const kindOf = (text: string) => fileKind(Buffer.from(text, 'latin1'))
 
 test('fileKind() knows files by their first bytes', () => {
   const heads: Record<string, string> = {
-    '': 'empty', '\x01HEF\0\0\0\x03': 'hef', 'ftrt\0\0\0\0': 'plan', 'version https://git-lfs.github.com/spec/v1\n': 'lfs',
+    '': 'empty', '\x01HEF\0\0\0\x03': 'hef', 'ftrt\0\0\0\0': 'plan', 'vtrt\0\0\0\0': 'rtx', 'version https://git-lfs.github.com/spec/v1\n': 'lfs',
     '\n <!DOCTYPE html>': 'html', '<?xml version="1.0"?>': 'html', '{ "mock_hef": true }': 'mock', '{"a": 1}': 'json', '[1, 2]': 'json',
     '\x18\0\0\0ORTM': 'ort', '\x1c\0\0\0TFL3': 'tflite', '\x40\0\0\0\0\0\0\0{"a"': 'safetensors', 'PK\x03\x04\x14': 'zip',
     '\x1f\x8b\x08': 'gzip', '\x93NUMPY\x01': 'npy', '\x80\x04\x95': 'pickle', '\x7fELF\x02': 'elf', 'RIFF....WAVE': 'wav',

@@ -18,6 +18,7 @@ const rows: readonly Row[] = [
   ['empty', /^$/, 'empty', again],
   ['hef', /^\x01HEF/, 'a HEF for a Hailo device', 'give --backend hailort'],
   ['plan', /^ftrt/, 'a TensorRT plan', 'give --backend tensorrt'],
+  ['rtx', /^vtrt/, 'an engine of TensorRT-RTX, which is not called here', 'build a plan with TensorRT itself: trtexec --onnx=… --saveEngine=…'],
   ['lfs', /^version https:\/\/git-lfs/, 'a git-lfs pointer', 'run git lfs pull in the repository that it came from'],
   ['html', /^\s*<(!doctype|html|head|\?xml|!--)/i, 'a web page', 'download the file itself by its "raw" link, not the page about it'],
   ['mock', /^\s*\{[\s\S]*"mock_?hef"\s*:/i, 'a JSON text that calls itself "mock_hef": a placeholder, not a compiled model', compile],

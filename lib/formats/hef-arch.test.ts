@@ -38,6 +38,7 @@ test('devicesFor() says who takes a HEF under each library', () => {
   assert.deepEqual([on(3, '4.23.0'), on(3, '5.2.0')], [['hailo8l', 'hailo8'], ['hailo8l', 'hailo8']])
   assert.deepEqual([on(103, '4.21.0'), on(103, '4.22.0'), on(103, '5.2.0')], [['hailo15h', 'hailo10h'], [], ['hailo15h', 'hailo10h']])
   assert.deepEqual([on(5, '4.21.0'), on(5, '5.0.0')], [['hailo15h', 'hailo10h'], []])
+  assert.deepEqual([on(5, '4.17.1'), on(6, '4.19.0'), on(6, '4.20.0'), on(106, '4.17.0')], [[], [], ['hailo15l'], ['hailo15l']])
   assert.deepEqual(on(999, '5.2.0'), [])
 })
 

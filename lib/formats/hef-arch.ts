@@ -31,6 +31,8 @@ interface ArchRow {
   readonly name: DeviceArch | 'hailo8r'
   readonly on4: readonly DeviceArch[]
   readonly on5: readonly DeviceArch[]
+  /** The first minor of version 4 that knows the number, where it is not 4.17 or before. */
+  readonly since4?: number
 }
 
 const hailo8: ArchRow = { name: 'hailo8', on4: ['hailo8'], on5: ['hailo8'] }
@@ -42,8 +44,8 @@ const archRows: Readonly<Record<number, ArchRow>> = {
   2: { ...hailo8, name: 'hailo8r' },
   3: { name: 'hailo8l', on4: ['hailo8l', 'hailo8'], on5: ['hailo8l', 'hailo8'] },
   4: { name: 'hailo15m', on4: ['hailo15m', 'hailo15h', 'hailo10h'], on5: ['hailo15m', 'hailo15h', 'hailo10h'] },
-  5: { name: 'hailo10h', on4: ['hailo15h', 'hailo10h'], on5: [] },
-  6: { name: 'hailo15l', on4: ['hailo15l'], on5: ['hailo15l'] },
+  5: { name: 'hailo10h', on4: ['hailo15h', 'hailo10h'], on5: [], since4: 18 },
+  6: { name: 'hailo15l', on4: ['hailo15l'], on5: ['hailo15l'], since4: 20 },
   100: { name: 'hailo8_a0', on4: [], on5: ['hailo8_a0'] },
   101: { ...hailo8, on4: [] },
   102: { ...hailo8, on4: [] },
@@ -74,9 +76,13 @@ export function devicesFor(hwArch: number, library: LibraryVersion | null): read
   if (row === undefined) return []
   if (library === null) return [...new Set([...row.on5, ...row.on4])]
   if (library.major >= 5) return row.on5
+  if (!atLeast(library, 4, row.since4 ?? 0)) return []
   // From 4.22 on, version 4 serves the Hailo-8 family alone.
   return atLeast(library, 4, 22) && !isHailo8(hwArch) ? [] : row.on4
 }
+
+/** Whether some HailoRT has a device of this number. */
+export const isKnownArch = (hwArch: number): boolean => archRows[hwArch] !== undefined
 
 /** Whether it is of the Hailo-8 family, which HailoRT 4 serves; the rest are HailoRT 5's. */
 export const isHailo8 = (hwArch: number): boolean => [0, 1, 2, 3, 100, 101, 102].includes(hwArch)

@@ -179,8 +179,39 @@ test('preflight() refuses for every device what a library runs on none, when no 
   assert.deepEqual(errors({ arch: 'hailo10h', sdkVersion: '5.2.0' }, '4.23.0'), on4('hailo10h'))
   for (const arch of ['hailo15h', 'hailo15m', 'hailo12l'] as const) assert.deepEqual(errors({ arch }, '4.23.0'), on4(arch))
   assert.match(errors({ hwArch: 5 }, '5.2.0')[0]!, /compiled for hailo10h, which HailoRT 5\.2\.0 runs on no device: install HailoRT 4/)
-  // Version 4 served Hailo-15 once, and a number that nobody knows may be a later device's.
-  assert.deepEqual([errors({ arch: 'hailo15h' }, '4.20.0'), errors({ hwArch: 77 }, '5.2.0')], [[], []])
+  // The number that HailoRT 4.18 to 4.21 had for a Hailo-10H.
+  for (const version of ['4.17.0', '4.23.0']) {
+    assert.match(errors({ hwArch: 5 }, version)[0]!, /install HailoRT 4\.21 with its driver$/)
+    assert.match(judge({ hwArch: 5 }, { arch: 'hailo10h', ...lib(version) })[0]!.message, /and HailoRT 4\.21 does$/)
+  }
+  assert.match(errors({ hwArch: 6 }, '4.19.0')[0]!, /compiled for hailo15l, which HailoRT 4\.19\.0 runs on no device: install HailoRT 5/)
+  // Version 4 served Hailo-15 once.
+  assert.deepEqual(errors({ arch: 'hailo15h' }, '4.20.0'), [])
+})
+
+test('preflight() refuses a number of an architecture that no library knows, and leaves it open to a later one', () => {
+  for (const hwArch of [7, 99, 107, 109, 1000]) {
+    for (const version of ['4.17.0', '4.23.0', '5.0.0', '5.2.0']) {
+      const [first, ...more] = judge({ hwArch, sdkVersion: '' }, lib(version))
+      assert.deepEqual([first?.level, more], ['error', []], `${hwArch} ${version}`)
+      assert.equal(first!.message, `it was compiled for unknown (${hwArch}), which HailoRT ${version} runs on no device`)
+      assert.match(first!.hint, /^compile it again with --hw-arch/)
+    }
+    // A device that is known has been judged; one that is not does not help.
+    assert.equal(levels({ hwArch }, { arch: 'hailo8', ...lib('4.23.0') }).filter(level => level === 'error').length, 1)
+    assert.deepEqual(levels({ hwArch }, { arch: 'hailo99', ...lib('4.23.0') }), ['error', 'warning'])
+    assert.deepEqual(levels({ hwArch, sdkVersion: '' }, lib('5.3.0')), [])
+  }
+  assert.equal(judge({ hwArch: 108 }, lib('4.20.0'))[0]!.level, 'error')
+})
+
+test('preflight() refuses the name of a group that HailoRT has no room for', () => {
+  const named = (name: string, networks?: readonly string[]) => judge(
+    { groups: [{ name, ...(networks && { networks }), inputs: [stream('in', [1, 8, 1])], outputs: [stream('out', [1, 8, 2])] }] }, lib('4.23.0'),
+  ).map(({ message }) => message)
+  assert.deepEqual(named('g'.repeat(127)), [])
+  assert.deepEqual(named('g'.repeat(128)), [`the name of its network group "${'g'.repeat(40)}…" has 128 bytes, over 127, which HailoRT refuses`])
+  assert.deepEqual([named('g'.repeat(100), ['n'.repeat(155)]), named('g'.repeat(100), ['n'.repeat(156)]).length], [[], 1])
 })
 
 test('preflight() refuses a HEF for Hailo-8 where the driver of the library serves none, unless such a device answered', () => {

@@ -8,7 +8,7 @@
  * lists the boards they serve; the crashes were seen with 4.23.0.
  */
 import { RunbookError, usageError } from '../notebook/errors.ts'
-import { atLeast, deviceArchs, devicesFor, isHailo8, versionIn, type DeviceArch, type LibraryVersion } from './hef-arch.ts'
+import { atLeast, deviceArchs, devicesFor, isHailo8, isKnownArch, versionIn, type DeviceArch, type LibraryVersion } from './hef-arch.ts'
 import { hefExtensions, type Hef } from './hef-types.ts'
 
 /** Where it shall run. What is null or absent is not judged. */
@@ -103,9 +103,8 @@ function archProblems(hef: Hef, given: string | null, library: LibraryVersion | 
   const runs = devicesFor(hef.hwArch, library)
   const again = `compile it again with --hw-arch ${arch}`
   if (!runs.includes(arch)) {
-    const elsewhere = devicesFor(hef.hwArch, null).includes(arch)
-    if (elsewhere && library !== null) {
-      const needed = library.major >= 5 ? 4 : 5
+    const needed = serving(hef.hwArch, arch)
+    if (needed !== undefined && library !== null) {
       const message = `HailoRT ${versionText(library)} does not run ${hef.arch} on ${arch}, and HailoRT ${needed} does`
       return [error(message, `install HailoRT ${needed} with its driver, or ${again}`)]
     }
@@ -115,6 +114,15 @@ function archProblems(hef: Hef, given: string | null, library: LibraryVersion | 
   }
   const isSmaller = (hef.hwArch === 3 && arch === 'hailo8') || (hef.hwArch === 4 && arch !== 'hailo15m')
   return isSmaller ? [warning(`it was compiled for ${hef.arch} and runs slower than it could on a ${arch}`, again)] : []
+}
+
+/** The newest HailoRT, as one says it, that runs such a HEF on this device, or on any. */
+function serving(hwArch: number, arch: DeviceArch | null): string | undefined {
+  const runs = (major: number, minor: number) => {
+    const devices = devicesFor(hwArch, { major, minor, revision: 0 })
+    return arch === null ? devices.length > 0 : devices.includes(arch)
+  }
+  return runs(5, 2) ? '5' : runs(4, 23) ? '4' : runs(4, 21) ? '4.21' : undefined
 }
 
 const versionText = ({ major, minor, revision }: LibraryVersion) => `${major}.${minor}.${revision}`
@@ -134,12 +142,7 @@ function firstWithExtension(index: number): readonly [major: number, minor: numb
 
 function libraryProblems(hef: Hef, library: LibraryVersion, arch: string | null): Problems {
   const name = `HailoRT ${versionText(library)}`
-  const found: HefProblem[] = []
-  // With a device, its architecture has been judged.
-  if (arch === null && devicesFor(hef.hwArch, library).length === 0 && devicesFor(hef.hwArch, null).length > 0) {
-    const needed = library.major >= 5 ? 4 : 5
-    found.push(error(`it was compiled for ${hef.arch}, which ${name} runs on no device`, `install HailoRT ${needed} with its driver`))
-  }
+  const found: HefProblem[] = [...nowhereProblems(hef, library, arch)]
   const [major, minor] = firstReader[hef.header.version]
   if (!atLeast(library, major, minor)) {
     const message = `its header has version ${hef.header.version}, which ${name} does not read`
@@ -158,6 +161,20 @@ function libraryProblems(hef: Hef, library: LibraryVersion, arch: string | null)
     found.push(error(`it is too old for ${name}: it lacks PERIPH_CALCULATION_IN_HAILORT`, recompile))
   }
   return [...found, ...sdkProblems(hef, library, arch)]
+}
+
+/** The first library whose numbers of architectures are not known here. */
+const firstUnknown = [5, 3] as const
+
+/** What the library runs on no device at all. HailoRT 4 does not even open a HEF for an architecture that it does not know. */
+function nowhereProblems(hef: Hef, library: LibraryVersion, arch: string | null): Problems {
+  // With a device that is known here, the architecture has been judged.
+  if ((arch !== null && deviceArchOf(arch) !== null) || devicesFor(hef.hwArch, library).length > 0) return []
+  const message = `it was compiled for ${hef.arch}, which HailoRT ${versionText(library)} runs on no device`
+  if (!isKnownArch(hef.hwArch)) {
+    return atLeast(library, ...firstUnknown) ? [] : [error(message, 'compile it again with --hw-arch for this device, or install a later HailoRT')]
+  }
+  return arch === null ? [error(message, `install HailoRT ${serving(hef.hwArch, null)} with its driver`)] : []
 }
 
 /** Compilers 3.27 to 3.33 went out with HailoRT 4.17 to 4.23; from 5.0 on both have one number. */

@@ -56,12 +56,12 @@ export function edge(direction: 0 | 1, body: Pieces, type: 'info' | 'mux' | 'pla
   return written({ 1: direction, 2: { info: 0, mux: 1, planes: 2 }[type], [field]: body, ...more })
 }
 
-/** A HEF of one group with these edge layers and sorted outputs; `group` and `metadata` add or replace fields, `extensions` are numbers. */
+/** A HEF of one group with these edge layers and sorted outputs; `group` and `metadata` add or replace fields, `extensions` and `optional` are numbers. */
 export function hefOfEdges(
   edges: readonly Pieces[], sorted: readonly string[],
-  more: { group?: Fields; extensions?: readonly number[]; metadata?: Fields; hwArch?: number } = {},
+  more: { group?: Fields; extensions?: readonly number[]; optional?: readonly number[]; metadata?: Fields; hwArch?: number } = {},
 ): Uint8Array {
   const group = { 1: written({ 1: 'net', ...more.metadata }), 3: [written({ 3: written({ 2: edges }) })], 4: sorted, ...more.group }
-  const extensions = [26, ...more.extensions ?? []].map(index => written({ 1: index }))
-  return sealed(written({ 1: written({ 1: more.hwArch ?? 1, 3: '3.27.0', 4: 4 }), 2: [written(group)], 5: extensions }))
+  const numbered = (list: readonly number[] = []) => list.map(index => written({ 1: index }))
+  return sealed(written({ 1: written({ 1: more.hwArch ?? 1, 3: '3.27.0', 4: 4 }), 2: [written(group)], 5: numbered([26, ...more.extensions ?? []]), 6: numbered(more.optional) }))
 }

@@ -18,7 +18,8 @@ export interface EdgeStream {
 /** What all layers of a core share, and where findings go. */
 export interface CoreContext {
   readonly group: string
-  readonly networks: readonly string[]
+  /** Those among which a layer names its own by its number; null where all layers are of one, which has the group's name. */
+  readonly networks: readonly string[] | null
   readonly isTransposed: boolean
   readonly hasScalePerFeature: boolean
   /** Layers of NMS that was split, by their names. */
@@ -37,8 +38,7 @@ export function streamsOf(contexts: readonly Message[], core: CoreContext): Edge
   const streams = contexts.flatMap((context, contextIndex) => context.message(3).messages(2).flatMap(layer => {
     const isBoundary = layer.message(5).uint32(3) === 0
     if (!isBoundary) return []
-    const networkIndex = layer.uint32(6)
-    const network = `${core.group}/${core.networks[networkIndex] ?? core.group}`
+    const network = `${core.group}/${networkOf(layer, core)}`
     const edge: Edge = { direction: layer.uint32(1) === 0 ? 'input' : 'output', network, contextIndex }
     const pad = layer.has(7) ? layer.uint32(7) : null
     return streamsOfLayer(layer, edge, core).map(stream => ({ stream, pad }))
@@ -49,6 +49,14 @@ export function streamsOf(contexts: readonly Message[], core: CoreContext): Edge
     seen.add(`${direction} ${name}`)
     return isFirst
   })
+}
+
+/** HailoRT keeps the number in a byte. */
+function networkOf(layer: Message, { group, networks, hazards }: CoreContext): string {
+  if (networks === null) return group
+  const index = layer.uint32(6) & 0xff
+  if (index >= networks.length) hazards.refuse(`a layer of its network group "${group}" is of network ${index}, and there are ${networks.length}`)
+  return networks[index] ?? group
 }
 
 /** Of an edge layer: plain, multiplexer or planes, by its type. */

@@ -59,6 +59,7 @@ export interface HefStream {
 /** A network group: what HailoRT configures as one. */
 export interface HefGroup {
   readonly name: string
+  /** As HailoRT lists them, without the group before them: one of the group's own name unless the file asks for several. */
   readonly networks: readonly string[]
   /** More than one: the model did not fit, and the device reloads itself for each frame. */
   readonly contexts: number
@@ -101,6 +102,7 @@ export interface Hef {
   /** Abilities that the library must have, and those that it may lack, by HailoRT's numbers. */
   readonly extensions: readonly HefExtension[]
   readonly optionalExtensions: readonly HefExtension[]
+  /** In the order of the file: the first is the one that HailoRT takes where none is named. HailoRT's own list is sorted by name. */
   readonly groups: readonly HefGroup[]
   readonly hazards: readonly HefHazard[]
   /** The model that `writeHef` put in for a stand-in; null in any other HEF. */
@@ -114,5 +116,5 @@ export interface HefExtension {
 
 /** Extensions that change how a file is read, by HailoRT's numbers. */
 export const hefExtensions = {
-  multiContext: 4, hwPadding: 11, netFlow: 13, scalePerFeature: 25, periphInLibrary: 26, strictVersion: 35,
+  multiContext: 4, multiNetwork: 8, hwPadding: 11, netFlow: 13, scalePerFeature: 25, periphInLibrary: 26, strictVersion: 35,
 } as const

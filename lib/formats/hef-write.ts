@@ -37,6 +37,7 @@ export interface StreamDescription {
 
 export interface GroupDescription {
   readonly name: string
+  /** One of the group's own name when left out. All streams belong to the first. */
   readonly networks?: readonly string[]
   readonly contexts?: number
   readonly bottleneckFps?: number
@@ -113,7 +114,10 @@ function topMessage(description: HefDescription): Pieces {
     }),
     2: groups.map(group => groupMessage(group, hwArch)),
     5: needed.map(index => written({ 1: index, 2: extensionNames[index] ?? `EXTENSION_${index}` })),
-    6: [written({ 1: hefExtensions.hwPadding, 2: 'HW_PADDING' })],
+    6: [
+      ...(groups.some(group => group.networks) ? [written({ 1: hefExtensions.multiNetwork, 2: 'MULTI_NETWORK_VARIABLE_BATCH_SIZE' })] : []),
+      written({ 1: hefExtensions.hwPadding, 2: 'HW_PADDING' }),
+    ],
     [hefModelField]: model && encodeHefModel(model),
   })
 }

@@ -232,7 +232,7 @@ test('decodeHef() looks into the layout where the architecture has layouts', () 
     6: ['left'],
   }
   const group = { 1: written({}), 3: [], 4: [], 7: [written({ 1: written(inner) })] }
-  const hef = decodeHef(hefOfEdges([], [], { hwArch: 3, group }))
+  const hef = decodeHef(hefOfEdges([], [], { hwArch: 3, group, optional: [8] }))
   assert.deepEqual(
     [hef.arch, hef.groups[0]!.name, hef.groups[0]!.networks, hef.groups[0]!.outputs[0]!.network, hef.hazards],
     ['hailo8l', 'inner', ['left'], 'inner/left', []])
@@ -240,6 +240,25 @@ test('decodeHef() looks into the layout where the architecture has layouts', () 
   assert.deepEqual(
     without.hazards.map(({ effect, message }) => `${effect}: ${message}`),
     ['crash: its network group "net" has no layout, which its architecture needs'])
+})
+
+test('decodeHef() gives several networks only where the file asks for them, as HailoRT does', () => {
+  const edges = [edge(0, layerInfo('in', [1, 1, 1]), 'info', { 6: 1 }), edge(1, layerInfo('out', [1, 1, 2]))]
+  const read = (optional: readonly number[], names: readonly string[]) => {
+    const hef = decodeHef(hefOfEdges(edges, ['out'], { optional, group: { 6: names } }))
+    const [{ networks, inputs, outputs }] = hef.groups as [(typeof hef.groups)[0]]
+    return { networks, of: [...inputs, ...outputs].map(({ network }) => network), hazards: hef.hazards.map(({ message }) => message) }
+  }
+  assert.deepEqual(read([8], ['one', 'two']), { networks: ['one', 'two'], of: ['net/two', 'net/one'], hazards: [] })
+  assert.deepEqual(read([11], ['one', 'two']), { networks: ['net'], of: ['net/net', 'net/net'], hazards: [] })
+  assert.deepEqual(read([8], ['one']).hazards, ['a layer of its network group "net" is of network 1, and there are 1'])
+  assert.deepEqual(read([8], []).networks, ['net'])
+  assert.match(read([8], []).hazards.join(), /is of network 1, and there are 0,.* is of network 0, and there are 0$/)
+})
+
+test('decodeHef() gives groups in the order of the file, whose first HailoRT takes when none is named', () => {
+  const group = (name: string) => ({ name, inputs: [stream(`${name}/in`, [1, 1, 1])], outputs: [stream(`${name}/out`, [1, 1, 1])] })
+  assert.deepEqual(decodeHef(writeHef({ groups: ['b', 'a'].map(group) })).groups.map(({ name }) => name), ['b', 'a'])
 })
 
 test('decodeHef() takes a date beyond the calendar for none', () => {

@@ -121,8 +121,10 @@ function describe(top: Message): Omit<Hef, 'path' | 'header' | 'integrity'> {
   const extensions = extensionsOf(top.messages(5))
   const hazards = new Hazards()
   const has = (index: number) => extensions.some(extension => extension.index === index)
+  const optionalExtensions = extensionsOf(top.messages(6))
   const groups = top.messages(2).map(group => groupOf(group, {
     hasLayouts: hasLayouts(hwArch), isNetFlow: has(hefExtensions.netFlow), hasScalePerFeature: has(hefExtensions.scalePerFeature), hazards,
+    hasNetworks: optionalExtensions.some(({ index }) => index === hefExtensions.multiNetwork),
   }))
   if (groups.length === 0) hazards.crash('it has no network group')
   const firstOf = new Map(groups.toReversed().map(group => [group.name, group]))
@@ -131,7 +133,7 @@ function describe(top: Message): Omit<Hef, 'path' | 'header' | 'integrity'> {
   const timestamp = head.uint64(2)
   return {
     arch: hefArchName(hwArch, sdk?.major ?? null), hwArch, sdkVersion, sdk, extensions, groups, hazards: hazards.list,
-    optionalExtensions: extensionsOf(top.messages(6)), model: top.bytes(hefModelField),
+    optionalExtensions, model: top.bytes(hefModelField),
     // A date ends 8.64e15 ms after 1970.
     compiledAt: timestamp > 0 && timestamp <= 8.64e15 ? new Date(timestamp) : null,
   }
@@ -143,6 +145,8 @@ interface GroupContext {
   readonly hasLayouts: boolean
   readonly isNetFlow: boolean
   readonly hasScalePerFeature: boolean
+  /** Without this HailoRT takes each group for one network, whatever names stand in it. */
+  readonly hasNetworks: boolean
   readonly hazards: Hazards
 }
 
@@ -154,11 +158,11 @@ function groupOf(group: Message, context: GroupContext): HefGroup {
   const core = coreOf(group, { ...context, name })
   const fusedMetadata = core.message(5)
   const fused = new Map((fusedMetadata.flag(1) ? fusedMetadata.messages(3) : []).map(layer => [layer.message(1).text(1), layer]))
-  const named = group.texts(6)
-  const networks = named.length > 0 ? named : layout?.message(1).texts(6) ?? []
+  const networks = networksOf(group, { ...context, layout, name })
   const metadata = core.message(1)
   const shared: CoreContext = {
-    group: name, networks, isTransposed: metadata.flag(3), hasScalePerFeature: context.hasScalePerFeature, fused, hazards,
+    group: name, networks: context.hasNetworks ? core.texts(6) : null, isTransposed: metadata.flag(3),
+    hasScalePerFeature: context.hasScalePerFeature, fused, hazards,
   }
   const contexts = core.messages(3)
   if (name === '') hazards.refuse('one of its network groups has no name')
@@ -174,6 +178,27 @@ function groupOf(group: Message, context: GroupContext): HefGroup {
     outputs: sortedOutputs(outputs, { group, core, layout, contexts, isNetFlow: context.isNetFlow, hazards }),
     bottleneckFps: metadata.double(4) || null, latencyMs: metadata.double(6) * 1000 || null, operations: metadata.uint64(8) || null,
   }
+}
+
+/** HailoRT keeps the name of a group in 128 bytes with the NUL, and that of a network, which has the group's before it, in 257. */
+const groupBytesMax = 127
+const networkBytesMax = 256
+
+function networksOf(
+  group: Message, { layout, name, hasNetworks, hazards }: GroupContext & { layout: Message | undefined; name: string },
+): string[] {
+  const named = group.texts(6)
+  const listed = named.length > 0 ? named : layout?.message(1).texts(6) ?? []
+  const networks = hasNetworks && listed.length > 0 ? listed : [name]
+  const groupBytes = Buffer.byteLength(name)
+  if (groupBytes > groupBytesMax) {
+    hazards.refuse(`the name of its network group "${name.slice(0, 40)}…" has ${groupBytes} bytes, over ${groupBytesMax}`)
+  }
+  const long = networks.find(network => groupBytes + 1 + Buffer.byteLength(network) > networkBytesMax)
+  if (long !== undefined && groupBytes <= groupBytesMax) {
+    hazards.refuse(`the name of its network "${long.slice(0, 40)}…" is too long: with its group's it may have ${networkBytesMax} bytes`)
+  }
+  return networks
 }
 
 /** The part of a group that runs on the device: the group itself, its core operation, or the first of several layouts. */
