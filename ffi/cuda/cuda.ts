@@ -8,7 +8,7 @@ import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type LibrarySpec, type OpenedLibrary } from '../load.ts'
 import { fixFor, noDriver } from './causes.ts'
 import { cudaFunctions, type CudaFunctions, type Pointer } from './functions.ts'
-import { settled } from './settled.ts'
+import { settled } from '../settled.ts'
 
 /** Where the CUDA runtime is looked for. */
 export const cudaSpec: LibrarySpec = {

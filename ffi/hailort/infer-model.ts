@@ -12,6 +12,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FfiError } from '../errors.ts'
 import { bind, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { settled } from '../settled.ts'
 import { memoryOf, type Hailort, type Handle } from './library.ts'
 import { versionText } from './profiles.ts'
 import { check } from './status.ts'
@@ -207,9 +208,7 @@ export class InferModel implements AsyncDisposable {
     const shim = await compileShim(o.hailort, o.env ? { env: o.env } : {})
     const functions = bind<ShimFunctions>(openShim(shim), prototypes)
     const out: [Handle | null] = [null]
-    const status = await settled(
-      done => functions.rungbook_model_open.async(o.path, o.deviceId ?? null, o.groupId ?? null, o.measuresLatency ?? false, out, done),
-    )
+    const status = await settled(functions.rungbook_model_open, o.path, o.deviceId ?? null, o.groupId ?? null, o.measuresLatency ?? false, out)
     check({ call: 'hailo_configure (InferModel)', status, version: o.hailort.version, deed: { act: 'configure', thing: o.path } })
     return new InferModel({ hailort: o.hailort, functions, path: o.path, handle: out[0]! })
   }
@@ -237,7 +236,7 @@ export class InferModel implements AsyncDisposable {
     const handle = this.#opened()
     const pointers = [o.inputs, o.outputs].map(frames => memoryOf(frames.map(frame => this.#hailort.addressOf(frame))))
     const job = this.#hailort.keeping(
-      [o, pointers], settled(done => this.#functions.rungbook_model_run.async(handle, pointers[0], pointers[1], o.timeoutMs, done)),
+      [o, pointers], settled(this.#functions.rungbook_model_run, handle, pointers[0], pointers[1], o.timeoutMs),
     )
     this.#running = job.catch(() => {})
     check({
@@ -264,7 +263,7 @@ export class InferModel implements AsyncDisposable {
     const handle = this.#opened()
     this.#handle = null
     await this.#running
-    const status = await settled(done => this.#functions.rungbook_model_close.async(handle, done))
+    const status = await settled(this.#functions.rungbook_model_close, handle)
     check({ call: 'shutdown', status, version: this.#hailort.version, deed: { act: 'close', thing: this.#path } })
   }
 
@@ -273,6 +272,3 @@ export class InferModel implements AsyncDisposable {
     return this.#handle
   }
 }
-
-const settled = (start: (done: (error: Error | null, status: number) => void) => void): Promise<number> =>
-  new Promise((resolve, reject) => start((error, status) => (error ? reject(error) : resolve(status))))

@@ -5,6 +5,7 @@
  * every status goes through `check`. Nothing opens when this file is imported.
  */
 import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { settled } from '../settled.ts'
 import { isTested, profileOf, versionText, type Version } from './profiles.ts'
 import { check, errorOf, statusInsufficientBuffer, success, type Deed } from './status.ts'
 import { Structs, structsOf } from './structs.ts'
@@ -68,7 +69,7 @@ export class Hailort {
   readonly version: Version
   readonly structs: Structs
   readonly #functions: HailortFunctions
-  /** koffi hands addresses to the worker threads; here the arrays behind them are kept from the garbage collector. */
+  /** What the memory of calls points to; the memory itself is kept by `settled`. */
   readonly #inFlight = new Set<readonly unknown[]>()
 
   constructor(o: { library: OpenedLibrary; version: Version; structs: Structs; functions: HailortFunctions }) {
@@ -96,14 +97,7 @@ export class Hailort {
 
   /** The bare status of a call on a worker thread. */
   statusAsync(name: SymbolName, args: readonly unknown[]): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#inFlight.add(args)
-      this.#functions[name].async(...args, (error: Error | null, status: number) => {
-        this.#inFlight.delete(args)
-        if (error) reject(error)
-        else resolve(status)
-      })
-    })
+    return settled(this.#functions[name], ...args)
   }
 
   /** Keep memory that the arguments of a call point to until the call ends. */

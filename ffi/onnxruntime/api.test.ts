@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { needsTool } from '../../lib/testing/needs.ts'
-import { FfiError } from '../errors.ts'
 import { buildStandin } from '../testing/build.ts'
-import { apiVersionOf, apiVersions, callAsync, checkStatus, created, openApi } from './api.ts'
+import { apiVersionOf, apiVersions, checkStatus, created, openApi } from './api.ts'
 import { bundledLibraries, ortLibrary } from './library.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ort-api-'))
@@ -114,12 +113,4 @@ test('created() gives the pointer, and refuses success without one', () => {
   assert.equal(created(api, attempt, out => ((out[0] = 7n), null)), 7n)
   assert.throws(() => created(api, attempt, () => null), { kind: 'status', message: 'Cannot frob: Frob() succeeds and gives nothing' })
   assert.throws(() => created(api, attempt, () => api.functions.CreateStatus(1, 'no')), { message: 'Cannot frob: Frob() answers FAIL: no' })
-})
-
-test('callAsync() gives a native function\'s answer, and rejects what koffi cannot convert', async () => {
-  const { functions } = openApi({ env: {} })
-  const status = await callAsync(functions.CreateStatus, 3, 'aside')
-  assert.equal(functions.GetErrorCode(status!), 3)
-  functions.ReleaseStatus(status!)
-  await assert.rejects(async () => callAsync(functions.CreateStatus, 'three' as unknown as number, 'aside'), (error: Error) => !(error instanceof FfiError))
 })

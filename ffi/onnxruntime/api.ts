@@ -144,10 +144,3 @@ export function created(api: OrtApi, attempt: Attempt, call: (out: Out) => Statu
   if (out[0] !== null) return out[0]
   throw new FfiError('status', `Cannot ${attempt.act}: ${attempt.call}() succeeds and gives nothing`, 'check the library')
 }
-
-/** Run a native function on a worker thread. Rejects only when koffi itself cannot call; the status is the caller's to check. */
-export function callAsync<Args extends readonly unknown[], Result>(fn: NativeFunction<Args, Result>, ...args: Args): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    fn.async(...args, (error, result) => (error ? reject(error) : resolve(result)))
-  })
-}

@@ -5,7 +5,8 @@
  * What is asked of a session is in `session.ts` and `slot.ts`.
  */
 import { FfiError } from '../errors.ts'
-import { callAsync, checkStatus, created, openApi, type ApiOptions, type Attempt, type OrtApi } from './api.ts'
+import { settled } from '../settled.ts'
+import { checkStatus, created, openApi, type ApiOptions, type Attempt, type OrtApi } from './api.ts'
 import { applyOptions, logSeverity, type SessionOptions } from './options.ts'
 import { OrtSession } from './session.ts'
 import type { Out, Pointer, Status } from './table.ts'
@@ -90,8 +91,8 @@ async function createSession({ api, env }: Shared, model: string | Uint8Array, o
   try {
     applyOptions(api, pointer, options, act)
     const [call, status]: [string, Status] = typeof model === 'string'
-      ? ['CreateSession', await callAsync(functions.CreateSession, env, model, pointer, out)]
-      : ['CreateSessionFromArray', await callAsync(functions.CreateSessionFromArray, env, model, model.byteLength, pointer, out)]
+      ? ['CreateSession', await settled(functions.CreateSession, env, model, pointer, out)]
+      : ['CreateSessionFromArray', await settled(functions.CreateSessionFromArray, env, model, model.byteLength, pointer, out)]
     checkStatus(functions, status, { call, act, hint: 'check the file: it may be cut short, or not be ONNX' })
   } finally {
     functions.ReleaseSessionOptions(pointer)

@@ -6,7 +6,8 @@
  */
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
-import { callAsync, checkStatus, created, type Attempt } from './api.ts'
+import { settled } from '../settled.ts'
+import { checkStatus, created, type Attempt } from './api.ts'
 import { described, elements, nativeTensor, type NativeTensor } from './elements.ts'
 import type { Shared } from './runtime.ts'
 import { tensorInfo, type OrtSession, type StreamInfo } from './session.ts'
@@ -93,7 +94,7 @@ export class OrtSlot {
 
   async #runAside(): Promise<void> {
     this.#checkBuffers()
-    this.#must('RunWithBinding', await callAsync(this.#functions.RunWithBinding, this.#pointer, null, this.#binding))
+    this.#must('RunWithBinding', await settled(this.#functions.RunWithBinding, this.#pointer, null, this.#binding))
     if (this.#pending.length > 0) this.#settle()
   }
 

@@ -4,7 +4,7 @@
  * Builder, network, parser, profiles, flags and timing cache. Everything slow runs on a worker thread with the logger listening:
  * TensorRT logs from threads of its own while it builds. Nothing is written to disk here.
  */
-import { settled } from '../cuda/settled.ts'
+import { settled } from '../settled.ts'
 import { FfiError } from '../errors.ts'
 import { bind, koffi, type NativeFunction } from '../load.ts'
 import { versionText } from './abi.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { needsTool } from '../../lib/testing/needs.ts'
-import { settled } from '../cuda/settled.ts'
+import { settled } from '../settled.ts'
 import { FfiError } from '../errors.ts'
 import { koffi, type NativeFunction } from '../load.ts'
 import { standinVersions, tensorRtStandin } from '../testing/tensorrt/standin.ts'

@@ -6,7 +6,7 @@
  */
 import { dirname, join } from 'node:path'
 import { openCuda } from '../cuda/cuda.ts'
-import { settled } from '../cuda/settled.ts'
+import { settled } from '../settled.ts'
 import { bind, openLibrary, type FunctionSpec, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { FfiError } from '../errors.ts'
 import { abiOfNumber, knownVersions, versionText, type Abi, type TensorRtVersion } from './abi.ts'

@@ -5,7 +5,7 @@
  * the library that made the object. Methods of a type are all resolved when its first object appears, so that a library of
  * another layout is refused before anything is called.
  */
-import { settled } from '../cuda/settled.ts'
+import { settled } from '../settled.ts'
 import { FfiError } from '../errors.ts'
 import { koffi, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { traced } from '../trace.ts'

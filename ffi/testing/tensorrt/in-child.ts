@@ -24,7 +24,7 @@ const modules = {
   'tensorrt/step.ts': 'createStep',
   'tensorrt/builder.ts': 'buildPlan',
   'cuda/cuda.ts': 'openCuda',
-  'cuda/settled.ts': 'settled',
+  'settled.ts': 'settled',
   'load.ts': 'koffi',
   'testing/tensorrt/standin.ts': 'tensorRtStandin, standinVersions',
   'testing/tensorrt/plan.ts': 'densePlan, planBytes',

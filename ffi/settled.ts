@@ -4,7 +4,7 @@
  * koffi hands the worker the address of a typed array and forgets the array: one was collected 71 ms into a call of 600 ms. What a
  * call was given is held here until the call is over.
  */
-import type { NativeFunction } from '../load.ts'
+import type { NativeFunction } from './load.ts'
 
 const inFlight = new Set<readonly unknown[]>()
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { koffi, type NativeFunction } from '../load.ts'
-import { inChild } from '../testing/tensorrt/in-child.ts'
+import { koffi, type NativeFunction } from './load.ts'
+import { inChild } from './testing/tensorrt/in-child.ts'
 import { settled } from './settled.ts'
 
 const libc = () => koffi().load(null)
