@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { dataPath, needsData, needsTool } from '../../lib/testing/needs.ts'
+import { needsTool } from '../../lib/testing/needs.ts'
 import { FfiError } from '../errors.ts'
 import { buildStandin, sanitizerEnv } from '../testing/build.ts'
 import { hailortStandin, standinOf } from '../testing/hailort.ts'
@@ -15,10 +15,10 @@ const skip = needsTool('gcc')
 const root = join(import.meta.dirname, '../..')
 
 /** Runs a script in a node of its own: what crashes there crashes nothing here. */
-function runNode(script: string, env: Record<string, string>, argv: readonly string[] = []): {
+function runNode(script: string, env: Record<string, string>): {
   status: number | null; signal: string | null; stdout: string; stderr: string
 } {
-  const result = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, ...argv], {
+  const result = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', timeout: 60_000,
   })
   return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
@@ -159,62 +159,6 @@ test('the whole flow is clean under AddressSanitizer when it is run with each pr
   assert.doesNotMatch(stderr, /ERROR: AddressSanitizer|runtime error/)
   assert.deepEqual(stdout.trim().split('\n'), ['4.19.0 (profile A)', '4.20.0 (profile B)', '4.23.0 (profile C)', '5.2.0 (profile D)']
     .flatMap(title => ['HAILO_TIMEOUT', '1 true', `HailoRT ${title} 0 0`]))
-})
-
-test('a HailoRT without a device tells its version, finds nothing, says why, and still reads HEFs', { skip }, () => {
-  // With HAILORT_LIB the same is asked of the library that it names: a real one, on a machine without a device.
-  const library = process.env.HAILORT_LIB ?? hailortStandin({ profile: 'C' })
-  const script = `
-    const { openHailort } = await import('./ffi/hailort/library.ts')
-    const { scan, VDevice } = await import('./ffi/hailort/device.ts')
-    const { Hef } = await import('./ffi/hailort/hef.ts')
-    const { tinyModel } = await import('./lib/testing/hailort-models.ts')
-    const hailort = openHailort()
-    console.log(hailort.title)
-    console.log(scan(hailort).length)
-    await VDevice.open(hailort).catch(thrown => console.log([64, 74].includes(thrown.status), thrown.kind, thrown.hint.length > 0))
-    for (const hefVersion of [0, 1]) {
-      const { hef } = tinyModel({ hefVersion })
-      const read = await Hef.fromBuffer(hailort, hef)
-      console.log(read.vstreams().map(({ name, image }) => name + ' ' + image.width + 'x' + image.features).join())
-      const damaged = hef.map((byte, i) => (i === 300 ? byte ^ 255 : byte))
-      await Hef.fromBuffer(hailort, damaged).catch(thrown => console.log(thrown.kind, thrown.message.includes('HEF')))
-    }
-    await Hef.fromBuffer(hailort, Buffer.from('DUMMY_HEF_CONTENT'.padEnd(60))).catch(thrown => console.log(thrown.kind, thrown.message.includes('HEF')))`
-  const { status, stdout, stderr } = runNode(script, { HAILORT_LIB: library, HAILO_STANDIN_DEVICES: '0' })
-  assert.equal(status, 0, stderr)
-  const streams = 'net/mix 64x1,net/voices 64x2,net/noise 64x1'
-  const [title, ...rest] = stdout.trim().split('\n')
-  assert.match(title!, /^HailoRT \d+\.\d+\.\d+ \(profile [ABCD]/)
-  assert.deepEqual(rest, ['0', 'true absent true', streams, 'usage true', streams, 'usage true', 'usage true'])
-})
-
-test('a HailoRT lists HEFs of a vendor\'s compiler as our own reader does, from a file and from memory', { skip: skip || needsData('hef/arcface_mobilefacenet.hef') }, () => {
-  const library = process.env.HAILORT_LIB ?? hailortStandin({ profile: 'C' })
-  const script = `
-    const assert = (await import('node:assert/strict')).default
-    const { readFileSync } = await import('node:fs')
-    const { openHailort } = await import('./ffi/hailort/library.ts')
-    const { Hef } = await import('./ffi/hailort/hef.ts')
-    const { readHef } = await import('./lib/formats/hef.ts')
-    const hailort = openHailort()
-    for (const path of process.argv.slice(1)) {
-      const [group] = readHef(path).groups
-      for (const hef of [await Hef.fromFile(hailort, path), await Hef.fromBuffer(hailort, readFileSync(path))]) {
-        assert.deepEqual(hef.vstreams().map(({ name, network, isInput, order, type, image, quantisation }) =>
-          [name, network, isInput, order, type.toLowerCase(), { ...image }, quantisation?.scale]),
-        [...group.inputs, ...group.outputs].map(({ name, network, direction, order, dtype, shape, quantization }) =>
-          [name, network, direction === 'input', order, dtype, { ...shape }, Math.fround(quantization.scale)]))
-        assert.deepEqual(hef.outputNames(), group.outputs.map(({ name }) => name))
-        assert.equal(hef.bottleneckFps(), group.bottleneckFps)
-        await hef[Symbol.asyncDispose]()
-      }
-      console.log(group.name)
-    }`
-  const paths = ['mnist_cnn_0cd51b2', 'mnist_cnn_bf0ae4d', 'arcface_mobilefacenet'].map(name => dataPath(`hef/${name}.hef`))
-  const { status, stdout, stderr } = runNode(script, { HAILORT_LIB: library }, paths)
-  assert.equal(status, 0, stderr)
-  assert.deepEqual(stdout.trim().split('\n'), ['MNIST_CNN', 'MNIST_CNN', 'arcface_mobilefacenet'])
 })
 
 test('list() asks again when there are more devices than there was room for', { skip }, () => {
