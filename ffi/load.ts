@@ -69,7 +69,9 @@ export function openLibrary(spec: LibrarySpec, options: { env?: Readonly<Record<
   throw new FfiError(
     'absent',
     [`Cannot open ${spec.title}${from}: ${count} tried`, ...placesTried(tried)].join('\n  '),
-    `install it (${spec.install}), or say where it is: export ${spec.env}=/path/to/${example}`,
+    override
+      ? `unset ${spec.env} # or name a library that opens: export ${spec.env}=/path/to/${example}`
+      : `install it (${spec.install}), or say where it is: export ${spec.env}=/path/to/${example}`,
   )
 }
 
@@ -82,17 +84,19 @@ const noSuchFile = 'no such file'
 const unknownToLoader = 'cannot open shared object file: No such file or directory'
 
 /**
- * First a line for each file that is there and does not open; then one for each folder (and one for the loader's own search) with
- * the names that are not in it, as a shell writes them: `/usr/lib: libx.so, libx.so.{2, 1}: no such file`.
+ * First a line for each file that is there and does not open; then one for the loader's own search, and one for all folders that
+ * lack the same names, as a shell writes them: `/usr/lib, /usr/local/lib: libx.so, libx.so.{2, 1}: no such file`.
  */
 function placesTried(attempts: readonly Attempt[]): string[] {
   const isAbsent = ({ wrong }: Attempt) => wrong === noSuchFile || wrong === unknownToLoader
   const folders = grouped(attempts.filter(isAbsent), ({ candidate }) => (candidate.includes('/') ? dirname(candidate) : 'by the loader'))
-  const absent = [...folders].map(([folder, inside]) => {
-    const { candidate, wrong } = inside[0]!
-    const isOne = inside.length === 1 && candidate.includes('/')
-    const names = inside.map(attempt => basename(attempt.candidate))
-    return isOne ? `${candidate}: ${wrong}` : `${folder}: ${inBraces(names)}: ${wrong}`
+  const lacks = [...folders].map(([folder, inside]) => ({
+    folder, what: `${inBraces(inside.map(({ candidate }) => basename(candidate)))}: ${inside[0]!.wrong}`,
+    path: inside.length === 1 && inside[0]!.candidate.includes('/') ? inside[0]!.candidate : null, wrong: inside[0]!.wrong,
+  }))
+  const absent = [...grouped(lacks, ({ what }) => what)].map(([what, alike]) => {
+    const [{ path, wrong }] = alike as [typeof lacks[number]]
+    return alike.length === 1 && path ? `${path}: ${wrong}` : `${alike.map(({ folder }) => folder).join(', ')}: ${what}`
   })
   return [...attempts.filter(attempt => !isAbsent(attempt)).map(({ candidate, wrong }) => `${candidate}: ${wrong}`), ...absent]
 }

@@ -246,6 +246,13 @@ test('monolithic-infer as a process stops on Ctrl-C in the middle of a long reco
   assert.deepEqual(metricsIn(join(cwd, 'module_runs/c')), metrics)
 })
 
+test('monolithic-infer is BLOCKED on the null backend, for zeros are no result', async () => {
+  const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture(), MODEL_BACKEND: 'null' })
+  assert.equal(ran.exit, 3)
+  assert.match(ran.verdict, /^BLOCKED monolithic-infer gates=3\/4 /)
+  assert.match(ran.stdout, /^Runtime status: blocked/m)
+})
+
 test('monolithic-infer runs a HEF on a device in a child process, and lists the streams when none is chosen', { skip: needsTool('gcc') }, async () => {
   const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
   writeFileSync(hef, tinyHef({ width: 1600 }).hef)

@@ -87,3 +87,9 @@ test('adviceFor() says what a latency takes when none is available', () => {
     assert.match(adviceFor(call, 'HAILO_NOT_AVAILABLE')!.fix, /^configure with measuresLatency, run a frame/)
   }
 })
+
+test('adviceFor() tells a device that was lost in the middle from one that does not open', () => {
+  const lost = adviceFor('hailo_vstream_read_raw_buffer', 'HAILO_DRIVER_OPERATION_FAILED')!
+  assert.deepEqual([lost.kind, /unplugged/.test(lost.cause), /dmesg/.test(lost.fix)], [undefined, true, true])
+  assert.equal(adviceFor('hailo_create_vdevice', 'HAILO_DRIVER_OPERATION_FAILED')!.kind, 'absent')
+})

@@ -91,8 +91,13 @@ export const advice: readonly Advice[] = [
   },
   {
     statuses: ['HAILO_TIMEOUT'], calls: /_(read|write)_raw_buffer|hailo_infer/,
-    cause: 'the device gave no frame in time: an output is not read, more frames were read than written, or the firmware hangs',
-    fix: 'read every output at the same time, raise the timeout (--timeout-ms); if it stays, power the device off and on',
+    cause: 'the device gave no frame in time: it is slower than that, an output is not read, or the firmware hangs',
+    fix: 'give it longer (--timeout-ms), and with code of your own read every output at the same time; if it stays, power the device off and on',
+  },
+  {
+    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL'], calls: /_(read|write)_raw_buffer|hailo_infer/,
+    cause: 'the driver lost the device in the middle: it was unplugged, reset, or ran out of power',
+    fix: 'sudo dmesg | grep -i hailo # then look at its power and its seat, and reboot',
   },
   { statuses: ['HAILO_INVALID_OPERATION', 'HAILO_INVALID_ARGUMENT'], calls: /_raw_buffer|hailo_infer/, ...frameSize },
   { statuses: ['HAILO_INTERNAL_FAILURE'], calls: /read_raw_buffer/, ...frameSize },

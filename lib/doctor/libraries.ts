@@ -85,7 +85,8 @@ function failureFact(o: Omit<Library, 'subject'>, probed: Probed & { ok: false }
     return missing(o.name, `not found in ${places} places`, pasteable(hint), o.needs)
   }
   const state = telling ?? (named && tried.length > 0 ? `${o.env} names "${named}": ${tried[0]!.trim()}` : head!)
-  return broken(o.name, state, named ? `unset ${o.env} # or name a library that opens; ${hint}` : hint, o.needs)
+  const unset = `unset ${o.env} # or name a library that opens: export ${o.env}=/path/to/it`
+  return broken(o.name, state, named ? unset : hint, o.needs)
 }
 
 /** A command with the alternative as its comment: `sudo apt install x # or say where it is: export …`. */

@@ -105,6 +105,12 @@ test('checkFeeds() refuses NaN and infinity, in single and in double precision, 
   }
 })
 
+test('openBackend() says by the ending whose file it is when a device was asked to run an ONNX file', async () => {
+  const path = modelFile(halves(2))
+  await assert.rejects(openBackend('hailort', path), { exit: 'usage', message: /it is not a HEF/, hint: 'leave out --backend: .onnx is ONNX Runtime\'s; or give a .hef' })
+  await assert.rejects(openBackend('tensorrt', path), { exit: 'usage', hint: /or give a \.plan$/ })
+})
+
 test('checkFeeds() refuses NaN and infinity in half precision, and takes the largest number of it', () => {
   const half = [{ name: 'x', dtype: 'float16', shape: [2] }] as const
   const feed = (bits: number) => ({ x: { dtype: 'float16', shape: [2], data: Uint16Array.of(0x3c00, bits) } } as const)

@@ -118,7 +118,11 @@ function refuseForeign({ path, head, runtime }: { path: string; head: Buffer; ru
   if (wanted !== undefined && kind?.id !== wanted) {
     const begins = `it begins with ${JSON.stringify(head.subarray(0, 8).toString('latin1'))}`
     const title = runtime === 'hailort' ? 'HailoRT: it is not a HEF' : 'TensorRT: it is not a plan'
-    throw usageError(`Cannot run "${path}" on ${title} (${kind?.name ?? begins})`, kind?.hint ?? 'compile it again, or give another file')
+    const other = runtimeOf[extname(path).toLowerCase()]
+    const byEnding = other !== undefined && other !== runtime ? `leave out --backend: ${extname(path)} is ${titles[other]}'s; or give a .${wanted}` : undefined
+    throw usageError(
+      `Cannot run "${path}" on ${title} (${kind?.name ?? begins})`, kind?.hint ?? byEnding ?? 'compile it again, or give another file',
+    )
   }
   if (wanted === undefined && kind?.id === 'hef') {
     throw usageError(
@@ -131,7 +135,9 @@ function refuseForeign({ path, head, runtime }: { path: string; head: Buffer; ru
   }
 }
 
-const foreignToOnnx = new Set<string>(['plan', 'lfs', 'html', 'mock', 'json', 'tar', 'empty'])
+const titles: Readonly<Record<string, string>> = { ort: 'ONNX Runtime', hailort: 'HailoRT', tensorrt: 'TensorRT' }
+
+const foreignToOnnx = new Set<string>(['plan', 'rtx', 'lfs', 'html', 'mock', 'json', 'tar', 'empty'])
 
 function headOf(path: string): Buffer {
   const head = Buffer.alloc(fileKindBytes)

@@ -179,7 +179,7 @@ function outputNamed(name: string, outputs: readonly Port[], path: string): Port
 
 /** The earlier scripts asked for the Python package, and whoever comes from there looks for it. */
 const operating = (thrown: unknown) => operatingError(thrown, ({ kind, message, hint }) => {
-  const isLibrary = kind === 'absent' && message.startsWith('Cannot open HailoRT')
+  const isLibrary = kind === 'absent' && message.startsWith('Cannot open HailoRT') && hint.startsWith('install')
   return isLibrary ? { hint: `${hint} (its Python package, pyhailort/hailo_platform, is not needed)` } : {}
 })
 

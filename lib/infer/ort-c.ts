@@ -112,7 +112,7 @@ async function openRuntime(env: OrtCOptions['env']): Promise<OnnxRuntime> {
     const { openOnnxRuntime } = await import('../../ffi/onnxruntime/runtime.ts')
     return openOnnxRuntime({ env })
   } catch (thrown) {
-    if (thrown instanceof FfiError) throw blockedError(thrown.message, `give --ort-driver node, or ${thrown.hint}`, thrown)
+    if (thrown instanceof FfiError) throw blockedError(thrown.message, `${thrown.hint}; monolithic-infer also takes --ort-driver node`, thrown)
     const words = thrown instanceof Error ? thrown.message : String(thrown)
     const hint = 'give --ort-driver node, or install the packages again: npm ci'
     throw blockedError(`Cannot call native libraries: ${oneLine(words)}`, hint, thrown)

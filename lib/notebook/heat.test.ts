@@ -20,6 +20,12 @@ function pixelsOf(output: OutputRecord, columns: number): number[][] {
   return Array.from({ length: raw.length / stride }, (_, row) => [...raw.subarray(row * stride + 1, (row + 1) * stride)])
 }
 
+test('spectrogram() of silence is dark, and says so', () => {
+  const { text } = spectrogram({ columns: 4, rows: 3, db: new Float32Array(12).fill(-100), secondsPerColumn: 1, hzPerRow: 1 }).render() as { text: string }
+  assert.match(text, /silent$/)
+  assert.doesNotMatch(text, /█/)
+})
+
 test('spectrogram() puts low frequencies at the bottom and time to the right', () => {
   assert.deepEqual(pixelsOf(render(), 2), [[0, 0], [255, 128]])
 })

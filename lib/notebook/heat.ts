@@ -38,6 +38,8 @@ export function indicesFromDb(db: Float32Array, o: { floor: number; top: number 
 
 /** How far below the loudest point a spectrogram still shows something, in dB. */
 const rangeDb = 80
+/** What 16 bits cannot hold. Measured against itself, silence would be the brightest picture of all. */
+const silenceDb = -100
 
 /** A spectrogram, 80 dB deep below its loudest point. Errors: usage when the values do not fit the shape. */
 export function spectrogram(result: SpectrogramResult, o: { title?: string } = {}): Display {
@@ -52,14 +54,15 @@ export function spectrogram(result: SpectrogramResult, o: { title?: string } = {
 function renderSpectrogram(result: SpectrogramResult, title: string | null): OutputRecord {
   const { columns, rows } = result
   const loudest = result.db.reduce((top, value) => (Number.isFinite(value) ? Math.max(top, value) : top), -Infinity)
-  const top = Number.isFinite(loudest) ? loudest : 0
+  const isSilent = !(loudest > silenceDb)
+  const top = isSilent ? 0 : loudest
   const rising = indicesFromDb(result.db, { floor: top - rangeDb, top })
   const pixels = new Uint8Array(rising.length)
   for (let row = 0; row < rows; row++) pixels.set(rising.subarray(row * columns, (row + 1) * columns), (rows - 1 - row) * columns)
   const png = encodePng({ width: columns, height: rows, pixels, palette: heatPalette })
   const seconds = columns * result.secondsPerColumn
   const hz = rows * result.hzPerRow
-  const facts = Number.isFinite(loudest)
+  const facts = !isSilent
     ? `0 to ${round(seconds)} s, 0 to ${round(hz / 1000)} kHz, loudest ${round(top)} dB, ${rangeDb} dB deep`
     : `0 to ${round(seconds)} s, 0 to ${round(hz / 1000)} kHz, silent`
   const text = `${shades(pixels, { columns, rows })}\n${facts}`

@@ -39,6 +39,11 @@ test('runbook() ends in PASS with evidence, report lines and the verdict as the 
   assert.equal(report.command, 'npx tsx lib/testing/demo-runbook.ts')
 })
 
+test('runbook() reports a command that asks the same again, with the variables that it was given', async () => {
+  const { report } = await run(['--how', 'pass'], { env: { DEMO_VALUE: '6', DEMO_HOW: 'fail', HAILORT_LIB: '/opt/it is/libhailort.so', HOME: '/home/me' } })
+  assert.equal(report!.command, "DEMO_VALUE=6 HAILORT_LIB='/opt/it is/libhailort.so' npx tsx lib/testing/demo-runbook.ts --how pass")
+})
+
 test('runbook() never reuses a run folder: the second run in the same second gets -2', async () => {
   const cwd = scratch()
   const runs = [await run(['--run-ts', 'x'], { cwd }), await run(['--run-ts', 'x'], { cwd })]

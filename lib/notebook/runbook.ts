@@ -102,7 +102,7 @@ async function run<S extends Inputs>(self: Runbook<S>, path: string, body: (tool
     if (flags.get('version') === '1') return told(stdout, `rungbook ${projectVersion()}`)
     const common = resolveInputs(commonInputs, { flags, env, cwd }).values
     const own = resolveInputs(self.sheet.inputs, { flags, env, cwd })
-    Object.assign(report, { inputs: own.records })
+    Object.assign(report, { inputs: own.records, command: [...variablesOf(own.records, env), report.command].join(' ') })
     if (common.dryRun) return finish(await dryRun(self, report, own.values))
     session = await createSession({
       path, report, values: own.values, narrative, cwd, signal: around.signal,
@@ -171,7 +171,7 @@ async function conclude({ report, recorder, narrative, thrown, proposed, started
 
 function settle(report: Report, thrown: unknown, proposed: Ending['proposed']): void {
   Object.assign(report, verdictOf(report.gates, thrown))
-  report.next = nextStep(report.verdict!, proposed, thrown) ?? (report.verdict === 'USAGE' ? `npx tsx ${report.command}` : null)
+  report.next = nextStep(report.verdict!, proposed, thrown) ?? (report.verdict === 'USAGE' ? report.command : null)
   report.error = thrown === undefined ? null : errorRecord(thrown)
 }
 
@@ -194,6 +194,15 @@ function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly string[]
     verdict: null, exit: null, run: 'none', startedAt: new Date().toISOString(), endedAt: null, durationMs: null,
     inputs: [], cells: [], gates: [], marks: {}, lines: [], next: null, artifacts: [], error: null, fingerprint: {},
   }
+}
+
+/** They name native libraries, of which a runbook's inputs say nothing. */
+const libraryVariables = ['HAILORT_LIB', 'HAILO_ABI', 'TENSORRT_LIB', 'TENSORRT_PARSER_LIB', 'CUDART_LIB', 'ONNXRUNTIME_LIB']
+
+/** What stands before a command that shall ask the same again: `HEF_PATH=model.hef`. */
+function variablesOf(inputs: Report['inputs'], env: Readonly<Record<string, string | undefined>>): string[] {
+  const read = inputs.flatMap(({ env: name, from }) => (from === 'env' && name !== null ? [name] : []))
+  return [...read, ...libraryVariables].flatMap(name => (env[name] ? [`${name}=${shellWord(env[name])}`] : []))
 }
 
 function told(stdout: Sink, words: string): { exit: number; report: null } {
