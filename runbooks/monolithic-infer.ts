@@ -49,7 +49,7 @@ export default runbook(import.meta, {
       const known = { hef: inputs.model, sample_rate: model.sampleRateHz }
       return infer.orFailedMetrics({ folders: [folder, run.folder], known, signal }, () => {
         const picked = infer.pickRecording(inputs)
-        const from = picked.from === 'shipped' ? 'ships with Rungbook' : `from ${picked.from}`
+        const from = { shipped: 'ships with Rungbook', MIX_WAV: 'as given', LIBRIMIX_ROOT: 'from the LibriMix folder' }[picked.from]
         print(`${picked.mix} (${from}), ${picked.references ? 'with its two references' : 'no references beside it'}`)
         return picked
       })
