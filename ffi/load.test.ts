@@ -58,13 +58,14 @@ test('openLibrary() prefers the override to the loader, and takes a file or a fo
   assert.equal(openLibrary(spec({ names }), { env: { FROB_LIB: alone } }).path, join(alone, 'libfrob.so'))
 })
 
-test('openLibrary() finds a file under its full version in a folder that an override names', { skip: needsTool('gcc') }, () => {
+test('openLibrary() finds the newest file under its full version in a folder that an override names', { skip: needsTool('gcc') }, () => {
   const inside = mkdtempSync(join(folder, 'versions-'))
-  const path = join(inside, 'libfrob.so.1.26.0')
-  copyFileSync(frob(), path)
+  const path = join(inside, 'libfrob.so.1.30.1')
+  for (const version of ['1.9.0', '1.26.0', '1.30.1']) copyFileSync(frob(), join(inside, `libfrob.so.${version}`))
   const versioned = spec({ names: ['/elsewhere/libfrob.so', 'libfrob.so'] })
   assert.equal(openLibrary(versioned, { env: { FROB_LIB: inside } }).path, path)
-  rmSync(path)
+  rmSync(inside, { recursive: true })
+  mkdirSync(inside)
   assert.match(refusal(versioned, { FROB_LIB: inside }).message, /FROB_LIB: 1 place was tried/)
 })
 

@@ -122,8 +122,18 @@ function overridePaths(spec: LibrarySpec, override: string): string[] {
   if (!isFolder) return [path]
   const names = [...new Set(spec.names.map(name => basename(name)))]
   // A folder of a package may have the file under its full version alone: libonnxruntime.so.1.26.0.
-  const versions = readdirSync(path).filter(file => names.some(name => file.startsWith(`${name}.`)))
-  return [...new Set([...names, ...versions.toSorted()])].map(name => join(path, name))
+  const versions = filesIn(path).filter(file => names.some(name => file.startsWith(`${name}.`)))
+  const newestFirst = versions.toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+  return [...new Set([...names, ...newestFirst])].map(name => join(path, name))
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    // One that may not be read may still have a file of a known name.
+    return []
+  }
 }
 
 function searchPaths(spec: LibrarySpec): string[] {

@@ -15,6 +15,11 @@ export function traceCalls(file: number): void {
   watcher = file
 }
 
+/** Take the name back: the call is over. */
+export function forgetCall(): void {
+  if (watcher !== null) writeSync(watcher, Buffer.alloc(recordBytes, ' '), 0, recordBytes, 0)
+}
+
 /** The name that a watched process wrote last; null when it called nothing. @param file open for reading */
 export function lastCall(file: number): string | null {
   const record = Buffer.alloc(recordBytes)

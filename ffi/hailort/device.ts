@@ -47,6 +47,10 @@ export function scan(hailort: Hailort): string[] {
   }
 }
 
+/** Into a `hailo_device_id_t`, which ends in a zero however long the id is. */
+const writeId = (memory: Buffer, at: number, id: string) => memory.write(id.slice(0, idCharsMax), at, 'latin1')
+const idCharsMax = 31
+
 const statusDriverNotInstalled = 64
 
 /** A physical device, open for questions. */
@@ -54,30 +58,32 @@ export class Device implements AsyncDisposable {
   readonly id: string
   readonly #hailort: Hailort
   #handle: Handle | null
-  readonly #isOwned: boolean
+  /** Whom it is borrowed from; null for one that was opened for itself. */
+  readonly #owner: VDevice | null
 
-  private constructor(o: { hailort: Hailort; handle: Handle; id: string; isOwned: boolean }) {
+  private constructor(o: { hailort: Hailort; handle: Handle; id: string; owner: VDevice | null }) {
     this.#hailort = o.hailort
     this.#handle = o.handle
     this.id = o.id
-    this.#isOwned = o.isOwned
+    this.#owner = o.owner
   }
 
   /** Open a device by its id. Errors: HailoError, `absent` when it is not there or held by another process. */
   static async open(hailort: Hailort, id: string): Promise<Device> {
     const memory = Buffer.alloc(hailort.structs.sizeOf('hailo_device_id_t'))
-    memory.write(id.slice(0, memory.length - 1), 'latin1')
+    writeId(memory, 0, id)
     const out: [Handle | null] = [null]
     await hailort.callAsync('hailo_create_device_by_id', { act: 'open', thing: `Hailo device ${id}` }, memory, out)
-    return new Device({ hailort, handle: out[0]!, id, isOwned: true })
+    return new Device({ hailort, handle: out[0]!, id, owner: null })
   }
 
   /** A device that belongs to a virtual device, and is closed with it. */
-  static borrowed(hailort: Hailort, handle: Handle): Device {
+  static borrowed(owner: VDevice, handle: Handle): Device {
+    const { hailort } = owner
     const { id } = hailort.read<{ id: string }>(
       'hailo_get_device_id', 'hailo_device_id_t', { act: 'name', thing: 'a Hailo device' }, handle,
     )
-    return new Device({ hailort, handle, id, isOwned: false })
+    return new Device({ hailort, handle, id, owner })
   }
 
   identify(): Identity {
@@ -141,7 +147,7 @@ export class Device implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const handle = this.#handle
     this.#handle = null
-    if (handle !== null && this.#isOwned) await this.#hailort.callAsync(
+    if (handle !== null && this.#owner === null) await this.#hailort.callAsync(
       'hailo_release_device', { act: 'close', thing: `Hailo device ${this.id}` }, handle,
     )
   }
@@ -155,7 +161,7 @@ export class Device implements AsyncDisposable {
   }
 
   #opened(): Handle {
-    if (this.#handle === null) throw new FfiError('usage', `Cannot ask "Hailo device ${this.id}": it is closed`, 'ask before closing')
+    if (this.#handle === null || this.#owner?.isClosed) throw new FfiError('usage', `Cannot ask "Hailo device ${this.id}": it is closed`, 'ask before closing')
     return this.#handle
   }
 }
@@ -204,7 +210,7 @@ export class VDevice implements AsyncDisposable {
     hailort.call('hailo_init_vdevice_params', { act: 'open', thing }, params)
     const ids = Buffer.alloc(structs.sizeOf('hailo_device_id_t') * (options.deviceIds?.length ?? 0))
     if (options.deviceIds) {
-      for (const [i, id] of options.deviceIds.entries()) ids.write(id, i * structs.sizeOf('hailo_device_id_t'), 'latin1')
+      for (const [i, id] of options.deviceIds.entries()) writeId(ids, i * structs.sizeOf('hailo_device_id_t'), id)
       params.writeUInt32LE(options.deviceIds.length, structs.offsetOf(name, 'device_count'))
       params.writeBigUInt64LE(hailort.addressOf(ids), structs.offsetOf(name, 'device_ids'))
     }
@@ -217,6 +223,10 @@ export class VDevice implements AsyncDisposable {
     return new VDevice(hailort, out[0]!, options.scheduling ?? 'round-robin')
   }
 
+  get isClosed(): boolean {
+    return this.#handle === null
+  }
+
   get handle(): Handle {
     if (this.#handle === null) throw new FfiError('usage', 'Cannot use "a Hailo device": it is closed', 'open it again')
     return this.#handle
@@ -227,7 +237,7 @@ export class VDevice implements AsyncDisposable {
     const count: [number] = [32]
     const memory = Buffer.alloc(8 * count[0])
     this.hailort.call('hailo_get_physical_devices', { act: 'list', thing: 'Hailo devices' }, this.handle, memory, count)
-    return handlesIn(memory, count[0]).map(handle => Device.borrowed(this.hailort, handle))
+    return handlesIn(memory, count[0]).map(handle => Device.borrowed(this, handle))
   }
 
   /** Have something closed before this device is. */

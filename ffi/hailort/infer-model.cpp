@@ -46,7 +46,7 @@ Stream stream_of(const std::string &name, size_t frame_bytes)
   return Stream{name, frame_bytes, std::unique_ptr<void, Free>(memory)};
 }
 
-int32_t open_model(const char *path, const char *device_id, const char *group_id, bool measures_latency, Model &out)
+int32_t open_model(const char *path, const char *group, const char *device_id, const char *group_id, bool measures_latency, Model &out)
 {
   hailo_vdevice_params_t params;
   hailo_status status = hailo_init_vdevice_params(&params);
@@ -61,7 +61,7 @@ int32_t open_model(const char *path, const char *device_id, const char *group_id
   auto vdevice = hailort::VDevice::create(params);
   if (!vdevice) return vdevice.status();
   out.vdevice = vdevice.release();
-  auto model = out.vdevice->create_infer_model(path);
+  auto model = out.vdevice->create_infer_model(path, group ? group : "");
   if (!model) return model.status();
   out.model = model.release();
   if (measures_latency) out.model->set_hw_latency_measurement_flags(HAILO_LATENCY_MEASURE);
@@ -102,12 +102,12 @@ template <typename Body> int32_t guarded(Body body)
 
 extern "C" {
 
-/* Open a HEF for float32 frames. `device_id` and `group_id` may be NULL. */
-int32_t rungbook_model_open(const char *path, const char *device_id, const char *group_id, bool measures_latency, void **out)
+/* Open a HEF for float32 frames. `group` names its network group; it, `device_id` and `group_id` may be NULL. */
+int32_t rungbook_model_open(const char *path, const char *group, const char *device_id, const char *group_id, bool measures_latency, void **out)
 {
   return guarded([&] {
     auto model = std::make_unique<Model>();
-    const int32_t status = open_model(path, device_id, group_id, measures_latency, *model);
+    const int32_t status = open_model(path, group, device_id, group_id, measures_latency, *model);
     if (status == HAILO_SUCCESS) *out = model.release();
     return status;
   });

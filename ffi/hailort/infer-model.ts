@@ -30,8 +30,8 @@ interface ShimFunctions {
 
 const prototypes = {
   rungbook_model_open: {
-    prototype: `int32_t rungbook_model_open(const char *path, const char *device_id, const char *group_id, bool measures_latency,
-      _Out_ void **out)`,
+    prototype: `int32_t rungbook_model_open(const char *path, const char *group, const char *device_id, const char *group_id,
+      bool measures_latency, _Out_ void **out)`,
   },
   rungbook_model_frame_bytes: { prototype: 'size_t rungbook_model_frame_bytes(void *model, const char *name)' },
   rungbook_model_name: { prototype: 'const char *rungbook_model_name(void *model, bool is_input, uint32_t index)' },
@@ -136,7 +136,7 @@ interface Compilation {
   readonly timeoutMs: number
 }
 
-/** Run the compiler, which ends at its time limit and with this process. */
+/** Run the compiler, which ends at its time limit and when this process exits. Where that is killed, it finishes for nobody. */
 function compile({ compiler, args, folder, timeoutMs }: Compilation): Promise<void> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, LC_ALL: 'C' }
@@ -203,12 +203,13 @@ export class InferModel implements AsyncDisposable {
 
   /** Configure a HEF for float32 frames. Errors: as `compileShim`; HailoError as on any device. */
   static async open(o: {
-    hailort: Hailort; path: string; deviceId?: string; groupId?: string; measuresLatency?: boolean; env?: Environment
+    hailort: Hailort; path: string; group?: string | null; deviceId?: string; groupId?: string; measuresLatency?: boolean; env?: Environment
   }): Promise<InferModel> {
     const shim = await compileShim(o.hailort, o.env ? { env: o.env } : {})
     const functions = bind<ShimFunctions>(openShim(shim), prototypes)
     const out: [Handle | null] = [null]
-    const status = await settled(functions.rungbook_model_open, o.path, o.deviceId ?? null, o.groupId ?? null, o.measuresLatency ?? false, out)
+    const { group = null, deviceId = null, groupId = null, measuresLatency = false } = o
+    const status = await settled(functions.rungbook_model_open, o.path, group, deviceId, groupId, measuresLatency, out)
     check({ call: 'hailo_configure (InferModel)', status, version: o.hailort.version, deed: { act: 'configure', thing: o.path } })
     return new InferModel({ hailort: o.hailort, functions, path: o.path, handle: out[0]! })
   }

@@ -25,11 +25,7 @@ const latencyMeasure = 1
 export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOptions = {}): Promise<NetworkGroup> {
   const { hailort } = vdevice
   const deed = { act: 'configure', thing: hef.title }
-  const names = hef.networkGroups().map(({ name }) => name)
-  const index = options.group === undefined ? 0 : names.indexOf(options.group)
-  if (index < 0 || (options.group === undefined && names.length > 1)) {
-    throw new FfiError('usage', `Cannot configure "${hef.title}": it has the groups ${names.join(', ')}`, 'name one of them: --group NAME')
-  }
+  const { names, index } = chosenGroup(hef, options.group)
   const params = Buffer.alloc(hailort.structs.sizeOf('hailo_configure_params_t'))
   hailort.call('hailo_init_configure_params_by_vdevice', deed, hef.handle, vdevice.handle, params)
   const first = hailort.structs.offsetOf('hailo_configure_params_t', 'network_group_params')
@@ -48,6 +44,18 @@ export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOp
   )
   const name = names[index]!
   return new NetworkGroup({ vdevice, handle, name, title: hef.title, streams: hef.vstreams(name), outputNames: hef.outputNames(name) })
+}
+
+/**
+ * Which group of a HEF is meant.
+ * @param wanted its name; a file with one group needs none
+ * @throws FfiError `usage`, listing the groups
+ */
+export function chosenGroup(hef: Hef, wanted: string | undefined): { names: string[]; index: number; name: string } {
+  const names = hef.networkGroups().map(({ name }) => name)
+  const index = wanted === undefined ? 0 : names.indexOf(wanted)
+  if (index >= 0 && (wanted !== undefined || names.length === 1)) return { names, index, name: names[index]! }
+  throw new FfiError('usage', `Cannot configure "${hef.title}": it has the groups ${names.join(', ')}`, 'name one of them: --group NAME')
 }
 
 export class NetworkGroup {

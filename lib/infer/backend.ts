@@ -4,9 +4,8 @@
  * One face over every runtime. `openBackend` chooses by the artifact and never falls back silently: a runtime that is not here
  * is an operating error that says what to install. The drivers are in files of their own (`ort-node.ts`).
  */
-import { closeSync, openSync, readSync } from 'node:fs'
 import { extname } from 'node:path'
-import { fileError } from '../host/files.ts'
+import { readHead } from '../host/files.ts'
 import { fileKind, fileKindBytes } from '../formats/file-kind.ts'
 import { describe, sizeOf, type Dtype, type Tensor } from '../formats/tensor.ts'
 import { usageError } from '../notebook/errors.ts'
@@ -82,7 +81,7 @@ const runtimeOf: Record<string, BackendName> = {
  * @throws usage for a file of the wrong kind, blocked when the file or the runtime is absent
  */
 export async function openBackend(name: BackendName, path: string, options: BackendOptions = {}): Promise<Backend> {
-  const head = headOf(path)
+  const head = readHead(path, fileKindBytes)
   const ending = extname(path)
   const chosen = name === 'auto' ? runtimeOf[ending.toLowerCase()] : name
   if (chosen === undefined) {
@@ -138,20 +137,6 @@ function refuseForeign({ path, head, runtime }: { path: string; head: Buffer; ru
 const titles: Readonly<Record<string, string>> = { ort: 'ONNX Runtime', hailort: 'HailoRT', tensorrt: 'TensorRT' }
 
 const foreignToOnnx = new Set<string>(['plan', 'rtx', 'lfs', 'html', 'mock', 'json', 'tar', 'empty'])
-
-function headOf(path: string): Buffer {
-  const head = Buffer.alloc(fileKindBytes)
-  try {
-    const fd = openSync(path, 'r')
-    try {
-      return head.subarray(0, readSync(fd, head))
-    } finally {
-      closeSync(fd)
-    }
-  } catch (thrown) {
-    throw fileError('read', path, thrown)
-  }
-}
 
 /** Where the first NaN or infinity stands, or -1. A plain loop: twelve times as fast as `every(Number.isFinite)`. */
 export function indexOfNonFinite(values: Float32Array | Float64Array): number {

@@ -8,6 +8,7 @@ import type { Device, VDevice } from '../../ffi/hailort/device.ts'
 import { allDone, orUndo } from '../../ffi/errors.ts'
 import type { Hailort } from '../../ffi/hailort/library.ts'
 import type { VStream } from '../../ffi/hailort/vstreams.ts'
+import { usageError } from '../notebook/errors.ts'
 import type { HailortOptions } from './hailort.ts'
 import { mustFit, portsOf, type Port, type Ports } from './hailort-ports.ts'
 
@@ -95,11 +96,13 @@ function send(stream: VStream, frame: Float32Array): Promise<void>[] {
 export async function loadOn10H(o: Order, deviceId: string, known?: Ports): Promise<Loaded> {
   const { Device: Devices } = await import('../../ffi/hailort/device.ts')
   const { InferModel } = await import('../../ffi/hailort/infer-model.ts')
-  const { hailort, path, options: { env, group = null, measuresLatency = false, timeoutMs = timeoutMsDefault } } = o
-  const ports = known ?? (await portsInFile(o, group))
-  const model = await InferModel.open({ hailort, path, deviceId, groupId, measuresLatency, ...(env && { env }) })
+  const { hailort, path, options: { env, measuresLatency = false, timeoutMs = timeoutMsDefault } } = o
+  const { group, ...inFile } = await readFile(o)
+  const ports = known ?? inFile.ports
+  const model = await InferModel.open({ hailort, path, deviceId, groupId, measuresLatency, group, ...(env && { env }) })
   const framesOf = (side: readonly Port[], isInput: boolean) => model.names(isInput).map(name => {
-    const port = side.find(({ info }) => info.name === name)!
+    const port = side.find(({ info }) => info.name === name)
+    if (!port) throw usageError(`Cannot use "${path}": HailoRT made a stream "${name}" that the HEF does not list`, 'report it, with the HEF')
     mustFit(port, model.frameBytes(name))
     return port.frame
   })
@@ -119,8 +122,11 @@ export async function loadOn10H(o: Order, deviceId: string, known?: Ports): Prom
   }
 }
 
-async function portsInFile({ hailort, path }: Order, group: string | null): Promise<Ports> {
+/** The streams of the group that is meant, and its name where the file has several. */
+async function readFile({ hailort, path, options }: Order): Promise<{ ports: Ports; group: string | null }> {
   const { Hef } = await import('../../ffi/hailort/hef.ts')
+  const { chosenGroup } = await import('../../ffi/hailort/network-group.ts')
   await using hef = await Hef.fromFile(hailort, path)
-  return portsOf(hef.vstreams(group), hef.outputNames(group))
+  const { name, names } = chosenGroup(hef, options.group)
+  return { ports: portsOf(hef.vstreams(name), hef.outputNames(name)), group: names.length > 1 ? name : null }
 }

@@ -5,7 +5,7 @@
  * streams that are merely opened again, as the answer to the wrong question. The failure is told before the device is given back.
  */
 import type { Device, Identity } from '../../ffi/hailort/device.ts'
-import { orUndo } from '../../ffi/errors.ts'
+import { FfiError, orUndo } from '../../ffi/errors.ts'
 import { loadOn10H, loadOnStreams, takeDevice, type Loaded, type Order } from './hailort-load.ts'
 import type { Ports } from './hailort-ports.ts'
 
@@ -30,15 +30,14 @@ export async function openRunner(order: RunnerOrder): Promise<Runner> {
       }
       return new Runner({ identity, deviceId: device.id, loaded, again })
     }
-    // First what may be lacking: a compiler takes longer to be missed than a device to be taken.
-    const { compileShim } = await import('../../ffi/hailort/infer-model.ts')
-    await compileShim(order.hailort, order.options.env ? { env: order.options.env } : {})
+    // The model takes the device through a handle of its own, when it has been compiled for.
     await release()
     const loaded = await loadOn10H(order, device.id)
     return new Runner({ identity, deviceId: device.id, loaded, again: () => loadOn10H(order, device.id, loaded.ports) })
   }, release)
 }
 
+/** One thing is asked of it at a time. */
 export class Runner {
   readonly deviceId: string
   readonly identity: Identity
@@ -55,7 +54,7 @@ export class Runner {
     this.#again = o.again
   }
 
-  /** Run what lies in the inputs' frames; the answer lies in the outputs'. Not while another run is under way. Errors: FfiError. */
+  /** Run what lies in the inputs' frames; the answer lies in the outputs'. Errors: FfiError. */
   async run(): Promise<void> {
     const loaded = await this.#load()
     try {
@@ -73,8 +72,10 @@ export class Runner {
     return (await this.#load()).ask(question)
   }
 
+  /** Mean on the device, in ms. Errors: FfiError, also between a failure and the next run. */
   latencyMs(): number {
-    return this.#loaded?.latencyMs() ?? Number.NaN
+    if (this.#loaded) return this.#loaded.latencyMs()
+    throw new FfiError('status', 'Cannot measure the latency: the device was given back after a failure', 'ask after the next frame')
   }
 
   async close(): Promise<void> {

@@ -192,14 +192,16 @@ test('openHailortBackend() refuses a damaged file and a file that is none, witho
 })
 
 /** What a Hailo-10H needs beside the library: headers, of which the stand-in has its own, and a folder for what is compiled. */
-async function on10H(body: (open: Bench['open'], standin: Standin, env: Record<string, string>) => Promise<void>): Promise<void> {
+async function on10H(
+  body: (open: Bench['open'], standin: Standin, env: Record<string, string>) => Promise<void>, hef = tinyModel({ arch: 'hailo10h' }).hef,
+): Promise<void> {
   const cache = mkdtempSync(join(tmpdir(), 'shim-'))
   const env = {
     PATH: process.env.PATH ?? '', HAILORT_LIB: hailortStandin({ profile: 'D' }), XDG_CACHE_HOME: cache,
     HAILORT_INCLUDE: join(import.meta.dirname, '../../ffi/testing/hailort-cpp'),
   }
   try {
-    await withBench({ profile: 'D', hef: tinyModel({ arch: 'hailo10h' }).hef, ARCH: 'hailo10h' }, ({ path, standin }) =>
+    await withBench({ profile: 'D', hef, ARCH: 'hailo10h' }, ({ path, standin }) =>
       body(options => openHailortBackend(path, { env, ...options }), standin, env))
   } finally {
     rmSync(cache, { recursive: true })
@@ -218,6 +220,20 @@ test('openHailortBackend() runs a model on a Hailo-10H through what it compiles 
     assert.ok(model.deviceLatencyMs() > 0)
     assert.ok((await model.temperatureC())[0] >= 40)
   })
+})
+
+test('openHailortBackend() on a Hailo-10H runs the group that is named, and lists them when none is', { skip: skip || needsTool('g++') }, async () => {
+  const group = (name: string, width: number) => ({
+    name, inputs: [{ name: `${name}/in`, shape: { height: 1, width, features: 1 } }], outputs: [{ name: `${name}/out`, shape: { height: 1, width, features: 1 } }],
+  })
+  const hef = writeHef({ arch: 'hailo10h', groups: [group('first', 4), group('second', 8)] })
+  await on10H(async open => {
+    await assert.rejects(open(), exits('usage', /it has the groups first, second.*--group NAME/))
+    await assert.rejects(open({ group: 'third' }), exits('usage', /it has the groups first, second/))
+    await using model = await open({ group: 'second' })
+    const values = Float32Array.from({ length: 8 }, (_, i) => 20 * i)
+    assert.deepEqual((await model.infer({ 'second/in': float32([1, 1, 1, 8], values) }))['second/out']!.data, values)
+  }, hef)
 })
 
 test('infer() on a Hailo-10H fails at a timeout, and answers afterwards', { skip: skip || needsTool('g++') }, async () => {
@@ -431,6 +447,20 @@ test('vitals() tells temperature and power, and null for the power of a board th
     assert.ok(temperatureC! >= 40 && powerW! > 1)
     standin.order('STATUS', 'hailo_power_measurement:7')
     assert.equal((await model.vitals!()).powerW, null)
+  })
+})
+
+test('a closed model answers no question of its device, and a question after a failure takes the device once', { skip }, async () => {
+  await withBench({ hef: tinyModel().hef, STATUS: 'hailo_vstream_read_raw_buffer:36:1' }, async ({ open }) => {
+    const model = await open({ measuresLatency: true })
+    const ask = () => model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) })
+    await assert.rejects(ask(), exits('fail', /answered 36/))
+    assert.throws(() => model.deviceLatencyMs(), exits('fail', /given back after a failure/))
+    const [vitals, results] = await Promise.all([model.vitals!(), ask(), model.temperatureC(), model.powerW()])
+    assert.ok(vitals.temperatureC! >= 40 && Object.keys(results).length === 2)
+    await model[Symbol.asyncDispose]()
+    for (const question of [() => model.vitals!(), () => model.temperatureC(), () => model.powerW(), ask]) await assert.rejects(question(), /is closed/)
+    assert.throws(() => model.deviceLatencyMs(), /is closed/)
   })
 })
 

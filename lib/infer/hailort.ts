@@ -104,10 +104,13 @@ function backendOf({ path, library, runner, warnings, loadMs, options }: Opened)
     inputs: runner.ports.inputs.map(({ info }) => info),
     outputs: given.map(({ info }) => info),
     infer: feeds => queue.infer(feeds),
-    deviceLatencyMs: () => translatedSync(() => runner.latencyMs()),
-    temperatureC: () => translated(() => runner.ask(async device => device.temperatureC())),
-    powerW: () => translated(() => runner.ask(device => device.powerW())),
-    vitals: () => translated(() => runner.ask(vitalsOf)),
+    deviceLatencyMs() {
+      queue.mustBeOpen()
+      return translatedSync(() => runner.latencyMs())
+    },
+    temperatureC: () => queue.inTurn(() => runner.ask(async device => device.temperatureC())),
+    powerW: () => queue.inTurn(() => runner.ask(device => device.powerW())),
+    vitals: () => queue.inTurn(() => runner.ask(vitalsOf)),
     [Symbol.asyncDispose]: () => queue.close(),
   }
 }
@@ -117,14 +120,13 @@ async function vitalsOf(device: Device): Promise<Vitals> {
   return { temperatureC: Math.max(...device.temperatureC()), powerW: await device.powerW().catch(() => null) }
 }
 
-/** Questions are answered one after another. */
+/** Whatever is asked, of the model or of the device, is answered one after another. */
 class Queue {
   readonly #path: string
   readonly #runner: Runner
   readonly #given: readonly Port[]
   #last: Promise<unknown> = Promise.resolve()
   #waiting = 0
-  #hasFailed = false
   #closing: Promise<void> | undefined
 
   constructor(o: { path: string; runner: Runner; given: readonly Port[] }) {
@@ -134,35 +136,36 @@ class Queue {
   }
 
   /** Results are views until the next question. Those of questions that were asked together are copies, and last. */
-  infer(feeds: Feeds): Promise<Results> {
-    if (this.#closing) return Promise.reject(new Error(`the model "${this.#path}" is closed`))
-    try {
-      checkFeeds(feeds, this.#runner.ports.inputs.map(({ info }) => info))
-    } catch (thrown) {
-      return Promise.reject(thrown as Error)
-    }
-    this.#waiting++
-    const job = this.#last.then(() => {
-      this.#waiting--
-      return translated(() => this.#answer(feeds))
-    })
-    this.#last = job.catch(() => {})
-    return job
+  async infer(feeds: Feeds): Promise<Results> {
+    this.mustBeOpen()
+    checkFeeds(feeds, this.#runner.ports.inputs.map(({ info }) => info))
+    return this.inTurn(() => this.#answer(feeds))
   }
 
-  /** After a failure that nobody got over, what closing meets is the same failure once more, and is not told again. */
-  close(): Promise<void> {
-    const close = () => translated(() => this.#runner.close()).catch((thrown: unknown) => {
-      if (!this.#hasFailed) throw thrown
+  /** Do a job when those that were asked for before have ended. Errors: FfiError as an operating error; a plain one after `close`. */
+  async inTurn<T>(job: () => Promise<T>): Promise<T> {
+    this.mustBeOpen()
+    this.#waiting++
+    const turn = this.#last.then(() => {
+      this.#waiting--
+      return translated(job)
     })
-    return (this.#closing ??= this.#last.then(close))
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  /** Errors: a plain one after `close`. */
+  mustBeOpen(): void {
+    if (this.#closing) throw new Error(`the model "${this.#path}" is closed`)
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#last.then(() => translated(() => this.#runner.close())))
   }
 
   async #answer(feeds: Feeds): Promise<Results> {
     for (const { info, layout, frame } of this.#runner.ports.inputs) layout.frameFromTensor(feeds[info.name]!.data as Float32Array, frame)
-    this.#hasFailed = true
     await this.#runner.run()
-    this.#hasFailed = false
     return Object.fromEntries(this.#given.map(({ info, layout, frame, tensor }) => {
       if (tensor !== frame) layout.tensorFromFrame(frame, tensor)
       return [info.name, { dtype: 'float32', shape: layout.shape, data: this.#waiting > 0 ? tensor.slice() : tensor }]

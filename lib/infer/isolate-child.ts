@@ -5,7 +5,7 @@
  * native call is left in the file that the parent gave.
  */
 import { endWithParent } from '../../ffi/parent.ts'
-import { traceCalls } from '../../ffi/trace.ts'
+import { forgetCall, traceCalls } from '../../ffi/trace.ts'
 import { asError, RunbookError } from '../notebook/errors.ts'
 import { openBackend, type Backend } from './backend.ts'
 import type { Answer, Reply, Request } from './isolate.ts'
@@ -39,12 +39,16 @@ if (process.send && import.meta.filename === process.argv[1]) {
   const end = () => process.kill(process.pid, 'SIGKILL')
   // An orderly exit would wait for native calls that are under way.
   process.on('disconnect', end)
-  traceCalls(Number(process.argv[2]))
   endWithParent(Number(process.argv[3]))
+  traceCalls(Number(process.argv[2]))
+  // A Ctrl-C in the terminal reaches this process too; what becomes of it is its parent's to say.
+  process.on('SIGINT', () => {})
   let last: Promise<void> = Promise.resolve()
   process.on('message', (request: Request) => {
     last = last.then(async () => {
       const reply = await answer(request).then((value): Reply => ({ id: request.id, ok: true, value }), (thrown: unknown) => refusal(request.id, thrown))
+      // What was called last belongs to a question that has its answer.
+      forgetCall()
       process.send!(reply, undefined, undefined, error => error && end())
     })
   })

@@ -58,7 +58,7 @@ export async function openIsolated(name: BackendName, path: string, options: Iso
       [Symbol.asyncDispose]: () => child.close(callTimeoutMs),
     }
   } catch (thrown) {
-    child.kill()
+    await child.end()
     throw thrown
   }
 }
@@ -78,6 +78,7 @@ function openTrace(): number {
 }
 
 const exitFollowsMs = 2000
+const goneWithinMs = 5000
 
 /** Where the child finds that file. */
 const traceFd = 4
@@ -90,6 +91,8 @@ class Child {
   #line: Promise<unknown> = Promise.resolve()
   #asked: { readonly ask: Question['ask']; readonly id: number; readonly resolve: (value: Answer) => void; readonly reject: (error: unknown) => void } | null = null
   #lastId = 0
+  /** Settles when the process is gone, or never was. */
+  readonly #gone: Promise<void>
   #ended: Error | null = null
   #closing: Promise<void> | undefined
 
@@ -99,9 +102,14 @@ class Child {
       execArgv: ['--import', import.meta.resolve('tsx')], serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc', this.#trace], env: { ...process.env, ...o.env },
     })
+    this.#gone = new Promise<void>(leave => {
+      this.#process.on('exit', (code, signal) => leave(this.#exit(signal ?? `exit code ${code}`)))
+      this.#process.on('error', error => {
+        this.#fail(`its process does not run (${error.message})`)
+        if (this.#process.pid === undefined) leave()
+      })
+    }).finally(() => closeSync(this.#trace))
     this.#process.on('message', (reply: Reply) => this.#answer(reply))
-    this.#process.on('exit', (code, signal) => this.#exit(signal ?? `exit code ${code}`))
-    this.#process.on('error', error => this.#fail(`its process does not run (${error.message})`))
   }
 
   /** Ask, and wait for the answer, the crash, or the time limit. Errors: a plain one after `close`. */
@@ -115,18 +123,19 @@ class Child {
     return (this.#closing ??= this.#close(timeoutMs))
   }
 
-  kill(): void {
+  /** Kill the process, and wait until it is gone: before that it may hold the device. One that the kernel keeps is not waited for. */
+  async end(): Promise<void> {
     this.#process.kill('SIGKILL')
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([this.#gone, new Promise(leave => (timer = setTimeout(leave, goneWithinMs)))])
+    clearTimeout(timer)
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    if (this.#ended) return
-    const exited = new Promise(leave => this.#process.once('exit', leave))
     // What closing meets is told by nobody else: a question that failed before has told its own error.
-    await this.#inTurn({ ask: 'close' }, timeoutMs).catch(() => {})
+    if (!this.#ended) await this.#inTurn({ ask: 'close' }, timeoutMs).catch(() => {})
     this.#ended ??= this.#closed()
-    this.kill()
-    await exited
+    await this.end()
   }
 
   #inTurn(question: Question, timeoutMs: number): Promise<Answer> {
@@ -162,12 +171,11 @@ class Child {
 
   #hang(ask: string, timeoutMs: number): void {
     this.#fail(`it did not answer "${ask}" within ${timeoutMs} ms${this.#where()}, and was ended`)
-    this.kill()
+    this.#process.kill('SIGKILL')
   }
 
   #exit(how: string): void {
     this.#fail(`its process ended (${how})${this.#asked ? ` during "${this.#asked.ask}"` : ''}${this.#where()}`)
-    closeSync(this.#trace)
   }
 
   /** `, in hailo_configure_vdevice`; nothing when the child called nothing native, or has answered. */

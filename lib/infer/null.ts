@@ -4,13 +4,12 @@
  * It reads the shapes of an ONNX file or of a HEF with our own readers, and needs neither runtime nor device. A run on it is never
  * a result: its device says so. The streams of a HEF are seen as HailoRT's are; which device would take the file is not asked.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { fileKind, fileKindBytes, type FileKind } from '../formats/file-kind.ts'
 import { readHef, type HefStream } from '../formats/hef.ts'
 import { decodeModel, dimsOf, dtypeOf, type ValueInfoProto } from '../formats/onnx.ts'
 import { arrayOf, sizeOf, type Tensor, type TensorData } from '../formats/tensor.ts'
-import { fileError, readFile } from '../host/files.ts'
+import { readFile, readHead } from '../host/files.ts'
 import { usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type TensorInfo } from './backend.ts'
 import { layoutOfStream } from './hailort-layout.ts'
@@ -50,7 +49,7 @@ interface Streams {
 }
 
 function streamsOf(path: string, group: string | undefined): Streams {
-  const kind = kindOf(path)
+  const kind = fileKind(readHead(path, fileKindBytes))
   if (kind?.id === 'hef') return streamsOfHef(path, group)
   if (kind !== null && kind.id !== 'text') throw unreadable(path, kind)
   const { graph } = decodeModel(readFile(path), path)
@@ -66,20 +65,6 @@ function unreadable(path: string, { id, name, hint }: FileKind) {
     `Cannot answer zeros for "${path}": it is ${name}, and only ${runtime} can say which streams it has`,
     `${hint} to run it, or give the .onnx that it was made of`,
   )
-}
-
-function kindOf(path: string): FileKind | null {
-  const head = Buffer.alloc(fileKindBytes)
-  try {
-    const fd = openSync(path, 'r')
-    try {
-      return fileKind(head.subarray(0, readSync(fd, head)))
-    } finally {
-      closeSync(fd)
-    }
-  } catch (thrown) {
-    throw fileError('read', path, thrown)
-  }
 }
 
 function streamsOfHef(path: string, name: string | undefined): Streams {

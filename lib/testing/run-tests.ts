@@ -9,7 +9,7 @@
  *   npm test -- lib/notebook              those whose path contains a word
  *   npm run test:sanitize                 those that call native code, with every stand-in under AddressSanitizer and UBSan
  */
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { run } from 'node:test'
@@ -70,7 +70,10 @@ stream.on('end', () => {
   const ran = count.passed + count.failed + count.skipped
   if (ran !== declared) complaints.push(`${declared} tests are declared in ${files.length} files, but ${ran} ran`)
   if (declared === 0) complaints.push('no test is declared: wrong word?')
-  if (logs) complaints.push(...sanitizerComplaints(logs))
+  if (logs) {
+    complaints.push(...sanitizerComplaints(logs))
+    rmSync(logs, { recursive: true })
+  }
   setImmediate(() => {
     for (const complaint of complaints) console.log(complaint)
     console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)

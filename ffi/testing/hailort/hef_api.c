@@ -55,7 +55,7 @@ EXPORT hailo_status hailo_release_hef(hailo_hef handle)
 }
 
 /* The group of this name, or of the network "group/group"; without a name the first, as the real library has it. NULL for none. */
-static struct hef *group_named(hailo_hef handle, const char *name)
+struct hef *group_named(hailo_hef handle, const char *name)
 {
   const struct hef_object *object = (const struct hef_object *)handle;
   if (name == NULL) return object->groups[0];

@@ -7,7 +7,7 @@
 #include "standin.h"
 
 hailo_status standin_model_configure(hailo_hef handle);
-hailo_status standin_model_run(hailo_hef handle, const void *const *inputs, void *const *outputs, uint32_t timeout_ms);
+hailo_status standin_model_run(hailo_hef handle, const char *name, const void *const *inputs, void *const *outputs, uint32_t timeout_ms);
 
 /* Whether a HEF may run on the device that is ordered. */
 EXPORT hailo_status standin_model_configure(hailo_hef handle)
@@ -18,12 +18,13 @@ EXPORT hailo_status standin_model_configure(hailo_hef handle)
   return arch == 103 || arch == 104 || arch == 105 || arch == 4 || arch == 5 ? SUCCESS : HEF_NOT_COMPATIBLE_WITH_DEVICE;
 }
 
-/* One frame of float32. */
-EXPORT hailo_status standin_model_run(hailo_hef handle, const void *const *inputs, void *const *outputs, uint32_t timeout_ms)
+/* One frame of float32, of the group of this name; of the first where it is NULL. */
+EXPORT hailo_status standin_model_run(hailo_hef handle, const char *name, const void *const *inputs, void *const *outputs, uint32_t timeout_ms)
 {
   ENTER();
   HANDLE(handle, HEF);
-  const struct hef *hef = ((struct hef_object *)handle)->groups[0];
+  const struct hef *hef = group_named(handle, name);
+  if (hef == NULL) return NOT_FOUND;
   const hailo_format_t format = { TYPE_FLOAT32, ORDER_AUTO, 0 };
   uint8_t *in[LAYERS_MAX] = { 0 }, *out[LAYERS_MAX] = { 0 };
   long us = order_number("LATENCY_US", 0);

@@ -84,6 +84,8 @@ struct group {
   long frames;
 };
 
+/* hef_api.c: one group of a file. */
+struct hef *group_named(hailo_hef handle, const char *name);
 void group_free(struct group *group);
 /* vstreams.c: end the group's device thread, and give its lanes back. */
 void group_stop(struct group *group);

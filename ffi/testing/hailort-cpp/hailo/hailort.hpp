@@ -50,7 +50,7 @@ hailo_status hailo_release_hef(hailo_hef);
 hailo_status hailo_hef_get_all_vstream_infos(hailo_hef, const char *, hailo_vstream_info_t *, size_t *);
 hailo_status hailo_get_vstream_frame_size(hailo_vstream_info_t *, hailo_format_t *, size_t *);
 hailo_status standin_model_configure(hailo_hef);
-hailo_status standin_model_run(hailo_hef, const void *const *, void *const *, uint32_t);
+hailo_status standin_model_run(hailo_hef, const char *, const void *const *, void *const *, uint32_t);
 }
 
 namespace hailort {
@@ -79,6 +79,7 @@ struct LatencyMeasurementResult { std::chrono::nanoseconds avg_hw_latency; };
 
 struct ModelState {
   hailo_hef hef = nullptr;
+  std::string name;
   bool measures_latency = false, is_shut_down = false;
   double latency_ns = 0;
   long frames = 0;
@@ -133,7 +134,7 @@ public:
     for (const auto &name : state_->inputs) inputs.push_back((*bindings.buffers)[name]);
     for (const auto &name : state_->outputs) outputs.push_back((*bindings.buffers)[name]);
     const auto began = std::chrono::steady_clock::now();
-    const hailo_status status = standin_model_run(state_->hef, inputs.data(), outputs.data(), static_cast<uint32_t>(timeout.count()));
+    const hailo_status status = standin_model_run(state_->hef, state_->name.empty() ? nullptr : state_->name.c_str(), inputs.data(), outputs.data(), static_cast<uint32_t>(timeout.count()));
     state_->latency_ns += std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - began).count();
     state_->frames++;
     return status;
@@ -206,13 +207,13 @@ public:
 
   Expected<std::shared_ptr<InferModel>> create_infer_model(const std::string &path, const std::string &name = "")
   {
-    (void)name;
     auto state = std::make_shared<ModelState>();
+    state->name = name;
     hailo_status status = hailo_create_hef_file(&state->hef, path.c_str());
     if (status != HAILO_SUCCESS) return Expected<std::shared_ptr<InferModel>>::failed(status);
     hailo_vstream_info_t infos[32];
     size_t count = 32;
-    status = hailo_hef_get_all_vstream_infos(state->hef, nullptr, infos, &count);
+    status = hailo_hef_get_all_vstream_infos(state->hef, name.empty() ? nullptr : name.c_str(), infos, &count);
     if (status != HAILO_SUCCESS) return Expected<std::shared_ptr<InferModel>>::failed(status);
     for (size_t i = 0; i < count; i++) {
       (infos[i].direction == 0 ? state->inputs : state->outputs).push_back(infos[i].name);
