@@ -4,25 +4,6 @@
  * `ffi` stands below `lib` and knows nothing of exit codes: whoever opens a backend turns these into operating errors.
  */
 
-/** Do a job; when it fails, undo what led to it, and tell what failed first, whatever the undoing meets. */
-export async function orUndo<T>(job: () => Promise<T>, undo: () => Promise<unknown>): Promise<T> {
-  try {
-    return await job()
-  } catch (thrown) {
-    await undo().catch(() => {})
-    throw thrown
-  }
-}
-
-/** Wait for all jobs, whatever becomes of them, and tell the first that failed. */
-export async function allDone<T>(jobs: readonly Promise<T>[]): Promise<T[]> {
-  const ends = await Promise.allSettled(jobs)
-  return ends.map(end => {
-    if (end.status === 'rejected') throw end.reason
-    return end.value
-  })
-}
-
 export class FfiError extends Error {
   override readonly name = 'FfiError'
   /** `absent`: a library, symbol or device is not there. `refused`: it is there and must not be used. `status`: a call failed. `usage`: the caller erred. */

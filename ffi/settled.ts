@@ -8,6 +8,16 @@ import type { NativeFunction } from './load.ts'
 
 const inFlight = new Set<readonly unknown[]>()
 
+/** Keep memory that the arguments of a call point to until the call is over. */
+export async function keeping<T>(memory: readonly unknown[], job: Promise<T>): Promise<T> {
+  inFlight.add(memory)
+  try {
+    return await job
+  } finally {
+    inFlight.delete(memory)
+  }
+}
+
 /** Run a native function on a worker thread. Memory among the arguments stays alive until it is over. Errors: a bug's, of koffi. */
 export function settled<Args extends readonly unknown[], Result>(call: NativeFunction<Args, Result>, ...args: Args): Promise<Result> {
   return new Promise((resolve, reject) => {

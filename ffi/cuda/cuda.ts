@@ -11,7 +11,7 @@ import { cudaFunctions, type CudaFunctions, type Pointer } from './functions.ts'
 import { settled } from '../settled.ts'
 
 /** Where the CUDA runtime is looked for. */
-export const cudaSpec: LibrarySpec = {
+const cudaSpec: LibrarySpec = {
   title: 'the CUDA runtime',
   env: 'CUDART_LIB',
   names: ['libcudart.so.12', 'libcudart.so.13', 'libcudart.so.11.0', 'libcudart.so'],
@@ -98,7 +98,7 @@ const nonBlocking = 1
 // ComputeCapabilityMajor, ComputeCapabilityMinor and MultiProcessorCount of cudaDeviceAttr.
 const attributes = { major: 75, minor: 76, multiprocessors: 16 } as const
 
-/** One for each library in this process. Held here, for koffi closes a library that nobody holds, with all that lives in it. */
+/** One for each library in this process. */
 const open = new Map<string, Cuda>()
 
 /**

@@ -4,7 +4,9 @@
  * A `VDevice` is what models are configured on: one physical device, or several seen as one. A `Device` is a physical one, for
  * questions only. Opening and closing take their time and run on worker threads.
  */
-import { allDone, FfiError, orUndo } from '../errors.ts'
+import { FfiError } from '../errors.ts'
+import { allDone, orUndo } from '../jobs.ts'
+import { keeping } from '../settled.ts'
 import { enumName } from './abi-table.ts'
 import { handlesIn, type Hailort, type Handle } from './library.ts'
 import type { Version } from './profiles.ts'
@@ -219,7 +221,7 @@ export class VDevice implements AsyncDisposable {
     params.writeInt32LE(options.scheduling === 'none' ? 0 : 1, structs.offsetOf(name, 'scheduling_algorithm'))
     params.writeUInt8(options.isMultiProcess ? 1 : 0, structs.offsetOf(name, 'multi_process_service'))
     const out: [Handle | null] = [null]
-    await hailort.keeping([ids, group], hailort.callAsync('hailo_create_vdevice', { act: 'open', thing }, params, out))
+    await keeping([ids, group], hailort.callAsync('hailo_create_vdevice', { act: 'open', thing }, params, out))
     return new VDevice(hailort, out[0]!, options.scheduling ?? 'round-robin')
   }
 

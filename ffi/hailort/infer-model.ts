@@ -12,7 +12,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FfiError } from '../errors.ts'
 import { bind, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
-import { settled } from '../settled.ts'
+import { keeping, settled } from '../settled.ts'
 import { memoryOf, type Hailort, type Handle } from './library.ts'
 import { versionText } from './profiles.ts'
 import { check } from './status.ts'
@@ -88,7 +88,7 @@ export async function compileShim(hailort: Hailort, options: { env?: Environment
   const folder = join(cacheOf(env), `infer-model-${digest}`)
   const result = join(folder, 'librungbook-infer-model.so')
   if (existsSync(result)) return result
-  keeping(folder, () => makeFolder(folder))
+  writingInto(folder, () => makeFolder(folder))
   // A name of its own for each attempt: two models may be opened at once.
   const draft = join(folder, `.${process.pid}-${randomUUID()}.so`)
   try {
@@ -96,7 +96,7 @@ export async function compileShim(hailort: Hailort, options: { env?: Environment
       compiler, args: [...flags, '-o', draft, source, path, `-Wl,-rpath,${dirname(path)}`], folder,
       timeoutMs: options.timeoutMs ?? compileTimeoutMs,
     })
-    keeping(folder, () => renameSync(draft, result))
+    writingInto(folder, () => renameSync(draft, result))
   } finally {
     rmSync(draft, { force: true })
   }
@@ -116,7 +116,7 @@ function makeFolder(path: string): void {
 }
 
 /** Do what writes into the folder of results. Errors: FfiError `absent` when the folder cannot be written. */
-function keeping(folder: string, write: () => void): void {
+function writingInto(folder: string, write: () => void): void {
   try {
     write()
   } catch (thrown) {
@@ -236,7 +236,7 @@ export class InferModel implements AsyncDisposable {
   async run(o: { inputs: readonly Float32Array[]; outputs: readonly Float32Array[]; timeoutMs: number }): Promise<void> {
     const handle = this.#opened()
     const pointers = [o.inputs, o.outputs].map(frames => memoryOf(frames.map(frame => this.#hailort.addressOf(frame))))
-    const job = this.#hailort.keeping(
+    const job = keeping(
       [o, pointers], settled(this.#functions.rungbook_model_run, handle, pointers[0], pointers[1], o.timeoutMs),
     )
     this.#running = job.catch(() => {})

@@ -69,8 +69,6 @@ export class Hailort {
   readonly version: Version
   readonly structs: Structs
   readonly #functions: HailortFunctions
-  /** What the memory of calls points to; the memory itself is kept by `settled`. */
-  readonly #inFlight = new Set<readonly unknown[]>()
 
   constructor(o: { library: OpenedLibrary; version: Version; structs: Structs; functions: HailortFunctions }) {
     this.library = o.library
@@ -98,16 +96,6 @@ export class Hailort {
   /** The bare status of a call on a worker thread. */
   statusAsync(name: SymbolName, args: readonly unknown[]): Promise<number> {
     return settled(this.#functions[name], ...args)
-  }
-
-  /** Keep memory that the arguments of a call point to until the call ends. */
-  async keeping<T>(memory: readonly unknown[], job: Promise<T>): Promise<T> {
-    this.#inFlight.add(memory)
-    try {
-      return await job
-    } finally {
-      this.#inFlight.delete(memory)
-    }
   }
 
   /**

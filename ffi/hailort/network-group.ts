@@ -3,7 +3,9 @@
  *
  * `configure` loads it. A group lives as long as its device; streams and activations end before that.
  */
-import { FfiError, orUndo } from '../errors.ts'
+import { FfiError } from '../errors.ts'
+import { orUndo } from '../jobs.ts'
+import { keeping } from '../settled.ts'
 import type { Dependent, VDevice } from './device.ts'
 import type { Hef } from './hef.ts'
 import { handlesIn, type Handle } from './library.ts'
@@ -146,7 +148,7 @@ export class NetworkGroup {
     }) as [Side, Side]
     const args = [this.handle, given.params, given.buffers, given.count, wanted.params, wanted.buffers, wanted.count, o.frames]
     const { hailort } = this.vdevice
-    await hailort.keeping([o.inputs, o.outputs], hailort.callAsync('hailo_infer', { act: 'infer with', thing: this.title }, ...args))
+    await keeping([o.inputs, o.outputs], hailort.callAsync('hailo_infer', { act: 'infer with', thing: this.title }, ...args))
   }
 
   #buffersByName(names: readonly string[], buffers: Buffers): Buffer {

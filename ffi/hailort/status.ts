@@ -10,7 +10,6 @@ import { adviceFor } from './advice.ts'
 import type { Version } from './profiles.ts'
 
 export const success = 0
-export const statusTimeout = 4
 export const statusInsufficientBuffer = 5
 
 /** A call that HailoRT answered with another status than success. */

@@ -6,7 +6,8 @@
  * every input before reading the outputs, and nothing that is waited for can be stuck behind what waits. (Four reads of frames that
  * are not yet written would hold every thread.) Who knows that a stream has room spares the trip to a thread with `writeNow`.
  */
-import { allDone, FfiError, orUndo } from '../errors.ts'
+import { FfiError } from '../errors.ts'
+import { allDone, orUndo } from '../jobs.ts'
 import type { Dependent, VDevice } from './device.ts'
 import { handlesIn, memoryOf, type Hailort, type Handle } from './library.ts'
 import { quantisationFrom, type Quantisation, type RawQuantInfo, type StreamInfo } from './stream-info.ts'

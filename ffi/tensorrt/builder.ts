@@ -171,7 +171,7 @@ async function parse({ rt, network, onnx, path, own }: {
   const { createNvOnnxParser_INTERNAL: create } = bind<{ createNvOnnxParser_INTERNAL: NativeFunction }>(library, {
     createNvOnnxParser_INTERNAL: { prototype: 'void *createNvOnnxParser_INTERNAL(void *network, void *logger, int version)' },
   })
-  rt.vtables.allow(library, codePath(library, 'createNvOnnxParser_INTERNAL', rt.map))
+  rt.vtables.allow(codePath(library, 'createNvOnnxParser_INTERNAL', rt.map))
   const pointer = objectOf(await rt.logger.during(() => settled(create, network.pointer, rt.logger.pointer, parserVersion)))
   if (pointer === null) throw failed({ call: 'createNvOnnxParser', logger: rt.logger, version: rt.version })
   const parser = own(rt.vtables.object('IParser', pointer))

@@ -24,7 +24,7 @@ const folders = [
 const install = 'sudo apt install tensorrt, or NVIDIA\'s archive of TensorRT'
 
 /** Where TensorRT is looked for. */
-export const tensorRtSpec: LibrarySpec = {
+const tensorRtSpec: LibrarySpec = {
   title: 'TensorRT',
   env: 'TENSORRT_LIB',
   names: ['libnvinfer.so.10', 'libnvinfer.so.11', 'libnvinfer.so.8', 'libnvinfer.so'],

@@ -7,7 +7,7 @@
  */
 import { settled } from '../settled.ts'
 import { FfiError } from '../errors.ts'
-import { koffi, type NativeFunction, type OpenedLibrary } from '../load.ts'
+import { koffi, type NativeFunction } from '../load.ts'
 import { traced } from '../trace.ts'
 import { abiTables, versionText, type Abi } from './abi.ts'
 import { shapeFromDims, type NativeDims } from './dims.ts'
@@ -47,8 +47,6 @@ export class Vtables {
   readonly #map: MemoryMap
   readonly #libraries: Set<string>
   readonly #functions = new Map<string, Method>()
-  /** koffi closes a library that nobody holds, and methods found by address do not hold it: an object's code would be gone before it. */
-  readonly #held = new Set<OpenedLibrary>()
 
   constructor({ abi, logger, libraries, map = new MemoryMap() }: VtablesOptions) {
     this.abi = abi
@@ -57,11 +55,9 @@ export class Vtables {
     this.#libraries = new Set(libraries)
   }
 
-  /** Code of this library may be called too, and stays. @param path the file that its code is mapped from */
-  allow(library: OpenedLibrary, path: string): void {
-    if (this.#libraries.has(path)) return
+  /** Code of another library may be called too. @param path the file that its code is mapped from */
+  allow(path: string): void {
     this.#libraries.add(path)
-    this.#held.add(library)
   }
 
   /**

@@ -5,7 +5,7 @@
  * functions that are compiled on that machine (`ffi/hailort/infer-model.ts`). What is loaded is used until it fails once.
  */
 import type { Device, VDevice } from '../../ffi/hailort/device.ts'
-import { allDone, orUndo } from '../../ffi/errors.ts'
+import { allDone, orUndo } from '../../ffi/jobs.ts'
 import type { Hailort } from '../../ffi/hailort/library.ts'
 import type { VStream } from '../../ffi/hailort/vstreams.ts'
 import { usageError } from '../notebook/errors.ts'

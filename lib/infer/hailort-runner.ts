@@ -5,7 +5,8 @@
  * streams that are merely opened again, as the answer to the wrong question. The failure is told before the device is given back.
  */
 import type { Device, Identity } from '../../ffi/hailort/device.ts'
-import { FfiError, orUndo } from '../../ffi/errors.ts'
+import { FfiError } from '../../ffi/errors.ts'
+import { orUndo } from '../../ffi/jobs.ts'
 import { loadOn10H, loadOnStreams, takeDevice, type Loaded, type Order } from './hailort-load.ts'
 import type { Ports } from './hailort-ports.ts'
 

@@ -6,7 +6,7 @@
  * survive one opens the model in a child process.
  */
 import { performance } from 'node:perf_hooks'
-import { orUndo } from '../../ffi/errors.ts'
+import { orUndo } from '../../ffi/jobs.ts'
 import type { Device } from '../../ffi/hailort/device.ts'
 import { versionText } from '../../ffi/hailort/profiles.ts'
 import type { Quantisation } from '../../ffi/hailort/stream-info.ts'

@@ -291,16 +291,3 @@ EXPORT hailo_status hailo_get_physical_devices(hailo_vdevice handle, hailo_devic
   for (size_t i = 0; i < *count; i++) devices[i] = &vdevice->devices[i].base;
   return SUCCESS;
 }
-
-EXPORT hailo_status hailo_vdevice_get_physical_devices_ids(hailo_vdevice handle, hailo_device_id_t *ids, size_t *count)
-{
-  ENTER();
-  HANDLE(handle, VDEVICE);
-  REQUIRE(ids && count);
-  struct vdevice *vdevice = (struct vdevice *)handle;
-  size_t room = *count;
-  *count = (size_t)vdevice->count;
-  if (room < *count) return INSUFFICIENT_BUFFER;
-  for (size_t i = 0; i < *count; i++) device_id(vdevice->devices[i].index, &ids[i]);
-  return SUCCESS;
-}
