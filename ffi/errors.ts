@@ -4,6 +4,7 @@
  * `ffi` stands below `lib` and knows nothing of exit codes: whoever opens a backend turns these into operating errors.
  */
 
+/** An operating error of native code, without an exit code. */
 export class FfiError extends Error {
   override readonly name = 'FfiError'
   /** `absent`: a library, symbol or device is not there. `refused`: it is there and must not be used. `status`: a call failed. `usage`: the caller erred. */

@@ -13,6 +13,7 @@ import { FfiError } from './errors.ts'
 import { elfProblem } from './elf.ts'
 import { traced } from './trace.ts'
 
+/** The module, which is loaded at the first call of `koffi()`. */
 export type Koffi = typeof koffiModule
 
 let loaded: Koffi | undefined
@@ -39,6 +40,7 @@ export interface LibrarySpec {
   readonly install: string
 }
 
+/** A library in this process. */
 export interface OpenedLibrary {
   readonly title: string
   /** Absolute path of the file that the loader mapped, where the system tells; else the name that was opened. */

@@ -25,6 +25,7 @@ const cudaSpec: LibrarySpec = {
 /** cudaMemcpyKind. */
 export const copyKinds = { hostToDevice: 1, deviceToHost: 2, deviceToDevice: 3 } as const
 
+/** A GPU, as CUDA tells it. */
 export interface CudaDevice {
   readonly index: number
   readonly name: string
@@ -50,6 +51,7 @@ export interface PinnedBuffer {
   free(): void
 }
 
+/** A mark in a stream; the time between two of them is the device's own. */
 export interface CudaEvent {
   readonly pointer: bigint
   /** Wait until its stream has reached it, on a worker thread; at once where it was never recorded. */
@@ -57,6 +59,7 @@ export interface CudaEvent {
   destroy(): void
 }
 
+/** A queue of work on the device, done in order. */
 export interface CudaStream {
   readonly pointer: bigint
   copy(o: { to: bigint; from: bigint; bytes: number; kind: keyof typeof copyKinds }): void
@@ -69,6 +72,7 @@ export interface CudaStream {
   destroy(): void
 }
 
+/** An open CUDA runtime. Errors of all of it: FfiError `status` with CUDA's own name, `absent` without driver or device. */
 export interface Cuda {
   readonly library: OpenedLibrary
   readonly functions: CudaFunctions

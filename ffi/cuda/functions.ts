@@ -10,6 +10,7 @@ export type Pointer = bigint | null
 type Status = number
 type Out<T> = [T]
 
+/** What is called of libcudart. Each gives a `cudaError_t`, 0 for success, but the two that name one. */
 export interface CudaFunctions {
   cudaRuntimeGetVersion: NativeFunction<[Out<number>], Status>
   cudaDriverGetVersion: NativeFunction<[Out<number>], Status>
@@ -39,6 +40,7 @@ export interface CudaFunctions {
   cudaGetLastError: NativeFunction<[], Status>
 }
 
+/** Their C prototypes, for `bind`. */
 export const cudaFunctions: { readonly [K in keyof CudaFunctions]-?: FunctionSpec } = {
   cudaRuntimeGetVersion: { prototype: 'int cudaRuntimeGetVersion(_Out_ int *version)' },
   cudaDriverGetVersion: { prototype: 'int cudaDriverGetVersion(_Out_ int *version)' },

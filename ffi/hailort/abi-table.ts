@@ -21,6 +21,7 @@ interface AbiTable {
   readonly enums: Readonly<Record<string, readonly { readonly since: string; readonly values: Readonly<Record<string, number>> }[]>>
 }
 
+/** Where the measured table lies. */
 export const abiTablePath: string = join(import.meta.dirname, '../../contracts/abi/hailort.json')
 
 let table: AbiTable | undefined

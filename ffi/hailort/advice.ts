@@ -28,6 +28,7 @@ const frameSize = {
 /** Where a device is looked for, opened, and asked who it is. */
 const opening = /scan_devices|create_(vdevice|device)|identify|hailo_configure \(InferModel\)/
 
+/** Every row, in the order in which they are tried. */
 export const advice: readonly Advice[] = [
   {
     statuses: ['HAILO_INVALID_DRIVER_VERSION'], kind: 'refused',

@@ -190,6 +190,7 @@ export interface Dependent {
   close(): Promise<void>
 }
 
+/** One or several physical devices, on which models are configured. What lives on it is closed with it. */
 export class VDevice implements AsyncDisposable {
   readonly hailort: Hailort
   readonly scheduling: 'round-robin' | 'none'

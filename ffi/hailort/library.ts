@@ -14,6 +14,7 @@ import { declareNames, symbols, versionPrototype, type HailortFunctions, type Sy
 /** A native object: an address. */
 export type Handle = bigint
 
+/** Where HailoRT is looked for. */
 export const hailortSpec: LibrarySpec = {
   title: 'HailoRT',
   env: 'HAILORT_LIB',

@@ -12,6 +12,7 @@ import { handlesIn, type Handle } from './library.ts'
 import { describeStream, type StreamInfo } from './stream-info.ts'
 import { closeStreams, openStreams, streamParams, type VStream, type VStreamOptions } from './vstreams.ts'
 
+/** How a HEF is loaded. */
 export interface ConfigureOptions {
   /** Which group of the HEF; the only one unless told. */
   readonly group?: string
@@ -60,6 +61,7 @@ export function chosenGroup(hef: Hef, wanted: string | undefined): { names: stri
   throw new FfiError('usage', `Cannot configure "${hef.title}": it has the groups ${names.join(', ')}`, 'name one of them: --group NAME')
 }
 
+/** A group of a HEF on a device. It ends with the device. */
 export class NetworkGroup {
   readonly vdevice: VDevice
   readonly name: string

@@ -6,6 +6,7 @@
  */
 import { FfiError } from '../errors.ts'
 
+/** Of a library, driver or firmware. */
 export interface Version {
   readonly major: number
   readonly minor: number
@@ -15,6 +16,7 @@ export interface Version {
 /** A is 4.17 to 4.19, B is 4.20, C is 4.21 to 5.0, D is 5.1 and 5.2. */
 export type ProfileName = 'A' | 'B' | 'C' | 'D'
 
+/** Oldest first. */
 export const profileNames: readonly ProfileName[] = ['A', 'B', 'C', 'D']
 
 /** First and last minor of each major that `contracts/abi/hailort.json` was measured from. */

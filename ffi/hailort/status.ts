@@ -9,7 +9,9 @@ import { statusName } from './abi-table.ts'
 import { adviceFor } from './advice.ts'
 import type { Version } from './profiles.ts'
 
+/** `HAILO_SUCCESS` */
 export const success = 0
+/** `HAILO_INSUFFICIENT_BUFFER`: the library tells how many there are, and wants more room. */
 export const statusInsufficientBuffer = 5
 
 /** A call that HailoRT answered with another status than success. */

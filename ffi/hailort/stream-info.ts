@@ -15,6 +15,7 @@ export interface Quantisation {
   readonly max: number
 }
 
+/** One stream of a HEF. */
 export interface StreamInfo {
   readonly name: string
   /** `group/network` */
@@ -62,6 +63,7 @@ export interface RawVStreamInfo {
 const nmsOrders: readonly number[] = [9, 20, 21, 22, 23]
 const orderByScore = 23
 
+/** Whether a `hailo_format_order_t` is one of detections. */
 export const isNmsOrder = (order: number): boolean => nmsOrders.includes(order)
 
 /** A stream from the struct that the library filled. */

@@ -20,6 +20,7 @@ const frameTypes: Readonly<Record<FrameType, number>> = { auto: 0, uint8: 1, uin
 const writeCall = 'hailo_vstream_write_raw_buffer'
 const writeAct = 'write a frame to'
 
+/** How streams are opened. */
 export interface VStreamOptions {
   /** `float32` unless told: the library quantises. */
   readonly type?: FrameType

@@ -14,6 +14,7 @@ import { apiBase, errorNames, opaqueTypes, ortTable, type OrtFunctions, type Out
 /** Versions of the table that are tested. A newer library still grants these; an older one is refused. */
 export const apiVersions = { oldest: 16, newest: 30 } as const
 
+/** The functions of one library, of a version that both sides know. */
 export interface OrtApi {
   /** Version of the library: `1.30.0`. */
   readonly version: string
@@ -25,6 +26,7 @@ export interface OrtApi {
   readonly functions: OrtFunctions
 }
 
+/** Which library, and which version of its table. */
 export interface ApiOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Ask for no newer table than this; by default the newest that is tested. */

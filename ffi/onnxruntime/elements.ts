@@ -26,7 +26,9 @@ export const elements = {
   bfloat16: { code: 16, array: Uint16Array },
 } as const
 
+/** Names of element types, as ONNX has them. */
 export type ElementType = keyof typeof elements
+/** An array that views a tensor of some type. */
 export type ElementArray = InstanceType<(typeof elements)[ElementType]['array']>
 
 /** The type with this number in the C API, or undefined for one that is not carried here. */

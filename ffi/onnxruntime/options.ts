@@ -13,6 +13,7 @@ export const optimizationLevels = { disabled: 0, basic: 1, extended: 2, all: 99 
 /** `OrtLoggingLevel`, by number. */
 export const logSeverity = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const
 
+/** How a session is made. */
 export interface SessionOptions {
   /** Threads inside one operator; 1 makes a run stay on the thread that asks. 0 is the library's choice, one for each core. */
   readonly intraOpThreads?: number

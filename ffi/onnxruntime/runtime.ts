@@ -22,6 +22,7 @@ export interface Shared {
   readonly memory: Pointer
 }
 
+/** An environment of ONNX Runtime, and the sessions in it. */
 export interface OnnxRuntime {
   readonly version: string
   readonly apiVersion: number

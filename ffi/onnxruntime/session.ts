@@ -19,6 +19,7 @@ export interface StreamInfo {
   readonly shape: readonly (number | string)[]
 }
 
+/** An open model. Its slots run it, each with buffers of its own. */
 export class OrtSession {
   readonly inputs: readonly StreamInfo[]
   readonly outputs: readonly StreamInfo[]

@@ -13,6 +13,7 @@ import type { Shared } from './runtime.ts'
 import { tensorInfo, type OrtSession, type StreamInfo } from './session.ts'
 import type { OrtFunctions, Out, Pointer, Status } from './table.ts'
 
+/** What a slot is made for. */
 export interface SlotOptions {
   /** Shapes of inputs whose shape the model leaves open. */
   readonly shapes?: Readonly<Record<string, readonly number[]>>
@@ -20,6 +21,7 @@ export interface SlotOptions {
   readonly share?: Readonly<Record<string, NativeTensor>>
 }
 
+/** Buffers bound to a session once, and run again and again. Outputs are views of native memory, until the slot is closed. */
 export class OrtSlot {
   readonly inputs: Readonly<Record<string, NativeTensor>>
   /** Fixed after open; an output of open shape is added by the first run. */

@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { FfiError } from '../errors.ts'
 
+/** As the library tells it. */
 export interface TensorRtVersion {
   readonly major: number
   readonly minor: number
@@ -33,6 +34,7 @@ interface MajorTable {
   readonly slots: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
+/** `contracts/abi/tensorrt.json`. */
 export interface AbiTables {
   readonly objects: { readonly pure: readonly string[]; readonly implOffset: number; readonly deletingDestructorSlot: number }
   readonly exceptions: readonly {

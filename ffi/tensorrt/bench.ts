@@ -13,6 +13,7 @@ import { openTensorRt } from './open.ts'
 import { deserialize } from './runtime.ts'
 import { createStep } from './step.ts'
 
+/** Medians of this machine, now. */
 export interface TensorRtBench {
   /** `10.13.3` */
   readonly version: string

@@ -16,6 +16,7 @@ import { openParser } from './parser.ts'
 import type { ProfileRange } from './runtime.ts'
 import { objectOf, type NativeObject } from './vtable.ts'
 
+/** How a plan is built. */
 export interface BuildOptions {
   /** Builder flags to set and to clear, by TensorRT's names without the k: `FP16`, `TF32`. TF32 is on unless cleared. */
   readonly set?: readonly string[]
@@ -36,6 +37,7 @@ export interface BuildOptions {
   readonly path?: string
 }
 
+/** A plan and what building it left. */
 export interface BuiltPlan {
   readonly plan: Uint8Array
   /** What to give to the next build; null where none was given to this one. */

@@ -14,11 +14,13 @@ import { constantFunctions } from './machine-code.ts'
 /** TensorRT's own: 0 is an internal error and 4 is verbose. */
 export const severityNames = ['internal error', 'error', 'warning', 'info', 'verbose'] as const
 
+/** One message of the library. */
 export interface LogMessage {
   readonly severity: (typeof severityNames)[number]
   readonly text: string
 }
 
+/** What the library writes its messages to. */
 export interface Logger {
   /** Address of the ILogger. It stays valid for the life of the process, as TensorRT wants. */
   readonly pointer: bigint

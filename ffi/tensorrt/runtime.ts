@@ -14,6 +14,7 @@ import { objectOf, type NativeObject } from './vtable.ts'
 /** Element type as TensorRT names it in our words: `float32`, `float16`, `int64`, `bool`, … */
 export type ElementType = string
 
+/** Shapes that an input may take under a profile. */
 export interface ProfileRange {
   readonly min: readonly number[]
   readonly opt: readonly number[]
@@ -37,11 +38,13 @@ export interface IoTensor {
   readonly profiles: readonly ProfileRange[]
 }
 
+/** How a plan is opened. */
 export interface EngineOptions {
   /** Accept a version-compatible plan of another minor, which carries code of its own: only from a source you trust. */
   readonly trustHostCode?: boolean
 }
 
+/** A deserialised plan. */
 export interface Engine {
   readonly rt: TensorRt
   readonly object: NativeObject

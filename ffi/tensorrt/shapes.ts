@@ -10,6 +10,7 @@ import { elementBytes } from './elements.ts'
 import type { Engine, IoTensor } from './runtime.ts'
 import type { NativeObject } from './vtable.ts'
 
+/** A context, its engine, and the profile that it runs. */
 export interface ShapedContext {
   readonly engine: Engine
   readonly context: NativeObject

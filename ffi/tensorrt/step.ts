@@ -20,6 +20,7 @@ export interface StepTensor extends Extent {
   readonly host: Uint8Array
 }
 
+/** A context ready to run. */
 export interface Step {
   readonly inputs: readonly StepTensor[]
   readonly outputs: readonly StepTensor[]

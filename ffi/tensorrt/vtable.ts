@@ -32,6 +32,7 @@ function dimsType({ dims: { extent, bytes } }: Abi): string {
   return name
 }
 
+/** Whose methods may be called, and by which table. */
 export interface VtablesOptions {
   readonly abi: Abi
   readonly logger: Logger

@@ -17,7 +17,9 @@ export interface TensorInfo {
   readonly shape: readonly (number | string)[]
 }
 
+/** Tensors by the name of the input. */
 export type Feeds = Readonly<Record<string, Tensor>>
+/** Tensors by the name of the output. */
 export type Results = Readonly<Record<string, Tensor>>
 
 /** What a device says of itself, for the evidence. What it cannot tell is null. */
@@ -48,11 +50,15 @@ export interface Backend extends AsyncDisposable {
   infer(feeds: Feeds): Promise<Results>
 }
 
+/** `auto` goes by the file. */
 export const backendNames = ['auto', 'ort', 'hailort', 'tensorrt', 'null'] as const
+/** Who may be asked for. */
 export type BackendName = (typeof backendNames)[number]
 
+/** Ways to call ONNX Runtime. */
 export const ortDrivers = ['c', 'node'] as const
 
+/** How a model is opened. An option means something to its own runtime, and nothing to the others. */
 export interface BackendOptions {
   /** How ONNX Runtime is called: through its C API, or through the onnxruntime-node package. */
   readonly ortDriver?: (typeof ortDrivers)[number] | undefined

@@ -19,6 +19,7 @@ import { openHailortBackend } from './hailort.ts'
 import { openIsolated } from './isolate.ts'
 import { groupId } from './hailort-load.ts'
 
+/** Medians of this machine, now. */
 export interface HailortBench {
   readonly library: string
   readonly frames: number

@@ -11,6 +11,7 @@ import { encodeModel, type ModelProto } from '../formats/onnx.ts'
 import { float32 } from '../formats/tensor.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
 
+/** Medians and ratios of this machine, now. */
 export interface OrtBench {
   /** `1.30.0`, the library behind both drivers. */
   readonly version: string

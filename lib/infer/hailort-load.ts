@@ -24,6 +24,7 @@ export interface Loaded {
   close(): Promise<void>
 }
 
+/** What is to be loaded, with which library. */
 export interface Order {
   readonly path: string
   readonly hailort: Hailort

@@ -19,6 +19,7 @@ export interface Port {
   readonly tensor: Float32Array
 }
 
+/** All streams of a model. */
 export interface Ports {
   readonly inputs: readonly Port[]
   /** In the order that the HEF gives them. */

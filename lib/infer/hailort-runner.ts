@@ -10,6 +10,7 @@ import { orUndo } from '../../ffi/jobs.ts'
 import { loadOn10H, loadOnStreams, takeDevice, type Loaded, type Order } from './hailort-load.ts'
 import type { Ports } from './hailort-ports.ts'
 
+/** What is to be loaded, and who judges the device before that. */
 export interface RunnerOrder extends Order {
   /** Called with the device's architecture before the library opens the file. What it throws ends the opening. */
   judge(architecture: string): void

@@ -19,6 +19,7 @@ import type { Port } from './hailort-ports.ts'
 import type { Runner } from './hailort-runner.ts'
 import { operatingError } from './native-error.ts'
 
+/** How a HEF is opened. */
 export interface HailortOptions {
   /** Id of the device, as a scan tells it; one that the library chooses unless told. */
   readonly deviceId?: string | undefined

@@ -23,6 +23,7 @@ type Question =
 /** What the parent asks. */
 export type Request = Question & { readonly id: number }
 
+/** What a child tells of its model. */
 export type OpenedModel = Pick<Backend, 'name' | 'device' | 'loadMs' | 'inputs' | 'outputs' | 'warnings'> & { readonly hasVitals: boolean }
 
 /** What a question gives; null for one that is only done. */
@@ -33,6 +34,7 @@ export type Reply =
   | { readonly id: number; readonly ok: true; readonly value: Answer }
   | { readonly id: number; readonly ok: false; readonly exit: RunbookError['exit'] | null; readonly message: string; readonly hint: string }
 
+/** How a child is started, and how long it may take. */
 export interface IsolateOptions extends BackendOptions {
   /** For one question, in ms; 60 000, or 10 s more than a device may take for a frame, unless told. */
   readonly callTimeoutMs?: number

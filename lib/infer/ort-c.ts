@@ -15,6 +15,7 @@ import { blockedError, RunbookError, usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results } from './backend.ts'
 import { SlotPool } from './ort-slots.ts'
 
+/** How an ONNX file is opened. */
 export interface OrtCOptions extends SessionOptions {
   /** How many questions may be under way at once; each has buffers of its own. More wait their turn. 1 unless told. */
   readonly slots?: number

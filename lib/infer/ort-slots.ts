@@ -17,6 +17,7 @@ interface Place {
   results: Results | undefined
 }
 
+/** The slots of one session. */
 export class SlotPool {
   readonly #session: OrtSession
   readonly #slots: number

@@ -19,6 +19,7 @@ import { usageError } from '../notebook/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from './backend.ts'
 import { operatingError } from './native-error.ts'
 
+/** How a plan is opened. */
 export interface TensorRtOptions {
   /** Which of the plan's optimization profiles; 0 unless told. */
   readonly profile?: number
