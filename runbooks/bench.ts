@@ -10,20 +10,13 @@
  */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { convTasNetCase } from '../lib/compile/convtasnet-case.ts'
-import { openCalibration } from '../lib/compile/calibration.ts'
-import { decodeModel } from '../lib/formats/onnx.ts'
-import { readWav, writeWav } from '../lib/formats/wav.ts'
-import { costOfScript, median } from '../lib/host/measure.ts'
 import { readJson } from '../lib/host/files.ts'
-import { shippedMixtures } from '../lib/infer/pick-recording.ts'
 import type { RuntimeMetrics } from '../lib/infer/separate-recording.ts'
 import { ladderConfigs, monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
 import type { Inputs } from '../lib/notebook/inputs.ts'
 import { choice, number, runbook } from '../lib/notebook/runbook.ts'
 import type { Tools } from '../lib/notebook/session.ts'
 import { table } from '../lib/notebook/show.ts'
-import { checkModel } from '../lib/onnx/check.ts'
 
 const { bench, model, sha256 } = monolithicContract()
 const runbookFile = (name: string) => join(import.meta.dirname, `${name}.ts`)
@@ -43,6 +36,13 @@ type Pen = Pick<Tools<Inputs>, 'run' | 'cell' | 'gate' | 'stamp'>
 
 async function benchSweep({ run, cell, gate, stamp }: Pen, repeats: number): Promise<void> {
   stamp({ contract: sha256 })
+  const { convTasNetCase } = await import('../lib/compile/convtasnet-case.ts')
+  const { openCalibration } = await import('../lib/compile/calibration.ts')
+  const { decodeModel } = await import('../lib/formats/onnx.ts')
+  const { readWav, writeWav } = await import('../lib/formats/wav.ts')
+  const { costOfScript, median } = await import('../lib/host/measure.ts')
+  const { shippedMixtures } = await import('../lib/infer/pick-recording.ts')
+  const { checkModel } = await import('../lib/onnx/check.ts')
   const repeat = async <T>(work: () => Promise<T>): Promise<T[]> => {
     const results: T[] = []
     for (let i = 0; i < repeats; i++) results.push(await work())
@@ -92,7 +92,7 @@ async function benchSweep({ run, cell, gate, stamp }: Pen, repeats: number): Pro
   const { long, longer } = await cell('Separate a long and a four times longer recording', async ({ show }) => {
     const separate = async (name: string, seconds: number) => {
       const mix = run.path(`${name}.wav`)
-      writeWav(mix, [repeated(seconds * model.sampleRateHz)], { sampleRate: model.sampleRateHz })
+      writeWav(mix, [repeated(readWav(shippedMixtures()[0]!).channels[0]!, seconds * model.sampleRateHz)], { sampleRate: model.sampleRateHz })
       const compiledModel = run.path('sweep', compiled, `${compiled}.host_compiled.onnx`)
       const argv = ['--model', compiledModel, '--mix-wav', mix, '--out-dir', run.folder, '--run-ts', name, '--quiet']
       const cost = await costOfScript(runbookFile('monolithic-infer'), argv)
@@ -109,8 +109,7 @@ async function benchSweep({ run, cell, gate, stamp }: Pen, repeats: number): Pro
   writeFileSync(run.path('bench.json'), JSON.stringify({ slowest, authoringCpuS, sweepWallS: sweep.wallMs / 1000, long, longer }, null, 2))
 }
 
-/** The first shipped mixture over and over, cut to a length. */
-function repeated(samples: number): Float32Array {
-  const mix = readWav(shippedMixtures()[0]!).channels[0]!
-  return Float32Array.from({ length: samples }, (_, i) => mix[i % mix.length]!)
+/** A sound over and over, cut to a length. */
+function repeated(sound: Float32Array, samples: number): Float32Array {
+  return Float32Array.from({ length: samples }, (_, i) => sound[i % sound.length]!)
 }
