@@ -2,7 +2,7 @@
  * How is a model run on a Hailo-10H?
  *
  * HailoRT runs models there through its C++ classes only. `infer-model.cpp` puts C functions before them; it is compiled on this
- * machine on first use, with the headers of the very library that is installed, and kept under the digest of both. Without a
+ * machine on first use, with the headers of the very library that is installed, and kept under its version. Without a
  * compiler or headers the answer is what to install.
  */
 import { execFile } from 'node:child_process'
@@ -45,11 +45,19 @@ const prototypes = {
 const source = join(import.meta.dirname, 'infer-model.cpp')
 const install = 'sudo apt install g++ h10-hailort (the headers may be in a package of their own, hailort-dev)'
 
+/**
+ * Where HailoRT's headers are looked for, best first: `HAILORT_INCLUDE` alone if it is set; else beside the library, then the usual
+ * folders.
+ */
+export function headerFolders(library: string | undefined, env: Environment): string[] {
+  if (env.HAILORT_INCLUDE) return [env.HAILORT_INCLUDE]
+  const beside = library ? [join(dirname(library), '../include')] : []
+  return [...new Set([...beside, '/usr/include', '/usr/local/include'])]
+}
+
 /** The folder that has `hailo/hailort.hpp`. `HAILORT_INCLUDE` names it; else the usual ones. Errors: FfiError `absent`. */
 export function findHeaders(hailort: Hailort, env: Environment = process.env): string {
-  const candidates = env.HAILORT_INCLUDE ? [env.HAILORT_INCLUDE] : [
-    join(dirname(hailort.library.path), '../include'), '/usr/include', '/usr/local/include',
-  ]
+  const candidates = headerFolders(hailort.library.path, env)
   const found = candidates.find(folder => existsSync(join(folder, 'hailo/hailort.hpp')))
   if (found !== undefined) return found
   throw new FfiError(

@@ -5,6 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { shellWord } from '../notebook/command.ts'
 
 /** The path as the user would type it, or null. @param o.folder the folder of all runs. @param o.shown the same, as the user would type it */
 export function compiledHef({ folder, shown }: { folder: string; shown: string }): string | null {
@@ -15,7 +16,7 @@ export function compiledHef({ folder, shown }: { folder: string; shown: string }
       .flatMap(tag => namesIn(join(folder, run, tag)).filter(name => name.endsWith('.hef')).map(name => join(run, tag, name)))
     const [first] = hefs
     if (first === undefined) continue
-    return quoted(join(shown, hefs.find(hef => report.next?.includes(hef)) ?? first))
+    return shellWord(join(shown, hefs.find(hef => report.next?.includes(hef)) ?? first))
   }
   return null
 }
@@ -36,5 +37,3 @@ function reportOf(folder: string): { runbook?: string; next?: string | null } | 
     return null
   }
 }
-
-const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`)
