@@ -51,23 +51,36 @@ test('elfProblem() finds nothing wrong with node itself', { skip: !isLinux && 't
   assert.equal(elfProblem(process.execPath), undefined)
 })
 
-test('elfProblem() finds at every length that a library was cut, or that nothing of it to load is missing', { skip: !isLinux && 'tool: ELF' }, () => {
-  // Two segments to load, the second of which ends at 1000; the file goes on behind it.
-  const whole = Buffer.alloc(1200)
-  whole.set(header({ machine: ({ x64: 62, arm64: 183 } as Record<string, number>)[process.arch] ?? 62 }))
-  whole.writeBigUInt64LE(64n, 32)
-  whole.writeUInt16LE(56, 54)
-  whole.writeUInt16LE(2, 56)
-  for (const [at, offset, size] of [[64, 0n, 500n], [120, 600n, 400n]] as const) {
-    whole.writeUInt32LE(1, at)
-    whole.writeBigUInt64LE(offset, at + 8)
-    whole.writeBigUInt64LE(size, at + 32)
-  }
-  for (const length of [20, 63, 64, 100, 175, 176, 499, 999]) assert.match(elfProblem(fileOf('cut', whole.subarray(0, length))) ?? 'whole', /cut short/, `${length}`)
-  for (const length of [1000, 1001, 1200]) assert.equal(elfProblem(fileOf('cut', whole.subarray(0, length))), undefined, `${length}`)
-})
+test(
+  'elfProblem() finds at every length that a library was cut, or that nothing of it to load is missing',
+  { skip: !isLinux && 'tool: ELF' },
+  () => {
+    // Two segments to load, the second of which ends at 1000; the file goes on behind it.
+    const whole = Buffer.alloc(1200)
+    whole.set(header({ machine: ({ x64: 62, arm64: 183 } as Record<string, number>)[process.arch] ?? 62 }))
+    whole.writeBigUInt64LE(64n, 32)
+    whole.writeUInt16LE(56, 54)
+    whole.writeUInt16LE(2, 56)
+    for (const [at, offset, size] of [
+      [64, 0n, 500n],
+      [120, 600n, 400n],
+    ] as const) {
+      whole.writeUInt32LE(1, at)
+      whole.writeBigUInt64LE(offset, at + 8)
+      whole.writeBigUInt64LE(size, at + 32)
+    }
+    for (const length of [20, 63, 64, 100, 175, 176, 499, 999])
+      assert.match(elfProblem(fileOf('cut', whole.subarray(0, length))) ?? 'whole', /cut short/, `${length}`)
+    for (const length of [1000, 1001, 1200])
+      assert.equal(elfProblem(fileOf('cut', whole.subarray(0, length))), undefined, `${length}`)
+  },
+)
 
-test('elfProblem() says that a folder is no file, and throws when there is nothing', { skip: !isLinux && 'tool: ELF' }, () => {
-  assert.equal(elfProblem(folder), 'it is not a file')
-  assert.throws(() => elfProblem(join(folder, 'none')), { code: 'ENOENT' })
-})
+test(
+  'elfProblem() says that a folder is no file, and throws when there is nothing',
+  { skip: !isLinux && 'tool: ELF' },
+  () => {
+    assert.equal(elfProblem(folder), 'it is not a file')
+    assert.throws(() => elfProblem(join(folder, 'none')), { code: 'ENOENT' })
+  },
+)

@@ -1,7 +1,8 @@
 /**
  * For which machine is a shared library built, and is all of it there?
  *
- * Read from an ELF file's headers before the loader is asked: it does not name the machine, and a file that was cut short kills the
+ * Read from an ELF file's headers before the loader is asked: it does not name the machine, and a file that was cut
+ * short kills the
  * process with SIGBUS. Sections and symbols are not looked at.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
@@ -20,13 +21,20 @@ export function elfProblem(path: string): string | undefined {
       return bytes.subarray(0, readSync(fd, bytes, 0, length, position))
     }
     const head = at(0, 64)
-    return elfMismatch(head.subarray(0, 20)) ?? (head.length < 64 ? 'it is cut short' : shortage({ head, at, size: status.size }))
+    return (
+      elfMismatch(head.subarray(0, 20)) ??
+      (head.length < 64 ? 'it is cut short' : shortage({ head, at, size: status.size }))
+    )
   } finally {
     closeSync(fd)
   }
 }
 
-interface ElfFile { readonly head: Buffer; readonly size: number; readonly at: (position: number, length: number) => Buffer }
+interface ElfFile {
+  readonly head: Buffer
+  readonly size: number
+  readonly at: (position: number, length: number) => Buffer
+}
 
 /** Whether the parts that the loader maps end within the file. Asked of little-endian 64-bit files only. */
 function shortage({ head, at, size }: ElfFile): string | undefined {
@@ -35,7 +43,8 @@ function shortage({ head, at, size }: ElfFile): string | undefined {
   const entrySize = head.readUInt16LE(54)
   const count = head.readUInt16LE(56)
   const table = at(first, entrySize * count)
-  if (entrySize < 56 || table.length < entrySize * count) return `it is cut short: its program headers end beyond its ${size} bytes`
+  if (entrySize < 56 || table.length < entrySize * count)
+    return `it is cut short: its program headers end beyond its ${size} bytes`
   for (let entry = 0; entry < table.length; entry += entrySize) {
     const end = Number(table.readBigUInt64LE(entry + 8) + table.readBigUInt64LE(entry + 32))
     if (table.readUInt32LE(entry) === loadSegment && end > size) return `it is cut short: ${size} of ${end} bytes`
@@ -49,7 +58,15 @@ const classes: Record<number, string> = { 1: '32-bit', 2: '64-bit' }
 
 // e_machine of the ELF specification.
 const machines: Record<number, string> = {
-  3: 'ia32', 8: 'mips', 21: 'ppc64', 22: 's390x', 40: 'arm', 62: 'x64', 183: 'arm64', 243: 'riscv64', 258: 'loong64',
+  3: 'ia32',
+  8: 'mips',
+  21: 'ppc64',
+  22: 's390x',
+  40: 'arm',
+  62: 'x64',
+  183: 'arm64',
+  243: 'riscv64',
+  258: 'loong64',
 }
 
 /**

@@ -7,7 +7,10 @@
 /** An operating error of native code, without an exit code. */
 export class FfiError extends Error {
   override readonly name = 'FfiError'
-  /** `absent`: a library, symbol or device is not there. `refused`: it is there and must not be used. `status`: a call failed. `usage`: the caller erred. */
+  /**
+   * `absent`: a library, symbol or device is not there. `refused`: it is there and must not be used. `status`: a call
+   * failed. `usage`: the caller erred.
+   */
   readonly kind: 'absent' | 'refused' | 'status' | 'usage'
   readonly hint: string
 

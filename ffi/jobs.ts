@@ -1,7 +1,8 @@
 /**
  * What becomes of what was done before, when a later step fails?
  *
- * The first failure is the one that is told. What undoing meets, with a device that is gone, is only that failure once more.
+ * The first failure is the one that is told. What undoing meets, with a device that is gone, is only that failure once
+ * more.
  */
 
 /** Do a job; when it fails, undo what led to it, and tell what failed first, whatever the undoing meets. */

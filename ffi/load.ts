@@ -1,7 +1,8 @@
 /**
  * Where is a native library, and does it open in this process?
  *
- * The one place that loads koffi and the one place that opens libraries. Nothing opens when this file is imported. Which functions
+ * The one place that loads koffi and the one place that opens libraries. Nothing opens when this file is imported.
+ * Which functions
  * a library has, and what their arguments mean, is said in the rooms beside this file.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -30,7 +31,10 @@ export function koffi(): Koffi {
 export interface LibrarySpec {
   /** As people call it: `HailoRT`. */
   readonly title: string
-  /** Environment variable that overrides the search: `HAILORT_LIB`. It names a file, or a folder that has one of `names`. */
+  /**
+   * Environment variable that overrides the search: `HAILORT_LIB`. It names a file, or a folder that has one of
+   * `names`.
+   */
   readonly env: string
   /** Names for the loader, best first. One with a slash in it is a path, and is not looked for in `folders`. */
   readonly names: readonly string[]
@@ -51,18 +55,24 @@ export interface OpenedLibrary {
 }
 
 /**
- * Open a library: the environment's override, then the loader's own search, then the usual folders. An override that does not
+ * Open a library: the environment's override, then the loader's own search, then the usual folders. An override that
+ * does not
  * open is an error: nothing else is tried in its place.
  * @param options.env the environment; `process.env` unless told
- * @throws FfiError `absent`, with each path tried (grouped by folder) and what was wrong with it, the package that has it, and the `export` line
+ * @throws FfiError `absent`, with each path tried (grouped by folder) and what was wrong with it, the package that has
+ * it, and the `export` line
  */
-export function openLibrary(spec: LibrarySpec, options: { env?: Readonly<Record<string, string | undefined>> } = {}): OpenedLibrary {
+export function openLibrary(
+  spec: LibrarySpec,
+  options: { env?: Readonly<Record<string, string | undefined>> } = {},
+): OpenedLibrary {
   const override = (options.env ?? process.env)[spec.env]
   const candidates = override ? overridePaths(spec, override) : searchPaths(spec)
   const tried: Attempt[] = []
   for (const candidate of candidates) {
     const opened = tryOpen(candidate)
-    if (typeof opened !== 'string') return { title: spec.title, path: mappedPath(candidate), env: spec.env, handle: opened }
+    if (typeof opened !== 'string')
+      return { title: spec.title, path: mappedPath(candidate), env: spec.env, handle: opened }
     tried.push({ candidate, wrong: opened })
   }
   const from = override ? ` named by ${spec.env}` : ''
@@ -86,30 +96,40 @@ const noSuchFile = 'no such file'
 const unknownToLoader = 'cannot open shared object file: No such file or directory'
 
 /**
- * First a line for each file that is there and does not open; then one for the loader's own search, and one for all folders that
+ * First a line for each file that is there and does not open; then one for the loader's own search, and one for all
+ * folders that
  * lack the same names, as a shell writes them: `/usr/lib, /usr/local/lib: libx.so, libx.so.{2, 1}: no such file`.
  */
 function placesTried(attempts: readonly Attempt[]): string[] {
   const isAbsent = ({ wrong }: Attempt) => wrong === noSuchFile || wrong === unknownToLoader
-  const folders = grouped(attempts.filter(isAbsent), ({ candidate }) => (candidate.includes('/') ? dirname(candidate) : 'by the loader'))
+  const folders = grouped(attempts.filter(isAbsent), ({ candidate }) =>
+    candidate.includes('/') ? dirname(candidate) : 'by the loader',
+  )
   const lacks = [...folders].map(([folder, inside]) => ({
-    folder, what: `${inBraces(inside.map(({ candidate }) => basename(candidate)))}: ${inside[0]!.wrong}`,
-    path: inside.length === 1 && inside[0]!.candidate.includes('/') ? inside[0]!.candidate : null, wrong: inside[0]!.wrong,
+    folder,
+    what: `${inBraces(inside.map(({ candidate }) => basename(candidate)))}: ${inside[0]!.wrong}`,
+    path: inside.length === 1 && inside[0]!.candidate.includes('/') ? inside[0]!.candidate : null,
+    wrong: inside[0]!.wrong,
   }))
   const absent = [...grouped(lacks, ({ what }) => what)].map(([what, alike]) => {
-    const [{ path, wrong }] = alike as [typeof lacks[number]]
+    const [{ path, wrong }] = alike as [(typeof lacks)[number]]
     return alike.length === 1 && path ? `${path}: ${wrong}` : `${alike.map(({ folder }) => folder).join(', ')}: ${what}`
   })
-  return [...attempts.filter(attempt => !isAbsent(attempt)).map(({ candidate, wrong }) => `${candidate}: ${wrong}`), ...absent]
+  return [
+    ...attempts.filter(attempt => !isAbsent(attempt)).map(({ candidate, wrong }) => `${candidate}: ${wrong}`),
+    ...absent,
+  ]
 }
 
 /** Names that differ only behind `.so.` share one pair of braces. */
 function inBraces(names: readonly string[]): string {
   const stemOf = (name: string) => /^.*?\.so\./.exec(name)?.[0] ?? name
-  return [...grouped(names, stemOf)].map(([stem, alike]) => {
-    const ends = alike.map(name => name.slice(stem.length))
-    return ends.length === 1 ? alike[0] : `${stem}{${ends.join(', ')}}`
-  }).join(', ')
+  return [...grouped(names, stemOf)]
+    .map(([stem, alike]) => {
+      const ends = alike.map(name => name.slice(stem.length))
+      return ends.length === 1 ? alike[0] : `${stem}{${ends.join(', ')}}`
+    })
+    .join(', ')
 }
 
 function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
@@ -143,7 +163,10 @@ function searchPaths(spec: LibrarySpec): string[] {
   return [...new Set([...spec.names, ...spec.folders.flatMap(folder => bare.map(name => join(folder, name)))])]
 }
 
-/** The library, or what is wrong with it. A file is looked at before the loader is asked: the loader's words do not name the arch. */
+/**
+ * The library, or what is wrong with it. A file is looked at before the loader is asked: the loader's words do not
+ * name the arch.
+ */
 function tryOpen(candidate: string): LibraryHandle | string {
   if (candidate.includes('/')) {
     const wrong = wrongWith(candidate)
@@ -165,7 +188,8 @@ const pinned = 0x1002
 let dlopen: NativeFunction<[string, number]> | undefined
 
 /**
- * Keep a library in memory to the end of the process. koffi lets go of one that nobody holds, and of all of them at the end, while
+ * Keep a library in memory to the end of the process. koffi lets go of one that nobody holds, and of all of them at
+ * the end, while
  * threads of ours still have things in it to clean up: ONNX Runtime before 1.19 then ends the process with a crash.
  */
 function pin(path: string): void {
@@ -179,7 +203,11 @@ function wrongWith(path: string): string | undefined {
     return process.platform === 'linux' ? elfProblem(path) : void statSync(path)
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
-    return code === 'ENOENT' || code === 'ENOTDIR' ? noSuchFile : code === 'EACCES' ? 'permission denied' : String(thrown)
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? noSuchFile
+      : code === 'EACCES'
+        ? 'permission denied'
+        : String(thrown)
   }
 }
 
@@ -187,7 +215,9 @@ function wrongWith(path: string): string | undefined {
 function mappedPath(opened: string): string {
   if (opened.includes('/')) return resolve(opened)
   try {
-    const lines = readFileSync('/proc/self/maps', 'utf8').split('\n').filter(line => line.includes('/'))
+    const lines = readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .filter(line => line.includes('/'))
     const paths = lines.map(line => line.slice(line.indexOf('/')))
     return paths.find(path => basename(path) === opened || basename(path).startsWith(`${opened}.`)) ?? opened
   } catch {
@@ -195,7 +225,10 @@ function mappedPath(opened: string): string {
   }
 }
 
-/** One function of a library: its C prototype with its name, as koffi reads it. A lacking `optional` one is left undefined. */
+/**
+ * One function of a library: its C prototype with its name, as koffi reads it. A lacking `optional` one is left
+ * undefined.
+ */
 export interface FunctionSpec {
   readonly prototype: string
   readonly optional?: true
@@ -220,7 +253,9 @@ export function bind<T extends object>(library: OpenedLibrary, table: { readonly
     const state = `it has no symbol ${lacking[0]}${more}`
     const another = library.env && `, or name another: export ${library.env}=/path/to/${basename(library.path)}`
     throw new FfiError(
-      'absent', `Cannot use ${library.title} at "${library.path}": ${state}`, `install a version that has it${another}`,
+      'absent',
+      `Cannot use ${library.title} at "${library.path}": ${state}`,
+      `install a version that has it${another}`,
     )
   }
   const here = entries.filter(([name, spec]) => !spec.optional || hasSymbol(library, name))

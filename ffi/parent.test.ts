@@ -6,23 +6,34 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import test from 'node:test'
 
-test('endWithParent() ends a process whose only thread native code holds, when its parent is killed', { skip: process.platform !== 'linux' && 'tool: prctl' }, async () => {
-  const child = `
+test(
+  'endWithParent() ends a process whose only thread native code holds, when its parent is killed',
+  { skip: process.platform !== 'linux' && 'tool: prctl' },
+  async () => {
+    const child = `
     const { endWithParent } = await import(${JSON.stringify(join(import.meta.dirname, 'parent.ts'))})
     const { koffi } = await import(${JSON.stringify(join(import.meta.dirname, 'load.ts'))})
     endWithParent(process.ppid)
     console.log(process.pid)
     koffi().load(null).func('unsigned int sleep(unsigned int seconds)')(60)`
-  const argv = ['--import', 'tsx', '--input-type=module', '-e']
-  const parent = spawn(process.execPath, ['-e', `
+    const argv = ['--import', 'tsx', '--input-type=module', '-e']
+    const parent = spawn(
+      process.execPath,
+      [
+        '-e',
+        `
     require('node:child_process').spawn(process.execPath, ${JSON.stringify([...argv, child])}, { stdio: 'inherit' })
-    setInterval(() => {}, 1000)`], { cwd: join(import.meta.dirname, '..'), stdio: ['ignore', 'pipe', 'inherit'] })
-  const pid = Number(String((await once(parent.stdout, 'data'))[0]))
-  assert.ok(existsSync(`/proc/${pid}`))
-  parent.kill('SIGKILL')
-  const untilMs = performance.now() + 10_000
-  while (existsSync(`/proc/${pid}`)) {
-    assert.ok(performance.now() < untilMs, 'the child lives on')
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-})
+    setInterval(() => {}, 1000)`,
+      ],
+      { cwd: join(import.meta.dirname, '..'), stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    const pid = Number(String((await once(parent.stdout, 'data'))[0]))
+    assert.ok(existsSync(`/proc/${pid}`))
+    parent.kill('SIGKILL')
+    const untilMs = performance.now() + 10_000
+    while (existsSync(`/proc/${pid}`)) {
+      assert.ok(performance.now() < untilMs, 'the child lives on')
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  },
+)

@@ -13,7 +13,8 @@ test('settled() gives what the function gives, and rejects when koffi refuses an
 })
 
 test('settled() keeps memory that it was given while the call runs, and no longer, when the garbage collector is busy', () => {
-  const { stdout, stderr, exitCode } = inChild(`
+  const { stdout, stderr, exitCode } = inChild(
+    `
     const sleep = koffi().load(null).func('int nanosleep(const void *wanted, void *left)')
     const unheard = koffi().load(null).func('int abs(int value)')
     const turn = () => new Promise(resolve => setTimeout(resolve, 5))
@@ -41,7 +42,9 @@ test('settled() keeps memory that it was given while the call runs, and no longe
       await turn()
       gc()
     }
-    console.log(looks > 3, lost, watched.filter(one => one.deref()).length)`, { flags: ['--expose-gc'] })
+    console.log(looks > 3, lost, watched.filter(one => one.deref()).length)`,
+    { flags: ['--expose-gc'] },
+  )
   assert.equal(exitCode, 0, stderr)
   assert.equal(stdout, 'true 0 0\n')
 })

@@ -18,9 +18,11 @@ function watched(script: string): { call: string | null; signal: string | null; 
       const libc = openLibrary({ title: 'libc', env: '', names: ['libc.so.6'], folders: [], install: '' }, { env: {} })
       const { getppid, raise, abs } = bind(libc, Object.fromEntries(
         ['int getppid(void)', 'int raise(int signal)', 'int abs(int n)'].map(prototype => [/\\w+(?=\\()/.exec(prototype)[0], { prototype }])))`
-    const { signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', `${preamble}\n${script}`], {
-      cwd: join(import.meta.dirname, '..'), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', file],
-    })
+    const { signal, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', `${preamble}\n${script}`],
+      { cwd: join(import.meta.dirname, '..'), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', file] },
+    )
     return { call: lastCall(file), signal, stdout, stderr }
   } finally {
     closeSync(file)

@@ -1,7 +1,8 @@
 /**
  * Which native function was called last, when the process that called it is gone?
  *
- * A process that is watched writes each function's name to the start of a file before it calls it; who watches reads the file
+ * A process that is watched writes each function's name to the start of a file before it calls it; who watches reads
+ * the file
  * afterwards, for what was written outlives a crash. Unwatched, functions are called as they are.
  */
 import { readSync, writeSync } from 'node:fs'

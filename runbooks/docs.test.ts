@@ -4,48 +4,80 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { pathToFileURL } from 'node:url'
-import type { Runbook } from '../lib/notebook/runbook.ts'
+import type { Runbook } from '../lib/notebook/run/runbook.ts'
 
 const root = join(import.meta.dirname, '..')
 const documents = ['README.md', 'NEXT_AGENT.md']
 const read = (name: string) => readFileSync(join(root, name), 'utf8')
 const runbooks = readdirSync(import.meta.dirname).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-const open = async (name: string) => ((await import(pathToFileURL(join(import.meta.dirname, name)).href)) as { default: Runbook }).default
+const open = async (name: string) =>
+  ((await import(pathToFileURL(join(import.meta.dirname, name)).href)) as { default: Runbook }).default
 
 /** Every line of a fenced shell block, without prompts, remarks and what follows a `#`. */
-const commands = (text: string) => [...text.matchAll(/```(?:sh|bash)\n([\s\S]*?)```/g)]
-  .flatMap(match => match[1]!.split('\n')).map(line => line.replace(/\s+#.*$/, '').trim()).filter(line => line !== '' && !line.startsWith('#'))
+const commands = (text: string) =>
+  [...text.matchAll(/```(?:sh|bash)\n([\s\S]*?)```/g)]
+    .flatMap(match => match[1]!.split('\n'))
+    .map(line => line.replace(/\s+#.*$/, '').trim())
+    .filter(line => line !== '' && !line.startsWith('#'))
 
 /** Variables and words of one `npx tsx runbooks/x.ts` call; null for any other command. */
 function call(command: string) {
   const match = /^((?:[A-Z_]+=\S+ )*)npx tsx runbooks\/([\w-]+\.ts)(.*)$/.exec(command.split('&&').at(-1)!.trim())
   if (!match) return null
-  const env = Object.fromEntries(match[1]!.trim().split(' ').filter(Boolean).map(pair => pair.split('=') as [string, string]))
+  const env = Object.fromEntries(
+    match[1]!
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(pair => pair.split('=') as [string, string]),
+  )
   return { env, name: match[2]!, argv: match[3]!.trim().split(/\s+/).filter(Boolean) }
 }
 
 async function dryRun(name: string, argv: readonly string[], env: Record<string, string>) {
   const out = { stdout: '', stderr: '' }
-  const { exit } = await (await open(name)).run({
-    argv: [...argv, '--dry-run'], env, cwd: mkdtempSync(join(tmpdir(), 'docs-')),
-    stdout: { write: text => { out.stdout += text } }, stderr: { write: text => { out.stderr += text } },
+  const { exit } = await (
+    await open(name)
+  ).run({
+    argv: [...argv, '--dry-run'],
+    env,
+    cwd: mkdtempSync(join(tmpdir(), 'docs-')),
+    stdout: {
+      write: text => {
+        out.stdout += text
+      },
+    },
+    stderr: {
+      write: text => {
+        out.stderr += text
+      },
+    },
   })
   return { exit, ...out }
 }
 
 test('each command in the documents is understood by its runbook', async () => {
-  const found = documents.flatMap(name => commands(read(name))).map(call).filter(one => one !== null)
+  const found = documents
+    .flatMap(name => commands(read(name)))
+    .map(call)
+    .filter(one => one !== null)
   assert.ok(found.length >= 8, `${found.length} commands`)
   for (const { name, argv, env } of found) {
     const { exit, stderr } = await dryRun(name, argv, env)
     // A file that is only an example is not there; anything else is a mistake in the document.
-    assert.ok(exit === 0 || (exit === 3 && /there is no such (file|folder)/.test(stderr)), `${name} ${argv.join(' ')}: exit ${exit}\n${stderr}`)
+    assert.ok(
+      exit === 0 || (exit === 3 && /there is no such (file|folder)/.test(stderr)),
+      `${name} ${argv.join(' ')}: exit ${exit}\n${stderr}`,
+    )
   }
 })
 
 test('other commands in the documents are npm scripts that exist', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-  const others = documents.flatMap(name => commands(read(name))).flatMap(command => command.split('&&').map(part => part.trim())).filter(part => part.startsWith('npm '))
+  const others = documents
+    .flatMap(name => commands(read(name)))
+    .flatMap(command => command.split('&&').map(part => part.trim()))
+    .filter(part => part.startsWith('npm '))
   assert.ok(others.some(part => part === 'npm test'))
   for (const part of others) {
     const script = /^npm (?:run )?([\w:-]+)/.exec(part)![1]!
@@ -54,7 +86,11 @@ test('other commands in the documents are npm scripts that exist', () => {
 })
 
 test('README.md names each runbook, and each variable that a runbook reads stands in its help', async () => {
-  for (const name of runbooks) assert.ok(read('README.md').includes(`runbooks/${name}`) || read('README.md').includes(`\`${name.slice(0, -3)}\``), name)
+  for (const name of runbooks)
+    assert.ok(
+      read('README.md').includes(`runbooks/${name}`) || read('README.md').includes(`\`${name.slice(0, -3)}\``),
+      name,
+    )
 })
 
 test('each runbook says in --help what it asks, and does nothing in --dry-run', async () => {
@@ -62,7 +98,8 @@ test('each runbook says in --help what it asks, and does nothing in --dry-run', 
     const book = await open(name)
     assert.match(book.sheet.asks, /\?$/, name)
     assert.match(book.intro(), /npx tsx runbooks\//, name)
-    for (const line of commands(`\`\`\`sh\n${book.intro()}\n\`\`\``).filter(line => line.includes('npx tsx'))) assert.ok(call(line), `${name}: ${line}`)
+    for (const line of commands(`\`\`\`sh\n${book.intro()}\n\`\`\``).filter(line => line.includes('npx tsx')))
+      assert.ok(call(line), `${name}: ${line}`)
   }
 })
 
@@ -75,7 +112,11 @@ test('links in the documents lead to something', () => {
 })
 
 test('the documents keep to their length', () => {
-  for (const [name, most] of [['README.md', 120], ['NEXT_AGENT.md', 80]] as const) assert.ok(read(name).trimEnd().split('\n').length <= most, name)
+  for (const [name, most] of [
+    ['README.md', 120],
+    ['NEXT_AGENT.md', 80],
+  ] as const)
+    assert.ok(read(name).trimEnd().split('\n').length <= most, name)
 })
 
 test('runbooks keep to about a page', () => {

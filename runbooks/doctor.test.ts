@@ -3,29 +3,40 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { absent, fakeMachine, found, type FakeMachine } from '../lib/doctor/fake-machine.ts'
+import { absent, fakeMachine, found, type FakeMachine } from '../lib/testing/machine/fake-machine.ts'
 import type { Fact } from '../lib/doctor/fact.ts'
 import { questions } from '../lib/doctor/questions.ts'
-import type { Inputs } from '../lib/notebook/inputs.ts'
-import type { Report } from '../lib/notebook/report.ts'
-import type { Runbook } from '../lib/notebook/runbook.ts'
+import type { Inputs } from '../lib/notebook/inputs/inputs.ts'
+import type { Report } from '../lib/notebook/views/report.ts'
+import type { Runbook } from '../lib/notebook/run/runbook.ts'
 import { needsTool } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import doctor, { doctorOf } from './doctor.ts'
 
-const run = (o: FakeMachine = {}, argv: readonly string[] = []) => runInProcess(doctorOf(() => fakeMachine(o)), argv)
+const run = (o: FakeMachine = {}, argv: readonly string[] = []) =>
+  runInProcess(
+    doctorOf(() => fakeMachine(o)),
+    argv,
+  )
 const board = {
-  '/sys/bus/pci/devices/0001:01:00.0/vendor': '0x1e60', '/sys/bus/pci/devices/0001:01:00.0/device': '0x2864',
-  '/sys/bus/pci/devices/0001:01:00.0/class': '0x120000', '/sys/class/hailo_chardev/hailo0/board_location': '0001:01:00.0',
-  '/dev/hailo0': 0o666, '/sys/module/hailo_pci/version': '4.23.0',
+  '/sys/bus/pci/devices/0001:01:00.0/vendor': '0x1e60',
+  '/sys/bus/pci/devices/0001:01:00.0/device': '0x2864',
+  '/sys/bus/pci/devices/0001:01:00.0/class': '0x120000',
+  '/sys/class/hailo_chardev/hailo0/board_location': '0001:01:00.0',
+  '/dev/hailo0': 0o666,
+  '/sys/module/hailo_pci/version': '4.23.0',
 }
-const hailort = (devices = [{ id: '0001:01:00.0', architecture: 'HAILO8L', firmware: '4.23.0' }]) =>
-  ({ hailort: found({ version: '4.23.0', path: '/usr/lib/libhailort.so', devices }) })
+const hailort = (devices = [{ id: '0001:01:00.0', architecture: 'HAILO8L', firmware: '4.23.0' }]) => ({
+  hailort: found({ version: '4.23.0', path: '/usr/lib/libhailort.so', devices }),
+})
 
 test('doctor passes on a bare laptop, and says what would install the rest', async () => {
   const { exit, lines, verdict, stdout } = await run()
   assert.equal(exit, 0, stdout)
-  assert.match(verdict, /^PASS doctor gates=8\/8 ok=\d+ missing=\d+ broken=0 run=\S+ next="npx tsx runbooks\/monolithic-sweep\.ts"$/)
+  assert.match(
+    verdict,
+    /^PASS doctor gates=8\/8 ok=\d+ missing=\d+ broken=0 run=\S+ next="npx tsx runbooks\/monolithic-sweep\.ts"$/,
+  )
   assert.ok(lines.some(line => /^ok {7}node {5,}v20\.20\.2/.test(line)))
   assert.ok(lines.some(line => /^missing {2}HailoRT .*; install: /.test(line)))
   assert.ok(lines.includes('yes  author, quantise and run on this CPU: npx tsx runbooks/monolithic-sweep.ts'))
@@ -47,7 +58,10 @@ test('doctor is blocked by a missing device only where one is asked for', async 
   assert.equal(exit, 3)
   assert.match(verdict, /^BLOCKED doctor gates=8\/11 .* next="/)
   const blocked = report.gates.filter(({ status }) => status === 'blocked')
-  assert.deepEqual(blocked.map(({ name }) => name), ['HailoRT', 'Hailo board', 'Hailo driver'])
+  assert.deepEqual(
+    blocked.map(({ name }) => name),
+    ['HailoRT', 'Hailo board', 'Hailo driver'],
+  )
   assert.equal((await run({}, ['--need', 'nvidia'])).exit, 3)
   assert.equal((await run({}, ['--need', 'dfc'])).exit, 3)
 })
@@ -63,7 +77,10 @@ test('doctor fails on a broken device only where one is asked for, and next is i
 test('doctor passes on a board that is asked for and whole, and next is what runs on it', async () => {
   const { exit, verdict } = await run({ files: board, probed: hailort() }, ['--need', 'hailo'])
   assert.equal(exit, 0)
-  assert.match(verdict, /gates=13\/13 .* next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort --model winner\.hef"$/)
+  assert.match(
+    verdict,
+    /gates=13\/13 .* next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort --model winner\.hef"$/,
+  )
 })
 
 test('doctor proposes the HEF that a sweep compiled here', async () => {
@@ -73,7 +90,10 @@ test('doctor proposes the HEF that a sweep compiled here', async () => {
   writeFileSync(join(cwd, 'module_runs/20260223_052929/tag/model.hef'), '')
   const machine = doctorOf(() => fakeMachine({ files: board, probed: hailort() }))
   const { verdict } = await runInProcess(machine, ['--need', 'hailo'], { cwd })
-  assert.match(verdict, /next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort --model module_runs\/20260223_052929\/tag\/model\.hef"$/)
+  assert.match(
+    verdict,
+    /next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort --model module_runs\/20260223_052929\/tag\/model\.hef"$/,
+  )
 })
 
 test('doctor prints only commands that start: none of them is a usage error', async () => {
@@ -87,24 +107,47 @@ test('doctor prints only commands that start: none of them is a usage error', as
   }
 })
 
-test('doctor fails on a header that contradicts the ABI table, only where that device is asked for', { skip: needsTool('gcc') }, async () => {
-  const gcc = { gcc: '-> /usr/bin/gcc', 'g++': '-> /usr/bin/g++' }
-  const torn = {
-    files: { ...board, '/usr/include/hailo/hailort.h': 'typedef struct { char odd[3]; } hailo_version_t;\n' }, probed: hailort(), programs: gcc,
-    env: { PATH: process.env.PATH! },
-  }
-  assert.equal((await run(torn)).exit, 0)
-  const { exit, verdict, report } = await run(torn, ['--need', 'hailo'])
-  assert.equal(exit, 1, verdict)
-  assert.deepEqual(report.gates.filter(({ status }) => status === 'fail').map(({ name }) => name), ['HailoRT header'])
-  assert.match(verdict, /next="install header and library of one version; if they are, the table is wrong: .* do not use the device"$/)
-  assert.equal((await run(torn, ['--need', 'nvidia'])).exit, 3, 'it is no matter of another device')
-})
+test(
+  'doctor fails on a header that contradicts the ABI table, only where that device is asked for',
+  { skip: needsTool('gcc') },
+  async () => {
+    const gcc = { gcc: '-> /usr/bin/gcc', 'g++': '-> /usr/bin/g++' }
+    const torn = {
+      files: { ...board, '/usr/include/hailo/hailort.h': 'typedef struct { char odd[3]; } hailo_version_t;\n' },
+      probed: hailort(),
+      programs: gcc,
+      env: { PATH: process.env.PATH! },
+    }
+    assert.equal((await run(torn)).exit, 0)
+    const { exit, verdict, report } = await run(torn, ['--need', 'hailo'])
+    assert.equal(exit, 1, verdict)
+    assert.deepEqual(
+      report.gates.filter(({ status }) => status === 'fail').map(({ name }) => name),
+      ['HailoRT header'],
+    )
+    assert.match(
+      verdict,
+      /next="install header and library of one version; if they are, the table is wrong: .* do not use the device"$/,
+    )
+    assert.equal((await run(torn, ['--need', 'nvidia'])).exit, 3, 'it is no matter of another device')
+  },
+)
 
 test('doctor is blocked on a Hailo-10H that has no compiler, and next is the line that installs it', async () => {
   const ten = {
-    files: { ...board, '/sys/bus/pci/devices/0001:01:00.0/device': '0x45c4', '/sys/module/hailo_pci/version': null, '/sys/module/hailo1x_pci/version': '5.2.0' },
-    probed: { hailort: found({ version: '5.2.0', path: '/usr/lib/libhailort.so', devices: [{ id: '0001:01:00.0', architecture: 'HAILO10H', firmware: '5.2.0' }] }) },
+    files: {
+      ...board,
+      '/sys/bus/pci/devices/0001:01:00.0/device': '0x45c4',
+      '/sys/module/hailo_pci/version': null,
+      '/sys/module/hailo1x_pci/version': '5.2.0',
+    },
+    probed: {
+      hailort: found({
+        version: '5.2.0',
+        path: '/usr/lib/libhailort.so',
+        devices: [{ id: '0001:01:00.0', architecture: 'HAILO10H', firmware: '5.2.0' }],
+      }),
+    },
   }
   const { exit, verdict } = await run({ ...ten, programs: { 'g++': null } }, ['--need', 'hailo'])
   assert.equal(exit, 3, verdict)
@@ -134,9 +177,10 @@ test('doctor --json is one document with the table and the plain facts', async (
   assert.equal(report.cells[0]!.outputs[0]!.kind, 'table')
   assert.match(report.cells[0]!.outputs[0]!.text, /status +name +state +fix/)
   const { facts } = report.fingerprint as { facts: readonly Fact[] }
-  assert.deepEqual(facts.find(({ name }) => name === 'trtexec'), {
-    name: 'trtexec', status: 'missing', state: 'not on PATH', fix: 'sudo apt install libnvinfer-bin', needs: [],
-  })
+  assert.deepEqual(
+    facts.find(({ name }) => name === 'trtexec'),
+    { name: 'trtexec', status: 'missing', state: 'not on PATH', fix: 'sudo apt install libnvinfer-bin', needs: [] },
+  )
   assert.match(stderr.trimEnd().split('\n').at(-1)!, /^PASS doctor /)
 })
 
@@ -151,7 +195,10 @@ test('doctor goes on when a check throws: that one is broken with its message', 
 })
 
 test('doctor --dry-run looks at nothing and lists what it would look at', async () => {
-  const { exit, stdout } = await runInProcess(doctorOf(() => assert.fail('it looked')), ['--dry-run'])
+  const { exit, stdout } = await runInProcess(
+    doctorOf(() => assert.fail('it looked')),
+    ['--dry-run'],
+  )
   assert.equal(exit, 0)
   assert.match(stdout, /would look at node\n[\s\S]*would look at systemd\n/)
 })
@@ -166,7 +213,10 @@ test('doctor examines the machine under us, and finds the main job possible wher
   const { exit, lines, stdout } = await runInProcess(doctor, [])
   assert.equal(exit, 0, stdout)
   for (const name of ['node', 'bash', 'zx', 'tsx', 'koffi', 'onnxruntime-node', 'ONNX Runtime']) {
-    assert.ok(lines.some(line => line.startsWith(`ok       ${name} `)), name)
+    assert.ok(
+      lines.some(line => line.startsWith(`ok       ${name} `)),
+      name,
+    )
   }
   assert.ok(!stdout.includes('this check itself failed'), stdout)
 })

@@ -2,9 +2,12 @@
 /**
  * Doctor: which of this machine's questions can be answered?
  *
- * Looks at node, packages, native libraries, devices, drivers, permissions and vendors' programs, and says of each that it is ok,
- * missing (with what installs it) or broken (with the fix). Native libraries are opened in a child process, so that one that
- * crashes is a line and not the end. Only what the main job needs is a gate, unless `--need` asks for a device or a compiler: then
+ * Looks at node, packages, native libraries, devices, drivers, permissions and vendors' programs, and says of each
+ * that it is ok,
+ * missing (with what installs it) or broken (with the fix). Native libraries are opened in a child process, so that
+ * one that
+ * crashes is a line and not the end. Only what the main job needs is a gate, unless `--need` asks for a device or a
+ * compiler: then
  * also that the vendor's headers, where they are, agree with the tables that the bindings were made from.
  * Nothing here needs root, and nothing is changed.
  *
@@ -13,52 +16,73 @@
  */
 import { dirname } from 'node:path'
 import { thisMachine, type Machine } from '../lib/doctor/machine.ts'
-import { choice, runbook } from '../lib/notebook/runbook.ts'
-import { table } from '../lib/notebook/show.ts'
+import { choice, runbook } from '../lib/notebook/run/runbook.ts'
+import { table } from '../lib/notebook/display/show.ts'
 
 /** The doctor of a machine; a test gives its own. */
-export const doctorOf = (machine: () => Machine) => runbook(import.meta, {
-  asks: 'which of this machine\'s questions can be answered?',
-  inputs: {
-    need: choice(['hailo', 'nvidia', 'dfc'], {
-      optional: true, help: 'what must work here besides the main job: missing is BLOCKED, broken is FAIL',
-    }),
-  },
-  steps: async () => {
-    const { checks } = await import('../lib/doctor/examine.ts')
-    return checks.map(({ name }) => `look at ${name}`)
-  },
-}, async ({ inputs, run, cell, gate, line, mark, next, stamp }) => {
-  const { examine } = await import('../lib/doctor/examine.ts')
-  const { factLines } = await import('../lib/doctor/fact.ts')
-  const { judge, questionLine, questionsWith } = await import('../lib/doctor/questions.ts')
-  const { compiledHef } = await import('../lib/doctor/compiled-here.ts')
+export const doctorOf = (machine: () => Machine) =>
+  runbook(
+    import.meta,
+    {
+      asks: "which of this machine's questions can be answered?",
+      inputs: {
+        need: choice(['hailo', 'nvidia', 'dfc'], {
+          optional: true,
+          help: 'what must work here besides the main job: missing is BLOCKED, broken is FAIL',
+        }),
+      },
+      steps: async () => {
+        const { checks } = await import('../lib/doctor/examine.ts')
+        return checks.map(({ name }) => `look at ${name}`)
+      },
+    },
+    async ({ inputs, run, cell, gate, line, mark, next, stamp }) => {
+      const { examine } = await import('../lib/doctor/examine.ts')
+      const { factLines } = await import('../lib/doctor/fact.ts')
+      const { judge, questionLine, questionsWith } = await import('../lib/doctor/questions.ts')
+      const { compiledHef } = await import('../lib/doctor/compiled-here.ts')
 
-  const facts = await cell('Look at this machine', async ({ show, advance }) => {
-    const found = await examine(machine(), { looked: advance })
-    show(table(found.map(({ name, status, state, fix }) => ({ status, name, state, fix })), { title: 'facts' }))
-    return found
-  })
-  const answers = await cell('See which questions it can answer', ({ show }) => {
-    const hef = compiledHef({ folder: dirname(run.folder), shown: dirname(run.shown) })
-    const judged = questionsWith(hef).map(question => judge(question, facts))
-    show(table(judged.map(({ words, status, lacking, command }) =>
-      ({ question: words, status, lacking: lacking.map(fact => fact.name), command }))))
-    return judged
-  })
+      const facts = await cell('Look at this machine', async ({ show, advance }) => {
+        const found = await examine(machine(), { looked: advance })
+        show(
+          table(
+            found.map(({ name, status, state, fix }) => ({ status, name, state, fix })),
+            { title: 'facts' },
+          ),
+        )
+        return found
+      })
+      const answers = await cell('See which questions it can answer', ({ show }) => {
+        const hef = compiledHef({ folder: dirname(run.folder), shown: dirname(run.shown) })
+        const judged = questionsWith(hef).map(question => judge(question, facts))
+        show(
+          table(
+            judged.map(({ words, status, lacking, command }) => ({
+              question: words,
+              status,
+              lacking: lacking.map(fact => fact.name),
+              command,
+            })),
+          ),
+        )
+        return judged
+      })
 
-  for (const words of factLines(facts)) line(words)
-  for (const answer of answers) line(questionLine(answer))
-  const wanted = answers.filter(({ need }) => need === 'main' || need === inputs.need)
-  for (const { name, status, state } of facts.filter(({ needs }) => wanted.some(({ need }) => needs.includes(need)))) {
-    if (status === 'missing') gate.blocked(name, state)
-    else gate(name, status, { equals: 'ok' }, { note: state })
-  }
-  const count = (status: string) => String(facts.filter(fact => fact.status === status).length)
-  for (const status of ['ok', 'missing', 'broken']) mark(status, count(status))
-  stamp({ facts })
-  const fix = wanted.flatMap(({ lacking }) => lacking)[0]?.fix
-  next({ pass: wanted.at(-1)!.command, ...(fix && { fail: fix, blocked: fix }) })
-})
+      for (const words of factLines(facts)) line(words)
+      for (const answer of answers) line(questionLine(answer))
+      const wanted = answers.filter(({ need }) => need === 'main' || need === inputs.need)
+      for (const { name, status, state } of facts.filter(({ needs }) =>
+        wanted.some(({ need }) => needs.includes(need)),
+      )) {
+        if (status === 'missing') gate.blocked(name, state)
+        else gate(name, status, { equals: 'ok' }, { note: state })
+      }
+      const count = (status: string) => String(facts.filter(fact => fact.status === status).length)
+      for (const status of ['ok', 'missing', 'broken']) mark(status, count(status))
+      stamp({ facts })
+      const fix = wanted.flatMap(({ lacking }) => lacking)[0]?.fix
+      next({ pass: wanted.at(-1)!.command, ...(fix && { fail: fix, blocked: fix }) })
+    },
+  )
 
 export default doctorOf(thisMachine)

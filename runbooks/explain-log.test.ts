@@ -17,11 +17,16 @@ function explained(content: string | Uint8Array) {
 }
 
 test('explain-log passes a log that it knows, and goes on with a command that turns the knob', async () => {
-  const ran = await explained('[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: dw6 errors:\n\tAgent infeasible')
+  const ran = await explained(
+    '[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: dw6 errors:\n\tAgent infeasible',
+  )
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(ran.lines[0], 'bucket: allocator_infeasible')
   assert.match(ran.stdout, /^next knob: --ladder temporal$/m)
-  assert.match(ran.verdict, /^PASS explain-log gates=1\/1 .*next="npx tsx runbooks\/monolithic-sweep.ts --ladder temporal"$/)
+  assert.match(
+    ran.verdict,
+    /^PASS explain-log gates=1\/1 .*next="npx tsx runbooks\/monolithic-sweep.ts --ladder temporal"$/,
+  )
 })
 
 test('explain-log goes on in words where the knob is no flag of the sweep', async () => {
@@ -46,13 +51,19 @@ test('explain-log fails on an error that it does not know, whatever step was rea
 })
 
 test('explain-log calls the log of a success no failure', async () => {
-  const ran = await explained('[info] Starting Model Optimization\n[info] Model Optimization is done\n[info] Saved HAR to: /x/n.har')
+  const ran = await explained(
+    '[info] Starting Model Optimization\n[info] Model Optimization is done\n[info] Saved HAR to: /x/n.har',
+  )
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(ran.lines[0], 'bucket: not_a_failure')
 })
 
 test('explain-log refuses an empty and a binary log by name', async () => {
-  for (const [content, why] of [['', /case\.log": it is empty/], ['\n \n', /it is empty/], [new Uint8Array([1, 72, 69, 70, 0, 0, 3, 9]), /it is no text/]] as const) {
+  for (const [content, why] of [
+    ['', /case\.log": it is empty/],
+    ['\n \n', /it is empty/],
+    [new Uint8Array([1, 72, 69, 70, 0, 0, 3, 9]), /it is no text/],
+  ] as const) {
     const ran = await explained(content)
     assert.equal(ran.exit, 2, ran.stdout)
     assert.match(ran.stdout + ran.stderr, why)
@@ -73,12 +84,22 @@ test('explain-log wants one of --log and --jsonl', async () => {
 
 test('explain-log scores labelled rows, shows what it missed, and fails below the share', async () => {
   const jsonl = join(root, 'rows.jsonl')
-  const rows = [['Agent infeasible', 'allocator_infeasible'], ['ENOSPC', 'host_disk_full'], ['moo', 'host_oom']]
+  const rows = [
+    ['Agent infeasible', 'allocator_infeasible'],
+    ['ENOSPC', 'host_disk_full'],
+    ['moo', 'host_oom'],
+  ]
   writeFileSync(jsonl, rows.map(([text, expected_bucket]) => JSON.stringify({ text, expected_bucket })).join('\n'))
   const ran = await runInProcess(explain, ['--jsonl', jsonl], { cwd: root })
   assert.equal(ran.exit, 1, ran.stderr)
-  assert.ok(ran.lines.includes('score=2/3') && ran.lines.includes('miss expected=host_oom got=unknown text="moo"'), ran.stdout)
+  assert.ok(
+    ran.lines.includes('score=2/3') && ran.lines.includes('miss expected=host_oom got=unknown text="moo"'),
+    ran.stdout,
+  )
   assert.equal((await runInProcess(explain, ['--jsonl', jsonl, '--at-least', '0.6'], { cwd: root })).exit, 0)
   writeFileSync(jsonl, '{"text": 3}\n')
-  assert.match((await runInProcess(explain, ['--jsonl', jsonl], { cwd: root })).verdict, /^ERROR|^FAIL|usage|exit|Cannot/i)
+  assert.match(
+    (await runInProcess(explain, ['--jsonl', jsonl], { cwd: root })).verdict,
+    /^ERROR|^FAIL|usage|exit|Cannot/i,
+  )
 })

@@ -1,26 +1,50 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { hailortStandin } from '../ffi/testing/hailort.ts'
-import { smallHef } from '../lib/formats/hef-samples.ts'
+import { smallHef } from '../lib/testing/hef/samples.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readWav } from '../lib/formats/wav.ts'
-import { diskOf, forked, longRecording, modelFile, scratch, tinyModel, tinyOptions, voice, wavFile } from '../lib/infer/fixtures.ts'
+import { readWav } from '../lib/formats/wav/index.ts'
+import {
+  diskOf,
+  forked,
+  longRecording,
+  modelFile,
+  scratch,
+  tinyModel,
+  tinyOptions,
+  voice,
+  wavFile,
+} from '../lib/testing/infer/fixtures.ts'
 import { convTasNetGraph } from '../lib/models/convtasnet/graph.ts'
-import { tinyModel as tinyHef } from '../lib/testing/hailort-models.ts'
+import { tinyModel as tinyHef } from '../lib/testing/hef/models.ts'
 import { needsTool } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import infer from './monolithic-infer.ts'
 
 type Metrics = Record<string, unknown>
 const metricsIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'runtime_metrics.json'), 'utf8')) as Metrics
-const run = (env: Readonly<Record<string, string>>, argv: readonly string[] = []) => runInProcess(infer, ['--run-ts', 't', ...argv], { env, cwd: scratch() })
+const run = (env: Readonly<Record<string, string>>, argv: readonly string[] = []) =>
+  runInProcess(infer, ['--run-ts', 't', ...argv], { env, cwd: scratch() })
 const mixture = (samples = 32_000) => wavFile([voice(samples)])
 
 /** Expect one way out: exit code, verdict, one error with a hint, and metrics that say why. */
-async function refused(env: Readonly<Record<string, string>>, want: { exit: number; verdict: string; reason: RegExp; hint?: RegExp }, argv: readonly string[] = []) {
+async function refused(
+  env: Readonly<Record<string, string>>,
+  want: { exit: number; verdict: string; reason: RegExp; hint?: RegExp },
+  argv: readonly string[] = [],
+) {
   const ran = await run(env, argv)
   assert.equal(ran.exit, want.exit, ran.stderr)
   assert.match(ran.verdict, new RegExp(`^${want.verdict} monolithic-infer gates=0/0 run=module_runs/t next="`))
@@ -31,21 +55,45 @@ async function refused(env: Readonly<Record<string, string>>, want: { exit: numb
   const metrics = metricsIn(ran.path())
   assert.deepEqual([metrics.ok, metrics.files], [false, []])
   assert.match(String(metrics.reason), want.reason)
-  assert.deepEqual(readdirSync(ran.path()).filter(name => /\.(wav|tmp)$/.test(name)), [])
+  assert.deepEqual(
+    readdirSync(ran.path()).filter(name => /\.(wav|tmp)$/.test(name)),
+    [],
+  )
   return { ...ran, metrics }
 }
 
-test('monolithic-infer separates a recording and ends in PASS with the plan\'s files, keys and line', async () => {
+test("monolithic-infer separates a recording and ends in PASS with the plan's files, keys and line", async () => {
   const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture() })
   assert.equal(ran.exit, 0, ran.stderr)
-  assert.equal(ran.verdict, 'PASS monolithic-infer gates=3/3 run=module_runs/t next="listen to module_runs/t/sep_src1.wav"')
+  assert.equal(
+    ran.verdict,
+    'PASS monolithic-infer gates=3/3 run=module_runs/t next="listen to module_runs/t/sep_src1.wav"',
+  )
   assert.equal(ran.lines.at(-2), 'Runtime status: pass ; output_dir=module_runs/t')
-  for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav']) assert.equal(readWav(ran.path(name)).info.frames, 32_000)
+  for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
+    assert.equal(readWav(ran.path(name)).info.frames, 32_000)
   const metrics = metricsIn(ran.path())
   for (const key of [
-    'ok', 'device_info', 'input_samples', 'output_samples', 'output_samples_src1', 'output_samples_src2', 'latency_ms', 'latency_ms_p50', 'latency_ms_p95',
-    'load_ms', 'configure_ms', 'infer_ms', 'rtf', 'sample_rate', 'hef', 'mix_wav', 'input_stream', 'output_stream',
-  ]) assert.ok(metrics[key] !== null && metrics[key] !== undefined, key)
+    'ok',
+    'device_info',
+    'input_samples',
+    'output_samples',
+    'output_samples_src1',
+    'output_samples_src2',
+    'latency_ms',
+    'latency_ms_p50',
+    'latency_ms_p95',
+    'load_ms',
+    'configure_ms',
+    'infer_ms',
+    'rtf',
+    'sample_rate',
+    'hef',
+    'mix_wav',
+    'input_stream',
+    'output_stream',
+  ])
+    assert.ok(metrics[key] !== null && metrics[key] !== undefined, key)
   assert.equal(ran.report.fingerprint.device, metrics.device_info)
 })
 
@@ -76,7 +124,11 @@ test('monolithic-infer picks from LIBRIMIX_ROOT, which counts for nothing when M
   }
   const picked = metricsIn((await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), LIBRIMIX_ROOT: root })).path())
   assert.deepEqual([picked.mix_wav, (picked.references as string[]).length], [join(test, 'mix_clean/a.wav'), 2])
-  const named = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), LIBRIMIX_ROOT: '/nowhere/at/all', MIX_WAV: mixture() })
+  const named = await run({
+    HEF_PATH: tinyModel({ inputLen: 16_000 }),
+    LIBRIMIX_ROOT: '/nowhere/at/all',
+    MIX_WAV: mixture(),
+  })
   assert.equal(named.exit, 0, named.stderr)
 })
 
@@ -104,7 +156,12 @@ test('monolithic-infer without a runtime for HEFs is BLOCKED and says what to in
   for (const argv of [[], ['--backend', 'hailort']]) {
     const { lines } = await refused(
       { HEF_PATH: hef, MIX_WAV: mixture() },
-      { exit: 3, verdict: 'BLOCKED', reason: /Cannot open HailoRT/, hint: /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/ },
+      {
+        exit: 3,
+        verdict: 'BLOCKED',
+        reason: /Cannot open HailoRT/,
+        hint: /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/,
+      },
       argv,
     )
     assert.match(lines.at(-2)!, /^Runtime status: blocked ; output_dir=module_runs\/t$/)
@@ -121,21 +178,23 @@ test('monolithic-infer without a runtime for HEFs is BLOCKED and says what to in
 test('monolithic-infer lists the streams on a mismatch, and --input and --output choose', async () => {
   const env = { HEF_PATH: modelFile(forked(400)), MIX_WAV: mixture() }
   const usage = { exit: 2, verdict: 'USAGE' }
-  await refused(
-    env,
-    { ...usage, reason: /the model has 2 inputs: sound float32\[1, 1, 1, 400\], bias float32/, hint: /--input sound\|bias/ },
-  )
+  await refused(env, {
+    ...usage,
+    reason: /the model has 2 inputs: sound float32\[1, 1, 1, 400\], bias float32/,
+    hint: /--input sound\|bias/,
+  })
   await refused(
     env,
     { ...usage, reason: /the model has 2 outputs: quiet float32\[1, 2, 1, 400\], loud/, hint: /--output quiet\|loud/ },
     ['--input', 'sound'],
   )
   await refused(env, { ...usage, reason: /there is no output "x": quiet/ }, ['--input', 'sound', '--output', 'x'])
-  await refused(
-    env,
-    { ...usage, reason: /Cannot tell the halo/, hint: /--halo-frames/ },
-    ['--input', 'sound', '--output', 'loud'],
-  )
+  await refused(env, { ...usage, reason: /Cannot tell the halo/, hint: /--halo-frames/ }, [
+    '--input',
+    'sound',
+    '--output',
+    'loud',
+  ])
   const ran = await run(env, ['--input', 'sound', '--output', 'loud', '--halo-frames', '0'])
   assert.equal(ran.exit, 0, ran.stderr)
   assert.deepEqual(metricsIn(ran.path()).zero_inputs, ['bias'])
@@ -151,10 +210,11 @@ test('monolithic-infer ends in FAIL and 1 when the model answers NaN', async () 
   const weight = model.graph.initializer.find(({ name }) => name === 'decoder.weight')!
   weight.rawData = Buffer.alloc(weight.rawData!.length, 0xff)
   const env = { HEF_PATH: modelFile(model), MIX_WAV: mixture() }
-  const { lines } = await refused(
-    env,
-    { exit: 1, verdict: 'FAIL', reason: /Cannot use the answer of "output": value 0 .* is NaN/ },
-  )
+  const { lines } = await refused(env, {
+    exit: 1,
+    verdict: 'FAIL',
+    reason: /Cannot use the answer of "output": value 0 .* is NaN/,
+  })
   assert.match(lines.at(-2)!, /^Runtime status: fail ; /)
 })
 
@@ -172,8 +232,15 @@ test('monolithic-infer refuses each bad recording with exit code 2', async () =>
   writeFileSync(text, 'sound of silence')
   const empty = join(scratch(), 'empty.wav')
   writeFileSync(empty, '')
-  const cases: [string, RegExp][] = [[cut, /cut short/], [text, /Cannot read/], [empty, /Cannot read/], [wavFile([new Float32Array(999)]), /silent/], [scratch(), /folder/]]
-  for (const [MIX_WAV, reason] of cases) await refused({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV }, { exit: 2, verdict: 'USAGE', reason })
+  const cases: [string, RegExp][] = [
+    [cut, /cut short/],
+    [text, /Cannot read/],
+    [empty, /Cannot read/],
+    [wavFile([new Float32Array(999)]), /silent/],
+    [scratch(), /folder/],
+  ]
+  for (const [MIX_WAV, reason] of cases)
+    await refused({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV }, { exit: 2, verdict: 'USAGE', reason })
 })
 
 test('monolithic-infer does not write over the recording when OUT_DIR is where it lies', async () => {
@@ -221,20 +288,35 @@ test('monolithic-infer with --dry-run says what it would open and write, and ope
   const ran = await run({ HEF_PATH: '/nowhere/m.onnx' }, ['--dry-run'])
   assert.equal(ran.exit, 0)
   assert.ok(
-    ran.lines.includes('would open /nowhere/m.onnx (auto)') && ran.lines.some(line => /^would separate .*mix_clean/.test(line)),
+    ran.lines.includes('would open /nowhere/m.onnx (auto)') &&
+      ran.lines.some(line => /^would separate .*mix_clean/.test(line)),
     ran.stdout,
   )
 })
 
 test('monolithic-infer as a process stops on Ctrl-C in the middle of a long recording, with its reason written down', async () => {
   const [cwd, outDir] = [scratch(), scratch()]
-  const env = { ...process.env, HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: longRecording(3600), OUT_DIR: outDir }
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'monolithic-infer.ts'), '--run-ts', 'c'], { cwd, env })
+  const env = {
+    ...process.env,
+    HEF_PATH: tinyModel({ inputLen: 16_000 }),
+    MIX_WAV: longRecording(3600),
+    OUT_DIR: outDir,
+  }
+  const child = spawn(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'monolithic-infer.ts'), '--run-ts', 'c'],
+    { cwd, env },
+  )
   const out = { stdout: '', stderr: '' }
-  child.stdout.on('data', text => { out.stdout += String(text) })
-  child.stderr.on('data', text => { out.stderr += String(text) })
+  child.stdout.on('data', text => {
+    out.stdout += String(text)
+  })
+  child.stderr.on('data', text => {
+    out.stderr += String(text)
+  })
   const ended = new Promise<number | null>(leave => child.on('exit', leave))
-  const hasBegun = () => readdirSync(outDir).some(name => name.endsWith('.tmp') && statSync(join(outDir, name)).size > 10_000)
+  const hasBegun = () =>
+    readdirSync(outDir).some(name => name.endsWith('.tmp') && statSync(join(outDir, name)).size > 10_000)
   for (let i = 0; i < 600 && !hasBegun() && child.exitCode === null; i++) await sleep(50)
   assert.ok(hasBegun(), out.stderr)
   child.kill('SIGINT')
@@ -253,58 +335,96 @@ test('monolithic-infer is BLOCKED on the null backend, for zeros are no result',
   assert.match(ran.stdout, /^Runtime status: blocked/m)
 })
 
-test('monolithic-infer runs a HEF on a device in a child process, and lists the streams when none is chosen', { skip: needsTool('gcc') }, async () => {
-  const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
-  writeFileSync(hef, tinyHef({ width: 1600 }).hef)
-  process.env.HAILORT_LIB = hailortStandin({ profile: 'C' })
-  try {
-    const { metrics } = await refused(
-      { HEF_PATH: hef, MIX_WAV: mixture() }, { exit: 2, verdict: 'USAGE', reason: /net\/voices float32\[1, 2, 1, 1600\], net\/noise/, hint: /--output/ },
-    )
-    assert.match(String(metrics.device_info), /Hailo-8/)
-    const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices', '--backend', 'hailort'])
-    assert.equal(ran.exit, 0, ran.stderr)
-    assert.match(ran.verdict, /^PASS monolithic-infer gates=3\/3 /)
-    const found = metricsIn(ran.path())
-    assert.deepEqual([found.ok, found.output_samples, found.input_stream, found.output_stream], [true, 32_000, 'net/mix', 'net/voices'])
-    assert.ok(Number(found.temperature_c) >= 40 && Number(found.power_w) > 1)
-    assert.deepEqual(found.warnings, [])
-    assert.ok(readWav(ran.path('sep_src1.wav')).channels[0]!.some(value => Math.abs(value) > 0.01))
-  } finally {
-    delete process.env.HAILORT_LIB
-  }
-})
+test(
+  'monolithic-infer runs a HEF on a device in a child process, and lists the streams when none is chosen',
+  { skip: needsTool('gcc') },
+  async () => {
+    const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
+    writeFileSync(hef, tinyHef({ width: 1600 }).hef)
+    process.env.HAILORT_LIB = hailortStandin({ profile: 'C' })
+    try {
+      const { metrics } = await refused(
+        { HEF_PATH: hef, MIX_WAV: mixture() },
+        { exit: 2, verdict: 'USAGE', reason: /net\/voices float32\[1, 2, 1, 1600\], net\/noise/, hint: /--output/ },
+      )
+      assert.match(String(metrics.device_info), /Hailo-8/)
+      const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices', '--backend', 'hailort'])
+      assert.equal(ran.exit, 0, ran.stderr)
+      assert.match(ran.verdict, /^PASS monolithic-infer gates=3\/3 /)
+      const found = metricsIn(ran.path())
+      assert.deepEqual(
+        [found.ok, found.output_samples, found.input_stream, found.output_stream],
+        [true, 32_000, 'net/mix', 'net/voices'],
+      )
+      assert.ok(Number(found.temperature_c) >= 40 && Number(found.power_w) > 1)
+      assert.deepEqual(found.warnings, [])
+      assert.ok(readWav(ran.path('sep_src1.wav')).channels[0]!.some(value => Math.abs(value) > 0.01))
+    } finally {
+      delete process.env.HAILORT_LIB
+    }
+  },
+)
 
-test('monolithic-infer warns of a HEF that runs slower than it could, and takes a device, a group and a time limit', { skip: needsTool('gcc') }, async () => {
-  const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
-  writeFileSync(hef, tinyHef({ width: 1600, arch: 'hailo8l' }).hef)
-  Object.assign(process.env, { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_DEVICES: '2' })
-  const env = { HEF_PATH: hef, MIX_WAV: mixture() }
-  try {
-    const ran = await run(env, ['--output', 'net/voices', '--device', '0000:02:00.0', '--group', 'net', '--timeout-ms', '20000'])
-    assert.equal(ran.exit, 0, ran.stderr)
-    assert.match(ran.stderr, /warning: .*compiled for hailo8l and runs slower/)
-    assert.match(String(metricsIn(ran.path()).device_info), /0000:02:00\.0/)
-    assert.equal((metricsIn(ran.path()).warnings as string[]).length, 1)
-    await refused(env, { exit: 2, verdict: 'USAGE', reason: /it has the groups net/, hint: /--group NAME/ }, ['--output', 'net/voices', '--group', 'other'])
-    process.env.HAILO_STANDIN_LATENCY_US = '300000'
-    await refused(env, { exit: 1, verdict: 'FAIL', reason: /HAILO_TIMEOUT/, hint: /--timeout-ms/ }, ['--output', 'net/voices', '--timeout-ms', '50'])
-  } finally {
-    for (const name of ['HAILORT_LIB', 'HAILO_STANDIN_DEVICES', 'HAILO_STANDIN_LATENCY_US']) delete process.env[name]
-  }
-})
+test(
+  'monolithic-infer warns of a HEF that runs slower than it could, and takes a device, a group and a time limit',
+  { skip: needsTool('gcc') },
+  async () => {
+    const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
+    writeFileSync(hef, tinyHef({ width: 1600, arch: 'hailo8l' }).hef)
+    Object.assign(process.env, { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_DEVICES: '2' })
+    const env = { HEF_PATH: hef, MIX_WAV: mixture() }
+    try {
+      const ran = await run(env, [
+        '--output',
+        'net/voices',
+        '--device',
+        '0000:02:00.0',
+        '--group',
+        'net',
+        '--timeout-ms',
+        '20000',
+      ])
+      assert.equal(ran.exit, 0, ran.stderr)
+      assert.match(ran.stderr, /warning: .*compiled for hailo8l and runs slower/)
+      assert.match(String(metricsIn(ran.path()).device_info), /0000:02:00\.0/)
+      assert.equal((metricsIn(ran.path()).warnings as string[]).length, 1)
+      await refused(env, { exit: 2, verdict: 'USAGE', reason: /it has the groups net/, hint: /--group NAME/ }, [
+        '--output',
+        'net/voices',
+        '--group',
+        'other',
+      ])
+      process.env.HAILO_STANDIN_LATENCY_US = '300000'
+      await refused(env, { exit: 1, verdict: 'FAIL', reason: /HAILO_TIMEOUT/, hint: /--timeout-ms/ }, [
+        '--output',
+        'net/voices',
+        '--timeout-ms',
+        '50',
+      ])
+    } finally {
+      for (const name of ['HAILORT_LIB', 'HAILO_STANDIN_DEVICES', 'HAILO_STANDIN_LATENCY_US']) delete process.env[name]
+    }
+  },
+)
 
-test('monolithic-infer on a device that crashes says which call it was, and keeps the metrics', { skip: needsTool('gcc') }, async () => {
-  const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
-  writeFileSync(hef, tinyHef({ width: 1600 }).hef)
-  Object.assign(process.env, { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_CRASH: 'hailo_vstream_write_raw_buffer:3' })
-  try {
-    const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices'])
-    assert.equal(ran.exit, 1, ran.stderr)
-    assert.match(ran.stderr, /its process ended \(SIG\w+\) during "infer", in hailo_vstream_write_raw_buffer/)
-    assert.equal(metricsIn(ran.path()).ok, false)
-  } finally {
-    delete process.env.HAILORT_LIB
-    delete process.env.HAILO_STANDIN_CRASH
-  }
-})
+test(
+  'monolithic-infer on a device that crashes says which call it was, and keeps the metrics',
+  { skip: needsTool('gcc') },
+  async () => {
+    const hef = join(scratch(), 'mono_f64_bn24_hid48_skip24_b1_r1_t1600.hef')
+    writeFileSync(hef, tinyHef({ width: 1600 }).hef)
+    Object.assign(process.env, {
+      HAILORT_LIB: hailortStandin({ profile: 'C' }),
+      HAILO_STANDIN_CRASH: 'hailo_vstream_write_raw_buffer:3',
+    })
+    try {
+      const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices'])
+      assert.equal(ran.exit, 1, ran.stderr)
+      assert.match(ran.stderr, /its process ended \(SIG\w+\) during "infer", in hailo_vstream_write_raw_buffer/)
+      assert.equal(metricsIn(ran.path()).ok, false)
+    } finally {
+      delete process.env.HAILORT_LIB
+      delete process.env.HAILO_STANDIN_CRASH
+    }
+  },
+)

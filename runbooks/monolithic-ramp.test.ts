@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
 import { readTsv } from '../lib/host/tsv.ts'
-import { monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
-import { installHailoStandin } from '../lib/testing/install-standin.ts'
+import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
+import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
 import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
 import ramp from './monolithic-ramp.ts'
 
@@ -19,7 +19,11 @@ const sidecar = (ran: Ran) => JSON.parse(ran.read('monolithic_prefix_boundary.js
 const name = 'mono_f64_bn24_hid48_skip24_b2_r1_t16000'
 
 /** Run on the stand-in for the vendor's compiler, which gives each net its fate by name. */
-async function onStandin(argv: readonly string[], fates: Readonly<Record<string, string>>, cwd = scratch()): Promise<Ran> {
+async function onStandin(
+  argv: readonly string[],
+  fates: Readonly<Record<string, string>>,
+  cwd = scratch(),
+): Promise<Ran> {
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = JSON.stringify(fates)
   try {
@@ -33,19 +37,33 @@ test('monolithic-ramp passes on the host: every prefix compiles, and the line sa
   const ran = await runInProcess(ramp, ['--toolchain', 'host', ...small], { cwd: scratch() })
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${name}_repeats ; first fail=none ; toolchain=host`)
-  assert.match(ran.verdict, /^PASS monolithic-ramp gates=1\/1 toolchain=host run=\S+ next="npx tsx runbooks\/monolithic-ramp.ts .*--toolchain dfc"$/)
+  assert.match(
+    ran.verdict,
+    /^PASS monolithic-ramp gates=1\/1 toolchain=host run=\S+ next="npx tsx runbooks\/monolithic-ramp.ts .*--toolchain dfc"$/,
+  )
   assert.deepEqual(Object.keys(rows(ran)[0]!), [...tsv.rampColumns])
-  assert.deepEqual(rows(ran).map(row => [row.stage, row.hef_success]), [
-    ['prefix_bypass', 'true'], ['truncate', 'true'], ['truncate', 'true'], ['blocks', 'true'], ['blocks', 'true'], ['repeats', 'true'],
-  ])
-  for (const row of rows(ran)) for (const path of [row.har_path, row.hef_path, row.har_log, row.hef_log]) assert.ok(existsSync(path!), path)
+  assert.deepEqual(
+    rows(ran).map(row => [row.stage, row.hef_success]),
+    [
+      ['prefix_bypass', 'true'],
+      ['truncate', 'true'],
+      ['truncate', 'true'],
+      ['blocks', 'true'],
+      ['blocks', 'true'],
+      ['repeats', 'true'],
+    ],
+  )
+  for (const row of rows(ran))
+    for (const path of [row.har_path, row.hef_path, row.har_log, row.hef_log]) assert.ok(existsSync(path!), path)
   assert.equal([...ran.stderr.matchAll(/taken from the cache/g)].length, 3, 'equal prefixes are compiled once')
   assert.deepEqual([sidecar(ran).answered, sidecar(ran).first_fail, sidecar(ran).toolchain], [true, null, 'host'])
   assert.ok(readdirSync(ran.path()).includes('report.html'))
 })
 
-test('monolithic-ramp cuts the host\'s graph after a node, calibrates it and compiles it', async () => {
-  const ran = await runInProcess(ramp, ['--toolchain', 'host', '--by', 'end-nodes', '--search', 'bisect', ...small], { cwd: scratch() })
+test("monolithic-ramp cuts the host's graph after a node, calibrates it and compiles it", async () => {
+  const ran = await runInProcess(ramp, ['--toolchain', 'host', '--by', 'end-nodes', '--search', 'bisect', ...small], {
+    cwd: scratch(),
+  })
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(sidecar(ran).last_pass, `${name}_end_decoder`)
   assert.deepEqual([sidecar(ran).run, sidecar(ran).configured], [1, 25])
@@ -60,7 +78,10 @@ test('monolithic-ramp names the same boundary in order and by halves, and goes o
     assert.equal(ran.exit, 0, ran.stderr)
     const base = 'mono_f64_bn24_hid48_skip24_b4_r2_t16000'
     assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${base}_k2 ; first fail=${base}_k3`)
-    assert.match(ran.verdict, /^PASS .* toolchain=dfc .*--by end-nodes --search bisect --rung 10 --n-blocks 3 --n-repeats 1/)
+    assert.match(
+      ran.verdict,
+      /^PASS .* toolchain=dfc .*--by end-nodes --search bisect --rung 10 --n-blocks 3 --n-repeats 1/,
+    )
     assert.equal(rows(ran).length, 9)
     assert.deepEqual([sidecar(ran).bucket, sidecar(ran).run], ['allocator_infeasible', search === 'linear' ? 4 : 5])
     const words = String(sidecar(ran).next).split(' ').slice(3)
@@ -72,12 +93,18 @@ test('monolithic-ramp finds the first failing node, and then proposes a change o
   const failing = '.*_end_(masker_blocks_1_.*|masker_mask|masker_sigmoid|apply_mask|decoder)'
   const ran = await onStandin(['--by', 'end-nodes', '--search', 'bisect', ...small], { [failing]: 'allocator' })
   assert.equal(ran.exit, 0, ran.stderr)
-  assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${name}_end_masker_blocks_0_add_residual ; first fail=${name}_end_masker_blocks_1_expand`)
+  assert.equal(
+    ran.lines.at(-2),
+    `Ramp boundary: last pass=${name}_end_masker_blocks_0_add_residual ; first fail=${name}_end_masker_blocks_1_expand`,
+  )
   assert.match(ran.verdict, /monolithic-sweep.ts --ladder temporal/)
 })
 
 test('monolithic-ramp is blocked, with every row, when a time-out or a full disk leaves the question open', async () => {
-  for (const [fate, next] of [['hang', /--case-timeout-min 60/], ['disk_full', /explain-log\.ts --log \S+_k2/]] as const) {
+  for (const [fate, next] of [
+    ['hang', /--case-timeout-min 60/],
+    ['disk_full', /explain-log\.ts --log \S+_k2/],
+  ] as const) {
     const ran = await onStandin(['--by', 'truncate', '--case-timeout-min', '0.25', ...small], { '.*_k2': fate })
     assert.equal(ran.exit, 3, ran.stderr)
     assert.match(ran.verdict, /^BLOCKED monolithic-ramp gates=0\/1 /)
@@ -101,11 +128,20 @@ test('monolithic-ramp lists its prefixes in --dry-run, and refuses what does not
   const cwd = scratch()
   const dry = await runInProcess(ramp, ['--dry-run', '--by', 'repeats', '--rung', '10'], { cwd })
   assert.equal(dry.exit, 0)
-  assert.deepEqual(dry.lines.filter(line => line.startsWith('would ')), [
-    'would compile mono_f64_bn24_hid48_skip24_b4_r2_t16000_bypass (prefix_bypass)', 'would compile mono_f64_bn24_hid48_skip24_b4_r1_t16000_repeats (repeats)',
-    'would compile mono_f64_bn24_hid48_skip24_b4_r2_t16000_repeats (repeats)',
-  ])
-  for (const argv of [['--rung', '0'], ['--by', 'layers'], ['--n-blocks', '1.5'], ['--calib-npz', 'nowhere.npz']]) {
+  assert.deepEqual(
+    dry.lines.filter(line => line.startsWith('would ')),
+    [
+      'would compile mono_f64_bn24_hid48_skip24_b4_r2_t16000_bypass (prefix_bypass)',
+      'would compile mono_f64_bn24_hid48_skip24_b4_r1_t16000_repeats (repeats)',
+      'would compile mono_f64_bn24_hid48_skip24_b4_r2_t16000_repeats (repeats)',
+    ],
+  )
+  for (const argv of [
+    ['--rung', '0'],
+    ['--by', 'layers'],
+    ['--n-blocks', '1.5'],
+    ['--calib-npz', 'nowhere.npz'],
+  ]) {
     const ran = await runInProcess(ramp, argv, { cwd })
     assert.ok(ran.exit === 2 || (ran.exit === 3 && argv[1] === 'nowhere.npz'), `${argv.join(' ')}: ${ran.exit}`)
   }
@@ -117,5 +153,12 @@ test('monolithic-ramp lists its prefixes in --dry-run, and refuses what does not
 test('monolithic-ramp --help says what it asks and how', async () => {
   const { stdout, exit } = await runInProcess(ramp, ['--help'], { cwd: scratch() })
   assert.equal(exit, 0)
-  for (const word of ['which is the first prefix', '--by <prefixes|truncate|blocks|repeats|end-nodes>', '--search <linear|bisect>', '--n-repeats', 'PROFILE']) assert.ok(stdout.includes(word), word)
+  for (const word of [
+    'which is the first prefix',
+    '--by <prefixes|truncate|blocks|repeats|end-nodes>',
+    '--search <linear|bisect>',
+    '--n-repeats',
+    'PROFILE',
+  ])
+    assert.ok(stdout.includes(word), word)
 })

@@ -2,85 +2,107 @@
 /**
  * Monolithic prefix ramp: which is the first prefix of ConvTasNet that does not compile?
  *
- * Takes the channels of one rung, gives them enough blocks and repeats to climb, and compiles prefixes from small to large: the
- * masker bypassed, the first k blocks, whole stacks of blocks, repeats; or the graph cut after each of its nodes. The boundary is
- * the last prefix that passes and the first that fails; a time-out or a broken installation leaves it open. With no vendor's
+ * Takes the channels of one rung, gives them enough blocks and repeats to climb, and compiles prefixes from small to
+ * large: the
+ * masker bypassed, the first k blocks, whole stacks of blocks, repeats; or the graph cut after each of its nodes. The
+ * boundary is
+ * the last prefix that passes and the first that fails; a time-out or a broken installation leaves it open. With no
+ * vendor's
  * compiler on the machine the host toolchain answers, and there everything is expected to pass.
  *
  *   npx tsx runbooks/monolithic-ramp.ts
  *   npx tsx runbooks/monolithic-ramp.ts --by end-nodes --search bisect --n-blocks 2 --n-repeats 1
  *   PROFILE=extended npx tsx runbooks/monolithic-ramp.ts --by truncate --rung 4 --resume 20260223_052929
  */
-import { rampInputs } from '../lib/compile/ramp-inputs.ts'
+import { rampInputs } from '../lib/systems/monolithic/ramp/inputs.ts'
 import { shownPath } from '../lib/host/files.ts'
-import { monolithicContract } from '../lib/models/convtasnet/ladder-configs.ts'
-import { runbook } from '../lib/notebook/runbook.ts'
+import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
+import { runbook } from '../lib/notebook/run/runbook.ts'
 
 const contract = monolithicContract()
 const { files, tsv } = contract
 const declared = rampInputs()
 
-export default runbook(import.meta, {
-  asks: 'which is the first prefix of ConvTasNet that does not compile?',
-  inputs: declared,
-  steps: async inputs => {
-    const { prefixesFor } = await import('../lib/compile/prefix-cases.ts')
-    return prefixesFor(inputs).map(({ stage, tag }) => `compile ${tag} (${stage})`)
+export default runbook(
+  import.meta,
+  {
+    asks: 'which is the first prefix of ConvTasNet that does not compile?',
+    inputs: declared,
+    steps: async inputs => {
+      const { prefixesFor } = await import('../lib/systems/monolithic/ramp/cases.ts')
+      return prefixesFor(inputs).map(({ stage, tag }) => `compile ${tag} (${stage})`)
+    },
   },
-}, async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
-  const { openSearch } = await import('../lib/compile/search.ts')
-  const { prefixesFor, rampCase } = await import('../lib/compile/prefix-cases.ts')
-  const { runRamp } = await import('../lib/compile/prefix-ramp.ts')
-  const report = await import('../lib/compile/prefix-report.ts')
-  const { caseTeller, milestoneTeller } = await import('../lib/compile/report.ts')
-  const { bars, table } = await import('../lib/notebook/show.ts')
-  const prefixes = prefixesFor(inputs)
-  const search = await cell('Choose the toolchain', async ({ print }) => {
-    const opened = await openSearch(inputs, { folder: run.folder, signal })
-    print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
-    return opened
-  })
-  const { toolchain, tail } = search
-  mark('toolchain', toolchain.name)
-  stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
-
-  const cases = await cell(`List ${prefixes.length} prefixes`, ({ print, show }) => {
-    show(table(report.stageRows(prefixes), { title: 'stages' }))
-    if (inputs.search === 'bisect') print('asked by halves, which takes for granted that all behind a failure fail')
-    return prefixes.map(prefix => rampCase(prefix, search.setting))
-  })
-
-  const ramp = await cell(`Compile prefix by prefix (${toolchain.name})`, async ({ print, show }) => {
-    const path = run.path(files.rampSummary)
-    const climbed = await runRamp({
-      ...search.ladder, cases, search: inputs.search, profile: inputs.profile,
-      summary: { path, columns: tsv.rampColumns, shown: shownPath },
-      onCase: caseTeller(print, cases.length), onLine: milestoneTeller(print),
+  async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
+    const { openSearch } = await import('../lib/systems/monolithic/search/search.ts')
+    const { prefixesFor, rampCase } = await import('../lib/systems/monolithic/ramp/cases.ts')
+    const { runRamp } = await import('../lib/systems/monolithic/ramp/ramp.ts')
+    const report = await import('../lib/systems/monolithic/ramp/report.ts')
+    const { caseTeller, milestoneTeller } = await import('../lib/ladder/report.ts')
+    const { bars, table } = await import('../lib/notebook/display/show.ts')
+    const prefixes = prefixesFor(inputs)
+    const search = await cell('Choose the toolchain', async ({ print }) => {
+      const opened = await openSearch(inputs, { folder: run.folder, signal })
+      print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
+      return opened
     })
-    const rows = report.rampRows(cases, climbed.results)
-    show(table(rows, { title: `${shownPath(path)}: ${rows.length} of ${cases.length} cases were run` }))
-    const ran = report.rampRows(cases, climbed.results.filter(({ origin }) => origin === 'ran'))
-    if (ran.length > 0) show(bars(ran, { title: 'seconds per case that was run here', x: 'prefix', y: 's', color: 'status' }))
-    return climbed
-  })
-  signal.throwIfAborted()
+    const { toolchain, tail } = search
+    mark('toolchain', toolchain.name)
+    stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
 
-  const { boundary } = ramp
-  const step = await cell('Name the boundary', ({ print, show }) => {
-    const { by, profile } = inputs
-    const { scriptExtra } = search.setting
-    const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, declared, inputs, run, scriptExtra })
-    const record = report.boundaryRecord(ramp, { run_ts: run.ts, toolchain: toolchain.name, by, search: inputs.search, profile })
-    run.write(report.boundaryFile, `${JSON.stringify({ ...record, ...chosen }, null, 2)}\n`)
-    show(table(report.boundaryRows(cases, boundary), { title: 'boundary' }))
-    for (const { tag } of boundary.passBehind) print(`not monotone: ${tag} passes behind the first failure`)
-    print(`${boundary.open ?? 'the question is answered'}\nnext: ${chosen.next} (${chosen.because})`)
-    return chosen
-  })
-  const found = report.boundaryText(boundary)
-  const asked = report.rampRows(cases, ramp.results).length
-  if (boundary.open === null) gate(`prefixes with a verdict (${toolchain.name})`, asked, { atLeast: 1 }, { note: found })
-  else gate.blocked('boundary', boundary.open)
-  line(`Ramp boundary: ${found}${tail}`)
-  next({ pass: step.next, blocked: step.next })
-})
+    const cases = await cell(`List ${prefixes.length} prefixes`, ({ print, show }) => {
+      show(table(report.stageRows(prefixes), { title: 'stages' }))
+      if (inputs.search === 'bisect') print('asked by halves, which takes for granted that all behind a failure fail')
+      return prefixes.map(prefix => rampCase(prefix, search.setting))
+    })
+
+    const ramp = await cell(`Compile prefix by prefix (${toolchain.name})`, async ({ print, show }) => {
+      const path = run.path(files.rampSummary)
+      const climbed = await runRamp({
+        ...search.ladder,
+        cases,
+        search: inputs.search,
+        profile: inputs.profile,
+        summary: { path, columns: tsv.rampColumns, shown: shownPath },
+        onCase: caseTeller(print, cases.length),
+        onLine: milestoneTeller(print),
+      })
+      const rows = report.rampRows(cases, climbed.results)
+      show(table(rows, { title: `${shownPath(path)}: ${rows.length} of ${cases.length} cases were run` }))
+      const ran = report.rampRows(
+        cases,
+        climbed.results.filter(({ origin }) => origin === 'ran'),
+      )
+      if (ran.length > 0)
+        show(bars(ran, { title: 'seconds per case that was run here', x: 'prefix', y: 's', color: 'status' }))
+      return climbed
+    })
+    signal.throwIfAborted()
+
+    const { boundary } = ramp
+    const step = await cell('Name the boundary', ({ print, show }) => {
+      const { by, profile } = inputs
+      const { scriptExtra } = search.setting
+      const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, declared, inputs, run, scriptExtra })
+      const record = report.boundaryRecord(ramp, {
+        run_ts: run.ts,
+        toolchain: toolchain.name,
+        by,
+        search: inputs.search,
+        profile,
+      })
+      run.write(report.boundaryFile, `${JSON.stringify({ ...record, ...chosen }, null, 2)}\n`)
+      show(table(report.boundaryRows(cases, boundary), { title: 'boundary' }))
+      for (const { tag } of boundary.passBehind) print(`not monotone: ${tag} passes behind the first failure`)
+      print(`${boundary.open ?? 'the question is answered'}\nnext: ${chosen.next} (${chosen.because})`)
+      return chosen
+    })
+    const found = report.boundaryText(boundary)
+    const asked = report.rampRows(cases, ramp.results).length
+    if (boundary.open === null)
+      gate(`prefixes with a verdict (${toolchain.name})`, asked, { atLeast: 1 }, { note: found })
+    else gate.blocked('boundary', boundary.open)
+    line(`Ramp boundary: ${found}${tail}`)
+    next({ pass: step.next, blocked: step.next })
+  },
+)

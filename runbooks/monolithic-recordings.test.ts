@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
-import { debName } from '../lib/signal/rebuild-recordings.ts'
-import { recordingPackages } from '../lib/signal/recordings.ts'
+import { debName } from '../lib/systems/monolithic/rebuild-recordings.ts'
+import { recordingPackages } from '../lib/systems/monolithic/recordings.ts'
 import { needsTool } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import recordings from './monolithic-recordings.ts'
@@ -21,7 +21,10 @@ test('monolithic-recordings is blocked, and says what to install, where there is
     for (const argv of [[], ['--packages', scratch()]]) {
       const ran = await runInProcess(recordings, argv, { cwd: scratch() })
       assert.equal(ran.exit, 3, ran.stderr)
-      assert.match(ran.verdict, /^BLOCKED monolithic-recordings gates=0\/0 .*next="apt install ffmpeg; run it on Debian/)
+      assert.match(
+        ran.verdict,
+        /^BLOCKED monolithic-recordings gates=0\/0 .*next="apt install ffmpeg; run it on Debian/,
+      )
       assert.equal(/apt-get/.test(ran.stderr), argv.length === 0)
     }
   } finally {
@@ -29,16 +32,25 @@ test('monolithic-recordings is blocked, and says what to install, where there is
   }
 })
 
-test('monolithic-recordings is blocked by a folder without the packages, with the line that downloads them', { skip: needsAll }, async () => {
-  const ran = await runInProcess(recordings, ['--packages', scratch()], { cwd: scratch() })
-  assert.equal(ran.exit, 3, ran.stderr)
-  assert.match(ran.verdict, /^BLOCKED .*next="cd \S+ && apt-get download asterisk-core-sounds-en-g722=1\.6\.1-1 \S+-it-\S+ \S+-fr-\S+ \S+-ru-\S+"$/)
-})
+test(
+  'monolithic-recordings is blocked by a folder without the packages, with the line that downloads them',
+  { skip: needsAll },
+  async () => {
+    const ran = await runInProcess(recordings, ['--packages', scratch()], { cwd: scratch() })
+    assert.equal(ran.exit, 3, ran.stderr)
+    assert.match(
+      ran.verdict,
+      /^BLOCKED .*next="cd \S+ && apt-get download asterisk-core-sounds-en-g722=1\.6\.1-1 \S+-it-\S+ \S+-fr-\S+ \S+-ru-\S+"$/,
+    )
+  },
+)
 
 test('monolithic-recordings refuses packages that hold something else', { skip: needsAll }, async () => {
   const folder = scratch()
   for (const one of recordingPackages) writeFileSync(join(folder, debName(one)), 'something else')
-  const ran = await runInProcess(recordings, ['--packages', folder, '--write', '--recordings', scratch()], { cwd: scratch() })
+  const ran = await runInProcess(recordings, ['--packages', folder, '--write', '--recordings', scratch()], {
+    cwd: scratch(),
+  })
   assert.equal(ran.exit, 2, ran.stderr)
   assert.match(ran.stderr, /its SHA-256 is [0-9a-f]{64}, not 38c5261820b4/)
 })
@@ -48,7 +60,10 @@ test('monolithic-recordings says in --dry-run what it would run, and runs nothin
   const ran = await runInProcess(recordings, ['--dry-run', '--write'], { cwd })
   assert.equal(ran.exit, 0)
   assert.match(ran.stdout, /^would run apt-get download asterisk-core-sounds-en-g722=1\.6\.1-1 /m)
-  assert.match(ran.stdout, /^would build 6 files and compare them with contracts\/recordings, and replace those that differ$/m)
+  assert.match(
+    ran.stdout,
+    /^would build 6 files and compare them with contracts\/recordings, and replace those that differ$/m,
+  )
   assert.ok(!existsSync(join(cwd, 'module_runs')))
   assert.equal((await runInProcess(recordings, ['--packages', 'nowhere'], { cwd })).exit, 3)
 })

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readTsv } from '../lib/host/tsv.ts'
-import { readWav } from '../lib/formats/wav.ts'
-import { writeNpz } from '../lib/formats/npz.ts'
-import { float32 } from '../lib/formats/tensor.ts'
-import { installHailoStandin } from '../lib/testing/install-standin.ts'
+import { readWav } from '../lib/formats/wav/index.ts'
+import { writeNpz } from '../lib/formats/tensors/npz.ts'
+import { float32 } from '../lib/formats/tensors/tensor.ts'
+import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
 import { processesWith } from '../lib/testing/processes.ts'
 import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
 import sweep from './monolithic-sweep.ts'
@@ -21,7 +21,10 @@ const rows = (ran: Ran, name = 'monolithic_full_host_summary.tsv') => readTsv(ra
 test('monolithic-sweep compiles the first rung on the host, separates a shipped recording and passes', async () => {
   const ran = await runInProcess(sweep, host)
   assert.equal(ran.exit, 0, ran.stderr)
-  assert.match(ran.verdict, /^PASS monolithic-sweep gates=5\/5 toolchain=host run=module_runs\/\S+ next="npx tsx runbooks\/monolithic-infer.ts --model /)
+  assert.match(
+    ran.verdict,
+    /^PASS monolithic-sweep gates=5\/5 toolchain=host run=module_runs\/\S+ next="npx tsx runbooks\/monolithic-infer.ts --model /,
+  )
   assert.deepEqual(ran.lines.slice(-5, -1), [
     'HAR status: 1/10 ; toolchain=host',
     'HEF status: 1/10 ; winner=mono_f256_bn128_hid256_skip128_b2_r1_t16000 ; toolchain=host',
@@ -29,8 +32,14 @@ test('monolithic-sweep compiles the first rung on the host, separates a shipped 
     'Next knob: none: mono_f256_bn128_hid256_skip128_b2_r1_t16000 compiled ; toolchain=host',
   ])
   assert.equal(rows(ran).length, 10)
-  assert.deepEqual(rows(ran).map(row => row.exception_type), ['', ...Array.from({ length: 9 }, () => 'NotReached')])
-  assert.deepEqual(readdirSync(ran.path()).filter(name => /\.(har|hef)$/.test(name)), [])
+  assert.deepEqual(
+    rows(ran).map(row => row.exception_type),
+    ['', ...Array.from({ length: 9 }, () => 'NotReached')],
+  )
+  assert.deepEqual(
+    readdirSync(ran.path()).filter(name => /\.(har|hef)$/.test(name)),
+    [],
+  )
   const [mix, ...separated] = ['mix', 'sep_src1', 'sep_src2'].map(name => readWav(ran.path(`${name}.wav`)))
   for (const { info, channels } of [mix!, ...separated]) {
     assert.deepEqual([info.frames, info.sampleRate, info.channels], [96_000, 16_000, 1])
@@ -39,7 +48,10 @@ test('monolithic-sweep compiles the first rung on the host, separates a shipped 
   const metrics = JSON.parse(ran.read('runtime_metrics.json')) as Record<string, unknown>
   assert.equal(metrics.ok, true)
   assert.equal(typeof metrics.si_sdri_db, 'number')
-  assert.deepEqual(JSON.parse(ran.read('monolithic_full_next_knob.json')).winner, 'mono_f256_bn128_hid256_skip128_b2_r1_t16000')
+  assert.deepEqual(
+    JSON.parse(ran.read('monolithic_full_next_knob.json')).winner,
+    'mono_f256_bn128_hid256_skip128_b2_r1_t16000',
+  )
   assert.match(ran.stderr, /\[1\] Choose the toolchain\n {2}toolchain: host/)
   assert.equal(ran.report.fingerprint.toolchain, 'host')
 })
@@ -76,7 +88,10 @@ test('monolithic-sweep is blocked with "no monolithic hef success" when every ca
   const ran = await runInProcess(sweep, [...host, '--from', '9', '--case-timeout-min', '0.002'])
   assert.equal(ran.exit, 3)
   assert.equal(ran.lines.at(-2), 'no monolithic hef success')
-  assert.deepEqual(rows(ran).map(row => row.exception_type), ['Timeout', 'Timeout'])
+  assert.deepEqual(
+    rows(ran).map(row => row.exception_type),
+    ['Timeout', 'Timeout'],
+  )
   assert.match(ran.lines.join('\n'), /HEF status: 0\/2 ; winner=none/)
 })
 
@@ -98,7 +113,10 @@ test('monolithic-sweep stops at a broken installation, which no rung can escape,
   try {
     const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--from', '8'], { cwd })
     assert.equal(ran.exit, 3, ran.stderr)
-    assert.deepEqual(rows(ran, 'monolithic_full_hef_summary.tsv').map(row => row.exception_type === 'NotReached'), [false, true, true])
+    assert.deepEqual(
+      rows(ran, 'monolithic_full_hef_summary.tsv').map(row => row.exception_type === 'NotReached'),
+      [false, true, true],
+    )
     assert.match(ran.verdict, /^BLOCKED /)
   } finally {
     delete process.env.HAILO_STANDIN
@@ -111,7 +129,7 @@ test('monolithic-sweep in --dry-run names the rungs that it would try, and refus
   assert.equal((await runInProcess(sweep, ['--dry-run', '--from', '99'])).exit, 2)
 })
 
-test('monolithic-sweep tries one rung of one\'s own', async () => {
+test("monolithic-sweep tries one rung of one's own", async () => {
   const ran = await runInProcess(sweep, [...host, '--config', 'mono_f32_bn8_hid16_skip8_b1_r1_t8000'])
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(rows(ran)[0]!.input_len, '8000')
@@ -120,10 +138,18 @@ test('monolithic-sweep tries one rung of one\'s own', async () => {
 
 /** A sweep as a process. */
 function start(argv: readonly string[], cwd: string, env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'monolithic-sweep.ts'), ...argv], { cwd, env: { ...process.env, ...env } })
+  const child = spawn(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'monolithic-sweep.ts'), ...argv],
+    { cwd, env: { ...process.env, ...env } },
+  )
   const out = { stdout: '', stderr: '' }
-  child.stdout.on('data', text => { out.stdout += String(text) })
-  child.stderr.on('data', text => { out.stderr += String(text) })
+  child.stdout.on('data', text => {
+    out.stdout += String(text)
+  })
+  child.stderr.on('data', text => {
+    out.stderr += String(text)
+  })
   return { child, out, ended: new Promise<number | null>(leave => child.on('close', leave)) }
 }
 const until = async (ready: () => boolean) => {
@@ -137,8 +163,14 @@ test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row a
   await sleep(300)
   child.kill('SIGINT')
   assert.equal(await ended, 130, out.stderr)
-  assert.match(out.stdout.trimEnd().split('\n').at(-1)!, /^INTERRUPTED monolithic-sweep .*next="npx tsx runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/)
-  assert.match(out.stdout, /^HAR status: \d\/10 ; toolchain=host\nHEF status: 0\/10 ; winner=none ; toolchain=host\nRuntime status: fail/m)
+  assert.match(
+    out.stdout.trimEnd().split('\n').at(-1)!,
+    /^INTERRUPTED monolithic-sweep .*next="npx tsx runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/,
+  )
+  assert.match(
+    out.stdout,
+    /^HAR status: \d\/10 ; toolchain=host\nHEF status: 0\/10 ; winner=none ; toolchain=host\nRuntime status: fail/m,
+  )
   assert.ok(existsSync(join(cwd, 'module_runs/c/monolithic_full_next_knob.json')))
   const written = readTsv(join(cwd, 'module_runs/c/monolithic_full_host_summary.tsv'))
   assert.equal(written.length, 10)
@@ -156,61 +188,93 @@ test('monolithic-sweep killed in the middle loses no finished row when it is res
   const ran = await runInProcess(sweep, [...argv, '--resume', 'k', '--run-ts', 'r'], { cwd })
   assert.equal(ran.exit, 0, ran.stderr)
   assert.match(ran.stderr, /1\/3 \S+ succeeded taken from the earlier run/)
-  assert.deepEqual(rows(ran).map(row => row.hef_success), ['true', 'true', 'true'])
-  assert.ok(existsSync(rows(ran)[0]!.hef_path!.startsWith('/') ? rows(ran)[0]!.hef_path! : join(cwd, rows(ran)[0]!.hef_path!)))
+  assert.deepEqual(
+    rows(ran).map(row => row.hef_success),
+    ['true', 'true', 'true'],
+  )
+  assert.ok(
+    existsSync(rows(ran)[0]!.hef_path!.startsWith('/') ? rows(ran)[0]!.hef_path! : join(cwd, rows(ran)[0]!.hef_path!)),
+  )
 })
 
 test('monolithic-sweep twice at once in one folder gives two whole runs', async () => {
   const cwd = scratch()
   const argv = ['--toolchain', 'host', '--from', '10', '--run-ts', 'same']
-  const runs = await Promise.all([start(argv, cwd), start(argv, cwd)].map(async ({ ended, out }) => ({ exit: await ended, out })))
-  assert.deepEqual(runs.map(({ exit }) => exit), [0, 0], runs.map(({ out }) => out.stderr).join('\n'))
-  assert.deepEqual(readdirSync(join(cwd, 'module_runs')).filter(name => name.startsWith('same')).toSorted(), ['same', 'same-2'])
+  const runs = await Promise.all(
+    [start(argv, cwd), start(argv, cwd)].map(async ({ ended, out }) => ({ exit: await ended, out })),
+  )
+  assert.deepEqual(
+    runs.map(({ exit }) => exit),
+    [0, 0],
+    runs.map(({ out }) => out.stderr).join('\n'),
+  )
+  assert.deepEqual(
+    readdirSync(join(cwd, 'module_runs'))
+      .filter(name => name.startsWith('same'))
+      .toSorted(),
+    ['same', 'same-2'],
+  )
 })
 
 const canMount = process.getuid?.() === 0 && process.platform === 'linux'
-test('monolithic-sweep on a full disk is blocked, says so, and still gives its verdict', { skip: canMount ? false : 'tool: mounting a small disk needs root' }, async t => {
-  const disk = scratch()
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=700k', 'tmpfs', disk])
-  } catch {
-    return t.skip('tool: mounting is not allowed here')
-  }
-  try {
-    const ran = await runInProcess(sweep, [...host, '--out-dir', disk])
-    assert.equal(ran.exit, 3, ran.stderr)
-    assert.match(ran.stderr, /ENOSPC/)
-    assert.match(ran.verdict, /^BLOCKED monolithic-sweep .*the disk is full/)
-  } finally {
-    execFileSync('umount', ['-l', disk])
-  }
-})
+test(
+  'monolithic-sweep on a full disk is blocked, says so, and still gives its verdict',
+  { skip: canMount ? false : 'tool: mounting a small disk needs root' },
+  async t => {
+    const disk = scratch()
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=700k', 'tmpfs', disk])
+    } catch {
+      return t.skip('tool: mounting is not allowed here')
+    }
+    try {
+      const ran = await runInProcess(sweep, [...host, '--out-dir', disk])
+      assert.equal(ran.exit, 3, ran.stderr)
+      assert.match(ran.stderr, /ENOSPC/)
+      assert.match(ran.verdict, /^BLOCKED monolithic-sweep .*the disk is full/)
+    } finally {
+      execFileSync('umount', ['-l', disk])
+    }
+  },
+)
 
 test('monolithic-sweep refuses input that is absent or malformed before it makes a run folder', async () => {
   const cwd = scratch()
   const cases = [
-    { argv: ['--calib-npz', 'nowhere.npz'], exit: 3 }, { argv: ['--mix-wav', 'nowhere.wav'], exit: 3 }, { argv: ['--profile', 'x'], exit: 2 },
-    { argv: ['--time-limit-min', '-3'], exit: 2 }, { argv: ['--laddr', 'plan'], exit: 2 },
+    { argv: ['--calib-npz', 'nowhere.npz'], exit: 3 },
+    { argv: ['--mix-wav', 'nowhere.wav'], exit: 3 },
+    { argv: ['--profile', 'x'], exit: 2 },
+    { argv: ['--time-limit-min', '-3'], exit: 2 },
+    { argv: ['--laddr', 'plan'], exit: 2 },
   ]
-  for (const { argv, exit } of cases) assert.equal((await runInProcess(sweep, argv, { cwd })).exit, exit, argv.join(' '))
+  for (const { argv, exit } of cases)
+    assert.equal((await runInProcess(sweep, argv, { cwd })).exit, exit, argv.join(' '))
   assert.ok(!existsSync(join(cwd, 'module_runs')))
   assert.equal((await runInProcess(sweep, ['--from', '11'], { cwd })).exit, 2)
   assert.equal((await runInProcess(sweep, ['--resume', 'nowhere'], { cwd })).exit, 2)
   assert.equal((await runInProcess(sweep, ['--hw-arch', 'hailo9'], { cwd })).exit, 2)
 })
 
-test('monolithic-sweep drives the vendor\'s compiler when it is found, and is blocked where its winner cannot run', async () => {
+test("monolithic-sweep drives the vendor's compiler when it is found, and is blocked where its winner cannot run", async () => {
   const cwd = scratch()
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = JSON.stringify({ 'mono_f256_bn128.*': 'allocator_infeasible' })
   try {
     const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--until', '3'], { cwd })
     assert.equal(ran.exit, 3, ran.stderr)
-    assert.match(ran.verdict, /^BLOCKED monolithic-sweep .*toolchain=dfc .*next="npx tsx runbooks\/monolithic-infer.ts --model \S+\.hef"/)
+    assert.match(
+      ran.verdict,
+      /^BLOCKED monolithic-sweep .*toolchain=dfc .*next="npx tsx runbooks\/monolithic-infer.ts --model \S+\.hef"/,
+    )
     const written = rows(ran, 'monolithic_full_hef_summary.tsv')
-    assert.deepEqual(written.map(row => [row.har_success, row.hef_success, row.exception_type]), [
-      ['true', 'false', 'BackendAllocatorException'], ['true', 'true', ''], ['false', 'false', 'NotReached'],
-    ])
+    assert.deepEqual(
+      written.map(row => [row.har_success, row.hef_success, row.exception_type]),
+      [
+        ['true', 'false', 'BackendAllocatorException'],
+        ['true', 'true', ''],
+        ['false', 'false', 'NotReached'],
+      ],
+    )
     assert.ok(ran.lines.includes('HEF status: 1/3 ; winner=mono_f256_bn96_hid192_skip96_b2_r1_t16000'), ran.stdout)
     assert.match(ran.stderr, /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/)
   } finally {
@@ -218,7 +282,7 @@ test('monolithic-sweep drives the vendor\'s compiler when it is found, and is bl
   }
 })
 
-test('monolithic-sweep proposes the temporal ladder, as a command, when the plan\'s ladder ends in allocator failures', async () => {
+test("monolithic-sweep proposes the temporal ladder, as a command, when the plan's ladder ends in allocator failures", async () => {
   const cwd = scratch()
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = 'allocator_infeasible'

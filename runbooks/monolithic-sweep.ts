@@ -2,125 +2,191 @@
 /**
  * Monolithic sweep: which is the first whole ConvTasNet that compiles and runs?
  *
- * Authors a ladder of graphs, compiles them rung by rung with the toolchain that is found, stops at the first success, and
- * separates one real recording of two voices with the winner. With no vendor's compiler on the machine the host toolchain
+ * Authors a ladder of graphs, compiles them rung by rung with the toolchain that is found, stops at the first success,
+ * and
+ * separates one real recording of two voices with the winner. With no vendor's compiler on the machine the host
+ * toolchain
  * answers: it proves the graph, the int8 quantisation and the runtime path, and nothing about allocation on a device.
  *
  *   npx tsx runbooks/monolithic-sweep.ts
  *   PROFILE=extended npx tsx runbooks/monolithic-sweep.ts --ladder temporal
  *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
  */
-import { graphChange, searchInputs } from '../lib/compile/search-inputs.ts'
+import { graphChange, searchInputs } from '../lib/systems/monolithic/search/search-inputs.ts'
 import { shownPath } from '../lib/host/files.ts'
-import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../lib/models/convtasnet/ladder-configs.ts'
+import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../lib/systems/monolithic/contract.ts'
 import { convTasNetOptions, haloFrames, runTag, sizesFromTag } from '../lib/models/convtasnet/options.ts'
-import { RunbookError } from '../lib/notebook/errors.ts'
-import { commandWith } from '../lib/notebook/command.ts'
-import { choice, file, folder, runbook, text } from '../lib/notebook/runbook.ts'
+import { RunbookError } from '../lib/base/errors.ts'
+import { commandWith } from '../lib/notebook/inputs/command.ts'
+import { choice, file, folder, runbook, text } from '../lib/notebook/run/runbook.ts'
 
 const contract = monolithicContract()
 const { defaults, files, gates, model, tsv } = contract
 
 const declared = {
-  profile: choice(['focused', 'extended'], { env: 'PROFILE', default: defaults.profile, help: 'stop at the first success, or try every rung' }),
-  ladder: choice(ladderNames, { default: defaults.ladder, help: 'channels falling as in the plan, or the width in time falling' }),
+  profile: choice(['focused', 'extended'], {
+    env: 'PROFILE',
+    default: defaults.profile,
+    help: 'stop at the first success, or try every rung',
+  }),
+  ladder: choice(ladderNames, {
+    default: defaults.ladder,
+    help: 'channels falling as in the plan, or the width in time falling',
+  }),
   config: text({ optional: true, help: 'one rung of your own by its run tag, instead of a ladder' }),
   from: text({ optional: true, help: 'the first rung to try, by number or tag' }),
   until: text({ optional: true, help: 'the last rung to try' }),
-  knob: choice(['evidence', 'plan'], { default: defaults.knob, help: 'how the next change is chosen when nothing compiles' }),
-  mixWav: file({ env: 'MIX_WAV', optional: true, help: 'the recording to separate; default: from LIBRIMIX_ROOT, else a shipped one' }),
-  librimixRoot: folder({ env: 'LIBRIMIX_ROOT', optional: true, late: true, help: 'a LibriMix folder to pick a recording from' }),
+  knob: choice(['evidence', 'plan'], {
+    default: defaults.knob,
+    help: 'how the next change is chosen when nothing compiles',
+  }),
+  mixWav: file({
+    env: 'MIX_WAV',
+    optional: true,
+    help: 'the recording to separate; default: from LIBRIMIX_ROOT, else a shipped one',
+  }),
+  librimixRoot: folder({
+    env: 'LIBRIMIX_ROOT',
+    optional: true,
+    late: true,
+    help: 'a LibriMix folder to pick a recording from',
+  }),
   ...searchInputs(),
 }
 
-export default runbook(import.meta, {
-  asks: 'which is the first whole ConvTasNet that compiles and runs?',
-  inputs: declared,
-  steps: async inputs => {
-    const { sliceCases } = await import('../lib/compile/ladder.ts')
-    const named = rungsOf(inputs).map((rung, i) => ({ tag: runTag(rung), step: `compile rung ${i + 1}, ${runTag(rung)}` }))
-    return sliceCases(named, inputs).map(({ step }) => step)
+export default runbook(
+  import.meta,
+  {
+    asks: 'which is the first whole ConvTasNet that compiles and runs?',
+    inputs: declared,
+    steps: async inputs => {
+      const { sliceCases } = await import('../lib/ladder/ladder.ts')
+      const named = rungsOf(inputs).map((rung, i) => ({
+        tag: runTag(rung),
+        step: `compile rung ${i + 1}, ${runTag(rung)}`,
+      }))
+      return sliceCases(named, inputs).map(({ step }) => step)
+    },
   },
-}, async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
-  const compile = await import('../lib/compile/index.ts')
-  const infer = await import('../lib/infer/index.ts')
-  const onnx = await import('../lib/onnx/index.ts')
-  const { bars, table } = await import('../lib/notebook/show.ts')
-  const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
-  const rungs = rungsOf(inputs)
-  const recording = infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz)
-  const search = await cell('Choose the toolchain', async ({ print }) => {
-    const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
-    print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
-    return opened
-  })
-  const { toolchain } = search
-  mark('toolchain', toolchain.name)
-  stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
-  const cases = compile.sliceCases(rungs.map(rung => compile.convTasNetCase(rung, search.setting)), inputs)
-
-  await cell(`Author ${cases.length} graphs`, async ({ show }) => {
-    const facts = await Promise.all(cases.map(async rung => ({ tag: rung.tag, ...onnx.inspect(onnx.decodeModel((await rung.prepare()).onnx)) })))
-    show(table(facts.map(({ tag, parameters, macs, weightBytes, peakActivationBytes }) => ({
-      tag, parameters, MMAC: macs / 1e6, 'weights kB': weightBytes / 1e3, 'peak activations kB': peakActivationBytes / 1e3,
-    })), { title: `the ladder ${inputs.ladder}` }))
-  })
-
-  const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async ({ print, show }) => {
-    const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
-    const climbed = await compile.runLadder({
-      ...search.ladder, cases, profile: inputs.profile, summary: { path, columns: tsv.sweepColumns, shown: shownPath },
-      onCase: compile.caseTeller(print, cases.length), onLine: compile.milestoneTeller(print),
+  async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
+    const compile = await import('../lib/systems/monolithic/search/index.ts')
+    const infer = await import('../lib/systems/monolithic/separation/index.ts')
+    const onnx = await import('../lib/onnx/index.ts')
+    const { bars, table } = await import('../lib/notebook/display/show.ts')
+    const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
+    const rungs = rungsOf(inputs)
+    const recording = infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz)
+    const search = await cell('Choose the toolchain', async ({ print }) => {
+      const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
+      print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
+      return opened
     })
-    const rows = compile.searchRows(climbed.results)
-    const ran = rows.filter(row => row.s > 0)
-    show(table(rows, { title: shownPath(path) }), bars(ran, { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }))
-    return climbed
-  })
-  const knob = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), {
-    ...inputs, options: rungs[0]!, scriptExtra: search.setting.scriptExtra,
-  })
-  const sidecar = { file: files.nextKnob, profile: inputs.profile }
-  const closing = compile.closeSweep({ line, gate, run }, { results, winner, knob, toolchain: toolchain.name, sidecar })
-  const again = (change: Readonly<Record<string, unknown>>) => commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change })
-  next({ interrupted: again({ resume: run.shown }) })
-  if (!winner || signal.aborted) {
-    closing.runtime('fail', 'none')
-    signal.throwIfAborted()
-    const turned = compile.knobCommand(knob, { declared, inputs, run, scriptExtra: search.setting.scriptExtra })
-    return next({ fail: turned, blocked: turned })
-  }
-  if (winner.metrics.snrDb !== undefined) gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
+    const { toolchain } = search
+    mark('toolchain', toolchain.name)
+    stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
+    const cases = compile.sliceCases(
+      rungs.map(rung => compile.convTasNetCase(rung, search.setting)),
+      inputs,
+    )
 
-  const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
-  const compiledModel = run.path(winner.tag, winner.files.hef)
-  const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
-  next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
-  if (rung.decoderMode === 'conv1x1_head') {
-    closing.runtime('blocked', 'none')
-    gate.blocked('runtime', 'conv1x1_head answers at the latent rate, which is no sound; compile with --decoder polyphase to hear it')
-    return next({ blocked: again({ decoder: 'polyphase' }) })
-  }
-  try {
-    const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show, advance }) => {
-      const separated = await infer.separateRecording({
-        modelPath: compiledModel, backend: 'auto', recording, folder: run.folder, sampleRate: model.sampleRateHz,
-        layout: { kernel: rung.kernelSize, stride: rung.stride }, haloFrames: () => haloFrames(rung), signal, onWindow: advance,
+    await cell(`Author ${cases.length} graphs`, async ({ show }) => {
+      const facts = await Promise.all(
+        cases.map(async rung => ({ tag: rung.tag, ...onnx.inspect(onnx.decodeModel((await rung.prepare()).onnx)) })),
+      )
+      show(
+        table(
+          facts.map(({ tag, parameters, macs, weightBytes, peakActivationBytes }) => ({
+            tag,
+            parameters,
+            MMAC: macs / 1e6,
+            'weights kB': weightBytes / 1e3,
+            'peak activations kB': peakActivationBytes / 1e3,
+          })),
+          { title: `the ladder ${inputs.ladder}` },
+        ),
+      )
+    })
+
+    const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async ({ print, show }) => {
+      const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
+      const climbed = await compile.runLadder({
+        ...search.ladder,
+        cases,
+        profile: inputs.profile,
+        summary: { path, columns: tsv.sweepColumns, shown: shownPath },
+        onCase: compile.caseTeller(print, cases.length),
+        onLine: compile.milestoneTeller(print),
       })
-      show(...infer.showSeparation(separated))
-      return separated
+      const rows = compile.searchRows(climbed.results)
+      const ran = rows.filter(row => row.s > 0)
+      show(
+        table(rows, { title: shownPath(path) }),
+        bars(ran, { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }),
+      )
+      return climbed
     })
-    const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
-    const runs = infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
-    stamp({ device: metrics.device_info })
-    closing.runtime(runs ? 'pass' : 'fail', run.shown)
-  } catch (thrown) {
-    const isBlocked = thrown instanceof RunbookError && thrown.exit === 'blocked'
-    closing.runtime(isBlocked ? 'blocked' : 'fail', run.shown)
-    if (!isBlocked) throw thrown
-    gate.blocked('runtime', `${thrown.message}; ${thrown.hint}`)
-  }
-})
+    const knob = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), {
+      ...inputs,
+      options: rungs[0]!,
+      scriptExtra: search.setting.scriptExtra,
+    })
+    const sidecar = { file: files.nextKnob, profile: inputs.profile }
+    const closing = compile.closeSweep(
+      { line, gate, run },
+      { results, winner, knob, toolchain: toolchain.name, sidecar },
+    )
+    const again = (change: Readonly<Record<string, unknown>>) =>
+      commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change })
+    next({ interrupted: again({ resume: run.shown }) })
+    if (!winner || signal.aborted) {
+      closing.runtime('fail', 'none')
+      signal.throwIfAborted()
+      const turned = compile.knobCommand(knob, { declared, inputs, run, scriptExtra: search.setting.scriptExtra })
+      return next({ fail: turned, blocked: turned })
+    }
+    if (winner.metrics.snrDb !== undefined)
+      gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
+
+    const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
+    const compiledModel = run.path(winner.tag, winner.files.hef)
+    const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
+    next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
+    if (rung.decoderMode === 'conv1x1_head') {
+      closing.runtime('blocked', 'none')
+      gate.blocked(
+        'runtime',
+        'conv1x1_head answers at the latent rate, which is no sound; compile with --decoder polyphase to hear it',
+      )
+      return next({ blocked: again({ decoder: 'polyphase' }) })
+    }
+    try {
+      const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show, advance }) => {
+        const separated = await infer.separateRecording({
+          modelPath: compiledModel,
+          backend: 'auto',
+          recording,
+          folder: run.folder,
+          sampleRate: model.sampleRateHz,
+          layout: { kernel: rung.kernelSize, stride: rung.stride },
+          haloFrames: () => haloFrames(rung),
+          signal,
+          onWindow: advance,
+        })
+        show(...infer.showSeparation(separated))
+        return separated
+      })
+      const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
+      const runs = infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
+      stamp({ device: metrics.device_info })
+      closing.runtime(runs ? 'pass' : 'fail', run.shown)
+    } catch (thrown) {
+      const isBlocked = thrown instanceof RunbookError && thrown.exit === 'blocked'
+      closing.runtime(isBlocked ? 'blocked' : 'fail', run.shown)
+      if (!isBlocked) throw thrown
+      gate.blocked('runtime', `${thrown.message}; ${thrown.hint}`)
+    }
+  },
+)
 
 /** The ladder's rungs, or the one that was named. */
 function rungsOf(inputs: Parameters<typeof graphChange>[0] & { ladder: LadderName; config: string | undefined }) {

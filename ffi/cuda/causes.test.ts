@@ -3,8 +3,14 @@ import test from 'node:test'
 import { fixFor, noDriver } from './causes.ts'
 
 test('fixFor() says whether the device is absent or a call failed, and what mends it', () => {
-  assert.deepEqual([35, 100, 101, 803].map(status => fixFor(status).kind), ['absent', 'absent', 'absent', 'absent'])
-  assert.deepEqual([1, 2, 700, 719].map(status => fixFor(status).kind), ['status', 'status', 'status', 'status'])
+  assert.deepEqual(
+    [35, 100, 101, 803].map(status => fixFor(status).kind),
+    ['absent', 'absent', 'absent', 'absent'],
+  )
+  assert.deepEqual(
+    [1, 2, 700, 719].map(status => fixFor(status).kind),
+    ['status', 'status', 'status', 'status'],
+  )
   assert.match(fixFor(700).fix, /new process/)
   assert.match(fixFor(2).fix, /nvidia-smi/)
   assert.match(fixFor(35).fix, /newer NVIDIA driver/)

@@ -16,7 +16,10 @@ const fixes: Readonly<Record<number, Fix>> = {
   3: { kind: 'absent', fix: 'look at the driver: nvidia-smi must list a GPU' },
   35: { kind: 'absent', fix: 'install a newer NVIDIA driver, or an older CUDA runtime (CUDART_LIB)' },
   46: { kind: 'absent', fix: 'another process holds the GPU: nvidia-smi lists it' },
-  100: { kind: 'absent', fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES, and give the container its GPU (--gpus all)' },
+  100: {
+    kind: 'absent',
+    fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES, and give the container its GPU (--gpus all)',
+  },
   101: { kind: 'absent', fix: 'choose a device that nvidia-smi lists' },
   209: { kind: 'refused', fix: 'build for this GPU: its compute capability is not in the binary' },
   400: { kind: 'status', fix: 'it was destroyed, or an event was never recorded: this is a fault of the caller' },
@@ -28,7 +31,10 @@ const fixes: Readonly<Record<number, Fix>> = {
   702: { kind: 'status', fix: 'the work ran longer than the system allows: use a GPU without a display' },
   719: { kind: 'status', fix: 'the work crashed on the device, which must be opened again in a new process' },
   803: { kind: 'absent', fix: 'driver and user libraries are of different versions: restart after a driver update' },
-  804: { kind: 'absent', fix: 'this GPU is not served by the forward-compatible driver package: install the driver itself' },
+  804: {
+    kind: 'absent',
+    fix: 'this GPU is not served by the forward-compatible driver package: install the driver itself',
+  },
 }
 
 /** The kind of error that a status is, and what mends it. */
@@ -41,4 +47,4 @@ export const noDriver: Fix & { readonly says: string } = {
   fix: 'install the NVIDIA driver and load it: nvidia-smi must list a GPU; a container needs its GPU (--gpus all)',
 }
 
-const unexplained: Fix = { kind: 'status', fix: 'look at nvidia-smi and at the kernel\'s log: dmesg | grep -i nvrm' }
+const unexplained: Fix = { kind: 'status', fix: "look at nvidia-smi and at the kernel's log: dmesg | grep -i nvrm" }

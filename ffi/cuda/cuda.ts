@@ -1,7 +1,8 @@
 /**
  * How is memory of a GPU reached, and how is work put in order there?
  *
- * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies, streams and events. Every
+ * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies, streams and
+ * events. Every
  * status goes through one check, which names the call, the status and the fix. Kernels are not launched from here.
  */
 import { FfiError } from '../errors.ts'
@@ -16,8 +17,12 @@ const cudaSpec: LibrarySpec = {
   env: 'CUDART_LIB',
   names: ['libcudart.so.12', 'libcudart.so.13', 'libcudart.so.11.0', 'libcudart.so'],
   folders: [
-    '/usr/local/cuda/lib64', '/usr/local/cuda/targets/x86_64-linux/lib', '/usr/local/cuda/targets/aarch64-linux/lib',
-    '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib/wsl/lib',
+    '/usr/local/cuda/lib64',
+    '/usr/local/cuda/targets/x86_64-linux/lib',
+    '/usr/local/cuda/targets/aarch64-linux/lib',
+    '/usr/lib/x86_64-linux-gnu',
+    '/usr/lib/aarch64-linux-gnu',
+    '/usr/lib/wsl/lib',
   ],
   install: 'sudo apt install cuda-cudart-12-8, or nvidia-cuda-runtime-cu12 of pip',
 }
@@ -44,7 +49,10 @@ export interface DeviceBuffer {
   free(): void
 }
 
-/** Memory of this machine that the device copies from and to directly. `view` is made once, and must not be touched after `free`. */
+/**
+ * Memory of this machine that the device copies from and to directly. `view` is made once, and must not be touched
+ * after `free`.
+ */
 export interface PinnedBuffer {
   readonly pointer: bigint
   readonly view: Uint8Array
@@ -72,7 +80,10 @@ export interface CudaStream {
   destroy(): void
 }
 
-/** An open CUDA runtime. Errors of all of it: FfiError `status` with CUDA's own name, `absent` without driver or device. */
+/**
+ * An open CUDA runtime. Errors of all of it: FfiError `status` with CUDA's own name, `absent` without driver or
+ * device.
+ */
 export interface Cuda {
   readonly library: OpenedLibrary
   readonly functions: CudaFunctions
@@ -82,7 +93,10 @@ export interface Cuda {
   readonly driverVersion: string
   /** Errors: `absent` when there is none, or the driver does not serve this runtime. */
   deviceCount(): number
-  /** Facts of a device, which becomes the one that this thread uses. A worker thread's is the first one always. Errors: `absent`. */
+  /**
+   * Facts of a device, which becomes the one that this thread uses. A worker thread's is the first one always. Errors:
+   * `absent`.
+   */
   device(index: number): CudaDevice
   alloc(bytes: number): DeviceBuffer
   allocPinned(bytes: number): PinnedBuffer
@@ -127,7 +141,8 @@ function cudaOf(library: OpenedLibrary): Cuda {
   const made = (call: string, create: (out: [Pointer]) => number): bigint => {
     const out: [Pointer] = [null]
     check(call, create(out))
-    if (out[0] === null) throw new FfiError('status', `Cannot call ${call}: it succeeded and gave nothing`, 'reinstall the CUDA runtime')
+    if (out[0] === null)
+      throw new FfiError('status', `Cannot call ${call}: it succeeded and gave nothing`, 'reinstall the CUDA runtime')
     return out[0]
   }
   const asked = (call: string, ask: (out: [number]) => number): number => {
@@ -152,7 +167,12 @@ function cudaOf(library: OpenedLibrary): Cuda {
       const view = new Uint8Array(koffi().view(pointer, bytes))
       return { pointer, view, free: once(() => check('cudaFreeHost', f.cudaFreeHost(pointer))) }
     },
-    createStream: () => streamOf(f, made('cudaStreamCreateWithFlags', out => f.cudaStreamCreateWithFlags(out, nonBlocking)), check),
+    createStream: () =>
+      streamOf(
+        f,
+        made('cudaStreamCreateWithFlags', out => f.cudaStreamCreateWithFlags(out, nonBlocking)),
+        check,
+      ),
     createEvent() {
       const pointer = made('cudaEventCreateWithFlags', out => f.cudaEventCreateWithFlags(out, 0))
       return {
@@ -161,7 +181,8 @@ function cudaOf(library: OpenedLibrary): Cuda {
         destroy: once(() => check('cudaEventDestroy', f.cudaEventDestroy(pointer))),
       }
     },
-    elapsedMs: ({ start, end }) => asked('cudaEventElapsedTime', out => f.cudaEventElapsedTime(out, start.pointer, end.pointer)),
+    elapsedMs: ({ start, end }) =>
+      asked('cudaEventElapsedTime', out => f.cudaEventElapsedTime(out, start.pointer, end.pointer)),
     lastError() {
       const status = f.cudaGetLastError()
       return status === 0 ? null : `${f.cudaGetErrorName(status)} (${status})`
@@ -175,7 +196,8 @@ type Check = Cuda['check']
 function streamOf(f: CudaFunctions, pointer: bigint, check: Check): CudaStream {
   return {
     pointer,
-    copy: ({ to, from, bytes, kind }) => check('cudaMemcpyAsync', f.cudaMemcpyAsync(to, from, bytes, copyKinds[kind], pointer)),
+    copy: ({ to, from, bytes, kind }) =>
+      check('cudaMemcpyAsync', f.cudaMemcpyAsync(to, from, bytes, copyKinds[kind], pointer)),
     done: async () => check('cudaStreamSynchronize', await settled(f.cudaStreamSynchronize, pointer)),
     wait: () => check('cudaStreamSynchronize', f.cudaStreamSynchronize(pointer)),
     isDone() {
@@ -221,11 +243,14 @@ function runtimeVersionOf(f: CudaFunctions): string {
   return 'unknown'
 }
 
-function errorOf(f: CudaFunctions, { call, status, driver }: { call: string; status: number; driver: number | undefined }): FfiError {
+function errorOf(
+  f: CudaFunctions,
+  { call, status, driver }: { call: string; status: number; driver: number | undefined },
+): FfiError {
   const name = f.cudaGetErrorName(status) ?? `status ${status}`
   const isAbsent = status === insufficientDriver && driver === 0
   const { kind, fix } = isAbsent ? noDriver : fixFor(status)
-  const words = isAbsent ? noDriver.says : f.cudaGetErrorString(status) ?? 'no text'
+  const words = isAbsent ? noDriver.says : (f.cudaGetErrorString(status) ?? 'no text')
   return new FfiError(kind, `Cannot call ${call}: ${name} (${status}): ${words}`, fix)
 }
 

@@ -49,14 +49,19 @@ export const cudaFunctions: { readonly [K in keyof CudaFunctions]-?: FunctionSpe
   cudaDeviceGetAttribute: { prototype: 'int cudaDeviceGetAttribute(_Out_ int *value, int attribute, int device)' },
   cudaDeviceGetPCIBusId: { prototype: 'int cudaDeviceGetPCIBusId(void *text, int length, int device)' },
   // The struct grows from version to version; its first 256 bytes have been the name in all of them.
-  cudaGetDeviceProperties_v2: { prototype: 'int cudaGetDeviceProperties_v2(void *properties, int device)', optional: true },
+  cudaGetDeviceProperties_v2: {
+    prototype: 'int cudaGetDeviceProperties_v2(void *properties, int device)',
+    optional: true,
+  },
   cudaGetDeviceProperties: { prototype: 'int cudaGetDeviceProperties(void *properties, int device)', optional: true },
   cudaMemGetInfo: { prototype: 'int cudaMemGetInfo(_Out_ size_t *free, _Out_ size_t *total)' },
   cudaMalloc: { prototype: 'int cudaMalloc(_Out_ void **pointer, size_t bytes)' },
   cudaFree: { prototype: 'int cudaFree(void *pointer)' },
   cudaHostAlloc: { prototype: 'int cudaHostAlloc(_Out_ void **pointer, size_t bytes, unsigned int flags)' },
   cudaFreeHost: { prototype: 'int cudaFreeHost(void *pointer)' },
-  cudaMemcpyAsync: { prototype: 'int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, void *stream)' },
+  cudaMemcpyAsync: {
+    prototype: 'int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, void *stream)',
+  },
   cudaStreamCreateWithFlags: { prototype: 'int cudaStreamCreateWithFlags(_Out_ void **stream, unsigned int flags)' },
   cudaStreamSynchronize: { prototype: 'int cudaStreamSynchronize(void *stream)' },
   cudaStreamQuery: { prototype: 'int cudaStreamQuery(void *stream)' },

@@ -1,7 +1,8 @@
 /**
  * What do names and numbers of HailoRT's interface mean in one version?
  *
- * Reads `contracts/abi/hailort.json`, in which an entry holds from one version until the next entry. What the bindings declare
+ * Reads `contracts/abi/hailort.json`, in which an entry holds from one version until the next entry. What the bindings
+ * declare
  * to koffi is in `structs.ts`; a test holds the two against each other.
  */
 import { readFileSync } from 'node:fs'
@@ -18,7 +19,9 @@ interface AbiTable {
   readonly versions: Readonly<Record<string, ProfileName>>
   readonly structs: Readonly<Record<string, readonly (Layout & { readonly since: string })[]>>
   readonly status: readonly { readonly since: string; readonly names: Readonly<Record<string, string>> }[]
-  readonly enums: Readonly<Record<string, readonly { readonly since: string; readonly values: Readonly<Record<string, number>> }[]>>
+  readonly enums: Readonly<
+    Record<string, readonly { readonly since: string; readonly values: Readonly<Record<string, number>> }[]>
+  >
 }
 
 /** Where the measured table lies. */
@@ -32,13 +35,17 @@ export function abiTable(): AbiTable {
 }
 
 /** Entries that hold in a version, oldest first; for one that is older than all, the first entry. */
-function inForce<Entry extends { readonly since: string }>(entries: readonly Entry[], version: Version): readonly Entry[] {
+function inForce<Entry extends { readonly since: string }>(
+  entries: readonly Entry[],
+  version: Version,
+): readonly Entry[] {
   const held = entries.filter(({ since }) => compareVersions(parseVersion(since), version) <= 0)
   return held.length > 0 ? held : entries.slice(0, 1)
 }
 
 /** How a struct lies in memory in a version; undefined for a struct that the table does not have. */
-export const layoutOf = (struct: string, version: Version): Layout | undefined => inForce(abiTable().structs[struct] ?? [], version).at(-1)
+export const layoutOf = (struct: string, version: Version): Layout | undefined =>
+  inForce(abiTable().structs[struct] ?? [], version).at(-1)
 
 /** Names and values of an enum in a version. Errors: a plain one for an enum that the table does not have. */
 export function enumOf(name: string, version: Version): Readonly<Record<string, number>> {

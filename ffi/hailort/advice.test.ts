@@ -5,23 +5,37 @@ import { advice, adviceFor } from './advice.ts'
 
 test('advice names only statuses that some version has', () => {
   const known = new Set(abiTable().status.flatMap(({ names }) => Object.values(names)))
-  assert.deepEqual(advice.flatMap(({ statuses }) => statuses).filter(name => !known.has(name)), [])
+  assert.deepEqual(
+    advice.flatMap(({ statuses }) => statuses).filter(name => !known.has(name)),
+    [],
+  )
 })
 
 test('advice has for each row a cause, a fix, and either a status or a symptom', () => {
   assert.ok(advice.length >= 17)
-  for (const { statuses, symptom, cause, fix } of advice) assert.ok(
-    cause.length > 10 && fix.length > 5 && (statuses.length > 0 || symptom !== undefined), cause,
-  )
+  for (const { statuses, symptom, cause, fix } of advice)
+    assert.ok(cause.length > 10 && fix.length > 5 && (statuses.length > 0 || symptom !== undefined), cause)
 })
 
 test('adviceFor() reaches every row that has a status', () => {
   const calls = [
-    'hailo_create_vdevice', 'hailo_create_hef_file', 'hailo_configure_vdevice', 'hailo_vstream_read_raw_buffer', 'hailo_vstream_write_raw_buffer',
-    'hailo_activate_network_group', 'hailo_infer', 'hailo_identify', 'hailo_get_latency_measurement',
+    'hailo_create_vdevice',
+    'hailo_create_hef_file',
+    'hailo_configure_vdevice',
+    'hailo_vstream_read_raw_buffer',
+    'hailo_vstream_write_raw_buffer',
+    'hailo_activate_network_group',
+    'hailo_infer',
+    'hailo_identify',
+    'hailo_get_latency_measurement',
   ]
-  const reached = new Set(calls.flatMap(call => advice.flatMap(({ statuses }) => statuses).map(name => adviceFor(call, name))))
-  assert.deepEqual(advice.filter(row => row.statuses.length > 0 && !reached.has(row)).map(({ cause }) => cause), [])
+  const reached = new Set(
+    calls.flatMap(call => advice.flatMap(({ statuses }) => statuses).map(name => adviceFor(call, name))),
+  )
+  assert.deepEqual(
+    advice.filter(row => row.statuses.length > 0 && !reached.has(row)).map(({ cause }) => cause),
+    [],
+  )
 })
 
 test('adviceFor() says what a person can do when a call is not implemented, for models and for anything else', () => {
@@ -38,13 +52,29 @@ test('adviceFor() knows nothing of a success, or of a call that it does not expl
 })
 
 test('adviceFor() takes a device that does not open for absent or refused, and never for a failure of the model', () => {
-  const kinds = (call: string, statuses: readonly string[]) => statuses.map(status => adviceFor(call, `HAILO_${status}`)?.kind)
+  const kinds = (call: string, statuses: readonly string[]) =>
+    statuses.map(status => adviceFor(call, `HAILO_${status}`)?.kind)
   for (const call of ['hailo_create_vdevice', 'hailo_create_device_by_id']) {
-    const absent = ['DEVICE_IN_USE', 'INVALID_ARGUMENT', 'DRIVER_INVALID_RESPONSE', 'DRIVER_TIMEOUT', 'FW_CONTROL_FAILURE', 'DRIVER_OPERATION_FAILED', 'DRIVER_FAIL']
+    const absent = [
+      'DEVICE_IN_USE',
+      'INVALID_ARGUMENT',
+      'DRIVER_INVALID_RESPONSE',
+      'DRIVER_TIMEOUT',
+      'FW_CONTROL_FAILURE',
+      'DRIVER_OPERATION_FAILED',
+      'DRIVER_FAIL',
+    ]
     assert.deepEqual(new Set(kinds(call, absent)), new Set(['absent']), call)
-    assert.deepEqual(kinds(call, ['NOT_SUPPORTED', 'DRIVER_INVALID_IOCTL', 'INVALID_DRIVER_VERSION']), ['refused', 'refused', 'refused'], call)
+    assert.deepEqual(
+      kinds(call, ['NOT_SUPPORTED', 'DRIVER_INVALID_IOCTL', 'INVALID_DRIVER_VERSION']),
+      ['refused', 'refused', 'refused'],
+      call,
+    )
   }
-  assert.deepEqual(kinds('hailo_vstream_read_raw_buffer', ['DRIVER_TIMEOUT', 'FW_CONTROL_FAILURE']), [undefined, undefined])
+  assert.deepEqual(kinds('hailo_vstream_read_raw_buffer', ['DRIVER_TIMEOUT', 'FW_CONTROL_FAILURE']), [
+    undefined,
+    undefined,
+  ])
 })
 
 test('adviceFor() tells the ways apart in which a device does not open', () => {
@@ -65,7 +95,14 @@ test('adviceFor() tells the ways apart in which a device does not open', () => {
 test('adviceFor() has for a node that does not open what helps when it is absent, closed, or in no container', () => {
   for (const status of ['HAILO_DRIVER_FAIL', 'HAILO_DRIVER_OPERATION_FAILED']) {
     const { fix } = adviceFor('hailo_create_vdevice', status)!
-    for (const part of ['ls -l /dev/hailo0 /dev/h1x-0', 'modprobe', 'docker run --device /dev/hailo0', 'usermod -aG', 'dmesg']) assert.ok(fix.includes(part), part)
+    for (const part of [
+      'ls -l /dev/hailo0 /dev/h1x-0',
+      'modprobe',
+      'docker run --device /dev/hailo0',
+      'usermod -aG',
+      'dmesg',
+    ])
+      assert.ok(fix.includes(part), part)
     assert.doesNotMatch(fix, /stat -c/)
   }
 })
@@ -75,10 +112,14 @@ test('adviceFor() explains an internal failure by the call that gave it, and by 
   for (const call of ['hailo_create_hef_file', 'hailo_create_hef_buffer', 'hailo_hef_get_network_groups_infos']) {
     assert.match(causeOf(call)!, /cannot read the HEF/, call)
   }
-  for (const call of ['hailo_configure_vdevice', 'hailo_create_vdevice']) assert.match(causeOf(call)!, /PCIe page/, call)
+  for (const call of ['hailo_configure_vdevice', 'hailo_create_vdevice'])
+    assert.match(causeOf(call)!, /PCIe page/, call)
   assert.match(causeOf('hailo_vstream_read_raw_buffer')!, /size of a frame/)
   assert.match(adviceFor('hailo_vstream_write_raw_buffer', 'HAILO_INVALID_ARGUMENT')!.cause, /size of a frame/)
-  assert.match(adviceFor('hailo_create_hef_buffer', 'HAILO_INVALID_ARGUMENT')!.cause, /an architecture that it does not know/)
+  assert.match(
+    adviceFor('hailo_create_hef_buffer', 'HAILO_INVALID_ARGUMENT')!.cause,
+    /an architecture that it does not know/,
+  )
   assert.deepEqual([causeOf('hailo_identify'), causeOf('hailo_vstream_write_raw_buffer')], [undefined, undefined])
 })
 

@@ -1,7 +1,8 @@
 /**
  * What do people meet with HailoRT, why, and what helps?
  *
- * One row for each thing that users report. A row with `statuses` explains a failed call; one with a `symptom` only is for whoever
+ * One row for each thing that users report. A row with `statuses` explains a failed call; one with a `symptom` only is
+ * for whoever
  * looks at the machine. Rows are tried in order: the first that fits the call and the status explains it.
  */
 export interface Advice {
@@ -14,16 +15,22 @@ export interface Advice {
   readonly cause: string
   /** A command, or what to change. */
   readonly fix: string
-  /** What the failure is to whoever asked: something absent, something that must not be used, or a wrong thing given. */
+  /**
+   * What the failure is to whoever asked: something absent, something that must not be used, or a wrong thing given.
+   */
   readonly kind?: 'absent' | 'refused' | 'usage'
 }
 
-const oneVersion = 'install one version of both (hailort-pcie-driver or hailo-dkms, and hailort), then reboot; '
-  + 'in a container the library must equal the host\'s driver'
+const oneVersion =
+  'install one version of both (hailort-pcie-driver or hailo-dkms, and hailort), then reboot; ' +
+  "in a container the library must equal the host's driver"
 const lookAndReboot = 'sudo dmesg | grep -i hailo, then reboot; if it stays, power the board off and on'
-const otherHef = 'compare its digest with the original; else upgrade HailoRT, or compile with an older Dataflow Compiler'
+const otherHef =
+  'compare its digest with the original; else upgrade HailoRT, or compile with an older Dataflow Compiler'
 const frameSize = {
-  kind: 'usage', cause: 'the buffer has not the size of a frame in the format that was asked for', fix: 'take the size from the stream: frameBytes',
+  kind: 'usage',
+  cause: 'the buffer has not the size of a frame in the format that was asked for',
+  fix: 'take the size from the stream: frameBytes',
 } as const
 /** Where a device is looked for, opened, and asked who it is. */
 const opening = /scan_devices|create_(vdevice|device)|identify|hailo_configure \(InferModel\)/
@@ -31,85 +38,121 @@ const opening = /scan_devices|create_(vdevice|device)|identify|hailo_configure \
 /** Every row, in the order in which they are tried. */
 export const advice: readonly Advice[] = [
   {
-    statuses: ['HAILO_INVALID_DRIVER_VERSION'], kind: 'refused',
-    cause: 'the driver and the library have different versions, and they must be equal to the revision', fix: oneVersion,
+    statuses: ['HAILO_INVALID_DRIVER_VERSION'],
+    kind: 'refused',
+    cause: 'the driver and the library have different versions, and they must be equal to the revision',
+    fix: oneVersion,
   },
   {
-    statuses: ['HAILO_DRIVER_INVALID_IOCTL'], kind: 'refused',
-    cause: 'the driver does not know what the library asks of it: they are of different versions', fix: oneVersion,
+    statuses: ['HAILO_DRIVER_INVALID_IOCTL'],
+    kind: 'refused',
+    cause: 'the driver does not know what the library asks of it: they are of different versions',
+    fix: oneVersion,
   },
   {
-    statuses: ['HAILO_DEVICE_IN_USE'], kind: 'absent',
+    statuses: ['HAILO_DEVICE_IN_USE'],
+    kind: 'absent',
     cause: 'another process holds this device',
     fix: 'sudo lsof /dev/hailo* tells which (of a newer Hailo-10H: /dev/h1x-*); end it, or wait until it ends',
   },
   {
-    statuses: ['HAILO_NOT_SUPPORTED'], calls: /create_(vdevice|device)/, kind: 'refused',
+    statuses: ['HAILO_NOT_SUPPORTED'],
+    calls: /create_(vdevice|device)/,
+    kind: 'refused',
     cause: 'this HailoRT does not serve the board: HailoRT 4 serves no Hailo-10H',
     fix: 'install HailoRT 5 with its driver (Raspberry Pi OS: sudo apt install h10-hailort), then reboot',
   },
   {
-    statuses: ['HAILO_INVALID_OPERATION'], calls: /create_vdevice/, kind: 'absent',
-    cause: 'the board\'s firmware is not loaded; or HailoRT\'s multi-process service was asked for, and this library was built without it',
+    statuses: ['HAILO_INVALID_OPERATION'],
+    calls: /create_vdevice/,
+    kind: 'absent',
+    cause:
+      "the board's firmware is not loaded; or HailoRT's multi-process service was asked for, and this library was built without it",
     fix: `${lookAndReboot}; without the service: do not ask for several processes`,
   },
   {
-    statuses: ['HAILO_INVALID_ARGUMENT'], calls: /create_(vdevice|device_by_id)/, kind: 'absent',
+    statuses: ['HAILO_INVALID_ARGUMENT'],
+    calls: /create_(vdevice|device_by_id)/,
+    kind: 'absent',
     cause: 'no device here has the id that was given',
     fix: 'hailortcli scan lists the ids',
   },
   {
-    statuses: ['HAILO_DRIVER_INVALID_RESPONSE'], calls: opening, kind: 'absent',
-    cause: 'what the driver tells of the device is incomplete: /sys/class/hailo_chardev lacks a part of it', fix: lookAndReboot,
+    statuses: ['HAILO_DRIVER_INVALID_RESPONSE'],
+    calls: opening,
+    kind: 'absent',
+    cause: 'what the driver tells of the device is incomplete: /sys/class/hailo_chardev lacks a part of it',
+    fix: lookAndReboot,
   },
   {
-    statuses: ['HAILO_DRIVER_TIMEOUT'], calls: opening, kind: 'absent',
-    cause: 'the board\'s firmware does not answer', fix: lookAndReboot,
+    statuses: ['HAILO_DRIVER_TIMEOUT'],
+    calls: opening,
+    kind: 'absent',
+    cause: "the board's firmware does not answer",
+    fix: lookAndReboot,
   },
   {
-    statuses: ['HAILO_FW_CONTROL_FAILURE'], calls: opening, kind: 'absent',
-    cause: 'the board\'s firmware refuses what it is asked', fix: lookAndReboot,
+    statuses: ['HAILO_FW_CONTROL_FAILURE'],
+    calls: opening,
+    kind: 'absent',
+    cause: "the board's firmware refuses what it is asked",
+    fix: lookAndReboot,
   },
   {
-    statuses: ['HAILO_OUT_OF_PHYSICAL_DEVICES'], kind: 'absent',
+    statuses: ['HAILO_OUT_OF_PHYSICAL_DEVICES'],
+    kind: 'absent',
     cause: 'no Hailo device is free: there is none, its driver is not loaded, or another process holds it',
     fix: 'ls /dev/hailo0 /dev/h1x-0; lspci -d 1e60:; sudo lsof /dev/hailo*',
   },
   {
-    statuses: ['HAILO_HEF_NOT_COMPATIBLE_WITH_DEVICE', 'HAILO_INVALID_HEF'], calls: /configure/, kind: 'usage',
-    cause: 'the HEF was compiled for another architecture than this device has (a board named "Hailo-8" may be a Hailo-8L)',
+    statuses: ['HAILO_HEF_NOT_COMPATIBLE_WITH_DEVICE', 'HAILO_INVALID_HEF'],
+    calls: /configure/,
+    kind: 'usage',
+    cause:
+      'the HEF was compiled for another architecture than this device has (a board named "Hailo-8" may be a Hailo-8L)',
     fix: 'compile it again with --hw-arch for this device: hailortcli fw-control identify tells its architecture',
   },
   {
-    statuses: ['HAILO_HEF_NOT_SUPPORTED', 'HAILO_INVALID_HEF', 'HAILO_HEF_FILE_CORRUPTED', 'HAILO_INVALID_HEF_USE'], kind: 'usage',
-    cause: 'this version of HailoRT cannot read the HEF: it is damaged, not a HEF, or made by a newer Dataflow Compiler',
+    statuses: ['HAILO_HEF_NOT_SUPPORTED', 'HAILO_INVALID_HEF', 'HAILO_HEF_FILE_CORRUPTED', 'HAILO_INVALID_HEF_USE'],
+    kind: 'usage',
+    cause:
+      'this version of HailoRT cannot read the HEF: it is damaged, not a HEF, or made by a newer Dataflow Compiler',
     fix: otherHef,
   },
   {
-    statuses: ['HAILO_INTERNAL_FAILURE', 'HAILO_INVALID_ARGUMENT'], calls: /create_hef|hailo_hef_/, kind: 'usage',
-    cause: 'this version of HailoRT cannot read the HEF: it is of a newer form, for an architecture that it does not know, or has too long a name',
+    statuses: ['HAILO_INTERNAL_FAILURE', 'HAILO_INVALID_ARGUMENT'],
+    calls: /create_hef|hailo_hef_/,
+    kind: 'usage',
+    cause:
+      'this version of HailoRT cannot read the HEF: it is of a newer form, for an architecture that it does not know, or has too long a name',
     fix: otherHef,
   },
   {
-    statuses: ['HAILO_TIMEOUT'], calls: /_(read|write)_raw_buffer|hailo_infer/,
+    statuses: ['HAILO_TIMEOUT'],
+    calls: /_(read|write)_raw_buffer|hailo_infer/,
     cause: 'the device gave no frame in time: it is slower than that, an output is not read, or the firmware hangs',
     fix: 'give it longer (--timeout-ms), and with code of your own read every output at the same time; if it stays, power the device off and on',
   },
   {
-    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL'], calls: /_(read|write)_raw_buffer|hailo_infer/,
+    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL'],
+    calls: /_(read|write)_raw_buffer|hailo_infer/,
     cause: 'the driver lost the device in the middle: it was unplugged, reset, or ran out of power',
     fix: 'sudo dmesg | grep -i hailo # then look at its power and its seat, and reboot',
   },
   { statuses: ['HAILO_INVALID_OPERATION', 'HAILO_INVALID_ARGUMENT'], calls: /_raw_buffer|hailo_infer/, ...frameSize },
   { statuses: ['HAILO_INTERNAL_FAILURE'], calls: /read_raw_buffer/, ...frameSize },
   {
-    statuses: ['HAILO_NOT_AVAILABLE'], calls: /latency/,
-    cause: 'no latency was measured: that takes a group of one input that was configured to measure it, and a frame since the last answer',
+    statuses: ['HAILO_NOT_AVAILABLE'],
+    calls: /latency/,
+    cause:
+      'no latency was measured: that takes a group of one input that was configured to measure it, and a frame since the last answer',
     fix: 'configure with measuresLatency, run a frame, then ask',
   },
   {
-    statuses: ['HAILO_INTERNAL_FAILURE'], calls: /configure|vdevice/,
-    cause: 'HailoRT failed inside; on a Raspberry Pi 5 often because its PCIe page (4096) is smaller than the driver asks for',
+    statuses: ['HAILO_INTERNAL_FAILURE'],
+    calls: /configure|vdevice/,
+    cause:
+      'HailoRT failed inside; on a Raspberry Pi 5 often because its PCIe page (4096) is smaller than the driver asks for',
     fix: 'echo "options hailo_pci force_desc_page_size=4096" | sudo tee /etc/modprobe.d/hailo_pci.conf, then reboot',
   },
   {
@@ -118,62 +161,81 @@ export const advice: readonly Advice[] = [
     fix: 'use the scheduler (the default), or activate the group first',
   },
   {
-    statuses: ['HAILO_INVALID_OPERATION'], calls: /activate_network_group/,
+    statuses: ['HAILO_INVALID_OPERATION'],
+    calls: /activate_network_group/,
     cause: 'the scheduler activates network groups itself',
     fix: 'do not activate, or open the virtual device with scheduling "none"',
   },
   {
-    statuses: ['HAILO_RPC_FAILED', 'HAILO_INVALID_SERVICE_VERSION', 'HAILO_CONNECTION_REFUSED'], kind: 'absent',
-    cause: 'HailoRT\'s service does not run, or has another version than the library',
+    statuses: ['HAILO_RPC_FAILED', 'HAILO_INVALID_SERVICE_VERSION', 'HAILO_CONNECTION_REFUSED'],
+    kind: 'absent',
+    cause: "HailoRT's service does not run, or has another version than the library",
     fix: 'sudo systemctl restart hailort.service, after upgrading both to one version',
   },
   {
-    statuses: ['HAILO_NOT_IMPLEMENTED'], calls: /configure|vstream|hailo_infer/, kind: 'refused',
-    cause: 'a Hailo-10H does not run models through HailoRT\'s C interface',
+    statuses: ['HAILO_NOT_IMPLEMENTED'],
+    calls: /configure|vstream|hailo_infer/,
+    kind: 'refused',
+    cause: "a Hailo-10H does not run models through HailoRT's C interface",
     fix: 'open the model with --backend hailort, which compiles there what such a device needs (sudo apt install g++ h10-hailort)',
   },
   {
-    statuses: ['HAILO_NOT_IMPLEMENTED'], kind: 'refused',
+    statuses: ['HAILO_NOT_IMPLEMENTED'],
+    kind: 'refused',
     cause: 'this device, or this version of HailoRT, does not do what was asked',
     fix: 'ask a Hailo-8 or Hailo-8L under HailoRT 4; a Hailo-10H tells through this interface its identity, temperature and power',
   },
   {
-    statuses: [], symptom: '/dev/hailo0 is absent although a Hailo-10H works', kind: 'absent',
+    statuses: [],
+    symptom: '/dev/hailo0 is absent although a Hailo-10H works',
+    kind: 'absent',
     cause: 'the driver hailo1x_pci names the node /dev/h1x-0 from version 5.3 on',
     fix: 'look for either node: ls /dev/hailo0 /dev/h1x-0',
   },
   {
-    statuses: ['HAILO_UNSUPPORTED_FW_VERSION', 'HAILO_UNSUPPORTED_CONTROL_PROTOCOL_VERSION'], kind: 'refused',
+    statuses: ['HAILO_UNSUPPORTED_FW_VERSION', 'HAILO_UNSUPPORTED_CONTROL_PROTOCOL_VERSION'],
+    kind: 'refused',
     symptom: 'firmware and driver differ after an upgrade of a Hailo-10H, or libhailort.so.5.3.0 is missing',
     cause: 'packages of several versions are installed side by side',
     fix: 'install one version of every Hailo package, then power the board off and on',
   },
   {
-    statuses: ['HAILO_DRIVER_NOT_INSTALLED', 'HAILO_PCIE_DRIVER_NOT_INSTALLED'], kind: 'absent',
+    statuses: ['HAILO_DRIVER_NOT_INSTALLED', 'HAILO_PCIE_DRIVER_NOT_INSTALLED'],
+    kind: 'absent',
     symptom: 'apt says that hailort is replaced by h10-hailort',
     cause: 'the driver is not installed; Raspberry Pi OS has one package for Hailo-8 and another for Hailo-10H',
     fix: 'sudo apt install hailo-all (Hailo-8, Hailo-8L) or h10-hailort (Hailo-10H), then reboot',
   },
   {
-    statuses: [], symptom: 'a warning that the HEF was compiled for 400 MHz and the device runs at 200 MHz',
+    statuses: [],
+    symptom: 'a warning that the HEF was compiled for 400 MHz and the device runs at 200 MHz',
     cause: 'a Hailo-8L or 8R runs at half the clock of a Hailo-8',
-    fix: 'nothing: it is slower than the compiler\'s estimate',
+    fix: "nothing: it is slower than the compiler's estimate",
   },
   {
-    statuses: ['HAILO_DRIVER_INVALID_RESPONSE', 'HAILO_DRIVER_TIMEOUT', 'HAILO_DRIVER_INTERRUPTED', 'HAILO_OUT_OF_HOST_CMA_MEMORY'],
+    statuses: [
+      'HAILO_DRIVER_INVALID_RESPONSE',
+      'HAILO_DRIVER_TIMEOUT',
+      'HAILO_DRIVER_INTERRUPTED',
+      'HAILO_OUT_OF_HOST_CMA_MEMORY',
+    ],
     cause: 'the driver refused or lost the request',
     fix: 'sudo dmesg | grep -i hailo',
   },
   {
-    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL', 'HAILO_OPEN_FILE_FAILURE'], calls: opening, kind: 'absent',
+    statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL', 'HAILO_OPEN_FILE_FAILURE'],
+    calls: opening,
+    kind: 'absent',
     symptom: 'permission denied on /dev/hailo0 or /dev/h1x-0',
-    cause: 'the device\'s node is absent, or this user may not open it, or the driver failed',
-    fix: 'ls -l /dev/hailo0 /dev/h1x-0 tells which: with neither, sudo modprobe hailo_pci (of a Hailo-10H hailo1x_pci), or in a container '
-      + 'docker run --device /dev/hailo0; where its mode keeps this user out, join its group: sudo usermod -aG GROUP "$USER"; '
-      + 'else sudo dmesg | grep -i hailo',
+    cause: "the device's node is absent, or this user may not open it, or the driver failed",
+    fix:
+      'ls -l /dev/hailo0 /dev/h1x-0 tells which: with neither, sudo modprobe hailo_pci (of a Hailo-10H hailo1x_pci), or in a container ' +
+      'docker run --device /dev/hailo0; where its mode keeps this user out, join its group: sudo usermod -aG GROUP "$USER"; ' +
+      'else sudo dmesg | grep -i hailo',
   },
   {
-    statuses: [], symptom: 'hailort.log or ~/.hailo cannot be written, as under systemd\'s ProtectHome',
+    statuses: [],
+    symptom: "hailort.log or ~/.hailo cannot be written, as under systemd's ProtectHome",
     cause: 'the library writes a log file into the working folder and the home folder',
     fix: 'export HAILORT_LOGGER_PATH=NONE',
   },

@@ -5,7 +5,8 @@ import test from 'node:test'
 import { dataPath, needsData, needsTool } from '../../lib/testing/needs.ts'
 import { hailortStandin } from '../testing/hailort.ts'
 
-// What any HailoRT must answer, with a device and without one: the library that HAILORT_LIB names (`npm run test:hailort`), else the
+// What any HailoRT must answer, with a device and without one: the library that HAILORT_LIB names (`npm run
+// test:hailort`), else the
 // stand-in. It runs in a process of its own, for a real library may crash.
 
 const named = process.env.HAILORT_LIB
@@ -22,11 +23,25 @@ function ask(script: string, argv: readonly string[] = []): { title: string; lin
     const hailort = openHailort()
     console.log(hailort.title + ' (' + hailort.library.path + ')')
   `
-  const { status, stdout, stderr, signal } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', preamble + script, ...argv], {
-    cwd: join(import.meta.dirname, '../..'), encoding: 'utf8', timeout: 120_000,
-    env: { ...process.env, HAILORT_LIB: named ?? hailortStandin({ profile: 'C' }), ...(!named && { HAILO_STANDIN_DEVICES: '0' }) },
-  })
-  const words = stderr.trim().split('\n').filter(line => !/^ +at |^node:|^ *\^/.test(line)).join('\n')
+  const { status, stdout, stderr, signal } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', preamble + script, ...argv],
+    {
+      cwd: join(import.meta.dirname, '../..'),
+      encoding: 'utf8',
+      timeout: 120_000,
+      env: {
+        ...process.env,
+        HAILORT_LIB: named ?? hailortStandin({ profile: 'C' }),
+        ...(!named && { HAILO_STANDIN_DEVICES: '0' }),
+      },
+    },
+  )
+  const words = stderr
+    .trim()
+    .split('\n')
+    .filter(line => !/^ +at |^node:|^ *\^/.test(line))
+    .join('\n')
   assert.ok(status === 0, `${signal ?? `exit ${status}`}: ${words}`)
   const [title = '', ...lines] = stdout.trim().split('\n')
   return { title: `${named ? 'HAILORT_LIB: ' : 'the stand-in, for HAILORT_LIB names no library: '}${title}`, lines }
@@ -53,7 +68,7 @@ test('a HailoRT tells its version and its devices, and opens one or says why not
 
 test('a HailoRT reads our own HEFs, and refuses damaged ones by name', { skip }, () => {
   const { lines } = ask(`
-    const { tinyModel } = await import('./lib/testing/hailort-models.ts')
+    const { tinyModel } = await import('./lib/testing/hef/models.ts')
     for (const hefVersion of [0, 1]) {
       const { hef } = tinyModel({ hefVersion })
       const read = await Hef.fromBuffer(hailort, hef)
@@ -66,10 +81,16 @@ test('a HailoRT reads our own HEFs, and refuses damaged ones by name', { skip },
   assert.deepEqual(lines, [streams, 'usage true', streams, 'usage true', 'usage true'])
 })
 
-test('a HailoRT lists HEFs of a vendor\'s compiler as our own reader does, from a file and from memory', { skip: skip || needsData('hef/arcface_mobilefacenet.hef') }, () => {
-  const paths = ['mnist_cnn_0cd51b2', 'mnist_cnn_bf0ae4d', 'arcface_mobilefacenet'].map(name => dataPath(`hef/${name}.hef`))
-  const { lines } = ask(`
-    const { readHef } = await import('./lib/formats/hef.ts')
+test(
+  "a HailoRT lists HEFs of a vendor's compiler as our own reader does, from a file and from memory",
+  { skip: skip || needsData('hef/arcface_mobilefacenet.hef') },
+  () => {
+    const paths = ['mnist_cnn_0cd51b2', 'mnist_cnn_bf0ae4d', 'arcface_mobilefacenet'].map(name =>
+      dataPath(`hef/${name}.hef`),
+    )
+    const { lines } = ask(
+      `
+    const { readHef } = await import('./lib/formats/hef/read.ts')
     for (const path of process.argv.slice(1)) {
       const [group] = readHef(path).groups
       for (const hef of [await Hef.fromFile(hailort, path), await Hef.fromBuffer(hailort, readFileSync(path))]) {
@@ -82,6 +103,9 @@ test('a HailoRT lists HEFs of a vendor\'s compiler as our own reader does, from 
         await hef[Symbol.asyncDispose]()
       }
       console.log(group.name)
-    }`, paths)
-  assert.deepEqual(lines, ['MNIST_CNN', 'MNIST_CNN', 'arcface_mobilefacenet'])
-})
+    }`,
+      paths,
+    )
+    assert.deepEqual(lines, ['MNIST_CNN', 'MNIST_CNN', 'arcface_mobilefacenet'])
+  },
+)

@@ -1,7 +1,8 @@
 /**
  * Which Hailo devices are there, and what do they say of themselves?
  *
- * A `VDevice` is what models are configured on: one physical device, or several seen as one. A `Device` is a physical one, for
+ * A `VDevice` is what models are configured on: one physical device, or several seen as one. A `Device` is a physical
+ * one, for
  * questions only. Opening and closing take their time and run on worker threads.
  */
 import { FfiError } from '../errors.ts'
@@ -38,7 +39,9 @@ interface RawIdentity {
 export function scan(hailort: Hailort): string[] {
   try {
     const { items } = hailort.list<{ id: string }>({
-      name: 'hailo_scan_devices', struct: 'hailo_device_id_t', deed: { act: 'scan for', thing: 'Hailo devices' },
+      name: 'hailo_scan_devices',
+      struct: 'hailo_device_id_t',
+      deed: { act: 'scan for', thing: 'Hailo devices' },
       fill: (memory, count) => [null, memory, count],
     })
     return items.map(({ id }) => id)
@@ -83,7 +86,10 @@ export class Device implements AsyncDisposable {
   static borrowed(owner: VDevice, handle: Handle): Device {
     const { hailort } = owner
     const { id } = hailort.read<{ id: string }>(
-      'hailo_get_device_id', 'hailo_device_id_t', { act: 'name', thing: 'a Hailo device' }, handle,
+      'hailo_get_device_id',
+      'hailo_device_id_t',
+      { act: 'name', thing: 'a Hailo device' },
+      handle,
     )
     return new Device({ hailort, handle, id, owner })
   }
@@ -103,14 +109,17 @@ export class Device implements AsyncDisposable {
   /** The clock of the neural core in Hz, and whether the board measures current. */
   extendedInformation(): { coreClockHz: number; measuresCurrent: boolean } {
     const raw = this.#read<{ neural_network_core_clock_rate: number; supported_features: readonly boolean[] }>(
-      'hailo_get_extended_device_information', 'hailo_extended_device_information_t')
+      'hailo_get_extended_device_information',
+      'hailo_extended_device_information_t',
+    )
     return { coreClockHz: raw.neural_network_core_clock_rate, measuresCurrent: raw.supported_features[3] === true }
   }
 
   /** Of two sensors on the chip, in °C. */
   temperatureC(): readonly [number, number] {
     const raw = this.#read<{ ts0_temperature: number; ts1_temperature: number }>(
-      'hailo_get_chip_temperature', 'hailo_chip_temperature_info_t',
+      'hailo_get_chip_temperature',
+      'hailo_chip_temperature_info_t',
     )
     return [raw.ts0_temperature, raw.ts1_temperature]
   }
@@ -118,7 +127,14 @@ export class Device implements AsyncDisposable {
   /** One measurement of power in W. Errors: HailoError on a board that does not measure current. */
   async powerW(): Promise<number> {
     const out: [number] = [0]
-    await this.#hailort.callAsync('hailo_power_measurement', this.#deed('measure the power of'), this.#opened(), automatic, automatic, out)
+    await this.#hailort.callAsync(
+      'hailo_power_measurement',
+      this.#deed('measure the power of'),
+      this.#opened(),
+      automatic,
+      automatic,
+      out,
+    )
     return out[0]
   }
 
@@ -126,7 +142,9 @@ export class Device implements AsyncDisposable {
    * Power in W over the time that `body` takes.
    * @returns mean, least and most, over `samples` averages
    */
-  async powerWhile<T>(body: () => Promise<T>): Promise<{ value: T; meanW: number; minW: number; maxW: number; samples: number }> {
+  async powerWhile<T>(
+    body: () => Promise<T>,
+  ): Promise<{ value: T; meanW: number; minW: number; maxW: number; samples: number }> {
     const deed = this.#deed('measure the power of')
     const handle = this.#opened()
     this.#hailort.call('hailo_set_power_measurement', deed, handle, 0, automatic, automatic)
@@ -140,21 +158,31 @@ export class Device implements AsyncDisposable {
       this.#hailort.call('hailo_stop_power_measurement', deed, handle)
     }
     const raw = this.#hailort.structs.decode<{
-      average_value: number; min_value: number; max_value: number; total_number_of_samples: number
-    }>(
-      'hailo_power_measurement_data_t', memory, 1)[0]!
-    return { value, meanW: raw.average_value, minW: raw.min_value, maxW: raw.max_value, samples: raw.total_number_of_samples }
+      average_value: number
+      min_value: number
+      max_value: number
+      total_number_of_samples: number
+    }>('hailo_power_measurement_data_t', memory, 1)[0]!
+    return {
+      value,
+      meanW: raw.average_value,
+      minW: raw.min_value,
+      maxW: raw.max_value,
+      samples: raw.total_number_of_samples,
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const handle = this.#handle
     this.#handle = null
-    if (handle !== null && this.#owner === null) await this.#hailort.callAsync(
-      'hailo_release_device', { act: 'close', thing: `Hailo device ${this.id}` }, handle,
-    )
+    if (handle !== null && this.#owner === null)
+      await this.#hailort.callAsync('hailo_release_device', { act: 'close', thing: `Hailo device ${this.id}` }, handle)
   }
 
-  #read<T>(name: 'hailo_identify' | 'hailo_get_extended_device_information' | 'hailo_get_chip_temperature', struct: string): T {
+  #read<T>(
+    name: 'hailo_identify' | 'hailo_get_extended_device_information' | 'hailo_get_chip_temperature',
+    struct: string,
+  ): T {
     return this.#hailort.read<T>(name, struct, this.#deed('ask'), this.#opened())
   }
 
@@ -163,7 +191,8 @@ export class Device implements AsyncDisposable {
   }
 
   #opened(): Handle {
-    if (this.#handle === null || this.#owner?.isClosed) throw new FfiError('usage', `Cannot ask "Hailo device ${this.id}": it is closed`, 'ask before closing')
+    if (this.#handle === null || this.#owner?.isClosed)
+      throw new FfiError('usage', `Cannot ask "Hailo device ${this.id}": it is closed`, 'ask before closing')
     return this.#handle
   }
 }

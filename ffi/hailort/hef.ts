@@ -1,8 +1,9 @@
 /**
  * What does HailoRT read in a HEF?
  *
- * Works without a device. A damaged or foreign file may crash the library: whoever takes files from others looks at them first
- * with `lib/formats/hef.ts`, and opens them in a child process.
+ * Works without a device. A damaged or foreign file may crash the library: whoever takes files from others looks at
+ * them first
+ * with `lib/formats/hef/read.ts`, and opens them in a child process.
  */
 import { FfiError } from '../errors.ts'
 import type { Hailort, Handle } from './library.ts'
@@ -36,7 +37,11 @@ export class Hef implements AsyncDisposable {
   static async fromBuffer(hailort: Hailort, bytes: Uint8Array, title = 'a HEF in memory'): Promise<Hef> {
     // HailoRT 4 reads a whole header out of a shorter buffer.
     if (bytes.length < headerBytesMax) {
-      throw new FfiError('usage', `Cannot read "${title}": ${bytes.length} bytes are less than the header of a HEF`, 'give all bytes of a HEF')
+      throw new FfiError(
+        'usage',
+        `Cannot read "${title}": ${bytes.length} bytes are less than the header of a HEF`,
+        'give all bytes of a HEF',
+      )
     }
     const out: [Handle | null] = [null]
     await hailort.callAsync('hailo_create_hef_buffer', { act: 'read', thing: title }, out, bytes, bytes.length)
@@ -51,9 +56,10 @@ export class Hef implements AsyncDisposable {
   /** Network groups, which are what is configured. */
   networkGroups(): { name: string; isMultiContext: boolean }[] {
     const { items } = this.hailort.list<{ name: string; is_multi_context: boolean }>({
-      name: 'hailo_get_network_groups_infos', struct: 'hailo_network_group_info_t', deed: this.#deed, fill: (memory, count) => [
-        this.handle, memory, count,
-      ],
+      name: 'hailo_get_network_groups_infos',
+      struct: 'hailo_network_group_info_t',
+      deed: this.#deed,
+      fill: (memory, count) => [this.handle, memory, count],
     })
     return items.map(({ name, is_multi_context }) => ({ name, isMultiContext: is_multi_context }))
   }
@@ -61,9 +67,10 @@ export class Hef implements AsyncDisposable {
   /** Networks of a group, as `group/network`. */
   networks(group: string | null = null): string[] {
     const { items } = this.hailort.list<{ name: string }>({
-      name: 'hailo_hef_get_network_infos', struct: 'hailo_network_info_t', deed: this.#deed, fill: (memory, count) => [
-        this.handle, group, memory, count,
-      ],
+      name: 'hailo_hef_get_network_infos',
+      struct: 'hailo_network_info_t',
+      deed: this.#deed,
+      fill: (memory, count) => [this.handle, group, memory, count],
     })
     return items.map(({ name }) => name)
   }
@@ -71,9 +78,10 @@ export class Hef implements AsyncDisposable {
   /** Streams as a caller sees them: inputs, then outputs. */
   vstreams(group: string | null = null): StreamInfo[] {
     const { items } = this.hailort.list<RawVStreamInfo>({
-      name: 'hailo_hef_get_all_vstream_infos', struct: 'hailo_vstream_info_t', deed: this.#deed, fill: (memory, count) => [
-        this.handle, group, memory, count,
-      ],
+      name: 'hailo_hef_get_all_vstream_infos',
+      struct: 'hailo_vstream_info_t',
+      deed: this.#deed,
+      fill: (memory, count) => [this.handle, group, memory, count],
     })
     return items.map(raw => streamInfoFrom(raw, this.hailort.version))
   }
@@ -81,18 +89,25 @@ export class Hef implements AsyncDisposable {
   /** Streams as the device sees them, with the bytes of one frame there. */
   streams(group: string | null = null): { name: string; isInput: boolean; deviceFrameBytes: number }[] {
     const { items } = this.hailort.list<{ name: string; direction: number; hw_frame_size: number }>({
-      name: 'hailo_hef_get_all_stream_infos', struct: 'hailo_stream_info_t', deed: this.#deed,
+      name: 'hailo_hef_get_all_stream_infos',
+      struct: 'hailo_stream_info_t',
+      deed: this.#deed,
       fill: (memory, count) => [this.handle, group, memory, count[0], count],
     })
-    return items.map(({ name, direction, hw_frame_size }) => ({ name, isInput: direction === 0, deviceFrameBytes: hw_frame_size }))
+    return items.map(({ name, direction, hw_frame_size }) => ({
+      name,
+      isInput: direction === 0,
+      deviceFrameBytes: hw_frame_size,
+    }))
   }
 
   /** Names of the outputs in the order that the model's author gave them. */
   outputNames(group: string | null = null): string[] {
     const { items } = this.hailort.list<{ name: string }>({
-      name: 'hailo_hef_get_sorted_output_names', struct: 'hailo_layer_name_t', deed: this.#deed, fill: (memory, count) => [
-        this.handle, group, memory, count,
-      ],
+      name: 'hailo_hef_get_sorted_output_names',
+      struct: 'hailo_layer_name_t',
+      deed: this.#deed,
+      fill: (memory, count) => [this.handle, group, memory, count],
     })
     return items.map(({ name }) => name)
   }

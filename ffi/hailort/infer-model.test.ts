@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runHefModel } from '../../lib/formats/hef-write.ts'
-import { dequantize, quantize, tinyModel } from '../../lib/testing/hailort-models.ts'
+import { runHefModel } from '../../lib/testing/hef/write.ts'
+import { dequantize, quantize, tinyModel } from '../../lib/testing/hef/models.ts'
 import { needsTool } from '../../lib/testing/needs.ts'
 import { FfiError } from '../errors.ts'
 import { hailortStandin, standinOf, type Standin } from '../testing/hailort.ts'
@@ -25,7 +25,8 @@ interface Bench {
   path: string
 }
 
-const draftsIn = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(path => /(^|\/)\.[^/]*\.so$/.test(path))
+const draftsIn = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(path => /(^|\/)\.[^/]*\.so$/.test(path))
 
 async function until(isSo: () => boolean): Promise<void> {
   for (let i = 0; i < 250 && !isSo(); i++) await sleep(20)
@@ -54,12 +55,15 @@ const wave = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i / 4) * 0.7)
 const isKind = (kind: FfiError['kind'], words: RegExp) => (thrown: unknown) =>
   thrown instanceof FfiError && thrown.kind === kind && words.test(`${thrown.message} ${thrown.hint}`)
 
-test('InferModel answers as the model\'s arithmetic does, frame after frame', { skip }, async () => {
+test("InferModel answers as the model's arithmetic does, frame after frame", { skip }, async () => {
   await on10H(async ({ hailort, env, path }) => {
     const tiny = tinyModel()
     await using model = await InferModel.open({ hailort, path, env })
     assert.deepEqual([model.names(true), model.names(false)], [['net/mix'], ['net/voices', 'net/noise']])
-    assert.deepEqual(['net/mix', 'net/voices', 'net/noise', 'net/none'].map(name => model.frameBytes(name)), [256, 512, 256, 0])
+    assert.deepEqual(
+      ['net/mix', 'net/voices', 'net/noise', 'net/none'].map(name => model.frameBytes(name)),
+      [256, 512, 256, 0],
+    )
     const outputs = [new Float32Array(128), new Float32Array(64)]
     for (let i = 1; i <= 100; i++) {
       const input = wave.map(x => x / i)
@@ -84,24 +88,30 @@ test('compileShim() compiles once for a library, and again for other flags', { s
 
 test('compileShim() says what to install when headers or a compiler are absent', { skip }, async () => {
   await on10H(async ({ hailort, env }) => {
-    await assert.rejects(compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: '/nowhere' } }), isKind(
-      'absent', /\/nowhere.*sudo apt install g\+\+ h10-hailort.*HAILORT_INCLUDE=/,
-    ))
-    await assert.rejects(compileShim(hailort, { env: { ...env, CXX: 'no-such-g++' } }), isKind(
-      'absent', /no-such-g\+\+ does not run \(ENOENT\).*apt install/,
-    ))
+    await assert.rejects(
+      compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: '/nowhere' } }),
+      isKind('absent', /\/nowhere.*sudo apt install g\+\+ h10-hailort.*HAILORT_INCLUDE=/),
+    )
+    await assert.rejects(
+      compileShim(hailort, { env: { ...env, CXX: 'no-such-g++' } }),
+      isKind('absent', /no-such-g\+\+ does not run \(ENOENT\).*apt install/),
+    )
   })
 })
 
-test('compileShim() tells the compiler\'s words when the headers are of another HailoRT, and leaves nothing behind', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    mkdirSync(join(folder, 'old/hailo'), { recursive: true })
-    writeFileSync(join(folder, 'old/hailo/hailort.hpp'), 'namespace hailort { class VDevice {}; }\n')
-    const job = () => compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: join(folder, 'old') } })
-    await assert.rejects(job(), isKind('refused', /refuses infer-model\.cpp with these headers:\n.*error/))
-    await assert.rejects(job(), isKind('refused', /error/))
-  })
-})
+test(
+  "compileShim() tells the compiler's words when the headers are of another HailoRT, and leaves nothing behind",
+  { skip },
+  async () => {
+    await on10H(async ({ hailort, env, folder }) => {
+      mkdirSync(join(folder, 'old/hailo'), { recursive: true })
+      writeFileSync(join(folder, 'old/hailo/hailort.hpp'), 'namespace hailort { class VDevice {}; }\n')
+      const job = () => compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: join(folder, 'old') } })
+      await assert.rejects(job(), isKind('refused', /refuses infer-model\.cpp with these headers:\n.*error/))
+      await assert.rejects(job(), isKind('refused', /error/))
+    })
+  },
+)
 
 /** A compiler of our own making: a shell script. */
 function fakeCompiler(folder: string, body: string): string {
@@ -115,14 +125,21 @@ test('compileShim() is absent with the folder and the variable when the cache ca
     const file = join(folder, 'a-file')
     writeFileSync(file, '')
     for (const cache of [file, '/proc/nope', '/etc/passwd']) {
-      await assert.rejects(compileShim(hailort, { env: { ...env, XDG_CACHE_HOME: cache } }), isKind(
-        'absent', new RegExp(`cannot be kept in "${cache}/rungbook/infer-model-\\w+" \\((ENOTDIR|ENOENT|EEXIST)\\) .*export XDG_CACHE_HOME=`),
-      ), cache)
+      await assert.rejects(
+        compileShim(hailort, { env: { ...env, XDG_CACHE_HOME: cache } }),
+        isKind(
+          'absent',
+          new RegExp(
+            `cannot be kept in "${cache}/rungbook/infer-model-\\w+" \\((ENOTDIR|ENOENT|EEXIST)\\) .*export XDG_CACHE_HOME=`,
+          ),
+        ),
+        cache,
+      )
     }
   })
 })
 
-test('compileShim() is absent when the cache is another\'s, or full, and leaves no draft behind', { skip }, async () => {
+test("compileShim() is absent when the cache is another's, or full, and leaves no draft behind", { skip }, async () => {
   await on10H(async ({ hailort, env, folder }) => {
     const complaints = {
       'No space left on device': 'fatal error: error writing to x.s: No space left on device',
@@ -130,8 +147,15 @@ test('compileShim() is absent when the cache is another\'s, or full, and leaves 
       'Read-only file system': 'cannot write: Read-only file system',
     }
     for (const [why, complaint] of Object.entries(complaints)) {
-      const CXX = fakeCompiler(folder, `for word; do case $word in *.so) touch "$word";; esac; break; done; echo '${complaint}' >&2; exit 1`)
-      await assert.rejects(compileShim(hailort, { env: { ...env, CXX } }), isKind('absent', new RegExp(`\\(${why}\\) .*XDG_CACHE_HOME=`)), why)
+      const CXX = fakeCompiler(
+        folder,
+        `for word; do case $word in *.so) touch "$word";; esac; break; done; echo '${complaint}' >&2; exit 1`,
+      )
+      await assert.rejects(
+        compileShim(hailort, { env: { ...env, CXX } }),
+        isKind('absent', new RegExp(`\\(${why}\\) .*XDG_CACHE_HOME=`)),
+        why,
+      )
     }
     assert.deepEqual(draftsIn(folder), [])
   })
@@ -140,14 +164,20 @@ test('compileShim() is absent when the cache is another\'s, or full, and leaves 
 test('compileShim() is absent when another process takes its folder away while it compiles', { skip }, async () => {
   await on10H(async ({ hailort, env, folder }) => {
     const CXX = fakeCompiler(folder, `rm -rf "${folder}/rungbook"`)
-    await assert.rejects(compileShim(hailort, { env: { ...env, CXX } }), isKind('absent', /cannot be kept in .* \(ENOENT\)/))
+    await assert.rejects(
+      compileShim(hailort, { env: { ...env, CXX } }),
+      isKind('absent', /cannot be kept in .* \(ENOENT\)/),
+    )
   })
 })
 
 test('compileShim() ends a compiler that does not end, and says so', { skip }, async () => {
   await on10H(async ({ hailort, env, folder }) => {
     const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
-    await assert.rejects(compileShim(hailort, { env: { ...env, CXX }, timeoutMs: 1000 }), isKind('refused', /did not compile .* within 1 s, and was ended/))
+    await assert.rejects(
+      compileShim(hailort, { env: { ...env, CXX }, timeoutMs: 1000 }),
+      isKind('refused', /did not compile .* within 1 s, and was ended/),
+    )
     const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
   })
@@ -156,7 +186,9 @@ test('compileShim() ends a compiler that does not end, and says so', { skip }, a
 test('compileShim() ends the compiler when its own process ends', { skip }, async () => {
   await on10H(async ({ hailort, env, folder }) => {
     const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
-    const [shim, library] = ['infer-model.ts', 'library.ts'].map(name => JSON.stringify(join(import.meta.dirname, name)))
+    const [shim, library] = ['infer-model.ts', 'library.ts'].map(name =>
+      JSON.stringify(join(import.meta.dirname, name)),
+    )
     const script = `
       const { compileShim } = await import(${shim})
       const { openHailort } = await import(${library})
@@ -171,12 +203,19 @@ test('compileShim() ends the compiler when its own process ends', { skip }, asyn
   })
 })
 
-test('compileShim() has the compiler speak English, and gives its last words when none of them is an error', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const CXX = fakeCompiler(folder, 'echo "speaks $LC_ALL" >&2; exit 1')
-    await assert.rejects(compileShim(hailort, { env: { ...env, CXX } }), isKind('refused', /with these headers:\nspeaks C /))
-  })
-})
+test(
+  'compileShim() has the compiler speak English, and gives its last words when none of them is an error',
+  { skip },
+  async () => {
+    await on10H(async ({ hailort, env, folder }) => {
+      const CXX = fakeCompiler(folder, 'echo "speaks $LC_ALL" >&2; exit 1')
+      await assert.rejects(
+        compileShim(hailort, { env: { ...env, CXX } }),
+        isKind('refused', /with these headers:\nspeaks C /),
+      )
+    })
+  },
+)
 
 test('compileShim() serves two models that are opened at once', { skip }, async () => {
   await on10H(async ({ hailort, env, folder }) => {
@@ -185,13 +224,20 @@ test('compileShim() serves two models that are opened at once', { skip }, async 
   })
 })
 
-test('InferModel.open() says how to come by new functions when those that were kept do not open', { skip }, async () => {
-  await on10H(async ({ hailort, env, path }) => {
-    const shim = await compileShim(hailort, { env })
-    writeFileSync(shim, '')
-    await assert.rejects(InferModel.open({ hailort, path, env }), isKind('absent', /it is empty compile it again: rm -r \S+infer-model-\w+; .*XDG_CACHE_HOME=/))
-  })
-})
+test(
+  'InferModel.open() says how to come by new functions when those that were kept do not open',
+  { skip },
+  async () => {
+    await on10H(async ({ hailort, env, path }) => {
+      const shim = await compileShim(hailort, { env })
+      writeFileSync(shim, '')
+      await assert.rejects(
+        InferModel.open({ hailort, path, env }),
+        isKind('absent', /it is empty compile it again: rm -r \S+infer-model-\w+; .*XDG_CACHE_HOME=/),
+      )
+    })
+  },
+)
 
 test('findHeaders() looks beside the library, then in the usual folders', { skip }, async () => {
   await on10H(async ({ hailort, env }) => {
@@ -229,8 +275,13 @@ test('run() ends at the timeout, and what is closed during a run waits for it', 
     const outputs = [new Float32Array(128), new Float32Array(64)]
     const model = await InferModel.open({ hailort, path, env, measuresLatency: true })
     standin.order('LATENCY_US', 60_000)
-    await assert.rejects(model.run({ inputs: [wave], outputs, timeoutMs: 20 }), (thrown: unknown) =>
-      thrown instanceof HailoError && thrown.statusName === 'HAILO_TIMEOUT' && thrown.message.includes('read every output') === false)
+    await assert.rejects(
+      model.run({ inputs: [wave], outputs, timeoutMs: 20 }),
+      (thrown: unknown) =>
+        thrown instanceof HailoError &&
+        thrown.statusName === 'HAILO_TIMEOUT' &&
+        thrown.message.includes('read every output') === false,
+    )
     const last = model.run({ inputs: [wave], outputs, timeoutMs: 1000 })
     await Promise.all([model[Symbol.asyncDispose](), model[Symbol.asyncDispose]()])
     await last
@@ -248,6 +299,9 @@ test('latencyMs() tells what a frame takes when it is asked for, and refuses whe
   })
   await on10H(async ({ hailort, env, path }) => {
     await using model = await InferModel.open({ hailort, path, env })
-    assert.throws(() => model.latencyMs(), (thrown: unknown) => thrown instanceof HailoError && thrown.statusName === 'HAILO_NOT_AVAILABLE')
+    assert.throws(
+      () => model.latencyMs(),
+      (thrown: unknown) => thrown instanceof HailoError && thrown.statusName === 'HAILO_NOT_AVAILABLE',
+    )
   })
 })

@@ -1,7 +1,8 @@
 /**
  * How is a model run on a Hailo-10H?
  *
- * HailoRT runs models there through its C++ classes only. `infer-model.cpp` puts C functions before them; it is compiled on this
+ * HailoRT runs models there through its C++ classes only. `infer-model.cpp` puts C functions before them; it is
+ * compiled on this
  * machine on first use, with the headers of the very library that is installed, and kept under its version. Without a
  * compiler or headers the answer is what to install.
  */
@@ -46,7 +47,8 @@ const source = join(import.meta.dirname, 'infer-model.cpp')
 const install = 'sudo apt install g++ h10-hailort (the headers may be in a package of their own, hailort-dev)'
 
 /**
- * Where HailoRT's headers are looked for, best first: `HAILORT_INCLUDE` alone if it is set; else beside the library, then the usual
+ * Where HailoRT's headers are looked for, best first: `HAILORT_INCLUDE` alone if it is set; else beside the library,
+ * then the usual
  * folders.
  */
 export function headerFolders(library: string | undefined, env: Environment): string[] {
@@ -55,18 +57,24 @@ export function headerFolders(library: string | undefined, env: Environment): st
   return [...new Set([...beside, '/usr/include', '/usr/local/include'])]
 }
 
-/** The folder that has `hailo/hailort.hpp`. `HAILORT_INCLUDE` names it; else the usual ones. Errors: FfiError `absent`. */
+/**
+ * The folder that has `hailo/hailort.hpp`. `HAILORT_INCLUDE` names it; else the usual ones. Errors: FfiError `absent`.
+ */
 export function findHeaders(hailort: Hailort, env: Environment = process.env): string {
   const candidates = headerFolders(hailort.library.path, env)
   const found = candidates.find(folder => existsSync(join(folder, 'hailo/hailort.hpp')))
   if (found !== undefined) return found
   throw new FfiError(
-    'absent', `Cannot run a model on a Hailo-10H: it takes HailoRT's header hailo/hailort.hpp, which is in none of ${candidates.join(', ')}`,
+    'absent',
+    `Cannot run a model on a Hailo-10H: it takes HailoRT's header hailo/hailort.hpp, which is in none of ${candidates.join(', ')}`,
     `${install}, or say where it is: export HAILORT_INCLUDE=/path/to/include`,
   )
 }
 
-/** Where compiled functions are kept: `XDG_CACHE_HOME`, else `~/.cache`. Errors: FfiError `absent` for a user without a home. */
+/**
+ * Where compiled functions are kept: `XDG_CACHE_HOME`, else `~/.cache`. Errors: FfiError `absent` for a user without a
+ * home.
+ */
 function cacheOf(env: Environment): string {
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'rungbook')
   try {
@@ -82,17 +90,24 @@ const compileTimeoutMs = 300_000
 /**
  * The compiled functions for this library. Compiling takes some 20 s on a Raspberry Pi, once.
  * @param options.env `CXX` names the compiler, `XDG_CACHE_HOME` where results are kept
- * @throws FfiError `absent` without compiler or headers, or without room for the result; `refused` with the compiler's words when
+ * @throws FfiError `absent` without compiler or headers, or without room for the result; `refused` with the compiler's
+ * words when
  *   the headers do not fit, and when it does not end in time
  */
-export async function compileShim(hailort: Hailort, options: { env?: Environment; timeoutMs?: number } = {}): Promise<string> {
+export async function compileShim(
+  hailort: Hailort,
+  options: { env?: Environment; timeoutMs?: number } = {},
+): Promise<string> {
   const env = options.env ?? process.env
   const headers = findHeaders(hailort, env)
   const compiler = env.CXX ?? 'g++'
   const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', `-I${headers}`]
   const { path } = hailort.library
-  const digest = createHash('sha256').update(readFileSync(source))
-    .update(JSON.stringify([versionText(hailort.version), path, compiler, flags, process.arch])).digest('hex').slice(0, 24)
+  const digest = createHash('sha256')
+    .update(readFileSync(source))
+    .update(JSON.stringify([versionText(hailort.version), path, compiler, flags, process.arch]))
+    .digest('hex')
+    .slice(0, 24)
   const folder = join(cacheOf(env), `infer-model-${digest}`)
   const result = join(folder, 'librungbook-infer-model.so')
   if (existsSync(result)) return result
@@ -101,7 +116,9 @@ export async function compileShim(hailort: Hailort, options: { env?: Environment
   const draft = join(folder, `.${process.pid}-${randomUUID()}.so`)
   try {
     await compile({
-      compiler, args: [...flags, '-o', draft, source, path, `-Wl,-rpath,${dirname(path)}`], folder,
+      compiler,
+      args: [...flags, '-o', draft, source, path, `-Wl,-rpath,${dirname(path)}`],
+      folder,
       timeoutMs: options.timeoutMs ?? compileTimeoutMs,
     })
     writingInto(folder, () => renameSync(draft, result))
@@ -132,10 +149,12 @@ function writingInto(folder: string, write: () => void): void {
   }
 }
 
-const noRoom = (folder: string, why: string) => new FfiError(
-  'absent', `Cannot run a model on a Hailo-10H: what is compiled for it cannot be kept in "${folder}" (${why})`,
-  'make room there, or name a folder that can be written: export XDG_CACHE_HOME=/path/to/folder',
-)
+const noRoom = (folder: string, why: string) =>
+  new FfiError(
+    'absent',
+    `Cannot run a model on a Hailo-10H: what is compiled for it cannot be kept in "${folder}" (${why})`,
+    'make room there, or name a folder that can be written: export XDG_CACHE_HOME=/path/to/folder',
+  )
 
 interface Compilation {
   readonly compiler: string
@@ -144,15 +163,23 @@ interface Compilation {
   readonly timeoutMs: number
 }
 
-/** Run the compiler, which ends at its time limit and when this process exits. Where that is killed, it finishes for nobody. */
+/**
+ * Run the compiler, which ends at its time limit and when this process exits. Where that is killed, it finishes for
+ * nobody.
+ */
 function compile({ compiler, args, folder, timeoutMs }: Compilation): Promise<void> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, LC_ALL: 'C' }
-    const child = execFile(compiler, args, { env, maxBuffer: 16 << 20, timeout: timeoutMs, killSignal: 'SIGKILL' }, (error, _, stderr) => {
-      process.removeListener('exit', end)
-      if (error) reject(refusalOf({ compiler, folder, timeoutMs, error, stderr }))
-      else resolve()
-    })
+    const child = execFile(
+      compiler,
+      args,
+      { env, maxBuffer: 16 << 20, timeout: timeoutMs, killSignal: 'SIGKILL' },
+      (error, _, stderr) => {
+        process.removeListener('exit', end)
+        if (error) reject(refusalOf({ compiler, folder, timeoutMs, error, stderr }))
+        else resolve()
+      },
+    )
     const end = () => void child.kill('SIGKILL')
     process.once('exit', end)
   })
@@ -161,15 +188,25 @@ function compile({ compiler, args, folder, timeoutMs }: Compilation): Promise<vo
 /** What the file system says, in the words of compiler, assembler and linker. */
 const unwritable = /No space left on device|Disk quota exceeded|Read-only file system|cannot open output file .*: (.*)/
 
-function refusalOf(o: Omit<Compilation, 'args'> & { error: Error & { code?: unknown; killed?: boolean }; stderr: string }): FfiError {
+function refusalOf(
+  o: Omit<Compilation, 'args'> & { error: Error & { code?: unknown; killed?: boolean }; stderr: string },
+): FfiError {
   const { compiler, error, stderr } = o
   const cannot = 'Cannot run a model on a Hailo-10H:'
   if (error.killed) {
     const state = `${compiler} did not compile infer-model.cpp within ${o.timeoutMs / 1000} s, and was ended`
-    return new FfiError('refused', `${cannot} ${state}`, `see whether it compiles anything: ${compiler} -std=c++17 -fsyntax-only ${source}`)
+    return new FfiError(
+      'refused',
+      `${cannot} ${state}`,
+      `see whether it compiles anything: ${compiler} -std=c++17 -fsyntax-only ${source}`,
+    )
   }
   if (typeof error.code === 'string') {
-    return new FfiError('absent', `${cannot} it takes a C++ compiler, and ${compiler} does not run (${error.code})`, install)
+    return new FfiError(
+      'absent',
+      `${cannot} it takes a C++ compiler, and ${compiler} does not run (${error.code})`,
+      install,
+    )
   }
   const room = unwritable.exec(stderr)
   if (room) return noRoom(o.folder, room[1] ?? room[0])
@@ -187,8 +224,10 @@ function openShim(path: string): OpenedLibrary {
     if (!(thrown instanceof FfiError)) throw thrown
     const why = thrown.message.split('\n').at(-1)!.trim()
     throw new FfiError(
-      'absent', `Cannot run a model on a Hailo-10H: what was compiled for it does not open: ${why}`,
-      `compile it again: rm -r ${dirname(path)}; or elsewhere: export XDG_CACHE_HOME=/path/to/folder`, { cause: thrown },
+      'absent',
+      `Cannot run a model on a Hailo-10H: what was compiled for it does not open: ${why}`,
+      `compile it again: rm -r ${dirname(path)}; or elsewhere: export XDG_CACHE_HOME=/path/to/folder`,
+      { cause: thrown },
     )
   }
 }
@@ -211,14 +250,25 @@ export class InferModel implements AsyncDisposable {
 
   /** Configure a HEF for float32 frames. Errors: as `compileShim`; HailoError as on any device. */
   static async open(o: {
-    hailort: Hailort; path: string; group?: string | null; deviceId?: string; groupId?: string; measuresLatency?: boolean; env?: Environment
+    hailort: Hailort
+    path: string
+    group?: string | null
+    deviceId?: string
+    groupId?: string
+    measuresLatency?: boolean
+    env?: Environment
   }): Promise<InferModel> {
     const shim = await compileShim(o.hailort, o.env ? { env: o.env } : {})
     const functions = bind<ShimFunctions>(openShim(shim), prototypes)
     const out: [Handle | null] = [null]
     const { group = null, deviceId = null, groupId = null, measuresLatency = false } = o
     const status = await settled(functions.rungbook_model_open, o.path, group, deviceId, groupId, measuresLatency, out)
-    check({ call: 'hailo_configure (InferModel)', status, version: o.hailort.version, deed: { act: 'configure', thing: o.path } })
+    check({
+      call: 'hailo_configure (InferModel)',
+      status,
+      version: o.hailort.version,
+      deed: { act: 'configure', thing: o.path },
+    })
     return new InferModel({ hailort: o.hailort, functions, path: o.path, handle: out[0]! })
   }
 
@@ -241,15 +291,23 @@ export class InferModel implements AsyncDisposable {
    * Run one frame; frames are in the order of `names`, and each has its stream's size.
    * @throws HailoError; after one the model must be closed, for the device may still work on the frame
    */
-  async run(o: { inputs: readonly Float32Array[]; outputs: readonly Float32Array[]; timeoutMs: number }): Promise<void> {
+  async run(o: {
+    inputs: readonly Float32Array[]
+    outputs: readonly Float32Array[]
+    timeoutMs: number
+  }): Promise<void> {
     const handle = this.#opened()
     const pointers = [o.inputs, o.outputs].map(frames => memoryOf(frames.map(frame => this.#hailort.addressOf(frame))))
     const job = keeping(
-      [o, pointers], settled(this.#functions.rungbook_model_run, handle, pointers[0], pointers[1], o.timeoutMs),
+      [o, pointers],
+      settled(this.#functions.rungbook_model_run, handle, pointers[0], pointers[1], o.timeoutMs),
     )
     this.#running = job.catch(() => {})
     check({
-      call: 'hailo_infer (InferModel)', status: await job, version: this.#hailort.version, deed: { act: 'infer with', thing: this.#path },
+      call: 'hailo_infer (InferModel)',
+      status: await job,
+      version: this.#hailort.version,
+      deed: { act: 'infer with', thing: this.#path },
     })
   }
 
@@ -257,9 +315,12 @@ export class InferModel implements AsyncDisposable {
   latencyMs(): number {
     const out: [number] = [0]
     const status = this.#functions.rungbook_model_latency(this.#opened(), out)
-    check({ call: 'get_hw_latency_measurement', status, version: this.#hailort.version, deed: {
-      act: 'measure the latency of', thing: this.#path,
-    } })
+    check({
+      call: 'get_hw_latency_measurement',
+      status,
+      version: this.#hailort.version,
+      deed: { act: 'measure the latency of', thing: this.#path },
+    })
     return out[0]
   }
 

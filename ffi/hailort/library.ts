@@ -1,7 +1,8 @@
 /**
  * How is HailoRT reached in this process?
  *
- * Opens the library, asks its version, and only then declares the rest. Calls that wait for a device run on worker threads;
+ * Opens the library, asks its version, and only then declares the rest. Calls that wait for a device run on worker
+ * threads;
  * every status goes through `check`. Nothing opens when this file is imported.
  */
 import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
@@ -20,13 +21,29 @@ export const hailortSpec: LibrarySpec = {
   env: 'HAILORT_LIB',
   names: ['libhailort.so', ...hailortVersions().map(version => `libhailort.so.${version}`)],
   folders: ['/usr/lib', '/usr/lib/aarch64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/usr/local/lib'],
-  install: 'Raspberry Pi OS: sudo apt install hailo-all, for a Hailo-10H h10-hailort; elsewhere the hailort package of developer.hailo.ai',
+  install:
+    'Raspberry Pi OS: sudo apt install hailo-all, for a Hailo-10H h10-hailort; elsewhere the hailort package of developer.hailo.ai',
 }
 
 function hailortVersions(): string[] {
   return [
-    '5.2.0', '5.1.1', '5.1.0', '5.0.2', '5.0.1', '5.0.0', '4.23.0', '4.22.0', '4.21.1', '4.21.0', '4.20.1', '4.20.0', '4.19.0',
-    '4.18.1', '4.18.0', '4.17.1', '4.17.0',
+    '5.2.0',
+    '5.1.1',
+    '5.1.0',
+    '5.0.2',
+    '5.0.1',
+    '5.0.0',
+    '4.23.0',
+    '4.22.0',
+    '4.21.1',
+    '4.21.0',
+    '4.20.1',
+    '4.20.0',
+    '4.19.0',
+    '4.18.1',
+    '4.18.0',
+    '4.17.1',
+    '4.17.0',
   ]
 }
 
@@ -34,7 +51,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Open HailoRT.
- * @param options.env the environment; `HAILORT_LIB` names the library, `HAILO_ABI=force` takes one of a version never measured
+ * @param options.env the environment; `HAILORT_LIB` names the library, `HAILO_ABI=force` takes one of a version never
+ * measured
  * @throws FfiError `absent` without a library or with one that lacks a function; `refused` for an unknown version
  */
 export function openHailort(options: { env?: Environment } = {}): Hailort {
@@ -45,13 +63,19 @@ export function openHailort(options: { env?: Environment } = {}): Hailort {
   const known = opened.get(library.path)
   if (known) return known
   const { hailo_get_library_version: ask } = bind<{
-    hailo_get_library_version: NativeFunction<[Partial<Version>], number>,
+    hailo_get_library_version: NativeFunction<[Partial<Version>], number>
   }>(library, versionPrototype)
   const version = { major: 0, minor: 0, revision: 0 }
   const status = ask(version)
-  if (status !== success) throw errorOf({ call: 'hailo_get_library_version', status, version, deed: { act: 'use', thing: library.path } })
+  if (status !== success)
+    throw errorOf({ call: 'hailo_get_library_version', status, version, deed: { act: 'use', thing: library.path } })
   const profile = profileOf(version, { force: env.HAILO_ABI === 'force' })
-  const hailort = new Hailort({ library, version, structs: structsOf(profile), functions: bind<HailortFunctions>(library, symbols) })
+  const hailort = new Hailort({
+    library,
+    version,
+    structs: structsOf(profile),
+    functions: bind<HailortFunctions>(library, symbols),
+  })
   opened.set(library.path, hailort)
   return hailort
 }
@@ -104,7 +128,11 @@ export class Hailort {
    * @param fill the arguments for memory with room for `count[0]` structs
    */
   list<T>(o: {
-    name: SymbolName; struct: string; deed: Deed; fill: (memory: Buffer, count: [number]) => readonly unknown[]; room?: number
+    name: SymbolName
+    struct: string
+    deed: Deed
+    fill: (memory: Buffer, count: [number]) => readonly unknown[]
+    room?: number
   }): { items: T[]; memory: Buffer } {
     const size = this.structs.sizeOf(o.struct)
     let room = o.room ?? 16

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { runHefModel } from '../../lib/formats/hef-write.ts'
+import { runHefModel } from '../../lib/testing/hef/write.ts'
 import { blockedMs } from '../../lib/testing/event-loop.ts'
-import { archOf, dequantize, quantize, tinyModel, type TinyModel } from '../../lib/testing/hailort-models.ts'
+import { archOf, dequantize, quantize, tinyModel, type TinyModel } from '../../lib/testing/hef/models.ts'
 import { needsTool } from '../../lib/testing/needs.ts'
 import { hailortStandin, standinOf, type Standin } from '../testing/hailort.ts'
 import { VDevice, type VDeviceOptions } from './device.ts'
@@ -23,9 +23,10 @@ interface Bench {
 }
 
 /** A configured tiny model on the stand-in of a profile; everything is closed, and counted, afterwards. */
-async function withGroup(o: {
-  profile?: ProfileName; device?: VDeviceOptions; configure?: ConfigureOptions; tiny?: TinyModel
-}, body: (bench: Bench) => Promise<void>): Promise<void> {
+async function withGroup(
+  o: { profile?: ProfileName; device?: VDeviceOptions; configure?: ConfigureOptions; tiny?: TinyModel },
+  body: (bench: Bench) => Promise<void>,
+): Promise<void> {
   const profile = o.profile ?? 'C'
   const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile }) } })
   const standin = standinOf(hailort)
@@ -47,15 +48,21 @@ async function withGroup(o: {
   }
 }
 
-const wave = (width: number, seed: number) => Float32Array.from({ length: width }, (_, i) => Math.sin((i + seed) / (3 + (seed % 7))) * 0.9)
+const wave = (width: number, seed: number) =>
+  Float32Array.from({ length: width }, (_, i) => Math.sin((i + seed) / (3 + (seed % 7))) * 0.9)
 
 /** What the device answers, by its own arithmetic, in numbers. */
 function expected({ tiny }: Bench, input: Float32Array): Float32Array[] {
-  return runHefModel(tiny.model, [quantize(input, tiny.inputLevels)]).map((bytes, i) => dequantize(bytes, tiny.outputLevels[i]!))
+  return runHefModel(tiny.model, [quantize(input, tiny.inputLevels)]).map((bytes, i) =>
+    dequantize(bytes, tiny.outputLevels[i]!),
+  )
 }
 
 async function refused(job: Promise<unknown>, status: number): Promise<HailoError> {
-  const thrown = await job.then(() => null, (error: unknown) => error)
+  const thrown = await job.then(
+    () => null,
+    (error: unknown) => error,
+  )
   assert.ok(thrown instanceof HailoError, String(thrown))
   assert.equal(thrown.status, status, thrown.message)
   return thrown
@@ -74,9 +81,8 @@ async function manyFrames(bench: Bench, frames = 1000): Promise<void> {
     for (let i = 0; i < frames; i++) {
       await outputs[k]!.read(frame)
       const answer = answers[i % 16]![k]!
-      for (let j = 0; j < frame.length; j++) if (frame[j] !== answer[j]) assert.fail(
-        `frame ${i} of output ${k} has ${frame[j]} at ${j} for ${answer[j]}`,
-      )
+      for (let j = 0; j < frame.length; j++)
+        if (frame[j] !== answer[j]) assert.fail(`frame ${i} of output ${k} has ${frame[j]} at ${j} for ${answer[j]}`)
     }
   }
   await Promise.all([write(), read(0), read(1)])
@@ -85,47 +91,65 @@ async function manyFrames(bench: Bench, frames = 1000): Promise<void> {
 
 const thousandAnswers = 'a group runs 1,000 frames through concurrent streams, exactly as its arithmetic says'
 
-test(`${thousandAnswers}, when it is of profile A`, { skip }, () => withGroup({ profile: 'A' }, bench => manyFrames(bench)))
-test(`${thousandAnswers}, when it is of profile B`, { skip }, () => withGroup({ profile: 'B' }, bench => manyFrames(bench)))
-test(`${thousandAnswers}, when it is of profile C`, { skip }, () => withGroup({ profile: 'C' }, bench => manyFrames(bench)))
-test(`${thousandAnswers}, when it is of profile D`, { skip }, () => withGroup({ profile: 'D' }, bench => manyFrames(bench)))
+test(`${thousandAnswers}, when it is of profile A`, { skip }, () =>
+  withGroup({ profile: 'A' }, bench => manyFrames(bench)),
+)
+test(`${thousandAnswers}, when it is of profile B`, { skip }, () =>
+  withGroup({ profile: 'B' }, bench => manyFrames(bench)),
+)
+test(`${thousandAnswers}, when it is of profile C`, { skip }, () =>
+  withGroup({ profile: 'C' }, bench => manyFrames(bench)),
+)
+test(`${thousandAnswers}, when it is of profile D`, { skip }, () =>
+  withGroup({ profile: 'D' }, bench => manyFrames(bench)),
+)
 
-test('frames do not block the event loop for 20 ms in any profile, when there are many and when each takes 60 ms', { skip }, async () => {
-  for (const profile of profileNames) {
-    await withGroup({ profile }, async bench => {
-      const manyMs = await blockedMs(() => manyFrames(bench, 200))
-      assert.ok(manyMs < 20, `${profile}: ${manyMs} ms in 200 frames`)
-      bench.standin.order('LATENCY_US', 60_000)
-      const slowMs = await blockedMs(() => manyFrames(bench, 2), { repeats: 3 })
-      assert.ok(slowMs < 20, `${profile}: ${slowMs} ms in two slow frames`)
-    })
-  }
-})
-
-test('what a device answers is the float model\'s answer within a few steps of quantisation, and not exactly', { skip }, async () => {
-  await withGroup({}, async bench => {
-    const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
-    const input = wave(64, 5)
-    const frames = outputs.map(({ frameBytes }) => new Float32Array(frameBytes / 4))
-    await Promise.all([inputs[0]!.write(input), ...outputs.map((output, i) => output.read(frames[i]!))])
-    for (const [i, reference] of bench.tiny.reference(input).entries()) {
-      const worst = Math.max(...reference.map((value, j) => Math.abs(value - frames[i]![j]!)))
-      assert.ok(worst > 0 && worst < 4 * bench.tiny.outputLevels[i]!.scale, `output ${i} is off by ${worst}`)
+test(
+  'frames do not block the event loop for 20 ms in any profile, when there are many and when each takes 60 ms',
+  { skip },
+  async () => {
+    for (const profile of profileNames) {
+      await withGroup({ profile }, async bench => {
+        const manyMs = await blockedMs(() => manyFrames(bench, 200))
+        assert.ok(manyMs < 20, `${profile}: ${manyMs} ms in 200 frames`)
+        bench.standin.order('LATENCY_US', 60_000)
+        const slowMs = await blockedMs(() => manyFrames(bench, 2), { repeats: 3 })
+        assert.ok(slowMs < 20, `${profile}: ${slowMs} ms in two slow frames`)
+      })
     }
-  })
-})
+  },
+)
+
+test(
+  "what a device answers is the float model's answer within a few steps of quantisation, and not exactly",
+  { skip },
+  async () => {
+    await withGroup({}, async bench => {
+      const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
+      const input = wave(64, 5)
+      const frames = outputs.map(({ frameBytes }) => new Float32Array(frameBytes / 4))
+      await Promise.all([inputs[0]!.write(input), ...outputs.map((output, i) => output.read(frames[i]!))])
+      for (const [i, reference] of bench.tiny.reference(input).entries()) {
+        const worst = Math.max(...reference.map((value, j) => Math.abs(value - frames[i]![j]!)))
+        assert.ok(worst > 0 && worst < 4 * bench.tiny.outputLevels[i]!.scale, `output ${i} is off by ${worst}`)
+      }
+    })
+  },
+)
 
 test('libraries of all profiles run in one process at the same time', { skip }, async () => {
-  const run = (profile: ProfileName) => withGroup({ profile }, async bench => {
-    const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
-    const frames = outputs.map(({ frameBytes }) => new Float32Array(frameBytes / 4))
-    for (let i = 0; i < 200; i++) {
-      const input = wave(64, i)
-      // Each write before its reads: else four libraries' reads could hold every worker thread, and no write would come through.
-      await Promise.all([inputs[0]!.write(input), ...outputs.map((output, k) => output.read(frames[k]!))])
-      assert.deepEqual(frames, expected(bench, input))
-    }
-  })
+  const run = (profile: ProfileName) =>
+    withGroup({ profile }, async bench => {
+      const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
+      const frames = outputs.map(({ frameBytes }) => new Float32Array(frameBytes / 4))
+      for (let i = 0; i < 200; i++) {
+        const input = wave(64, i)
+        // Each write before its reads: else four libraries' reads could hold every worker thread, and no write would
+        // come through.
+        await Promise.all([inputs[0]!.write(input), ...outputs.map((output, k) => output.read(frames[k]!))])
+        assert.deepEqual(frames, expected(bench, input))
+      }
+    })
   await Promise.all(profileNames.map(run))
 })
 
@@ -138,8 +162,11 @@ test('infer() runs several frames in one call, and refuses a missing or a short 
     await group.infer({ frames: 3, inputs, outputs })
     const voices = new Float32Array(outputs['net/voices'].buffer)
     assert.deepEqual(voices.subarray(256, 384), expected(bench, waves[2]!)[0])
-    await assert.rejects(group.infer({ frames: 3, inputs, outputs: { 'net/voices': outputs['net/voices'] } }),
-      (thrown: Error & { hint: string }) => thrown.message.includes('"net/noise"') && thrown.hint.includes('net/voices NHWC 1x64x2'))
+    await assert.rejects(
+      group.infer({ frames: 3, inputs, outputs: { 'net/voices': outputs['net/voices'] } }),
+      (thrown: Error & { hint: string }) =>
+        thrown.message.includes('"net/noise"') && thrown.hint.includes('net/voices NHWC 1x64x2'),
+    )
     await refused(group.infer({ frames: 3, inputs, outputs: { ...outputs, 'net/noise': Buffer.alloc(8) } }), 2)
   })
 })
@@ -150,7 +177,10 @@ test('a read ends with a timeout when no frame comes, and the stream works when 
     const frame = new Float32Array(64)
     const thrown = await refused(outputs[1]!.read(frame), 4)
     assert.equal(thrown.statusName, 'HAILO_TIMEOUT')
-    assert.match(thrown.message, /^Cannot read a frame from "net\/noise": hailo_vstream_read_raw_buffer answered 4 HAILO_TIMEOUT: /)
+    assert.match(
+      thrown.message,
+      /^Cannot read a frame from "net\/noise": hailo_vstream_read_raw_buffer answered 4 HAILO_TIMEOUT: /,
+    )
     assert.match(thrown.hint, /read every output/)
     await inputs[0]!.write(wave(64, 9))
     await outputs[1]!.read(frame)
@@ -203,7 +233,10 @@ test('activate() is refused when the scheduler does it, and schedule() is obeyed
     const thrown = await refused(group.activate(), 6)
     assert.match(thrown.hint, /do not activate/)
     group.schedule({ timeoutMs: 10, thresholdFrames: 2, priority: 20 })
-    assert.throws(() => group.schedule({ priority: 40 }), (error: unknown) => error instanceof HailoError && error.status === 2)
+    assert.throws(
+      () => group.schedule({ priority: 40 }),
+      (error: unknown) => error instanceof HailoError && error.status === 2,
+    )
   })
 })
 
@@ -211,18 +244,31 @@ test('latencyMs() tells what a frame takes when it is asked for, and refuses whe
   await withGroup({ configure: { measuresLatency: true, batchSize: 1 } }, async ({ group, standin }) => {
     standin.order('LATENCY_US', 3000)
     const [inputs, outputs] = [await group.openInputs(), await group.openOutputs()]
-    await Promise.all([inputs[0]!.write(wave(64, 1)), outputs[0]!.read(new Float32Array(128)), outputs[1]!.read(new Float32Array(64))])
+    await Promise.all([
+      inputs[0]!.write(wave(64, 1)),
+      outputs[0]!.read(new Float32Array(128)),
+      outputs[1]!.read(new Float32Array(64)),
+    ])
     assert.ok(group.latencyMs() >= 3, `${group.latencyMs()} ms`)
   })
   await withGroup({}, async ({ group }) => {
-    assert.throws(() => group.latencyMs(), (thrown: unknown) => thrown instanceof HailoError && thrown.statusName === 'HAILO_NOT_AVAILABLE')
+    assert.throws(
+      () => group.latencyMs(),
+      (thrown: unknown) => thrown instanceof HailoError && thrown.statusName === 'HAILO_NOT_AVAILABLE',
+    )
   })
 })
 
 test('configure() refuses a HEF for another device, in the words of each version', { skip }, async () => {
   const tiny = tinyModel({ arch: 'hailo15h' })
-  for (const [profile, status, name] of [['A', 26, 'HAILO_INVALID_HEF'], ['C', 93, 'HAILO_HEF_NOT_COMPATIBLE_WITH_DEVICE']] as const) {
-    const thrown = await refused(withGroup({ profile, tiny }, async () => {}), status)
+  for (const [profile, status, name] of [
+    ['A', 26, 'HAILO_INVALID_HEF'],
+    ['C', 93, 'HAILO_HEF_NOT_COMPATIBLE_WITH_DEVICE'],
+  ] as const) {
+    const thrown = await refused(
+      withGroup({ profile, tiny }, async () => {}),
+      status,
+    )
     assert.equal(thrown.statusName, name)
     assert.equal(thrown.kind, 'usage')
     assert.match(thrown.hint, /--hw-arch/)
@@ -232,13 +278,19 @@ test('configure() refuses a HEF for another device, in the words of each version
 test('configure() says that a Hailo-10H needs another interface when the device is one', { skip }, async () => {
   const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile: 'D' }) } })
   standinOf(hailort).order('ARCH', 'hailo10h')
-  const thrown = await refused(withGroup({ profile: 'D' }, async () => {}), 7)
+  const thrown = await refused(
+    withGroup({ profile: 'D' }, async () => {}),
+    7,
+  )
   assert.equal(thrown.kind, 'refused')
   assert.match(thrown.message, /Hailo-10H does not run models through HailoRT's C interface/)
 })
 
 test('configure() lists the groups when another is named', { skip }, async () => {
-  await assert.rejects(withGroup({ configure: { group: 'other' } }, async () => {}), /it has the groups net/)
+  await assert.rejects(
+    withGroup({ configure: { group: 'other' } }, async () => {}),
+    /it has the groups net/,
+  )
 })
 
 test('a group is of no use after its device was closed', { skip }, async () => {

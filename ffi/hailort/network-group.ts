@@ -24,7 +24,10 @@ export interface ConfigureOptions {
 
 const latencyMeasure = 1
 
-/** Load a HEF. Errors: HailoError, `usage` for one of another architecture; FfiError `usage` for a group that is not in it. */
+/**
+ * Load a HEF. Errors: HailoError, `usage` for one of another architecture; FfiError `usage` for a group that is not in
+ * it.
+ */
 export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOptions = {}): Promise<NetworkGroup> {
   const { hailort } = vdevice
   const deed = { act: 'configure', thing: hef.title }
@@ -35,18 +38,29 @@ export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOp
   const struct = 'hailo_configure_network_group_params_t'
   for (const i of names.keys()) {
     const at = first + i * hailort.structs.sizeOf(struct)
-    if (options.batchSize !== undefined) params.writeUInt16LE(options.batchSize, at + hailort.structs.offsetOf(struct, 'batch_size'))
+    if (options.batchSize !== undefined)
+      params.writeUInt16LE(options.batchSize, at + hailort.structs.offsetOf(struct, 'batch_size'))
     if (options.measuresLatency) params.writeInt32LE(latencyMeasure, at + hailort.structs.offsetOf(struct, 'latency'))
   }
   const groups = Buffer.alloc(8 * names.length)
   const count: [number] = [names.length]
   await hailort.callAsync('hailo_configure_vdevice', deed, vdevice.handle, hef.handle, params, groups, count)
   const handle = handlesIn(groups, count[0])[index]
-  if (handle === undefined) throw new FfiError(
-    'status', `Cannot configure "${hef.title}": HailoRT gave ${count[0]} groups of ${names.length}`, 'report it, with the HEF',
-  )
+  if (handle === undefined)
+    throw new FfiError(
+      'status',
+      `Cannot configure "${hef.title}": HailoRT gave ${count[0]} groups of ${names.length}`,
+      'report it, with the HEF',
+    )
   const name = names[index]!
-  return new NetworkGroup({ vdevice, handle, name, title: hef.title, streams: hef.vstreams(name), outputNames: hef.outputNames(name) })
+  return new NetworkGroup({
+    vdevice,
+    handle,
+    name,
+    title: hef.title,
+    streams: hef.vstreams(name),
+    outputNames: hef.outputNames(name),
+  })
 }
 
 /**
@@ -58,7 +72,11 @@ export function chosenGroup(hef: Hef, wanted: string | undefined): { names: stri
   const names = hef.networkGroups().map(({ name }) => name)
   const index = wanted === undefined ? 0 : names.indexOf(wanted)
   if (index >= 0 && (wanted !== undefined || names.length === 1)) return { names, index, name: names[index]! }
-  throw new FfiError('usage', `Cannot configure "${hef.title}": it has the groups ${names.join(', ')}`, 'name one of them: --group NAME')
+  throw new FfiError(
+    'usage',
+    `Cannot configure "${hef.title}": it has the groups ${names.join(', ')}`,
+    'name one of them: --group NAME',
+  )
 }
 
 /** A group of a HEF on a device. It ends with the device. */
@@ -72,7 +90,12 @@ export class NetworkGroup {
   readonly #handle: Handle
 
   constructor(o: {
-    vdevice: VDevice; handle: Handle; name: string; title: string; streams: readonly StreamInfo[]; outputNames: readonly string[]
+    vdevice: VDevice
+    handle: Handle
+    name: string
+    title: string
+    streams: readonly StreamInfo[]
+    outputNames: readonly string[]
   }) {
     this.vdevice = o.vdevice
     this.#handle = o.handle
@@ -100,19 +123,35 @@ export class NetworkGroup {
   /** Open all inputs and all outputs, or none. Errors: HailoError. */
   async openStreams(options: VStreamOptions = {}): Promise<{ inputs: VStream[]; outputs: VStream[] }> {
     const inputs = await this.openInputs(options)
-    return { inputs, outputs: await orUndo(() => this.openOutputs(options), () => closeStreams(inputs)) }
+    return {
+      inputs,
+      outputs: await orUndo(
+        () => this.openOutputs(options),
+        () => closeStreams(inputs),
+      ),
+    }
   }
 
   /** Take the device for this group, where no scheduler does. Errors: HailoError under the scheduler. */
   async activate(): Promise<Dependent> {
     const { vdevice, title } = this
     const out: [Handle | null] = [null]
-    await vdevice.hailort.callAsync('hailo_activate_network_group', { act: 'activate', thing: title }, this.handle, null, out)
+    await vdevice.hailort.callAsync(
+      'hailo_activate_network_group',
+      { act: 'activate', thing: title },
+      this.handle,
+      null,
+      out,
+    )
     let closing: Promise<void> | undefined
     const activation: Dependent = {
       close: () => {
         vdevice.disown(activation)
-        return (closing ??= vdevice.hailort.callAsync('hailo_deactivate_network_group', { act: 'deactivate', thing: title }, out[0]))
+        return (closing ??= vdevice.hailort.callAsync(
+          'hailo_deactivate_network_group',
+          { act: 'deactivate', thing: title },
+          out[0],
+        ))
       },
     }
     vdevice.own(activation)
@@ -124,17 +163,23 @@ export class NetworkGroup {
     const { hailort } = this.vdevice
     const deed = { act: 'schedule', thing: this.title }
     if (o.timeoutMs !== undefined) hailort.call('hailo_set_scheduler_timeout', deed, this.handle, o.timeoutMs, null)
-    if (o.thresholdFrames !== undefined) hailort.call('hailo_set_scheduler_threshold', deed, this.handle, o.thresholdFrames, null)
+    if (o.thresholdFrames !== undefined)
+      hailort.call('hailo_set_scheduler_threshold', deed, this.handle, o.thresholdFrames, null)
     if (o.priority !== undefined) hailort.call('hailo_set_scheduler_priority', deed, this.handle, o.priority, null)
   }
 
-  /** Mean latency on the device in ms. Errors: HailoError unless configured with `measuresLatency`, and after a frame. */
+  /**
+   * Mean latency on the device in ms. Errors: HailoError unless configured with `measuresLatency`, and after a frame.
+   */
   latencyMs(): number {
     const deed = { act: 'measure the latency of', thing: this.title }
     return this.vdevice.hailort.read<{ avg_hw_latency_ms: number }>(
-      'hailo_get_latency_measurement', 'hailo_latency_measurement_result_t', deed, this.handle, null,
-    )
-      .avg_hw_latency_ms
+      'hailo_get_latency_measurement',
+      'hailo_latency_measurement_result_t',
+      deed,
+      this.handle,
+      null,
+    ).avg_hw_latency_ms
   }
 
   /**
@@ -146,11 +191,27 @@ export class NetworkGroup {
   async infer(o: { frames: number; inputs: Buffers; outputs: Buffers; options?: VStreamOptions }): Promise<void> {
     const [given, wanted] = [true, false].map(isInput => {
       const { memory, names, stride } = streamParams({ group: this, isInput, options: o.options ?? {} })
-      return { params: memory, count: memory.length / stride, buffers: this.#buffersByName(names, isInput ? o.inputs : o.outputs) }
+      return {
+        params: memory,
+        count: memory.length / stride,
+        buffers: this.#buffersByName(names, isInput ? o.inputs : o.outputs),
+      }
     }) as [Side, Side]
-    const args = [this.handle, given.params, given.buffers, given.count, wanted.params, wanted.buffers, wanted.count, o.frames]
+    const args = [
+      this.handle,
+      given.params,
+      given.buffers,
+      given.count,
+      wanted.params,
+      wanted.buffers,
+      wanted.count,
+      o.frames,
+    ]
     const { hailort } = this.vdevice
-    await keeping([o.inputs, o.outputs], hailort.callAsync('hailo_infer', { act: 'infer with', thing: this.title }, ...args))
+    await keeping(
+      [o.inputs, o.outputs],
+      hailort.callAsync('hailo_infer', { act: 'infer with', thing: this.title }, ...args),
+    )
   }
 
   #buffersByName(names: readonly string[], buffers: Buffers): Buffer {
@@ -162,11 +223,21 @@ export class NetworkGroup {
       const buffer = buffers[name]
       if (!buffer) {
         const known = this.streams.map(describeStream).join('; ')
-        throw new FfiError('usage', `Cannot infer with "${this.title}": nothing is given for "${name}"`, `its streams are: ${known}`)
+        throw new FfiError(
+          'usage',
+          `Cannot infer with "${this.title}": nothing is given for "${name}"`,
+          `its streams are: ${known}`,
+        )
       }
       memory.write(name, i * stride, 'latin1')
-      memory.writeBigUInt64LE(hailort.addressOf(buffer), i * stride + hailort.structs.offsetOf(struct, 'raw_buffer.buffer'))
-      memory.writeBigUInt64LE(BigInt(buffer.byteLength), i * stride + hailort.structs.offsetOf(struct, 'raw_buffer.size'))
+      memory.writeBigUInt64LE(
+        hailort.addressOf(buffer),
+        i * stride + hailort.structs.offsetOf(struct, 'raw_buffer.buffer'),
+      )
+      memory.writeBigUInt64LE(
+        BigInt(buffer.byteLength),
+        i * stride + hailort.structs.offsetOf(struct, 'raw_buffer.size'),
+      )
     }
     return memory
   }

@@ -1,7 +1,8 @@
 /**
  * Which of four shapes of HailoRT's C interface does a library have?
  *
- * Structs grew between releases, and a caller that is wrong about a size corrupts memory in silence. So the library's own version
+ * Structs grew between releases, and a caller that is wrong about a size corrupts memory in silence. So the library's
+ * own version
  * chooses the shape before any other type is declared, and a version that nobody has compared is refused.
  */
 import { FfiError } from '../errors.ts'
@@ -20,18 +21,27 @@ export type ProfileName = 'A' | 'B' | 'C' | 'D'
 export const profileNames: readonly ProfileName[] = ['A', 'B', 'C', 'D']
 
 /** First and last minor of each major that `contracts/abi/hailort.json` was measured from. */
-const tested: Readonly<Record<number, { first: number; last: number }>> = { 4: { first: 17, last: 23 }, 5: { first: 0, last: 2 } }
+const tested: Readonly<Record<number, { first: number; last: number }>> = {
+  4: { first: 17, last: 23 },
+  5: { first: 0, last: 2 },
+}
 
 /** `4.23.0` */
 export const versionText = ({ major, minor, revision }: Version): string => `${major}.${minor}.${revision}`
 
 /** Order of two versions: negative when `a` is older. */
-export const compareVersions = (a: Version, b: Version): number => a.major - b.major || a.minor - b.minor || a.revision - b.revision
+export const compareVersions = (a: Version, b: Version): number =>
+  a.major - b.major || a.minor - b.minor || a.revision - b.revision
 
 /** A version from `4.23.0`. Errors: usage. */
 export function parseVersion(text: string): Version {
   const match = /^(\d+)\.(\d+)\.(\d+)$/.exec(text)
-  if (!match) throw new FfiError('usage', `Cannot read "${text}" as a version of HailoRT: it is not three numbers`, 'write it as 4.23.0')
+  if (!match)
+    throw new FfiError(
+      'usage',
+      `Cannot read "${text}" as a version of HailoRT: it is not three numbers`,
+      'write it as 4.23.0',
+    )
   return { major: Number(match[1]), minor: Number(match[2]), revision: Number(match[3]) }
 }
 
@@ -48,7 +58,9 @@ export function isTested({ major, minor }: Version): boolean {
  */
 export function profileOf(version: Version, options: { force?: boolean } = {}): ProfileName {
   if (!isTested(version) && !options.force) {
-    const ranges = Object.entries(tested).map(([major, { first, last }]) => `${major}.${first} to ${major}.${last}`).join(' and ')
+    const ranges = Object.entries(tested)
+      .map(([major, { first, last }]) => `${major}.${first} to ${major}.${last}`)
+      .join(' and ')
     throw new FfiError(
       'refused',
       `Cannot use HailoRT ${versionText(version)}: its interface is known for ${ranges}, and a struct of another size would corrupt memory`,

@@ -12,21 +12,28 @@ test('check() says nothing when a call succeeds', () => {
 })
 
 test('check() names the call, the deed, the status, the cause and the fix when a call fails', () => {
-  assert.throws(() => check({ call: 'hailo_create_vdevice', status: 74, version: at('4.23.0'), deed }), (thrown: unknown) => {
-    assert.ok(thrown instanceof HailoError && thrown instanceof FfiError)
-    assert.match(
-      thrown.message, /^Cannot open "it": hailo_create_vdevice answered 74 HAILO_OUT_OF_PHYSICAL_DEVICES: no Hailo device is free/,
-    )
-    assert.equal(thrown.call, 'hailo_create_vdevice')
-    assert.equal(thrown.status, 74)
-    return thrown.hint.includes('lspci -d 1e60:')
-  })
+  assert.throws(
+    () => check({ call: 'hailo_create_vdevice', status: 74, version: at('4.23.0'), deed }),
+    (thrown: unknown) => {
+      assert.ok(thrown instanceof HailoError && thrown instanceof FfiError)
+      assert.match(
+        thrown.message,
+        /^Cannot open "it": hailo_create_vdevice answered 74 HAILO_OUT_OF_PHYSICAL_DEVICES: no Hailo device is free/,
+      )
+      assert.equal(thrown.call, 'hailo_create_vdevice')
+      assert.equal(thrown.status, 74)
+      return thrown.hint.includes('lspci -d 1e60:')
+    },
+  )
 })
 
 test('errorOf() explains one trouble alike when versions know it under two names', () => {
   const old = errorOf({ call: 'hailo_create_vdevice', status: 64, version: at('4.19.0'), deed })
   const later = errorOf({ call: 'hailo_create_vdevice', status: 64, version: at('4.23.0'), deed })
-  assert.deepEqual([old.statusName, later.statusName], ['HAILO_PCIE_DRIVER_NOT_INSTALLED', 'HAILO_DRIVER_NOT_INSTALLED'])
+  assert.deepEqual(
+    [old.statusName, later.statusName],
+    ['HAILO_PCIE_DRIVER_NOT_INSTALLED', 'HAILO_DRIVER_NOT_INSTALLED'],
+  )
   assert.equal(old.hint, later.hint)
   assert.equal(old.kind, 'absent')
 })

@@ -1,7 +1,8 @@
 /**
  * Did a call of HailoRT succeed, and if not, what is to be said?
  *
- * Every status goes through `check`: the error names the call, what was done to what, the status as this version calls it, the
+ * Every status goes through `check`: the error names the call, what was done to what, the status as this version calls
+ * it, the
  * likely cause and the fix.
  */
 import { FfiError } from '../errors.ts'
@@ -22,7 +23,14 @@ export class HailoError extends FfiError {
   /** `HAILO_TIMEOUT`, in the words of the library's version. */
   readonly statusName: string
 
-  constructor(o: { kind: FfiError['kind']; message: string; hint: string; call: string; status: number; statusName: string }) {
+  constructor(o: {
+    kind: FfiError['kind']
+    message: string
+    hint: string
+    call: string
+    status: number
+    statusName: string
+  }) {
     super(o.kind, o.message, o.hint)
     this.call = o.call
     this.status = o.status
@@ -42,7 +50,17 @@ export function check(o: { call: string; status: number; version: Version; deed:
 }
 
 /** The error for a status. Statuses that an older version knows under another name are explained alike. */
-export function errorOf({ call, status, version, deed }: { call: string; status: number; version: Version; deed: Deed }): HailoError {
+export function errorOf({
+  call,
+  status,
+  version,
+  deed,
+}: {
+  call: string
+  status: number
+  version: Version
+  deed: Deed
+}): HailoError {
   const name = statusName(status, version) ?? 'a status that this version does not have'
   const known = adviceFor(call, name)
   const cause = known ? `: ${known.cause}` : ''
@@ -50,6 +68,8 @@ export function errorOf({ call, status, version, deed }: { call: string; status:
     kind: known?.kind ?? (/_NOT_FOUND$|OPEN_FILE/.test(name) ? 'usage' : 'status'),
     message: `Cannot ${deed.act} "${deed.thing}": ${call} answered ${status} ${name}${cause}`,
     hint: known?.fix ?? 'HAILORT_CONSOLE_LOGGER_LEVEL=info shows what HailoRT itself says',
-    call, status, statusName: name,
+    call,
+    status,
+    statusName: name,
   })
 }

@@ -5,10 +5,16 @@ import { describeStream, isNmsOrder, quantisationFrom, streamInfoFrom, type RawV
 
 const quantum = { qp_zp: 3, qp_scale: 0.5, limvals_min: -1, limvals_max: 1 }
 const raw = (order: number, more: Partial<RawVStreamInfo> = {}): RawVStreamInfo => ({
-  name: 'net/out', network_name: 'net/net', direction: 1, format: { type: 1, order, flags: 1 },
+  name: 'net/out',
+  network_name: 'net/net',
+  direction: 1,
+  format: { type: 1, order, flags: 1 },
   shape: {
-    image: { height: 1, width: 2, features: 3 }, nms: { number_of_classes: 4, max_bboxes_per_class: 5, max_bboxes_total: 6 },
-  }, quant_info: quantum, ...more,
+    image: { height: 1, width: 2, features: 3 },
+    nms: { number_of_classes: 4, max_bboxes_per_class: 5, max_bboxes_total: 6 },
+  },
+  quant_info: quantum,
+  ...more,
 })
 
 test('streamInfoFrom() takes a picture or detections from the union by the order of the format', () => {
@@ -16,14 +22,21 @@ test('streamInfoFrom() takes a picture or detections from the union by the order
   assert.deepEqual(streamInfoFrom(raw(1), version).image, { height: 1, width: 2, features: 3 })
   assert.equal(streamInfoFrom(raw(1), version).nms, undefined)
   for (const order of [9, 20, 21, 22]) {
-    assert.deepEqual(streamInfoFrom(raw(order), version).nms, { classes: 4, boxesPerClass: 5, boxesTotal: 6 }, String(order))
+    assert.deepEqual(
+      streamInfoFrom(raw(order), version).nms,
+      { classes: 4, boxesPerClass: 5, boxesTotal: 6 },
+      String(order),
+    )
     assert.equal(streamInfoFrom(raw(order), version).image, undefined)
   }
 })
 
 test('streamInfoFrom() reads the one number of 4.20 as boxes of a class, or of all when they come by score', () => {
   const version = parseVersion('4.20.0')
-  const shape = { image: { height: 4, width: 7, features: 0 }, nms: { number_of_classes: 4, boxes: { max_bboxes_per_class: 7 } } }
+  const shape = {
+    image: { height: 4, width: 7, features: 0 },
+    nms: { number_of_classes: 4, boxes: { max_bboxes_per_class: 7 } },
+  }
   assert.deepEqual(streamInfoFrom(raw(22, { shape }), version).nms, { classes: 4, boxesPerClass: 7, boxesTotal: 0 })
   assert.deepEqual(streamInfoFrom(raw(23, { shape }), version).nms, { classes: 4, boxesPerClass: 0, boxesTotal: 7 })
 })

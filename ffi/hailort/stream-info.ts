@@ -1,7 +1,8 @@
 /**
  * What is a stream of a model, as HailoRT tells it?
  *
- * The union in the C struct is read by `format.order`: detections have classes and boxes, everything else has height, width and
+ * The union in the C struct is read by `format.order`: detections have classes and boxes, everything else has height,
+ * width and
  * features. A quantisation of zero says that each feature has its own, and is never divided by.
  */
 import { enumName } from './abi-table.ts'
@@ -59,7 +60,10 @@ export interface RawVStreamInfo {
   quant_info: RawQuantInfo
 }
 
-/** Orders in which a stream holds detections instead of a picture: before 4.20 one, then with masks, on chip, by class, by score. */
+/**
+ * Orders in which a stream holds detections instead of a picture: before 4.20 one, then with masks, on chip, by class,
+ * by score.
+ */
 const nmsOrders: readonly number[] = [9, 20, 21, 22, 23]
 const orderByScore = 23
 
@@ -74,7 +78,9 @@ export function streamInfoFrom(raw: RawVStreamInfo, version: Version): StreamInf
     isInput: raw.direction === 0,
     order: enumName('hailo_format_order_t', raw.format.order, version),
     type: enumName('hailo_format_type_t', raw.format.type, version),
-    ...(isNmsOrder(raw.format.order) ? { nms: nmsFrom(raw.shape.nms, raw.format.order) } : { image: { ...raw.shape.image } }),
+    ...(isNmsOrder(raw.format.order)
+      ? { nms: nmsFrom(raw.shape.nms, raw.format.order) }
+      : { image: { ...raw.shape.image } }),
     quantisation: quantisationFrom(raw.quant_info),
   }
 }
@@ -91,7 +97,9 @@ function nmsFrom(shape: RawNmsShape, order: number): NonNullable<StreamInfo['nms
 
 /** null for a scale of zero. */
 export function quantisationFrom(raw: RawQuantInfo): Quantisation | null {
-  return raw.qp_scale === 0 ? null : { zeroPoint: raw.qp_zp, scale: raw.qp_scale, min: raw.limvals_min, max: raw.limvals_max }
+  return raw.qp_scale === 0
+    ? null
+    : { zeroPoint: raw.qp_zp, scale: raw.qp_scale, min: raw.limvals_min, max: raw.limvals_max }
 }
 
 /** `net/input_layer1 NHWC 1x16000x1` */

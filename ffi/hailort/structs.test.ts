@@ -7,19 +7,33 @@ import { Structs, structsOf } from './structs.ts'
 
 const versions = Object.keys(abiTable().versions)
 
-/** Members that one revision has and its profile leaves out, because nothing reads them and they lie in what was padding. */
+/**
+ * Members that one revision has and its profile leaves out, because nothing reads them and they lie in what was
+ * padding.
+ */
 const leftOut: Readonly<Record<string, readonly string[]>> = {
-  '5.0.1': ['hailo_configure_network_group_params_t.enable_kv_cache', 'hailo_core_information_t.extended_fw_check', 'hailo_device_identity_t.extended_fw_check'],
+  '5.0.1': [
+    'hailo_configure_network_group_params_t.enable_kv_cache',
+    'hailo_core_information_t.extended_fw_check',
+    'hailo_device_identity_t.extended_fw_check',
+  ],
 }
 /** Members whose size differs: one flag more at the end, that nothing reads. */
 const grown: Readonly<Record<string, readonly string[]>> = {
-  '5.1.1': ['hailo_extended_device_information_t.supported_features'], '5.2.0': ['hailo_extended_device_information_t.supported_features'],
+  '5.1.1': ['hailo_extended_device_information_t.supported_features'],
+  '5.2.0': ['hailo_extended_device_information_t.supported_features'],
 }
 /** Structs that the table has inside others only, with their sizes there. */
-const onlyInside: Readonly<Record<string, number>> = { hailo_firmware_version_t: 12, hailo_network_parameters_by_name_t: 260 }
+const onlyInside: Readonly<Record<string, number>> = {
+  hailo_firmware_version_t: 12,
+  hailo_network_parameters_by_name_t: 260,
+}
 /** Our names for members that have none in C. */
 const unions: Readonly<Record<string, string>> = {
-  'hailo_vstream_info_t.shape': '(union)', 'hailo_stream_info_t.shape': '(union)', 'hailo_stream_parameters_t.byInterface': '(union)', 'hailo_nms_shape_t.boxes': '(union)',
+  'hailo_vstream_info_t.shape': '(union)',
+  'hailo_stream_info_t.shape': '(union)',
+  'hailo_stream_parameters_t.byInterface': '(union)',
+  'hailo_nms_shape_t.boxes': '(union)',
 }
 
 test('Structs has the measured sizes and offsets in every version of the table', () => {
@@ -46,8 +60,14 @@ test('Structs has the measured sizes and offsets in every version of the table',
         members++
       }
       const names = declared.map(member => unions[`${struct}.${member.name}`] ?? member.name)
-      const missing = layout.fields.map(([field]) => `${struct}.${field}`).filter(field => !names.includes(field.slice(struct.length + 1)))
-      assert.deepEqual(missing.filter(field => !leftOut[text]?.includes(field)), [], text)
+      const missing = layout.fields
+        .map(([field]) => `${struct}.${field}`)
+        .filter(field => !names.includes(field.slice(struct.length + 1)))
+      assert.deepEqual(
+        missing.filter(field => !leftOut[text]?.includes(field)),
+        [],
+        text,
+      )
     }
   }
   assert.ok(members > 1200, `${members} members were compared`)
@@ -56,7 +76,10 @@ test('Structs has the measured sizes and offsets in every version of the table',
 test('Structs of every profile are declared beside each other when one process asks for all', () => {
   const sizes = profileNames.map(profile => structsOf(profile).sizeOf('hailo_vstream_info_t'))
   assert.deepEqual(sizes, [432, 436, 436, 436])
-  assert.deepEqual(profileNames.map(profile => structsOf(profile).sizeOf('hailo_configure_params_t')), [84488, 84488, 84488, 64008])
+  assert.deepEqual(
+    profileNames.map(profile => structsOf(profile).sizeOf('hailo_configure_params_t')),
+    [84488, 84488, 84488, 64008],
+  )
   assert.equal(structsOf('A'), structsOf('A'))
   // A second declaration of the same shape is allowed: types have no names that could collide.
   assert.equal(new Structs('A').sizeOf('hailo_vstream_info_t'), 432)
@@ -81,9 +104,17 @@ test('Structs.decode() reads several structs when the library filled an array', 
     memory.writeFloatLE(0.5, i * size + structs.offsetOf('hailo_vstream_info_t', 'quant_info') + 4)
   }
   const infos = structs.decode<{
-    name: string; direction: number; shape: { image: { width: number } }; quant_info: { qp_scale: number }
+    name: string
+    direction: number
+    shape: { image: { width: number } }
+    quant_info: { qp_scale: number }
   }>('hailo_vstream_info_t', memory, 2)
-  assert.deepEqual(infos.map(({ name, direction, shape, quant_info }) => [name, direction, shape.image.width, quant_info.qp_scale]),
-    [['first', 0, 16_000, 0.5], ['second', 1, 16_000, 0.5]])
+  assert.deepEqual(
+    infos.map(({ name, direction, shape, quant_info }) => [name, direction, shape.image.width, quant_info.qp_scale]),
+    [
+      ['first', 0, 16_000, 0.5],
+      ['second', 1, 16_000, 0.5],
+    ],
+  )
   assert.equal(koffi().sizeof(structs.type('hailo_format_t')), 12)
 })

@@ -8,7 +8,9 @@ import { koffi } from '../load.ts'
 test('symbols has each function once, under its own name, and each is called', () => {
   const entries = Object.entries(symbols)
   assert.ok(entries.length >= 45)
-  const room = readdirSync(import.meta.dirname).filter(name => name.endsWith('.ts') && !name.includes('.test.') && name !== 'symbols.ts')
+  const room = readdirSync(import.meta.dirname).filter(
+    name => name.endsWith('.ts') && !name.includes('.test.') && name !== 'symbols.ts',
+  )
   const code = room.map(name => readFileSync(join(import.meta.dirname, name), 'utf8')).join('')
   for (const [name, { prototype }] of entries) {
     assert.match(name, /^hailo_[a-z_]+$/)
@@ -20,7 +22,6 @@ test('symbols has each function once, under its own name, and each is called', (
 test('declareNames() lets koffi read every prototype, however often it is called', () => {
   declareNames()
   declareNames()
-  for (const { prototype } of Object.values(symbols)) assert.doesNotThrow(
-    () => koffi().proto(prototype.replace(/(\w+)\(/, 'read_$1(')), prototype,
-  )
+  for (const { prototype } of Object.values(symbols))
+    assert.doesNotThrow(() => koffi().proto(prototype.replace(/(\w+)\(/, 'read_$1(')), prototype)
 })

@@ -1,7 +1,8 @@
 /**
  * Which functions of HailoRT are called, and what do their arguments mean?
  *
- * The C prototypes, with `_Out_` and `_Inout_` at what the library writes. They are the same from 4.17 to 5.2. Structs are opaque
+ * The C prototypes, with `_Out_` and `_Inout_` at what the library writes. They are the same from 4.17 to 5.2. Structs
+ * are opaque
  * here: who calls passes memory of the size that the library's version asks for (`structs.ts`).
  */
 import { koffi, type FunctionSpec, type NativeFunction } from '../load.ts'
@@ -94,7 +95,11 @@ const prototypes = [
 ] as const
 
 type NameIn<Prototype> = Prototype extends `${string}hailo_${infer Rest}(${string}` ? LastName<`hailo_${Rest}`> : never
-type LastName<Text> = Text extends `${string} ${infer Rest}` ? LastName<Rest> : Text extends `*${infer Rest}` ? Rest : Text
+type LastName<Text> = Text extends `${string} ${infer Rest}`
+  ? LastName<Rest>
+  : Text extends `*${infer Rest}`
+    ? Rest
+    : Text
 
 /** Names of the functions that answer with a status. */
 export type SymbolName = NameIn<(typeof prototypes)[number]>
@@ -108,16 +113,29 @@ export const symbols = Object.fromEntries(
 ) as Record<SymbolName, FunctionSpec>
 
 const numbers = {
-  hailo_status: 'int32_t', hailo_format_type_t: 'int32_t', hailo_dvm_options_t: 'int32_t', hailo_power_measurement_types_t: 'int32_t',
-  hailo_measurement_buffer_index_t: 'int32_t', hailo_averaging_factor_t: 'int32_t', hailo_sampling_period_t: 'int32_t',
+  hailo_status: 'int32_t',
+  hailo_format_type_t: 'int32_t',
+  hailo_dvm_options_t: 'int32_t',
+  hailo_power_measurement_types_t: 'int32_t',
+  hailo_measurement_buffer_index_t: 'int32_t',
+  hailo_averaging_factor_t: 'int32_t',
+  hailo_sampling_period_t: 'int32_t',
 }
 const handles = [
-  'hailo_device', 'hailo_vdevice', 'hailo_hef', 'hailo_configured_network_group', 'hailo_activated_network_group',
-  'hailo_input_vstream', 'hailo_output_vstream',
+  'hailo_device',
+  'hailo_vdevice',
+  'hailo_hef',
+  'hailo_configured_network_group',
+  'hailo_activated_network_group',
+  'hailo_input_vstream',
+  'hailo_output_vstream',
 ]
 let areDeclared = false
 
-/** Tell koffi the words that the prototypes use, once in a process. Of the structs only the version's has a size, and it never changed. */
+/**
+ * Tell koffi the words that the prototypes use, once in a process. Of the structs only the version's has a size, and
+ * it never changed.
+ */
 export function declareNames(): void {
   if (areDeclared) return
   areDeclared = true

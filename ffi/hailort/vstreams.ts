@@ -1,10 +1,14 @@
 /**
  * How do frames travel to a device and back?
  *
- * One `VStream` for each input and output. A write or a read blocks a worker thread until the device has room or a frame, up to
- * the stream's timeout; on one stream they run in the order in which they were asked for. Node has four such threads in all: write
- * every input before reading the outputs, and nothing that is waited for can be stuck behind what waits. (Four reads of frames that
- * are not yet written would hold every thread.) Who knows that a stream has room spares the trip to a thread with `writeNow`.
+ * One `VStream` for each input and output. A write or a read blocks a worker thread until the device has room or a
+ * frame, up to
+ * the stream's timeout; on one stream they run in the order in which they were asked for. Node has four such threads
+ * in all: write
+ * every input before reading the outputs, and nothing that is waited for can be stuck behind what waits. (Four reads
+ * of frames that
+ * are not yet written would hold every thread.) Who knows that a stream has room spares the trip to a thread with
+ * `writeNow`.
  */
 import { FfiError } from '../errors.ts'
 import { allDone, orUndo } from '../jobs.ts'
@@ -67,14 +71,19 @@ export class VStream implements Dependent {
   }
 
   /**
-   * Hand one frame over on this thread. Only for a stream that has room, as one has whose every earlier frame was answered: else
-   * the event loop stands still until there is some, up to the timeout. Errors: as `write`, and while a `write` is under way.
+   * Hand one frame over on this thread. Only for a stream that has room, as one has whose every earlier frame was
+   * answered: else
+   * the event loop stands still until there is some, up to the timeout. Errors: as `write`, and while a `write` is
+   * under way.
    */
   writeNow(frame: NodeJS.TypedArray): void {
     this.#check(frame.byteLength, true)
-    if (this.#pending > 0) throw new FfiError(
-      'usage', `Cannot write to "${this.info.name}" at once: an earlier frame is still being written`, 'await it first',
-    )
+    if (this.#pending > 0)
+      throw new FfiError(
+        'usage',
+        `Cannot write to "${this.info.name}" at once: an earlier frame is still being written`,
+        'await it first',
+      )
     this.#hailort.call(writeCall, { act: writeAct, thing: this.info.name }, this.handle, frame, frame.byteLength)
   }
 
@@ -88,7 +97,9 @@ export class VStream implements Dependent {
     this.#check(this.frameBytes, this.info.isInput)
     const { items } = this.#hailort.list<RawQuantInfo>({
       name: this.info.isInput ? 'hailo_get_input_vstream_quant_infos' : 'hailo_get_output_vstream_quant_infos',
-      struct: 'hailo_quant_info_t', deed: { act: 'ask', thing: this.info.name }, fill: (memory, count) => [this.handle, memory, count],
+      struct: 'hailo_quant_info_t',
+      deed: { act: 'ask', thing: this.info.name },
+      fill: (memory, count) => [this.handle, memory, count],
     })
     return items.map(quantisationFrom)
   }
@@ -127,48 +138,63 @@ export class VStream implements Dependent {
     const { name, isInput } = this.info
     const refuse = (state: string, hint: string) => new FfiError('usage', `Cannot use "${name}": ${state}`, hint)
     if (!this.#isOpen) throw refuse('the stream is closed', 'open the model again')
-    if (isWrite !== isInput) throw refuse(
-      isInput ? 'it is an input, and cannot be read' : 'it is an output, and cannot be written', 'choose another stream',
-    )
-    if (bytes !== this.frameBytes) throw refuse(
-      `a frame has ${this.frameBytes} bytes, and ${bytes} were given`, 'take the size from frameBytes',
-    )
+    if (isWrite !== isInput)
+      throw refuse(
+        isInput ? 'it is an input, and cannot be read' : 'it is an output, and cannot be written',
+        'choose another stream',
+      )
+    if (bytes !== this.frameBytes)
+      throw refuse(`a frame has ${this.frameBytes} bytes, and ${bytes} were given`, 'take the size from frameBytes')
   }
 }
 
-/** Default parameters of all streams of a group in one direction, as the library makes them: memory, and the names in it. */
-export function streamParams(o: {
-  group: Group; isInput: boolean; options: VStreamOptions
-}): { memory: Buffer; names: string[]; stride: number } {
+/**
+ * Default parameters of all streams of a group in one direction, as the library makes them: memory, and the names in
+ * it.
+ */
+export function streamParams(o: { group: Group; isInput: boolean; options: VStreamOptions }): {
+  memory: Buffer
+  names: string[]
+  stride: number
+} {
   const { hailort } = o.group.vdevice
   const struct = o.isInput ? 'hailo_input_vstream_params_by_name_t' : 'hailo_output_vstream_params_by_name_t'
   const { items, memory } = hailort.list<{ name: string }>({
-    name: o.isInput ? 'hailo_make_input_vstream_params' : 'hailo_make_output_vstream_params', struct,
+    name: o.isInput ? 'hailo_make_input_vstream_params' : 'hailo_make_output_vstream_params',
+    struct,
     deed: { act: 'open the streams of', thing: o.group.title },
     fill: (room, count) => [o.group.handle, false, frameTypes[o.options.type ?? 'float32'], room, count],
   })
   const stride = hailort.structs.sizeOf(struct)
   for (const i of items.keys()) {
-    if (o.options.timeoutMs !== undefined) memory.writeUInt32LE(
-      o.options.timeoutMs, i * stride + hailort.structs.offsetOf(struct, 'params.timeout_ms'),
-    )
-    if (o.options.queueSize !== undefined) memory.writeUInt32LE(
-      o.options.queueSize, i * stride + hailort.structs.offsetOf(struct, 'params.queue_size'),
-    )
+    if (o.options.timeoutMs !== undefined)
+      memory.writeUInt32LE(o.options.timeoutMs, i * stride + hailort.structs.offsetOf(struct, 'params.timeout_ms'))
+    if (o.options.queueSize !== undefined)
+      memory.writeUInt32LE(o.options.queueSize, i * stride + hailort.structs.offsetOf(struct, 'params.queue_size'))
   }
   return { memory, names: items.map(({ name }) => name), stride }
 }
 
 /** Open all streams of a group in one direction. Errors: HailoError. */
 export async function openStreams(o: {
-  group: Group; infos: readonly StreamInfo[]; isInput: boolean; options: VStreamOptions
+  group: Group
+  infos: readonly StreamInfo[]
+  isInput: boolean
+  options: VStreamOptions
 }): Promise<VStream[]> {
   const { vdevice, title } = o.group
   const { hailort } = vdevice
   const { memory, names } = streamParams(o)
   const handles = Buffer.alloc(8 * names.length)
   const deed = { act: 'open the streams of', thing: title }
-  await hailort.callAsync(o.isInput ? 'hailo_create_input_vstreams' : 'hailo_create_output_vstreams', deed, o.group.handle, memory, names.length, handles)
+  await hailort.callAsync(
+    o.isInput ? 'hailo_create_input_vstreams' : 'hailo_create_output_vstreams',
+    deed,
+    o.group.handle,
+    memory,
+    names.length,
+    handles,
+  )
   const release = o.isInput ? 'hailo_release_input_vstreams' : 'hailo_release_output_vstreams'
   const streams = await orUndo(
     async () => handlesIn(handles, names.length).map(handle => streamOf({ ...o, handle })),
@@ -178,20 +204,38 @@ export async function openStreams(o: {
   return streams
 }
 
-/** A handle is asked for its name: streams that share one output of the device come in another order than was asked for. */
-function streamOf({ group: { vdevice, title }, infos, isInput, handle }: {
-  group: Group; infos: readonly StreamInfo[]; isInput: boolean; handle: Handle
+/**
+ * A handle is asked for its name: streams that share one output of the device come in another order than was asked
+ * for.
+ */
+function streamOf({
+  group: { vdevice, title },
+  infos,
+  isInput,
+  handle,
+}: {
+  group: Group
+  infos: readonly StreamInfo[]
+  isInput: boolean
+  handle: Handle
 }): VStream {
   const { hailort } = vdevice
   const whose = isInput ? 'hailo_get_input_vstream_info' : 'hailo_get_output_vstream_info'
-  const { name } = hailort.read<{ name: string }>(whose, 'hailo_vstream_info_t', { act: 'open the streams of', thing: title }, handle)
+  const { name } = hailort.read<{ name: string }>(
+    whose,
+    'hailo_vstream_info_t',
+    { act: 'open the streams of', thing: title },
+    handle,
+  )
   const size: [number] = [0]
   const ask = isInput ? 'hailo_get_input_vstream_frame_size' : 'hailo_get_output_vstream_frame_size'
   hailort.call(ask, { act: 'ask', thing: name }, handle, size)
   const info = infos.find(stream => stream.name === name && stream.isInput === isInput)
   if (info) return new VStream({ vdevice, handle, info, frameBytes: size[0] })
   throw new FfiError(
-    'status', `Cannot open "${title}": HailoRT made a stream "${name}" that the HEF does not list`, 'report it, with the HEF',
+    'status',
+    `Cannot open "${title}": HailoRT made a stream "${name}" that the HEF does not list`,
+    'report it, with the HEF',
   )
 }
 

@@ -1,7 +1,8 @@
 /**
  * Can ONNX Runtime's C functions be called in this process, and did a call succeed?
  *
- * Opens the library, asks it for a function table, declares the functions by slot, and proves the slots with canaries before anyone
+ * Opens the library, asks it for a function table, declares the functions by slot, and proves the slots with canaries
+ * before anyone
  * else may call. Sessions and tensors are in the files beside this one.
  */
 import { FfiError } from '../errors.ts'
@@ -9,7 +10,16 @@ import { bind, koffi, openLibrary, type NativeFunction, type OpenedLibrary } fro
 import { checkAddresses, checkAnswers, checkReadable, refused } from './canary.ts'
 import { ortLibrary } from './library.ts'
 import { traced } from '../trace.ts'
-import { apiBase, errorNames, opaqueTypes, ortTable, type OrtFunctions, type Out, type Pointer, type Status } from './table.ts'
+import {
+  apiBase,
+  errorNames,
+  opaqueTypes,
+  ortTable,
+  type OrtFunctions,
+  type Out,
+  type Pointer,
+  type Status,
+} from './table.ts'
 
 /** Versions of the table that are tested. A newer library still grants these; an older one is refused. */
 export const apiVersions = { oldest: 16, newest: 30 } as const
@@ -33,12 +43,16 @@ export interface ApiOptions {
   readonly apiVersion?: number
 }
 
-/** With the library's handle: koffi closes a library that nobody holds, and functions found by address do not hold it. */
+/**
+ * With the library's handle: koffi closes a library that nobody holds, and functions found by address do not hold it.
+ */
 const opened = new Map<string, { api: OrtApi; library: OpenedLibrary }>()
 
 /**
- * The C API of ONNX Runtime; opened once for each library and version, and never unloaded, since its threads outlive its sessions.
- * @throws FfiError `absent` when there is no library or it is another library; `refused` when its version or its answers are not as tested
+ * The C API of ONNX Runtime; opened once for each library and version, and never unloaded, since its threads outlive
+ * its sessions.
+ * @throws FfiError `absent` when there is no library or it is another library; `refused` when its version or its
+ * answers are not as tested
  */
 export function openApi(options: ApiOptions = {}): OrtApi {
   const library = openLibrary(ortLibrary(), options)
@@ -60,16 +74,22 @@ export function openApi(options: ApiOptions = {}): OrtApi {
 }
 
 /**
- * The newest table that both sides know. A library of version 1.N grants 1 to N; it is not asked beyond that, because it would
+ * The newest table that both sides know. A library of version 1.N grants 1 to N; it is not asked beyond that, because
+ * it would
  * write a complaint to stderr.
  */
 export function apiVersionOf({ version, asked, path }: { version: string; asked: number; path: string }): number {
   const minor = Number(/^1\.(\d+)\./.exec(version)?.[1] ?? Number.NaN)
   if (Number.isNaN(minor)) throw refused(path, `it is version ${JSON.stringify(version)}, and only 1.x is known here`)
-  if (minor < apiVersions.oldest) throw refused(path, `it is version ${version}, and the oldest that is tested is 1.${apiVersions.oldest}`)
+  if (minor < apiVersions.oldest)
+    throw refused(path, `it is version ${version}, and the oldest that is tested is 1.${apiVersions.oldest}`)
   if (!Number.isInteger(asked) || asked < apiVersions.oldest || asked > apiVersions.newest) {
     const range = `${apiVersions.oldest} to ${apiVersions.newest}`
-    throw new FfiError('usage', `Cannot ask ONNX Runtime for C API ${asked}: ${range} are tested`, 'leave the version out')
+    throw new FfiError(
+      'usage',
+      `Cannot ask ONNX Runtime for C API ${asked}: ${range} are tested`,
+      'leave the version out',
+    )
   }
   return Math.min(minor, asked)
 }
@@ -96,21 +116,29 @@ interface FunctionTable {
   readonly table: Readonly<Record<string, { readonly slot: number; readonly prototype: string }>>
 }
 
-/** The functions of a table of pointers, none of which is called before every one was seen to be the library's own code. */
+/**
+ * The functions of a table of pointers, none of which is called before every one was seen to be the library's own
+ * code.
+ */
 function functionsAt<T>({ path, address, what, table }: FunctionTable): T {
   const entries = Object.entries(table)
   const count = 1 + Math.max(...entries.map(([, { slot }]) => slot))
   checkReadable({ path, address, bytes: count * pointerBytes, what })
   const pointers = koffi().decode(address, 'void *', count) as (Pointer | null)[]
   checkAddresses({ path, addresses: entries.map(([name, { slot }]) => ({ name, address: pointers[slot] ?? 0n })) })
-  return Object.fromEntries(entries.map(([name, { slot, prototype }]) => [name, traced(name, callable(pointers[slot]!, prototype))])) as T
+  return Object.fromEntries(
+    entries.map(([name, { slot, prototype }]) => [name, traced(name, callable(pointers[slot]!, prototype))]),
+  ) as T
 }
 
 const pointerBytes = 8
 
 const prototypes = new Map<string, unknown>()
 
-/** A function pointer as a function. koffi's type names are global, so opaque types are declared once and prototypes have no name. */
+/**
+ * A function pointer as a function. koffi's type names are global, so opaque types are declared once and prototypes
+ * have no name.
+ */
 function callable(address: Pointer, prototype: string): unknown {
   const native = koffi()
   if (prototypes.size === 0) for (const name of opaqueTypes) native.opaque(name)
@@ -129,14 +157,21 @@ export interface Attempt {
   readonly hint?: string
 }
 
-/** Read a status and release it. Errors: FfiError `status` that names the call, the error code and the library's own words. */
+/**
+ * Read a status and release it. Errors: FfiError `status` that names the call, the error code and the library's own
+ * words.
+ */
 export function checkStatus(functions: OrtFunctions, status: Status, attempt: Attempt): void {
   if (status === null) return
   const code = functions.GetErrorCode(status)
   const message = functions.GetErrorMessage(status).replaceAll(/\s+/g, ' ').trim()
   functions.ReleaseStatus(status)
   const name = errorNames[code] ?? `error ${code}`
-  throw new FfiError('status', `Cannot ${attempt.act}: ${attempt.call}() answers ${name}: ${message}`, attempt.hint ?? 'check the model')
+  throw new FfiError(
+    'status',
+    `Cannot ${attempt.act}: ${attempt.call}() answers ${name}: ${message}`,
+    attempt.hint ?? 'check the model',
+  )
 }
 
 /** Call a function whose last argument is where it writes one pointer. Errors: as `checkStatus`. */
@@ -144,5 +179,9 @@ export function created(api: OrtApi, attempt: Attempt, call: (out: Out) => Statu
   const out: Out = [null]
   checkStatus(api.functions, call(out), attempt)
   if (out[0] !== null) return out[0]
-  throw new FfiError('status', `Cannot ${attempt.act}: ${attempt.call}() succeeds and gives nothing`, 'check the library')
+  throw new FfiError(
+    'status',
+    `Cannot ${attempt.act}: ${attempt.call}() succeeds and gives nothing`,
+    'check the library',
+  )
 }

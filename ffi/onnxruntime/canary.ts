@@ -1,8 +1,10 @@
 /**
  * Is the function table what we think it is?
  *
- * Asked before anything of value is called, and failing closed. First each address must lie in the library's own executable
- * memory; then harmless calls must answer as they do in every tested version. The last slot used is among them, so that a table
+ * Asked before anything of value is called, and failing closed. First each address must lie in the library's own
+ * executable
+ * memory; then harmless calls must answer as they do in every tested version. The last slot used is among them, so
+ * that a table
  * that was shifted anywhere is found.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
@@ -11,10 +13,23 @@ import { ort, type OrtFunctions, type Out, type Status } from './table.ts'
 
 /** An error for a library that is there and must not be used. */
 export const refused = (path: string, state: string): FfiError =>
-  new FfiError('refused', `Cannot use ONNX Runtime at "${path}": ${state}`, 'unset ONNXRUNTIME_LIB to use the library of npm ci')
+  new FfiError(
+    'refused',
+    `Cannot use ONNX Runtime at "${path}": ${state}`,
+    'unset ONNXRUNTIME_LIB to use the library of npm ci',
+  )
 
-/** Whether every address is code of this library; not asked where the system does not tell (no /proc). Errors: FfiError `refused`. */
-export function checkAddresses({ path, addresses }: { path: string; addresses: readonly { name: string; address: bigint }[] }): void {
+/**
+ * Whether every address is code of this library; not asked where the system does not tell (no /proc). Errors: FfiError
+ * `refused`.
+ */
+export function checkAddresses({
+  path,
+  addresses,
+}: {
+  path: string
+  addresses: readonly { name: string; address: bigint }[]
+}): void {
   const empty = addresses.find(({ address }) => !address)
   if (empty) throw refused(path, `its function table has no ${empty.name}`)
   const code = codeOf(path)
@@ -25,23 +40,45 @@ export function checkAddresses({ path, addresses }: { path: string; addresses: r
   throw refused(path, `its function table is not as tested: ${stray.name} at ${at} is not code of this library`)
 }
 
-/** Whether so many bytes may be read at an address: a table at a wild address would end the process. Errors: FfiError `refused`. */
-export function checkReadable({ path, address, bytes, what }: { path: string; address: bigint; bytes: number; what: string }): void {
+/**
+ * Whether so many bytes may be read at an address: a table at a wild address would end the process. Errors: FfiError
+ * `refused`.
+ */
+export function checkReadable({
+  path,
+  address,
+  bytes,
+  what,
+}: {
+  path: string
+  address: bigint
+  bytes: number
+  what: string
+}): void {
   const readable = mappings().filter(({ mode }) => mode.startsWith('r'))
   const isReadable = (at: bigint) => readable.some(({ from, to }) => at >= from && at < to)
   if (readable.length === 0 || (isReadable(address) && isReadable(address + BigInt(bytes - 1)))) return
   throw refused(path, `${what} is at 0x${address.toString(16)}, where there is no memory`)
 }
 
-interface Mapping { readonly from: bigint; readonly to: bigint; readonly mode: string; readonly path: string }
+interface Mapping {
+  readonly from: bigint
+  readonly to: bigint
+  readonly mode: string
+  readonly path: string
+}
 
 /** What this process has mapped; nothing where the system does not tell. */
 function mappings(): Mapping[] {
   try {
-    return readFileSync('/proc/self/maps', 'utf8').split('\n').flatMap(line => {
-      const match = /^([\da-f]+)-([\da-f]+) (\S+) \S+ \S+ \S+\s*(.*)$/.exec(line)
-      return match ? [{ from: BigInt(`0x${match[1]}`), to: BigInt(`0x${match[2]}`), mode: match[3]!, path: match[4]! }] : []
-    })
+    return readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .flatMap(line => {
+        const match = /^([\da-f]+)-([\da-f]+) (\S+) \S+ \S+ \S+\s*(.*)$/.exec(line)
+        return match
+          ? [{ from: BigInt(`0x${match[1]}`), to: BigInt(`0x${match[2]}`), mode: match[3]!, path: match[4]! }]
+          : []
+      })
   } catch {
     return []
   }
@@ -52,12 +89,23 @@ function codeOf(path: string): Mapping[] {
   return mappings().filter(mapping => mapping.path === real && mapping.mode[2] === 'x')
 }
 
-/** Harmless calls with known answers. Gives what the library says of how it was built. Errors: FfiError `refused`, naming the call. */
+/**
+ * Harmless calls with known answers. Gives what the library says of how it was built. Errors: FfiError `refused`,
+ * naming the call.
+ */
 export function checkAnswers(functions: OrtFunctions, path: string): string {
   const buildInfo = functions.GetBuildInfoString()
-  if (!buildInfo.startsWith('ORT Build Info')) throw refused(path, `GetBuildInfoString() answers ${JSON.stringify(buildInfo).slice(0, 80)}`)
+  if (!buildInfo.startsWith('ORT Build Info'))
+    throw refused(path, `GetBuildInfoString() answers ${JSON.stringify(buildInfo).slice(0, 80)}`)
   const words = 'rungbook canary'
-  checkFailure({ functions, path, call: 'CreateStatus', code: 7, words: /^rungbook canary$/, status: functions.CreateStatus(7, words) })
+  checkFailure({
+    functions,
+    path,
+    call: 'CreateStatus',
+    code: 7,
+    words: /^rungbook canary$/,
+    status: functions.CreateStatus(7, words),
+  })
   const options: Out = [null]
   const status = functions.CreateSessionOptions(options)
   if (status !== null || options[0] === null) throw refused(path, 'CreateSessionOptions() gives no options')
@@ -83,6 +131,10 @@ function checkFailure(o: Failure): void {
   const code = o.functions.GetErrorCode(o.status)
   const message = o.functions.GetErrorMessage(o.status)
   const isTested = code === o.code && o.words.test(message)
-  if (!isTested) throw refused(o.path, `${o.call}() answers error ${code}, ${JSON.stringify(message).slice(0, 80)}, which is not as tested`)
+  if (!isTested)
+    throw refused(
+      o.path,
+      `${o.call}() answers error ${code}, ${JSON.stringify(message).slice(0, 80)}, which is not as tested`,
+    )
   o.functions.ReleaseStatus(o.status)
 }

@@ -35,8 +35,12 @@ test('nativeTensor() does not share its shape with the caller', () => {
 })
 
 test('nativeTensor() refuses dimensions that are none, and more than an array holds', () => {
-  for (const bad of [-1, 1.5, Number.NaN, Infinity]) assert.throws(() => nativeTensor('float32', [1, bad]), { kind: 'usage', message: /no whole number of 0 or more/ })
-  assert.throws(() => nativeTensor('float32', [1e6, 1e6, 1e3]), { kind: 'usage', message: /it takes 4000000000000000 bytes/ })
+  for (const bad of [-1, 1.5, Number.NaN, Infinity])
+    assert.throws(() => nativeTensor('float32', [1, bad]), { kind: 'usage', message: /no whole number of 0 or more/ })
+  assert.throws(() => nativeTensor('float32', [1e6, 1e6, 1e3]), {
+    kind: 'usage',
+    message: /it takes 4000000000000000 bytes/,
+  })
 })
 
 test('nativeTensor() stays where it is, however much is allocated and collected', () => {

@@ -1,7 +1,8 @@
 /**
  * What does a tensor hold, and where does it lie so that JavaScript and native code see the same bytes?
  *
- * In an ArrayBuffer of JavaScript's own, whose bytes do not move and live as long as anyone looks at them: a view that is kept after
+ * In an ArrayBuffer of JavaScript's own, whose bytes do not move and live as long as anyone looks at them: a view that
+ * is kept after
  * the session was closed reads old numbers and never freed memory. Strings, sequences and maps are not carried.
  */
 import { markAsUntransferable } from 'node:worker_threads'
@@ -9,7 +10,10 @@ import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
 import type { Pointer } from './table.ts'
 
-/** Element types: number in `ONNXTensorElementDataType`, and the array that shows them. The 16-bit floats are shown as their bits. */
+/**
+ * Element types: number in `ONNXTensorElementDataType`, and the array that shows them. The 16-bit floats are shown as
+ * their bits.
+ */
 export const elements = {
   float32: { code: 1, array: Float32Array },
   uint8: { code: 2, array: Uint8Array },
@@ -47,7 +51,10 @@ export interface NativeTensor {
 // ONNX Runtime's own allocator aligns to a cache line as well; its vector code is fastest there.
 const alignment = 64
 
-/** A tensor of zeros. Errors: FfiError `usage` for a shape that is not whole numbers of 0 or more, or is too large for one array. */
+/**
+ * A tensor of zeros. Errors: FfiError `usage` for a shape that is not whole numbers of 0 or more, or is too large for
+ * one array.
+ */
 export function nativeTensor(dtype: ElementType, shape: readonly number[]): NativeTensor {
   const size = shape.reduce((product, n) => product * n, 1)
   const refuse = (state: string) =>
@@ -69,5 +76,10 @@ export function nativeTensor(dtype: ElementType, shape: readonly number[]): Nati
 }
 
 /** `float32[1, 16]`. */
-export const described = ({ dtype, shape }: { readonly dtype: string; readonly shape: readonly (number | string)[] }): string =>
-  `${dtype}[${shape.join(', ')}]`
+export const described = ({
+  dtype,
+  shape,
+}: {
+  readonly dtype: string
+  readonly shape: readonly (number | string)[]
+}): string => `${dtype}[${shape.join(', ')}]`

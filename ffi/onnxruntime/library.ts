@@ -1,14 +1,18 @@
 /**
  * Where is ONNX Runtime's shared library?
  *
- * The one that the `onnxruntime-node` package carries, so that both drivers run the same build; `ONNXRUNTIME_LIB` overrides it.
+ * The one that the `onnxruntime-node` package carries, so that both drivers run the same build; `ONNXRUNTIME_LIB`
+ * overrides it.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { LibrarySpec } from '../load.ts'
 
-/** What to look for. The package's own library is first; a system's library is taken only where the package has none for this machine. */
+/**
+ * What to look for. The package's own library is first; a system's library is taken only where the package has none
+ * for this machine.
+ */
 export function ortLibrary(): LibrarySpec {
   return {
     title: 'ONNX Runtime',
@@ -23,9 +27,17 @@ export function ortLibrary(): LibrarySpec {
 export function bundledLibraries(system: string = process.platform, arch: string = process.arch): string[] {
   const bin = join(packageFolder() ?? '', 'bin')
   if (!existsSync(bin)) return []
-  const folders = readdirSync(bin).toSorted().toReversed().map(napi => join(bin, napi, system, arch)).filter(folder => existsSync(folder))
+  const folders = readdirSync(bin)
+    .toSorted()
+    .toReversed()
+    .map(napi => join(bin, napi, system, arch))
+    .filter(folder => existsSync(folder))
   const isLibrary = (name: string) => /^libonnxruntime\.(so|.*dylib)/.test(name)
-  return folders.flatMap(folder => readdirSync(folder).filter(isLibrary).map(name => join(folder, name)))
+  return folders.flatMap(folder =>
+    readdirSync(folder)
+      .filter(isLibrary)
+      .map(name => join(folder, name)),
+  )
 }
 
 function packageFolder(): string | undefined {

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { decodeModel, encodeModel } from '../../lib/formats/onnx.ts'
-import { float32 } from '../../lib/formats/tensor.ts'
-import { halves, modelFile, scratch, tinyModel } from '../../lib/infer/fixtures.ts'
+import { decodeModel, encodeModel } from '../../lib/formats/onnx/index.ts'
+import { float32 } from '../../lib/formats/tensors/tensor.ts'
+import { halves, modelFile, scratch, tinyModel } from '../../lib/testing/infer/fixtures.ts'
 import { GraphBuilder } from '../../lib/onnx/builder.ts'
 import { logSeverity, optimizationLevels, type SessionOptions } from './options.ts'
 import { openOnnxRuntime } from './runtime.ts'
@@ -25,21 +25,27 @@ const threads = () => readdirSync('/proc/self/task').length
 const noProc = existsSync('/proc/self/task') ? false : 'tool: /proc'
 
 test('openSession() runs at every level of optimisation and of logging', async () => {
-  for (const optimization of Object.keys(optimizationLevels) as (keyof typeof optimizationLevels)[]) await runs({ optimization })
-  for (const level of Object.keys(logSeverity).slice(2) as (keyof typeof logSeverity)[]) await runs({ logSeverity: level })
+  for (const optimization of Object.keys(optimizationLevels) as (keyof typeof optimizationLevels)[])
+    await runs({ optimization })
+  for (const level of Object.keys(logSeverity).slice(2) as (keyof typeof logSeverity)[])
+    await runs({ logSeverity: level })
 })
 
-test('openSession() starts as many threads as are asked for: one fewer, since the caller works as well', { skip: noProc }, async () => {
-  const countWith = async (intraOpThreads: number) => {
-    const before = threads()
-    const session = await runtime.openSession(model, { intraOpThreads })
-    const started = threads() - before
-    await session.close()
-    return started
-  }
-  await countWith(1)
-  assert.deepEqual([await countWith(1), await countWith(4)], [0, 3])
-})
+test(
+  'openSession() starts as many threads as are asked for: one fewer, since the caller works as well',
+  { skip: noProc },
+  async () => {
+    const countWith = async (intraOpThreads: number) => {
+      const before = threads()
+      const session = await runtime.openSession(model, { intraOpThreads })
+      const started = threads() - before
+      await session.close()
+      return started
+    }
+    await countWith(1)
+    assert.deepEqual([await countWith(1), await countWith(4)], [0, 3])
+  },
+)
 
 test('openSession() takes inter-op threads, spinning on and off, and further entries', async () => {
   await runs({ interOpThreads: 2, intraOpThreads: 2, allowSpinning: false })
@@ -50,7 +56,14 @@ test('openSession() takes inter-op threads, spinning on and off, and further ent
 test('openSession() lets idle threads sleep when spinning is off', { skip: noProc }, async () => {
   const busyMs = async (allowSpinning: boolean) => {
     const graph = new GraphBuilder({ name: 'wide' })
-    graph.node('MatMul', [graph.input('input', 'float32', [256, 256]), graph.weight('w', float32([256, 256], new Float32Array(256 * 256)))], { output: 'output' })
+    graph.node(
+      'MatMul',
+      [
+        graph.input('input', 'float32', [256, 256]),
+        graph.weight('w', float32([256, 256], new Float32Array(256 * 256))),
+      ],
+      { output: 'output' },
+    )
     graph.output('output', 'float32', [256, 256])
     const session = await runtime.openSession(encodeModel(graph.build()), { intraOpThreads: 3, allowSpinning })
     const slot = session.openSlot()
@@ -77,18 +90,37 @@ test('openSession() writes the optimised graph, which gives the same answers', a
     for (let i = 0; i < 400; i++) slot.inputs.input!.data[i] = Math.cos(i / 3)
     slot.run()
   }
-  const difference = Math.max(...[...before.outputs.output!.data].map((value, i) => Math.abs(Number(value) - Number(after.outputs.output!.data[i]))))
+  const difference = Math.max(
+    ...[...before.outputs.output!.data].map((value, i) =>
+      Math.abs(Number(value) - Number(after.outputs.output!.data[i])),
+    ),
+  )
   assert.ok(difference < 1e-5, `${difference}`)
-  assert.notEqual(decodeModel(readFileSync(optimizedModelPath)).graph.node.length, decodeModel(readFileSync(path)).graph.node.length)
+  assert.notEqual(
+    decodeModel(readFileSync(optimizedModelPath)).graph.node.length,
+    decodeModel(readFileSync(path)).graph.node.length,
+  )
 })
 
 test('openSession() refuses counts of threads that are none, and names the call that the library refuses', async () => {
   for (const count of [-1, 1.5, Number.NaN, 1e6]) {
-    await assert.rejects(runtime.openSession(model, { intraOpThreads: count }), { kind: 'usage', message: /intraOpThreads: it is no count of threads/ })
-    await assert.rejects(runtime.openSession(model, { interOpThreads: count }), { kind: 'usage', message: /interOpThreads/ })
+    await assert.rejects(runtime.openSession(model, { intraOpThreads: count }), {
+      kind: 'usage',
+      message: /intraOpThreads: it is no count of threads/,
+    })
+    await assert.rejects(runtime.openSession(model, { interOpThreads: count }), {
+      kind: 'usage',
+      message: /interOpThreads/,
+    })
   }
-  await assert.rejects(runtime.openSession(model, { config: { '': '1' } }), { kind: 'status', message: /AddSessionConfigEntry\(\) answers/ })
-  await assert.rejects(runtime.openSession(model, { optimizedModelPath: join(scratch(), 'none', 'x.onnx') }), { name: 'FfiError', kind: 'status' })
+  await assert.rejects(runtime.openSession(model, { config: { '': '1' } }), {
+    kind: 'status',
+    message: /AddSessionConfigEntry\(\) answers/,
+  })
+  await assert.rejects(runtime.openSession(model, { optimizedModelPath: join(scratch(), 'none', 'x.onnx') }), {
+    name: 'FfiError',
+    kind: 'status',
+  })
 })
 
 test('openSession() says nothing on stderr when a model or a run fails, unless told to', () => {
@@ -101,7 +133,14 @@ test('openSession() says nothing on stderr when a model or a run fails, unless t
       slot.inputs.index.data[0] = 7n
       try { slot.run() } catch (e) { console.error('caught', e.kind) }
       await runtime.close()`
-    const args = ['--import', 'tsx', '--input-type=module', '-e', `console.error = console.log;${script}`, modelFile(gather())]
+    const args = [
+      '--import',
+      'tsx',
+      '--input-type=module',
+      '-e',
+      `console.error = console.log;${script}`,
+      modelFile(gather()),
+    ]
     return execFileSync('sh', ['-c', '"$0" "$@" 2>&1', process.execPath, ...args], { encoding: 'utf8' }).trim()
   }
   assert.equal(said('fatal'), 'caught status')
@@ -110,7 +149,9 @@ test('openSession() says nothing on stderr when a model or a run fails, unless t
 
 function gather() {
   const graph = new GraphBuilder({ name: 'pick' })
-  graph.node('Gather', [graph.weight('table', float32([2], [1, 2])), graph.input('index', 'int64', [1])], { output: 'output' })
+  graph.node('Gather', [graph.weight('table', float32([2], [1, 2])), graph.input('index', 'int64', [1])], {
+    output: 'output',
+  })
   graph.output('output', 'float32', [1])
   return graph.build()
 }

@@ -15,11 +15,17 @@ export const logSeverity = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4
 
 /** How a session is made. */
 export interface SessionOptions {
-  /** Threads inside one operator; 1 makes a run stay on the thread that asks. 0 is the library's choice, one for each core. */
+  /**
+   * Threads inside one operator; 1 makes a run stay on the thread that asks. 0 is the library's choice, one for each
+   * core.
+   */
   readonly intraOpThreads?: number
   /** Threads that run operators side by side. */
   readonly interOpThreads?: number
-  /** Whether idle threads spin for work (the library's default) or sleep: spinning is faster alone and slower in company. */
+  /**
+   * Whether idle threads spin for work (the library's default) or sleep: spinning is faster alone and slower in
+   * company.
+   */
   readonly allowSpinning?: boolean
   readonly optimization?: keyof typeof optimizationLevels
   /** Where to write the optimised graph. */
@@ -30,19 +36,36 @@ export interface SessionOptions {
   readonly config?: Readonly<Record<string, string>>
 }
 
-/** Write options into native ones. Errors: FfiError `usage` for a value that cannot be meant, `status` when the library refuses one. */
+/**
+ * Write options into native ones. Errors: FfiError `usage` for a value that cannot be meant, `status` when the library
+ * refuses one.
+ */
 export function applyOptions({ functions }: OrtApi, pointer: Pointer, options: SessionOptions, act: string): void {
-  const must = (call: string, status: Status) => checkStatus(functions, status, { call, act, hint: 'check the session options' })
+  const must = (call: string, status: Status) =>
+    checkStatus(functions, status, { call, act, hint: 'check the session options' })
   const { intraOpThreads, interOpThreads, allowSpinning, optimization = 'all', optimizedModelPath } = options
   for (const [name, threads] of Object.entries({ intraOpThreads, interOpThreads })) {
     if (threads === undefined || (Number.isInteger(threads) && threads >= 0 && threads <= 1024)) continue
-    throw new FfiError('usage', `Cannot ${act} with ${threads} ${name}: it is no count of threads`, 'give 0 (one for each core) to 1024')
+    throw new FfiError(
+      'usage',
+      `Cannot ${act} with ${threads} ${name}: it is no count of threads`,
+      'give 0 (one for each core) to 1024',
+    )
   }
-  must('SetSessionLogSeverityLevel', functions.SetSessionLogSeverityLevel(pointer, logSeverity[options.logSeverity ?? 'fatal']))
-  must('SetSessionGraphOptimizationLevel', functions.SetSessionGraphOptimizationLevel(pointer, optimizationLevels[optimization]))
-  if (intraOpThreads !== undefined) must('SetIntraOpNumThreads', functions.SetIntraOpNumThreads(pointer, intraOpThreads))
-  if (interOpThreads !== undefined) must('SetInterOpNumThreads', functions.SetInterOpNumThreads(pointer, interOpThreads))
-  if (optimizedModelPath !== undefined) must('SetOptimizedModelFilePath', functions.SetOptimizedModelFilePath(pointer, optimizedModelPath))
+  must(
+    'SetSessionLogSeverityLevel',
+    functions.SetSessionLogSeverityLevel(pointer, logSeverity[options.logSeverity ?? 'fatal']),
+  )
+  must(
+    'SetSessionGraphOptimizationLevel',
+    functions.SetSessionGraphOptimizationLevel(pointer, optimizationLevels[optimization]),
+  )
+  if (intraOpThreads !== undefined)
+    must('SetIntraOpNumThreads', functions.SetIntraOpNumThreads(pointer, intraOpThreads))
+  if (interOpThreads !== undefined)
+    must('SetInterOpNumThreads', functions.SetInterOpNumThreads(pointer, interOpThreads))
+  if (optimizedModelPath !== undefined)
+    must('SetOptimizedModelFilePath', functions.SetOptimizedModelFilePath(pointer, optimizedModelPath))
   const spinning = allowSpinning === undefined ? {} : { 'session.intra_op.allow_spinning': allowSpinning ? '1' : '0' }
   for (const [key, value] of Object.entries({ ...spinning, ...options.config })) {
     must('AddSessionConfigEntry', functions.AddSessionConfigEntry(pointer, key, value))

@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path'
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import test from 'node:test'
 import { constantFrom, assert as property, asyncProperty, integer, sample, tuple, uint8Array } from 'fast-check'
-import { encodeModel } from '../../lib/formats/onnx.ts'
-import { float32 } from '../../lib/formats/tensor.ts'
-import { forked, halves, modelFile, scratch, single, tinyModel } from '../../lib/infer/fixtures.ts'
+import { encodeModel } from '../../lib/formats/onnx/index.ts'
+import { float32 } from '../../lib/formats/tensors/tensor.ts'
+import { forked, halves, modelFile, scratch, single, tinyModel } from '../../lib/testing/infer/fixtures.ts'
 import { GraphBuilder } from '../../lib/onnx/builder.ts'
 import { needsPlainMemory } from '../../lib/testing/needs.ts'
 import { openOnnxRuntime } from './runtime.ts'
@@ -36,12 +36,14 @@ test('openOnnxRuntime() runs a model through the oldest table that is tested as 
 
 test('openSession() gives the same answers from a file and from its bytes', async () => {
   const path = tinyModel()
-  const answers = await Promise.all([path, readFileSync(path)].map(async model => {
-    const slot = (await runtime.openSession(model)).openSlot()
-    for (let i = 0; i < 400; i++) slot.inputs.input!.data[i] = Math.sin(i)
-    slot.run()
-    return [...slot.outputs.output!.data]
-  }))
+  const answers = await Promise.all(
+    [path, readFileSync(path)].map(async model => {
+      const slot = (await runtime.openSession(model)).openSlot()
+      for (let i = 0; i < 400; i++) slot.inputs.input!.data[i] = Math.sin(i)
+      slot.run()
+      return [...slot.outputs.output!.data]
+    }),
+  )
   assert.deepEqual(answers[0], answers[1])
   assert.ok(answers[0]!.some(value => value !== 0))
 })
@@ -74,7 +76,8 @@ test('openSession() names the call, the code and the file when the library refus
     [Buffer.from('text'), /Cannot open a model of 4 bytes: CreateSessionFromArray\(\) answers INVALID_PROTOBUF/],
     [encodeModel(single('Cnov', { input: [1], output: [1] })), /Cnov/],
   ]
-  for (const [model, message] of cases) await assert.rejects(runtime.openSession(model), { kind: 'status', message, hint: /cut short/ })
+  for (const [model, message] of cases)
+    await assert.rejects(runtime.openSession(model), { kind: 'status', message, hint: /cut short/ })
   await assert.rejects(runtime.openSession('a\0b'), { kind: 'usage', message: /zero byte/ })
 })
 
@@ -98,25 +101,32 @@ test('close() of a runtime waits for models that are being opened and for runs t
   assert.equal((await opening).isOpen, false)
 })
 
-test('openSession() gives back what it took: 200 models opened, run and closed', { skip: needsPlainMemory() }, async () => {
-  const bytes = readFileSync(tinyModel())
-  const cycle = async (times: number) => {
-    for (let i = 0; i < times; i++) {
-      const session = await runtime.openSession(bytes, { intraOpThreads: 1 })
-      session.openSlot().run()
-      await session.openSlot().runAsync()
-      await session.close()
+test(
+  'openSession() gives back what it took: 200 models opened, run and closed',
+  { skip: needsPlainMemory() },
+  async () => {
+    const bytes = readFileSync(tinyModel())
+    const cycle = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        const session = await runtime.openSession(bytes, { intraOpThreads: 1 })
+        session.openSlot().run()
+        await session.openSlot().runAsync()
+        await session.close()
+      }
+      return process.memoryUsage().rss
     }
-    return process.memoryUsage().rss
-  }
-  const before = await cycle(100)
-  const after = await cycle(200)
-  assert.ok(after - before < 24 << 20, `${(after - before) >> 20} MiB more after 200 models`)
-})
+    const before = await cycle(100)
+    const after = await cycle(200)
+    assert.ok(after - before < 24 << 20, `${(after - before) >> 20} MiB more after 200 models`)
+  },
+)
 
-test('openOnnxRuntime() gives back what it took: 60 times from nothing to nothing', { skip: needsPlainMemory() }, () => {
-  // In a process of its own, so that the environment really goes: no other runtime holds it.
-  const script = `
+test(
+  'openOnnxRuntime() gives back what it took: 60 times from nothing to nothing',
+  { skip: needsPlainMemory() },
+  () => {
+    // In a process of its own, so that the environment really goes: no other runtime holds it.
+    const script = `
     const { openOnnxRuntime } = await import(${JSON.stringify(join(import.meta.dirname, 'runtime.ts'))})
     const cycle = async n => { for (let i = 0; i < n; i++) {
       const runtime = openOnnxRuntime({ env: {} })
@@ -124,9 +134,14 @@ test('openOnnxRuntime() gives back what it took: 60 times from nothing to nothin
       await slot.runAsync(); slot.run(); await runtime.close() } return process.memoryUsage().rss }
     const before = await cycle(30)
     console.log(((await cycle(60)) - before) / 1048576)`
-  const mib = Number(execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, tinyModel()], { encoding: 'utf8' }))
-  assert.ok(mib < 24, `${mib} MiB more after 60 runtimes`)
-})
+    const mib = Number(
+      execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, tinyModel()], {
+        encoding: 'utf8',
+      }),
+    )
+    assert.ok(mib < 24, `${mib} MiB more after 60 runtimes`)
+  },
+)
 
 /** Opens and runs each file in a process of its own; what it says of each, and how it ended. */
 async function verdictsOf(paths: readonly string[]): Promise<{ lines: string[]; signal: string | null }> {
@@ -143,7 +158,11 @@ async function verdictsOf(paths: readonly string[]): Promise<{ lines: string[]; 
       writeSync(1, verdict + '\\n')
     }
     await runtime.close()`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, ...paths], { stdio: ['ignore', 'pipe', 'ignore'], timeout: 120_000, killSignal: 'SIGKILL' })
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, ...paths], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+  })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
   const [, signal] = (await once(child, 'close')) as [number, string | null]
@@ -152,9 +171,17 @@ async function verdictsOf(paths: readonly string[]): Promise<{ lines: string[]; 
 
 test('openSession() survives 500 models with bytes changed, and has one clear error or an answer for each', async () => {
   const folder = scratch()
-  const bases = [encodeModel(forked(3)), readFileSync(tinyModel()), encodeModel(single('Neg', { input: [2, 2], output: [2, 2] }))]
+  const bases = [
+    encodeModel(forked(3)),
+    readFileSync(tinyModel()),
+    encodeModel(single('Neg', { input: [2, 2], output: [2, 2] })),
+  ]
   // Weights are most of a file and any weight is valid: aim at the head and the tail, where the graph is.
-  const edit = tuple(integer({ min: 0, max: 1 << 30 }), integer({ min: 0, max: 255 }), constantFrom('set' as const, 'cut' as const, 'insert' as const))
+  const edit = tuple(
+    integer({ min: 0, max: 1 << 30 }),
+    integer({ min: 0, max: 255 }),
+    constantFrom('set' as const, 'cut' as const, 'insert' as const),
+  )
   const mutants = sample(tuple(constantFrom(...bases), tuple(edit, edit, edit)), { numRuns: 500, seed: 20_260_223 })
   const paths = mutants.map(([base, edits], i) => {
     let bytes = Buffer.from(base)
@@ -170,22 +197,39 @@ test('openSession() survives 500 models with bytes changed, and has one clear er
   })
   const { lines, signal } = await verdictsOf(paths)
   assert.equal(signal, null, `it was killed at ${lines.at(-1)}`)
-  assert.deepEqual(lines.filter(line => !/ (ran|status|refused|usage)$/.test(line)), [])
+  assert.deepEqual(
+    lines.filter(line => !/ (ran|status|refused|usage)$/.test(line)),
+    [],
+  )
   assert.equal(lines.length, 500)
   assert.ok(lines.some(line => line.endsWith(' ran')) && lines.some(line => line.endsWith(' status')))
 })
 
 test('openSession() refuses any bytes that are no model', async () => {
-  await property(asyncProperty(uint8Array({ maxLength: 300 }), async bytes => {
-    await assert.rejects(runtime.openSession(bytes), { name: 'FfiError', kind: 'status' })
-  }), { numRuns: 100 })
+  await property(
+    asyncProperty(uint8Array({ maxLength: 300 }), async bytes => {
+      await assert.rejects(runtime.openSession(bytes), { name: 'FfiError', kind: 'status' })
+    }),
+    { numRuns: 100 },
+  )
 })
 
 test('openSession() reads weights beside a model only when it is opened by its path', async () => {
   const model = single('Neg', { input: [2], output: [2] })
   const location = [{ key: 'location', value: 'weights.bin' }]
-  const initializer = [{ name: 'w', dataType: 1, dims: [2n], dataLocation: 1, externalData: location } as (typeof model.graph.initializer)[0]]
-  const split = { ...model, graph: { ...model.graph, initializer, node: [{ ...model.graph.node[0]!, opType: 'Add', input: ['input', 'w'] }] } }
+  const initializer = [
+    {
+      name: 'w',
+      dataType: 1,
+      dims: [2n],
+      dataLocation: 1,
+      externalData: location,
+    } as (typeof model.graph.initializer)[0],
+  ]
+  const split = {
+    ...model,
+    graph: { ...model.graph, initializer, node: [{ ...model.graph.node[0]!, opType: 'Add', input: ['input', 'w'] }] },
+  }
   const path = modelFile(split)
   writeFileSync(join(dirname(path), 'weights.bin'), new Uint8Array(Float32Array.of(10, 20).buffer))
   const slot = (await runtime.openSession(path)).openSlot()
@@ -196,7 +240,14 @@ test('openSession() reads weights beside a model only when it is opened by its p
 
 test('openSession() opens a model of many megabytes from its bytes', async () => {
   const graph = new GraphBuilder({ name: 'large' })
-  const sum = graph.node('MatMul', [graph.input('input', 'float32', [1, 2048]), graph.weight('w', float32([2048, 2048], new Float32Array(2048 * 2048).fill(1)))], { output: 'output' })
+  const sum = graph.node(
+    'MatMul',
+    [
+      graph.input('input', 'float32', [1, 2048]),
+      graph.weight('w', float32([2048, 2048], new Float32Array(2048 * 2048).fill(1))),
+    ],
+    { output: 'output' },
+  )
   graph.output(sum, 'float32', [1, 2048])
   const slot = (await runtime.openSession(encodeModel(graph.build()))).openSlot()
   slot.inputs.input!.data.fill(0.5 as never)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { encodeModel, type ModelProto } from '../../lib/formats/onnx.ts'
-import { float32 } from '../../lib/formats/tensor.ts'
-import { forked, single } from '../../lib/infer/fixtures.ts'
+import { encodeModel, type ModelProto } from '../../lib/formats/onnx/index.ts'
+import { float32 } from '../../lib/formats/tensors/tensor.ts'
+import { forked, single } from '../../lib/testing/infer/fixtures.ts'
 import { GraphBuilder } from '../../lib/onnx/builder.ts'
 import { openOnnxRuntime } from './runtime.ts'
 import { elements, type ElementType } from './elements.ts'
@@ -11,10 +11,19 @@ const runtime = openOnnxRuntime({ env: {} })
 test.after(() => runtime.close())
 const open = (model: ModelProto) => runtime.openSession(encodeModel(model))
 
-test('OrtSession tells the names, types and shapes of inputs and outputs, in the model\'s order', async () => {
+test("OrtSession tells the names, types and shapes of inputs and outputs, in the model's order", async () => {
   const session = await open(forked(3))
-  assert.deepEqual(session.inputs, [{ name: 'sound', dtype: 'float32', shape: [1, 1, 1, 3] }, { name: 'bias', dtype: 'float32', shape: [1, 1, 1, 3] }])
-  assert.deepEqual(session.outputs.map(({ name, shape }) => [name, shape]), [['quiet', [1, 2, 1, 3]], ['loud', [1, 2, 1, 3]]])
+  assert.deepEqual(session.inputs, [
+    { name: 'sound', dtype: 'float32', shape: [1, 1, 1, 3] },
+    { name: 'bias', dtype: 'float32', shape: [1, 1, 1, 3] },
+  ])
+  assert.deepEqual(
+    session.outputs.map(({ name, shape }) => [name, shape]),
+    [
+      ['quiet', [1, 2, 1, 3]],
+      ['loud', [1, 2, 1, 3]],
+    ],
+  )
 })
 
 test('OrtSession tells every element type that is carried', async () => {
@@ -58,17 +67,24 @@ test('OrtSession takes a model without inputs', async () => {
 test('OrtSession refuses a stream of strings, by name', async () => {
   const model = single('Identity', { input: [2], output: [2] })
   const { graph } = model
-  const strings = (info: (typeof graph.input)[0]) => ({ ...info, type: { ...info.type!, tensorType: { ...info.type!.tensorType!, elemType: 8 } } })
-  await assert.rejects(open({ ...model, graph: { ...graph, input: graph.input.map(strings), output: graph.output.map(strings) } }), {
-    kind: 'refused', message: /Cannot use "input" of a model of \d+ bytes: it is a tensor of string/,
+  const strings = (info: (typeof graph.input)[0]) => ({
+    ...info,
+    type: { ...info.type!, tensorType: { ...info.type!.tensorType!, elemType: 8 } },
   })
+  await assert.rejects(
+    open({ ...model, graph: { ...graph, input: graph.input.map(strings), output: graph.output.map(strings) } }),
+    { kind: 'refused', message: /Cannot use "input" of a model of \d+ bytes: it is a tensor of string/ },
+  )
 })
 
 test('OrtSession refuses a stream that is a sequence, by name', async () => {
   const model = single('SequenceConstruct', { input: [2], output: [2] })
   const [output] = model.graph.output
   const sequence = { ...output!, type: { sequenceType: { elemType: output!.type } } } as typeof output
-  await assert.rejects(open({ ...model, graph: { ...model.graph, output: [sequence!] } }), { kind: 'refused', message: /Cannot use "output" of .*: it is not a tensor/ })
+  await assert.rejects(open({ ...model, graph: { ...model.graph, output: [sequence!] } }), {
+    kind: 'refused',
+    message: /Cannot use "output" of .*: it is not a tensor/,
+  })
 })
 
 test('openSlot() refuses after close, and close() may be called twice and at once', async () => {

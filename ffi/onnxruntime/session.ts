@@ -1,7 +1,8 @@
 /**
  * What does an open model take and give?
  *
- * A session holds the native model and describes its streams; it runs through slots (`slot.ts`), of which there may be several at
+ * A session holds the native model and describes its streams; it runs through slots (`slot.ts`), of which there may be
+ * several at
  * once. It closes its slots before it is released.
  */
 import { FfiError } from '../errors.ts'
@@ -31,7 +32,9 @@ export class OrtSession {
   readonly #slots = new Set<OrtSlot>()
   #closing: Promise<void> | undefined
 
-  /** Takes the native session over: when its streams cannot be carried it is released and an FfiError `refused` thrown. */
+  /**
+   * Takes the native session over: when its streams cannot be carried it is released and an FfiError `refused` thrown.
+   */
   constructor(o: { shared: Shared; pointer: Pointer; title: string; onClose: (session: OrtSession) => void }) {
     this.#shared = o.shared
     this.#pointer = o.pointer
@@ -52,7 +55,8 @@ export class OrtSession {
 
   /**
    * A set of buffers, bound once, through which the model runs. Slots of one session may run at the same time.
-   * @throws FfiError `usage` after close, for a shape that is open or does not fit, and for a shared tensor that does not fit
+   * @throws FfiError `usage` after close, for a shape that is open or does not fit, and for a shared tensor that does
+   * not fit
    */
   openSlot(options: SlotOptions = {}): OrtSlot {
     if (this.#closing) throw new FfiError('usage', `Cannot run ${this.title}: it was closed`, 'open it again')
@@ -99,9 +103,14 @@ function describedBy(api: OrtApi, info: Pointer, act: string): Omit<StreamInfo, 
   const { functions } = api
   const kind = new Int32Array(1)
   checkStatus(functions, functions.GetOnnxTypeFromTypeInfo(info, kind), { call: 'GetOnnxTypeFromTypeInfo', act })
-  if (kind[0] !== ort.onnxTypeTensor) throw new FfiError('refused', `Cannot ${act}: it is not a tensor`, 'choose another model')
+  if (kind[0] !== ort.onnxTypeTensor)
+    throw new FfiError('refused', `Cannot ${act}: it is not a tensor`, 'choose another model')
   // It belongs to `info` and is not released on its own.
-  return tensorInfo(api, created(api, { call: 'CastTypeInfoToTensorInfo', act }, out => functions.CastTypeInfoToTensorInfo(info, out)), act)
+  return tensorInfo(
+    api,
+    created(api, { call: 'CastTypeInfoToTensorInfo', act }, out => functions.CastTypeInfoToTensorInfo(info, out)),
+    act,
+  )
 }
 
 /** Type and shape from an `OrtTensorTypeAndShapeInfo`. Errors: FfiError `refused` for elements that are not numbers. */
@@ -119,7 +128,10 @@ export function tensorInfo({ functions }: OrtApi, info: Pointer, act: string): O
   const names = new BigUint64Array(dims.length)
   if (dims.length > 0) {
     checkStatus(functions, functions.GetDimensions(info, dims, dims.length), { call: 'GetDimensions', act })
-    checkStatus(functions, functions.GetSymbolicDimensions(info, names, dims.length), { call: 'GetSymbolicDimensions', act })
+    checkStatus(functions, functions.GetSymbolicDimensions(info, names, dims.length), {
+      call: 'GetSymbolicDimensions',
+      act,
+    })
   }
   const nameOf = (address: bigint) => (address === 0n ? '' : koffi().decode.string(address)) || '?'
   return { dtype, shape: [...dims].map((n, axis) => (n >= 0n ? Number(n) : nameOf(names[axis]!))) }

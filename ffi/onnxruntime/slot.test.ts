@@ -4,9 +4,9 @@ import test from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import { constantFrom, assert as property, asyncProperty, array, integer, float } from 'fast-check'
-import { encodeModel, type ModelProto } from '../../lib/formats/onnx.ts'
-import { float32, type Tensor } from '../../lib/formats/tensor.ts'
-import { forked, halves, single } from '../../lib/infer/fixtures.ts'
+import { encodeModel, type ModelProto } from '../../lib/formats/onnx/index.ts'
+import { float32, type Tensor } from '../../lib/formats/tensors/tensor.ts'
+import { forked, halves, single } from '../../lib/testing/infer/fixtures.ts'
 import { GraphBuilder } from '../../lib/onnx/builder.ts'
 import { elements, nativeTensor, type ElementType } from './elements.ts'
 import { openOnnxRuntime } from './runtime.ts'
@@ -16,14 +16,17 @@ const runtime = openOnnxRuntime({ env: {} })
 test.after(() => runtime.close())
 const sessionOf = (model: ModelProto) => runtime.openSession(encodeModel(model), { intraOpThreads: 1 })
 const slotOf = async (model: ModelProto, options?: SlotOptions) => (await sessionOf(model)).openSlot(options)
-const feed = (slot: OrtSlot, name: string, values: readonly (number | bigint)[]) => slot.inputs[name]!.data.set(values as never)
+const feed = (slot: OrtSlot, name: string, values: readonly (number | bigint)[]) =>
+  slot.inputs[name]!.data.set(values as never)
 const answer = (slot: OrtSlot, name = 'output') => [...slot.outputs[name]!.data]
 
 /** What onnxruntime-node says of the same bytes. */
 async function oracle(model: ModelProto, feeds: Record<string, Tensor>): Promise<Record<string, unknown[]>> {
   const ort = await import('onnxruntime-node')
   const session = await ort.InferenceSession.create(encodeModel(model), { intraOpNumThreads: 1 })
-  const given = Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.shape)] as const)
+  const given = Object.entries(feeds).map(
+    ([name, t]) => [name, new ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.shape)] as const,
+  )
   const results = await session.run(Object.fromEntries(given))
   const plain = Object.entries(results).map(([name, t]): [string, unknown[]] => [name, [...(t.data as Float32Array)]])
   await session.release()
@@ -32,7 +35,14 @@ async function oracle(model: ModelProto, feeds: Record<string, Tensor>): Promise
 
 test('run() answers as onnxruntime-node does, for every type that both carry', async () => {
   const values: Partial<Record<ElementType, readonly (number | bigint)[]>> = {
-    float32: [1.5, -0], float64: [1e300, -2], float16: [0x3c00, 0xc000], int8: [-128, 127], uint8: [255, 0], int32: [-(2 ** 31), 2], int64: [-(2n ** 63n), 3n], bool: [1, 0],
+    float32: [1.5, -0],
+    float64: [1e300, -2],
+    float16: [0x3c00, 0xc000],
+    int8: [-128, 127],
+    uint8: [255, 0],
+    int32: [-(2 ** 31), 2],
+    int64: [-(2n ** 63n), 3n],
+    bool: [1, 0],
   }
   for (const [dtype, given] of Object.entries(values) as [ElementType, readonly number[]][]) {
     const model = single('Identity', { dtype, input: [2], output: [2] })
@@ -46,7 +56,15 @@ test('run() answers as onnxruntime-node does, for every type that both carry', a
 })
 
 test('run() computes in each type: casts to it and from it', async () => {
-  for (const [dtype, expected] of Object.entries({ float16: [0x3c00, 0x4200], int8: [1, 3], uint8: [1, 3], int32: [1, 3], int64: [1n, 3n], bool: [1, 1], float64: [1, 3] })) {
+  for (const [dtype, expected] of Object.entries({
+    float16: [0x3c00, 0x4200],
+    int8: [1, 3],
+    uint8: [1, 3],
+    int32: [1, 3],
+    int64: [1n, 3n],
+    bool: [1, 1],
+    float64: [1, 3],
+  })) {
     const graph = new GraphBuilder({ name: 'cast' })
     const to = { float16: 10, int8: 3, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 }[dtype]!
     graph.node('Cast', [graph.input('input', 'float32', [2])], { output: 'output', attributes: { to } })
@@ -82,12 +100,15 @@ test('run() carries NaN and infinities as they are', async () => {
 test('run() answers as onnxruntime-node does for any numbers', async () => {
   const model = halves(4, 0.3)
   const slot = await slotOf(model)
-  await property(asyncProperty(array(float({ noNaN: true }), { minLength: 4, maxLength: 4 }), async values => {
-    const input = float32([1, 1, 1, 4], values)
-    slot.inputs.input!.data.set(input.data as never)
-    slot.run()
-    assert.deepEqual(answer(slot), (await oracle(model, { input })).output)
-  }), { numRuns: 20 })
+  await property(
+    asyncProperty(array(float({ noNaN: true }), { minLength: 4, maxLength: 4 }), async values => {
+      const input = float32([1, 1, 1, 4], values)
+      slot.inputs.input!.data.set(input.data as never)
+      slot.run()
+      assert.deepEqual(answer(slot), (await oracle(model, { input })).output)
+    }),
+    { numRuns: 20 },
+  )
 })
 
 test('run() takes a graph whose output is its input, or a weight, or the same twice', async () => {
@@ -108,7 +129,10 @@ test('run() takes a graph whose output is its input, or a weight, or the same tw
 
 test('openSlot() wants the shape of an open input, and the first run tells that of an open output', async () => {
   const session = await sessionOf(single('Neg', { input: [2, 'frames'], output: [2, 'frames'] }))
-  assert.throws(() => session.openSlot(), { kind: 'usage', message: /Cannot bind "input" of .* as float32\[2, frames\]: its dimension "frames" is open/ })
+  assert.throws(() => session.openSlot(), {
+    kind: 'usage',
+    message: /Cannot bind "input" of .* as float32\[2, frames\]: its dimension "frames" is open/,
+  })
   const slot = session.openSlot({ shapes: { input: [2, 3] } })
   assert.equal(slot.outputs.output, undefined)
   feed(slot, 'input', [1, 2, 3, 4, 5, 6])
@@ -135,7 +159,12 @@ test('run() tells which outputs are open when some are fixed, in any order', asy
   const graph = new GraphBuilder({ name: 'mixed' })
   const a = graph.input('a', 'float32', ['n'])
   const b = graph.input('b', 'float32', [2])
-  for (const [name, from] of [['open1', a], ['fixed', b], ['open2', a]] as const) graph.node('Neg', [from], { output: name })
+  for (const [name, from] of [
+    ['open1', a],
+    ['fixed', b],
+    ['open2', a],
+  ] as const)
+    graph.node('Neg', [from], { output: name })
   graph.output('open1', 'float32', ['n'])
   graph.output('fixed', 'float32', [2])
   graph.output('open2', 'float32', ['n'])
@@ -144,7 +173,14 @@ test('run() tells which outputs are open when some are fixed, in any order', asy
   feed(slot, 'b', [8, 9])
   assert.deepEqual(Object.keys(slot.outputs), ['fixed'])
   slot.run()
-  assert.deepEqual([answer(slot, 'open1'), answer(slot, 'fixed'), answer(slot, 'open2')], [[-1, -2, -3], [-8, -9], [-1, -2, -3]])
+  assert.deepEqual(
+    [answer(slot, 'open1'), answer(slot, 'fixed'), answer(slot, 'open2')],
+    [
+      [-1, -2, -3],
+      [-8, -9],
+      [-1, -2, -3],
+    ],
+  )
 })
 
 test('run() gives a scalar, and an array of nothing', async () => {
@@ -158,7 +194,7 @@ test('run() gives a scalar, and an array of nothing', async () => {
   assert.deepEqual([empty.outputs.output!.shape, answer(empty)], [[0, 2], []])
 })
 
-test('run() fails in the library\'s words when an output changes its shape, and goes on', async () => {
+test("run() fails in the library's words when an output changes its shape, and goes on", async () => {
   const graph = new GraphBuilder({ name: 'found' })
   graph.node('NonZero', [graph.input('input', 'float32', [4])], { output: 'output' })
   graph.output('output', 'int64', [1, 'found'])
@@ -175,11 +211,17 @@ test('run() fails in the library\'s words when an output changes its shape, and 
 
 test('run() and runAsync() name the call when the graph cannot be computed for these numbers', async () => {
   const graph = new GraphBuilder({ name: 'pick' })
-  graph.node('Gather', [graph.weight('table', float32([2], [1, 2])), graph.input('index', 'int64', [1])], { output: 'output' })
+  graph.node('Gather', [graph.weight('table', float32([2], [1, 2])), graph.input('index', 'int64', [1])], {
+    output: 'output',
+  })
   graph.output('output', 'float32', [1])
   const slot = await slotOf(graph.build())
   feed(slot, 'index', [7n])
-  const expected = { name: 'FfiError', kind: 'status', message: /Cannot run a model of \d+ bytes: RunWithBinding\(\) answers INVALID_ARGUMENT: .*(out of|bounds)/i }
+  const expected = {
+    name: 'FfiError',
+    kind: 'status',
+    message: /Cannot run a model of \d+ bytes: RunWithBinding\(\) answers INVALID_ARGUMENT: .*(out of|bounds)/i,
+  }
   assert.throws(() => slot.run(), expected)
   await assert.rejects(slot.runAsync(), expected)
   feed(slot, 'index', [1n])
@@ -189,19 +231,24 @@ test('run() and runAsync() name the call when the graph cannot be computed for t
 
 test('openSlot() refuses names, shapes and types that do not fit, and says what the model takes', async () => {
   const session = await sessionOf(forked(2))
-  const refused = (options: SlotOptions, message: RegExp) => assert.throws(() => session.openSlot(options), { kind: 'usage', message })
+  const refused = (options: SlotOptions, message: RegExp) =>
+    assert.throws(() => session.openSlot(options), { kind: 'usage', message })
   refused({ shapes: { noise: [1] } }, /Cannot give a shape to "noise" .*: it has sound float32\[1, 1, 1, 2\], bias/)
   refused({ shapes: { quiet: [1, 2, 1, 2] } }, /Cannot give a shape to "quiet"/)
-  refused({ shapes: { sound: [1, 1, 1, 3] } }, /Cannot bind "sound" .* as float32\[1, 1, 1, 3\]: it takes float32\[1, 1, 1, 2\]/)
+  refused(
+    { shapes: { sound: [1, 1, 1, 3] } },
+    /Cannot bind "sound" .* as float32\[1, 1, 1, 3\]: it takes float32\[1, 1, 1, 2\]/,
+  )
   refused({ shapes: { sound: [1, 1, 2] } }, /it takes float32\[1, 1, 1, 2\]/)
   refused({ share: { nobody: nativeTensor('float32', [1]) } }, /Cannot share "nobody"/)
   refused({ share: { loud: nativeTensor('float32', [2, 2]) } }, /Cannot bind "loud"/)
   refused({ share: { sound: nativeTensor('int32', [1, 1, 1, 2]) } }, /Cannot bind "sound" .* as int32/)
   const open = await sessionOf(single('Neg', { input: ['n'], output: ['n'] }))
-  for (const n of [-1, 0.5, Number.NaN]) assert.throws(() => open.openSlot({ shapes: { input: [n] } }), { kind: 'usage', message: /no whole number/ })
+  for (const n of [-1, 0.5, Number.NaN])
+    assert.throws(() => open.openSlot({ shapes: { input: [n] } }), { kind: 'usage', message: /no whole number/ })
 })
 
-test('openSlot() shares tensors: one slot\'s output is another\'s input, and nothing is copied', async () => {
+test("openSlot() shares tensors: one slot's output is another's input, and nothing is copied", async () => {
   const graph = new GraphBuilder({ name: 'count' })
   graph.node('Add', [graph.input('state', 'float32', [2]), graph.weight('one', float32([1], [1]))], { output: 'next' })
   graph.output('next', 'float32', [2])
@@ -274,7 +321,10 @@ test('runAsync() of several slots at once gives each its own answer', async () =
     await Promise.all(slots.map(slot => slot.runAsync()))
     slots.forEach((slot, i) => {
       const values = answer(slot) as number[]
-      assert.ok(values.every(value => Math.abs(value - (i + 1 + round)) < 1e-3), `slot ${i}`)
+      assert.ok(
+        values.every(value => Math.abs(value - (i + 1 + round)) < 1e-3),
+        `slot ${i}`,
+      )
     })
   }
 })
@@ -296,17 +346,30 @@ test('run() makes nothing: less than 4 bytes of heap per call, and no collection
 
 test('openSlot() and close() in any order leave the session as it was', async () => {
   const session = await sessionOf(halves(2))
-  await property(asyncProperty(array(constantFrom('open', 'run', 'aside', 'close', 'close twice'), { maxLength: 20 }), integer(), async (steps, seed) => {
-    const slots: OrtSlot[] = [session.openSlot()]
-    for (const [i, step] of steps.entries()) {
-      const slot = slots[Math.abs(seed + i) % slots.length]!
-      if (step === 'open') slots.push(session.openSlot())
-      else if (step === 'run') try { slot.run() } catch (thrown) { assert.match(String(thrown), /closed|under way/) }
-      else if (step === 'aside') void slot.runAsync().catch((thrown: unknown) => assert.match(String(thrown), /closed|under way/))
-      else await Promise.all(step === 'close' ? [slot.close()] : [slot.close(), slot.close()])
-    }
-    await Promise.all(slots.map(slot => slot.close()))
-  }), { numRuns: 50 })
+  await property(
+    asyncProperty(
+      array(constantFrom('open', 'run', 'aside', 'close', 'close twice'), { maxLength: 20 }),
+      integer(),
+      async (steps, seed) => {
+        const slots: OrtSlot[] = [session.openSlot()]
+        for (const [i, step] of steps.entries()) {
+          const slot = slots[Math.abs(seed + i) % slots.length]!
+          if (step === 'open') slots.push(session.openSlot())
+          else if (step === 'run')
+            try {
+              slot.run()
+            } catch (thrown) {
+              assert.match(String(thrown), /closed|under way/)
+            }
+          else if (step === 'aside')
+            void slot.runAsync().catch((thrown: unknown) => assert.match(String(thrown), /closed|under way/))
+          else await Promise.all(step === 'close' ? [slot.close()] : [slot.close(), slot.close()])
+        }
+        await Promise.all(slots.map(slot => slot.close()))
+      },
+    ),
+    { numRuns: 50 },
+  )
   const slot = session.openSlot()
   feed(slot, 'input', [2, 4])
   slot.run()

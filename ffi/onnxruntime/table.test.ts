@@ -8,16 +8,21 @@ const entries = Object.entries(ortTable)
 
 test('ortTable has one slot for each function, and a prototype of that name', () => {
   assert.equal(new Set(entries.map(([, { slot }]) => slot)).size, entries.length)
-  for (const [name, { prototype }] of entries) assert.match(prototype, new RegExp(`^(OrtStatus \\*|int |void |const char \\*)${name}\\(`))
+  for (const [name, { prototype }] of entries)
+    assert.match(prototype, new RegExp(`^(OrtStatus \\*|int |void |const char \\*)${name}\\(`))
 })
 
 test('ortTable is in the order of the slots, so that it can be read beside the header', () => {
   const slots = entries.map(([, { slot }]) => slot)
-  assert.deepEqual(slots, slots.toSorted((a, b) => a - b))
+  assert.deepEqual(
+    slots,
+    slots.toSorted((a, b) => a - b),
+  )
 })
 
 test('ortTable returns a status from whatever may fail, and nothing from what releases', () => {
-  for (const [name, { prototype }] of entries) assert.equal(prototype.startsWith('void '), name.startsWith('Release'), name)
+  for (const [name, { prototype }] of entries)
+    assert.equal(prototype.startsWith('void '), name.startsWith('Release'), name)
 })
 
 test('opaqueTypes are those that the prototypes name', () => {

@@ -1,8 +1,10 @@
 /**
  * Which slots of ONNX Runtime's function table are called here, and with what arguments?
  *
- * Data only. `OrtApi` is a struct of function pointers that is appended to and never reordered, so a function is a slot number.
- * Source: the order of the struct in `onnxruntime_c_api.h` and, the same, in the C# binding's `NativeMethods.shared.cs`. The
+ * Data only. `OrtApi` is a struct of function pointers that is appended to and never reordered, so a function is a
+ * slot number.
+ * Source: the order of the struct in `onnxruntime_c_api.h` and, the same, in the C# binding's
+ * `NativeMethods.shared.cs`. The
  * canaries in `canary.ts` show that the numbers fit the library at hand. Slots that are not called are not listed.
  */
 import type { NativeFunction } from '../load.ts'
@@ -36,9 +38,9 @@ export interface OrtFunctions {
   SessionGetOutputTypeInfo: Fn<[session: Pointer, index: number, out: Out]>
   SessionGetInputName: Fn<[session: Pointer, index: number, allocator: Pointer, out: Out]>
   SessionGetOutputName: Fn<[session: Pointer, index: number, allocator: Pointer, out: Out]>
-  CreateTensorWithDataAsOrtValue: Fn<[
-    memory: Pointer, data: Pointer, bytes: number, shape: BigInt64Array, rank: number, type: number, out: Out,
-  ]>
+  CreateTensorWithDataAsOrtValue: Fn<
+    [memory: Pointer, data: Pointer, bytes: number, shape: BigInt64Array, rank: number, type: number, out: Out]
+  >
   GetTensorMutableData: Fn<[value: Pointer, out: Out]>
   CastTypeInfoToTensorInfo: Fn<[info: Pointer, out: Out]>
   GetOnnxTypeFromTypeInfo: Fn<[info: Pointer, out: Int32Array]>
@@ -71,8 +73,17 @@ export interface OrtFunctions {
 
 /** Handles that nobody looks into. */
 export const opaqueTypes = [
-  'OrtStatus', 'OrtEnv', 'OrtSession', 'OrtSessionOptions', 'OrtRunOptions', 'OrtTypeInfo', 'OrtTensorTypeAndShapeInfo', 'OrtValue',
-  'OrtMemoryInfo', 'OrtAllocator', 'OrtIoBinding',
+  'OrtStatus',
+  'OrtEnv',
+  'OrtSession',
+  'OrtSessionOptions',
+  'OrtRunOptions',
+  'OrtTypeInfo',
+  'OrtTensorTypeAndShapeInfo',
+  'OrtValue',
+  'OrtMemoryInfo',
+  'OrtAllocator',
+  'OrtIoBinding',
 ] as const
 
 /** `OrtApiBase`, what the one exported symbol returns: two function pointers. */
@@ -86,8 +97,21 @@ export const ort = { arenaAllocator: 1, memTypeDefault: 0, onnxTypeTensor: 1, in
 
 /** `OrtErrorCode`, by number. */
 export const errorNames = [
-  'OK', 'FAIL', 'INVALID_ARGUMENT', 'NO_SUCHFILE', 'NO_MODEL', 'ENGINE_ERROR', 'RUNTIME_EXCEPTION', 'INVALID_PROTOBUF', 'MODEL_LOADED',
-  'NOT_IMPLEMENTED', 'INVALID_GRAPH', 'EP_FAIL', 'MODEL_LOAD_CANCELED', 'MODEL_REQUIRES_COMPILATION', 'NOT_FOUND',
+  'OK',
+  'FAIL',
+  'INVALID_ARGUMENT',
+  'NO_SUCHFILE',
+  'NO_MODEL',
+  'ENGINE_ERROR',
+  'RUNTIME_EXCEPTION',
+  'INVALID_PROTOBUF',
+  'MODEL_LOADED',
+  'NOT_IMPLEMENTED',
+  'INVALID_GRAPH',
+  'EP_FAIL',
+  'MODEL_LOAD_CANCELED',
+  'MODEL_REQUIRES_COMPILATION',
+  'NOT_FOUND',
 ] as const
 
 /** Slot and C prototype of each function. An `ORTCHAR_T` is a `char` on every system but Windows. */
@@ -95,16 +119,21 @@ export const ortTable: { readonly [K in keyof OrtFunctions]: { readonly slot: nu
   CreateStatus: { slot: 0, prototype: 'OrtStatus *CreateStatus(int code, const char *msg)' },
   GetErrorCode: { slot: 1, prototype: 'int GetErrorCode(const OrtStatus *status)' },
   GetErrorMessage: { slot: 2, prototype: 'const char *GetErrorMessage(const OrtStatus *status)' },
-  CreateEnv: { slot: 3, prototype: 'OrtStatus *CreateEnv(int log_severity_level, const char *logid, _Out_ OrtEnv **out)' },
+  CreateEnv: {
+    slot: 3,
+    prototype: 'OrtStatus *CreateEnv(int log_severity_level, const char *logid, _Out_ OrtEnv **out)',
+  },
   CreateSession: {
     slot: 7,
-    prototype: 'OrtStatus *CreateSession(const OrtEnv *env, const char *model_path, const OrtSessionOptions *options, '
-      + '_Out_ OrtSession **out)',
+    prototype:
+      'OrtStatus *CreateSession(const OrtEnv *env, const char *model_path, const OrtSessionOptions *options, ' +
+      '_Out_ OrtSession **out)',
   },
   CreateSessionFromArray: {
     slot: 8,
-    prototype: 'OrtStatus *CreateSessionFromArray(const OrtEnv *env, const void *model_data, size_t model_data_length, '
-      + 'const OrtSessionOptions *options, _Out_ OrtSession **out)',
+    prototype:
+      'OrtStatus *CreateSessionFromArray(const OrtEnv *env, const void *model_data, size_t model_data_length, ' +
+      'const OrtSessionOptions *options, _Out_ OrtSession **out)',
   },
   CreateSessionOptions: { slot: 10, prototype: 'OrtStatus *CreateSessionOptions(_Out_ OrtSessionOptions **options)' },
   SetOptimizedModelFilePath: {
@@ -119,46 +148,75 @@ export const ortTable: { readonly [K in keyof OrtFunctions]: { readonly slot: nu
     slot: 23,
     prototype: 'OrtStatus *SetSessionGraphOptimizationLevel(OrtSessionOptions *options, int graph_optimization_level)',
   },
-  SetIntraOpNumThreads: { slot: 24, prototype: 'OrtStatus *SetIntraOpNumThreads(OrtSessionOptions *options, int intra_op_num_threads)' },
-  SetInterOpNumThreads: { slot: 25, prototype: 'OrtStatus *SetInterOpNumThreads(OrtSessionOptions *options, int inter_op_num_threads)' },
-  SessionGetInputCount: { slot: 30, prototype: 'OrtStatus *SessionGetInputCount(const OrtSession *session, size_t *out)' },
-  SessionGetOutputCount: { slot: 31, prototype: 'OrtStatus *SessionGetOutputCount(const OrtSession *session, size_t *out)' },
+  SetIntraOpNumThreads: {
+    slot: 24,
+    prototype: 'OrtStatus *SetIntraOpNumThreads(OrtSessionOptions *options, int intra_op_num_threads)',
+  },
+  SetInterOpNumThreads: {
+    slot: 25,
+    prototype: 'OrtStatus *SetInterOpNumThreads(OrtSessionOptions *options, int inter_op_num_threads)',
+  },
+  SessionGetInputCount: {
+    slot: 30,
+    prototype: 'OrtStatus *SessionGetInputCount(const OrtSession *session, size_t *out)',
+  },
+  SessionGetOutputCount: {
+    slot: 31,
+    prototype: 'OrtStatus *SessionGetOutputCount(const OrtSession *session, size_t *out)',
+  },
   SessionGetInputTypeInfo: {
     slot: 33,
-    prototype: 'OrtStatus *SessionGetInputTypeInfo(const OrtSession *session, size_t index, _Out_ OrtTypeInfo **type_info)',
+    prototype:
+      'OrtStatus *SessionGetInputTypeInfo(const OrtSession *session, size_t index, _Out_ OrtTypeInfo **type_info)',
   },
   SessionGetOutputTypeInfo: {
     slot: 34,
-    prototype: 'OrtStatus *SessionGetOutputTypeInfo(const OrtSession *session, size_t index, _Out_ OrtTypeInfo **type_info)',
+    prototype:
+      'OrtStatus *SessionGetOutputTypeInfo(const OrtSession *session, size_t index, _Out_ OrtTypeInfo **type_info)',
   },
   SessionGetInputName: {
     slot: 36,
-    prototype: 'OrtStatus *SessionGetInputName(const OrtSession *session, size_t index, OrtAllocator *allocator, _Out_ void **value)',
+    prototype:
+      'OrtStatus *SessionGetInputName(const OrtSession *session, size_t index, OrtAllocator *allocator, _Out_ void **value)',
   },
   SessionGetOutputName: {
     slot: 37,
-    prototype: 'OrtStatus *SessionGetOutputName(const OrtSession *session, size_t index, OrtAllocator *allocator, _Out_ void **value)',
+    prototype:
+      'OrtStatus *SessionGetOutputName(const OrtSession *session, size_t index, OrtAllocator *allocator, _Out_ void **value)',
   },
   CreateTensorWithDataAsOrtValue: {
     slot: 49,
-    prototype: 'OrtStatus *CreateTensorWithDataAsOrtValue(const OrtMemoryInfo *info, void *p_data, size_t p_data_len, '
-      + 'const int64_t *shape, size_t shape_len, int type, _Out_ OrtValue **out)',
+    prototype:
+      'OrtStatus *CreateTensorWithDataAsOrtValue(const OrtMemoryInfo *info, void *p_data, size_t p_data_len, ' +
+      'const int64_t *shape, size_t shape_len, int type, _Out_ OrtValue **out)',
   },
   GetTensorMutableData: { slot: 51, prototype: 'OrtStatus *GetTensorMutableData(OrtValue *value, _Out_ void **out)' },
   CastTypeInfoToTensorInfo: {
     slot: 55,
-    prototype: 'OrtStatus *CastTypeInfoToTensorInfo(const OrtTypeInfo *type_info, _Out_ OrtTensorTypeAndShapeInfo **out)',
+    prototype:
+      'OrtStatus *CastTypeInfoToTensorInfo(const OrtTypeInfo *type_info, _Out_ OrtTensorTypeAndShapeInfo **out)',
   },
-  GetOnnxTypeFromTypeInfo: { slot: 56, prototype: 'OrtStatus *GetOnnxTypeFromTypeInfo(const OrtTypeInfo *type_info, int *out)' },
-  GetTensorElementType: { slot: 60, prototype: 'OrtStatus *GetTensorElementType(const OrtTensorTypeAndShapeInfo *info, int *out)' },
-  GetDimensionsCount: { slot: 61, prototype: 'OrtStatus *GetDimensionsCount(const OrtTensorTypeAndShapeInfo *info, size_t *out)' },
+  GetOnnxTypeFromTypeInfo: {
+    slot: 56,
+    prototype: 'OrtStatus *GetOnnxTypeFromTypeInfo(const OrtTypeInfo *type_info, int *out)',
+  },
+  GetTensorElementType: {
+    slot: 60,
+    prototype: 'OrtStatus *GetTensorElementType(const OrtTensorTypeAndShapeInfo *info, int *out)',
+  },
+  GetDimensionsCount: {
+    slot: 61,
+    prototype: 'OrtStatus *GetDimensionsCount(const OrtTensorTypeAndShapeInfo *info, size_t *out)',
+  },
   GetDimensions: {
     slot: 62,
-    prototype: 'OrtStatus *GetDimensions(const OrtTensorTypeAndShapeInfo *info, int64_t *dim_values, size_t dim_values_length)',
+    prototype:
+      'OrtStatus *GetDimensions(const OrtTensorTypeAndShapeInfo *info, int64_t *dim_values, size_t dim_values_length)',
   },
   GetSymbolicDimensions: {
     slot: 63,
-    prototype: 'OrtStatus *GetSymbolicDimensions(const OrtTensorTypeAndShapeInfo *info, void *dim_params, size_t dim_params_length)',
+    prototype:
+      'OrtStatus *GetSymbolicDimensions(const OrtTensorTypeAndShapeInfo *info, void *dim_params, size_t dim_params_length)',
   },
   GetTensorTypeAndShape: {
     slot: 65,
@@ -169,35 +227,54 @@ export const ortTable: { readonly [K in keyof OrtFunctions]: { readonly slot: nu
     prototype: 'OrtStatus *CreateCpuMemoryInfo(int allocator_type, int mem_type, _Out_ OrtMemoryInfo **out)',
   },
   AllocatorFree: { slot: 76, prototype: 'OrtStatus *AllocatorFree(OrtAllocator *ort_allocator, void *p)' },
-  GetAllocatorWithDefaultOptions: { slot: 78, prototype: 'OrtStatus *GetAllocatorWithDefaultOptions(_Out_ OrtAllocator **out)' },
+  GetAllocatorWithDefaultOptions: {
+    slot: 78,
+    prototype: 'OrtStatus *GetAllocatorWithDefaultOptions(_Out_ OrtAllocator **out)',
+  },
   ReleaseEnv: { slot: 92, prototype: 'void ReleaseEnv(OrtEnv *input)' },
   ReleaseStatus: { slot: 93, prototype: 'void ReleaseStatus(OrtStatus *input)' },
   ReleaseMemoryInfo: { slot: 94, prototype: 'void ReleaseMemoryInfo(OrtMemoryInfo *input)' },
   ReleaseSession: { slot: 95, prototype: 'void ReleaseSession(OrtSession *input)' },
   ReleaseValue: { slot: 96, prototype: 'void ReleaseValue(OrtValue *input)' },
   ReleaseTypeInfo: { slot: 98, prototype: 'void ReleaseTypeInfo(OrtTypeInfo *input)' },
-  ReleaseTensorTypeAndShapeInfo: { slot: 99, prototype: 'void ReleaseTensorTypeAndShapeInfo(OrtTensorTypeAndShapeInfo *input)' },
+  ReleaseTensorTypeAndShapeInfo: {
+    slot: 99,
+    prototype: 'void ReleaseTensorTypeAndShapeInfo(OrtTensorTypeAndShapeInfo *input)',
+  },
   ReleaseSessionOptions: { slot: 100, prototype: 'void ReleaseSessionOptions(OrtSessionOptions *input)' },
   AddSessionConfigEntry: {
     slot: 130,
-    prototype: 'OrtStatus *AddSessionConfigEntry(OrtSessionOptions *options, const char *config_key, const char *config_value)',
+    prototype:
+      'OrtStatus *AddSessionConfigEntry(OrtSessionOptions *options, const char *config_key, const char *config_value)',
   },
   RunWithBinding: {
     slot: 133,
-    prototype: 'OrtStatus *RunWithBinding(OrtSession *session, const OrtRunOptions *run_options, const OrtIoBinding *binding_ptr)',
+    prototype:
+      'OrtStatus *RunWithBinding(OrtSession *session, const OrtRunOptions *run_options, const OrtIoBinding *binding_ptr)',
   },
-  CreateIoBinding: { slot: 134, prototype: 'OrtStatus *CreateIoBinding(OrtSession *session, _Out_ OrtIoBinding **out)' },
+  CreateIoBinding: {
+    slot: 134,
+    prototype: 'OrtStatus *CreateIoBinding(OrtSession *session, _Out_ OrtIoBinding **out)',
+  },
   ReleaseIoBinding: { slot: 135, prototype: 'void ReleaseIoBinding(OrtIoBinding *input)' },
-  BindInput: { slot: 136, prototype: 'OrtStatus *BindInput(OrtIoBinding *binding_ptr, const char *name, const OrtValue *val_ptr)' },
-  BindOutput: { slot: 137, prototype: 'OrtStatus *BindOutput(OrtIoBinding *binding_ptr, const char *name, const OrtValue *val_ptr)' },
+  BindInput: {
+    slot: 136,
+    prototype: 'OrtStatus *BindInput(OrtIoBinding *binding_ptr, const char *name, const OrtValue *val_ptr)',
+  },
+  BindOutput: {
+    slot: 137,
+    prototype: 'OrtStatus *BindOutput(OrtIoBinding *binding_ptr, const char *name, const OrtValue *val_ptr)',
+  },
   BindOutputToDevice: {
     slot: 138,
-    prototype: 'OrtStatus *BindOutputToDevice(OrtIoBinding *binding_ptr, const char *name, const OrtMemoryInfo *mem_info_ptr)',
+    prototype:
+      'OrtStatus *BindOutputToDevice(OrtIoBinding *binding_ptr, const char *name, const OrtMemoryInfo *mem_info_ptr)',
   },
   GetBoundOutputValues: {
     slot: 140,
-    prototype: 'OrtStatus *GetBoundOutputValues(const OrtIoBinding *binding_ptr, OrtAllocator *allocator, _Out_ void **output, '
-      + 'size_t *output_count)',
+    prototype:
+      'OrtStatus *GetBoundOutputValues(const OrtIoBinding *binding_ptr, OrtAllocator *allocator, _Out_ void **output, ' +
+      'size_t *output_count)',
   },
   GetBuildInfoString: { slot: 254, prototype: 'const char *GetBuildInfoString(void)' },
 }

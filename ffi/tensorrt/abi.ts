@@ -1,8 +1,10 @@
 /**
  * At which slot does a version of TensorRT have a method?
  *
- * TensorRT is C++ with a handful of C symbols. Its methods are reached by their place in a vtable, which is a fact of the major
- * version (`contracts/abi/tensorrt.json`). A version that the table does not know is refused: a wrong slot is a wrong function.
+ * TensorRT is C++ with a handful of C symbols. Its methods are reached by their place in a vtable, which is a fact of
+ * the major
+ * version (`contracts/abi/tensorrt.json`). A version that the table does not know is refused: a wrong slot is a wrong
+ * function.
  */
 import { readFileSync } from 'node:fs'
 import { FfiError } from '../errors.ts'
@@ -36,7 +38,11 @@ interface MajorTable {
 
 /** `contracts/abi/tensorrt.json`. */
 export interface AbiTables {
-  readonly objects: { readonly pure: readonly string[]; readonly implOffset: number; readonly deletingDestructorSlot: number }
+  readonly objects: {
+    readonly pure: readonly string[]
+    readonly implOffset: number
+    readonly deletingDestructorSlot: number
+  }
   readonly exceptions: readonly {
     readonly major: number
     readonly minor: number
@@ -48,13 +54,19 @@ export interface AbiTables {
 }
 
 /** What the bindings know of one version. */
-export interface Abi extends Pick<MajorTable, 'dims' | 'setDimensionsTakes' | 'builderFlags' | 'networkFlags' | 'dataTypes'> {
+export interface Abi extends Pick<
+  MajorTable,
+  'dims' | 'setDimensionsTakes' | 'builderFlags' | 'networkFlags' | 'dataTypes'
+> {
   readonly version: TensorRtVersion
   /** False for a minor that is newer than the newest that was compared with its headers. */
   readonly isVerified: boolean
   /** Whether methods are virtual on the object itself, and not on the implementation that it points to. */
   isPure(type: string): boolean
-  /** The slot, or undefined where this major has no such method. Errors: `refused` for a slot that moved in this very minor. */
+  /**
+   * The slot, or undefined where this major has no such method. Errors: `refused` for a slot that moved in this very
+   * minor.
+   */
   slotOf(type: string, method: string): number | undefined
 }
 
@@ -62,10 +74,15 @@ let tables: AbiTables | undefined
 
 /** The tables as they stand in `contracts/abi/tensorrt.json`. */
 export function abiTables(): AbiTables {
-  return (tables ??= JSON.parse(readFileSync(new URL('../../contracts/abi/tensorrt.json', import.meta.url), 'utf8')) as AbiTables)
+  return (tables ??= JSON.parse(
+    readFileSync(new URL('../../contracts/abi/tensorrt.json', import.meta.url), 'utf8'),
+  ) as AbiTables)
 }
 
-/** 10701 is TensorRT-RTX 1.7.1: TensorRT ended with 9xxx in its old way of writing, and began with 100000 in the new one. */
+/**
+ * 10701 is TensorRT-RTX 1.7.1: TensorRT ended with 9xxx in its old way of writing, and began with 100000 in the new
+ * one.
+ */
 const isRtx = (number: number) => number >= 10_000 && number < 100_000
 
 /** `getInferLibVersion()` writes 8601 for 8.6.1, 101303 for 10.13.3 and, of TensorRT-RTX, 10701 for 1.7.1. */
@@ -79,22 +96,33 @@ export const versionText = ({ major, minor, patch }: TensorRtVersion): string =>
 
 /**
  * The table of a library, by the number that it answers with.
- * @throws FfiError `refused` for TensorRT-RTX and for an early access, which have methods elsewhere, and as `abiOf` does
+ * @throws FfiError `refused` for TensorRT-RTX and for an early access, which have methods elsewhere, and as `abiOf`
+ * does
  */
 export function abiOfNumber(number: number): Abi {
   const version = versionFromNumber(number)
-  if (isRtx(number)) throw notCalled(`TensorRT-RTX ${versionText(version)}`, 'it is a library of its own, and only TensorRT itself is called')
+  if (isRtx(number))
+    throw notCalled(
+      `TensorRT-RTX ${versionText(version)}`,
+      'it is a library of its own, and only TensorRT itself is called',
+    )
   const { minorMin, patchMin = 0 } = abiTables().majors[version.major] ?? {}
   if (version.minor === minorMin && version.patch < patchMin) {
     const first = versionText({ ...version, patch: patchMin })
-    throw notCalled(`TensorRT ${versionText(version)}`, `it is an early access, whose methods have other places than those of ${first}`)
+    throw notCalled(
+      `TensorRT ${versionText(version)}`,
+      `it is an early access, whose methods have other places than those of ${first}`,
+    )
   }
   return abiOf(version)
 }
 
-const notCalled = (what: string, why: string) => new FfiError(
-  'refused', `Cannot use ${what}: ${why}`, `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
-)
+const notCalled = (what: string, why: string) =>
+  new FfiError(
+    'refused',
+    `Cannot use ${what}: ${why}`,
+    `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
+  )
 
 /**
  * The table of a version.
@@ -114,7 +142,9 @@ export function abiOf(version: TensorRtVersion): Abi {
     isPure: type => objects.pure.includes(type),
     slotOf(type, method) {
       const slot = table.slots[type]?.[method]
-      const exception = moved.find(({ interface: name, fromSlot }) => name === type && slot !== undefined && slot >= fromSlot)
+      const exception = moved.find(
+        ({ interface: name, fromSlot }) => name === type && slot !== undefined && slot >= fromSlot,
+      )
       if (!exception) return slot
       throw new FfiError(
         'refused',
@@ -128,7 +158,9 @@ export function abiOf(version: TensorRtVersion): Abi {
 /** `8.6.1, 10.0 and later 10.x, 11.0 and later 11.x` */
 export function knownVersions(): string {
   return Object.entries(abiTables().majors)
-    .map(([major, { minorMin, minorMax, patchMin }]) =>
-      `${major}.${minorMin}${patchMin === undefined ? '' : `.${patchMin}`}${minorMax === minorMin ? '' : ` and later ${major}.x`}`)
+    .map(
+      ([major, { minorMin, minorMax, patchMin }]) =>
+        `${major}.${minorMin}${patchMin === undefined ? '' : `.${patchMin}`}${minorMax === minorMin ? '' : ` and later ${major}.x`}`,
+    )
     .join(', ')
 }

@@ -1,7 +1,8 @@
 /**
  * How does an ONNX file become a plan?
  *
- * Builder, network, parser, profiles, flags and timing cache. Everything slow runs on a worker thread with the logger listening:
+ * Builder, network, parser, profiles, flags and timing cache. Everything slow runs on a worker thread with the logger
+ * listening:
  * TensorRT logs from threads of its own while it builds. Nothing is written to disk here.
  */
 import { settled } from '../settled.ts'
@@ -18,7 +19,9 @@ import { objectOf, type NativeObject } from './vtable.ts'
 
 /** How a plan is built. */
 export interface BuildOptions {
-  /** Builder flags to set and to clear, by TensorRT's names without the k: `FP16`, `TF32`. TF32 is on unless cleared. */
+  /**
+   * Builder flags to set and to clear, by TensorRT's names without the k: `FP16`, `TF32`. TF32 is on unless cleared.
+   */
   readonly set?: readonly string[]
   readonly clear?: readonly string[]
   /** Types are those of the ONNX file. Always so since 11. */
@@ -47,7 +50,7 @@ export interface BuiltPlan {
 }
 
 // HardwareCompatibilityLevel, MemoryPoolType and ProfilingVerbosity of NvInfer.h.
-const hardwareLevels = { 'none': 0, 'ampere+': 1, 'same compute capability': 2 } as const
+const hardwareLevels = { none: 0, 'ampere+': 1, 'same compute capability': 2 } as const
 const workspacePool = 0
 const detailedVerbosity = 2
 // NV_ONNX_PARSER_VERSION, the same from 8 to 11.
@@ -57,13 +60,18 @@ const theFile = 'the ONNX file'
 /**
  * Build a plan.
  * @param onnx the model's bytes
- * @throws FfiError `usage` for a flag that this version lacks, a missing or broken profile, or an ONNX file that cannot be imported;
+ * @throws FfiError `usage` for a flag that this version lacks, a missing or broken profile, or an ONNX file that
+ * cannot be imported;
  *   `absent` without builder or parser; `refused` for another ABI; `status` when TensorRT cannot build it
  */
 export async function buildPlan(rt: TensorRt, onnx: Uint8Array, options: BuildOptions = {}): Promise<BuiltPlan> {
   // To the parser no bytes are a model without nodes, and it says that all is well.
   if (onnx.length === 0) {
-    throw new FfiError('usage', `Cannot import "${options.path ?? theFile}": it is empty`, 'export or copy the ONNX file again')
+    throw new FfiError(
+      'usage',
+      `Cannot import "${options.path ?? theFile}": it is empty`,
+      'export or copy the ONNX file again',
+    )
   }
   return rt.logger.inTurn(() => build(rt, onnx, options))
 }
@@ -86,7 +94,12 @@ async function build(rt: TensorRt, onnx: Uint8Array, options: BuildOptions): Pro
     const cache = await withCache({ rt, config, options, own })
     const plan = await memoryOf(rt, builder, 'buildSerializedNetwork', network.pointer, config.pointer)
     const warnings = rt.logger.messages.filter(({ severity }) => severity === 'warning')
-    return { plan, timingCache: cache ? await memoryOf(rt, cache, 'serialize') : null, layers: network.number('getNbLayers'), warnings }
+    return {
+      plan,
+      timingCache: cache ? await memoryOf(rt, cache, 'serialize') : null,
+      layers: network.number('getNbLayers'),
+      warnings,
+    }
   } finally {
     releaseInOrder(undo)
   }
@@ -110,14 +123,25 @@ function releaseInOrder(objects: readonly NativeObject[]): void {
   for (const object of ordered) object.delete()
 }
 
-async function made(rt: TensorRt, from: NativeObject, call: string, type: string, ...args: readonly unknown[]): Promise<NativeObject> {
+async function made(
+  rt: TensorRt,
+  from: NativeObject,
+  call: string,
+  type: string,
+  ...args: readonly unknown[]
+): Promise<NativeObject> {
   const pointer = objectOf(await from.later(call, ...args))
   if (pointer === null) throw failed({ call, logger: rt.logger, version: rt.version })
   return rt.vtables.object(type, pointer)
 }
 
 /** Call a method that gives an IHostMemory; gives a copy of its bytes. */
-async function memoryOf(rt: TensorRt, from: NativeObject, call: string, ...args: readonly unknown[]): Promise<Uint8Array> {
+async function memoryOf(
+  rt: TensorRt,
+  from: NativeObject,
+  call: string,
+  ...args: readonly unknown[]
+): Promise<Uint8Array> {
   const memory = await made(rt, from, call, 'IHostMemory', ...args)
   try {
     const [data, size] = [memory.address('data'), memory.number('size')]
@@ -162,23 +186,42 @@ function networkFlags({ abi, version }: TensorRt, { isStronglyTyped = false }: B
       'leave it out, or use TensorRT 10',
     )
   }
-  const bits = [...(EXPLICIT_BATCH === undefined ? [] : [EXPLICIT_BATCH]), ...(isStronglyTyped ? [STRONGLY_TYPED!] : [])]
+  const bits = [
+    ...(EXPLICIT_BATCH === undefined ? [] : [EXPLICIT_BATCH]),
+    ...(isStronglyTyped ? [STRONGLY_TYPED!] : []),
+  ]
   return bits.reduce((flags, bit) => flags | (1 << bit), 0)
 }
 
-async function parse({ rt, network, onnx, path, own }: {
-  rt: TensorRt; network: NativeObject; onnx: Uint8Array; path: string | undefined; own: (object: NativeObject) => NativeObject
+async function parse({
+  rt,
+  network,
+  onnx,
+  path,
+  own,
+}: {
+  rt: TensorRt
+  network: NativeObject
+  onnx: Uint8Array
+  path: string | undefined
+  own: (object: NativeObject) => NativeObject
 }): Promise<void> {
   const library = openParser(rt)
   const { createNvOnnxParser_INTERNAL: create } = bind<{ createNvOnnxParser_INTERNAL: NativeFunction }>(library, {
-    createNvOnnxParser_INTERNAL: { prototype: 'void *createNvOnnxParser_INTERNAL(void *network, void *logger, int version)' },
+    createNvOnnxParser_INTERNAL: {
+      prototype: 'void *createNvOnnxParser_INTERNAL(void *network, void *logger, int version)',
+    },
   })
   rt.vtables.allow(codePath(library, 'createNvOnnxParser_INTERNAL', rt.map))
-  const pointer = objectOf(await rt.logger.during(() => settled(create, network.pointer, rt.logger.pointer, parserVersion)))
+  const pointer = objectOf(
+    await rt.logger.during(() => settled(create, network.pointer, rt.logger.pointer, parserVersion)),
+  )
   if (pointer === null) throw failed({ call: 'createNvOnnxParser', logger: rt.logger, version: rt.version })
   const parser = own(rt.vtables.object('IParser', pointer))
-  if (await parser.later('parse', onnx, onnx.length, path ?? null) === true) return
-  const errors = Array.from({ length: parser.number('getNbErrors') }, (_, i) => parserErrorText(rt, parser.address('getError', i)))
+  if ((await parser.later('parse', onnx, onnx.length, path ?? null)) === true) return
+  const errors = Array.from({ length: parser.number('getNbErrors') }, (_, i) =>
+    parserErrorText(rt, parser.address('getError', i)),
+  )
   const why = errors.join('; ') || 'the parser does not say why'
   throw new FfiError(
     'usage',
@@ -198,8 +241,18 @@ function parserErrorText(rt: TensorRt, pointer: bigint | null): string {
 
 const selectors = { min: 0, opt: 1, max: 2 } as const
 
-async function addProfiles({ rt, builder, network, config, options: { profiles = [] } }: {
-  rt: TensorRt; builder: NativeObject; network: NativeObject; config: NativeObject; options: BuildOptions
+async function addProfiles({
+  rt,
+  builder,
+  network,
+  config,
+  options: { profiles = [] },
+}: {
+  rt: TensorRt
+  builder: NativeObject
+  network: NativeObject
+  config: NativeObject
+  options: BuildOptions
 }): Promise<void> {
   const inputs = Array.from({ length: network.number('getNbInputs') }, (_, i) => {
     const tensor = rt.vtables.object('ITensor', network.address('getInput', i)!)
@@ -218,22 +271,35 @@ async function addProfiles({ rt, builder, network, config, options: { profiles =
     const object = await made(rt, builder, 'createOptimizationProfile', 'IOptimizationProfile')
     for (const [name, range] of Object.entries(profile)) {
       for (const select of ['min', 'opt', 'max'] as const) {
-        const dims = rt.abi.setDimensionsTakes === 'value' ? dimsValue(range[select], rt.abi.dims) : dimsBytes(range[select], rt.abi.dims)
+        const dims =
+          rt.abi.setDimensionsTakes === 'value'
+            ? dimsValue(range[select], rt.abi.dims)
+            : dimsBytes(range[select], rt.abi.dims)
         if (!object.flag('setDimensions', name, selectors[select], dims)) throw brokenProfile(index, name, range)
       }
     }
-    if (config.number('addOptimizationProfile', object.pointer) < 0) throw brokenProfile(index, ...Object.entries(profile)[0]!)
+    if (config.number('addOptimizationProfile', object.pointer) < 0)
+      throw brokenProfile(index, ...Object.entries(profile)[0]!)
   }
 }
 
-const brokenProfile = (index: number, name: string, { min, opt, max }: ProfileRange) => new FfiError(
-  'usage',
-  `Cannot use profile ${index}: "${name}" goes from [${min.join(', ')}] over [${opt.join(', ')}] to [${max.join(', ')}]`,
-  'give three shapes of one rank, each axis in rising order',
-)
+const brokenProfile = (index: number, name: string, { min, opt, max }: ProfileRange) =>
+  new FfiError(
+    'usage',
+    `Cannot use profile ${index}: "${name}" goes from [${min.join(', ')}] over [${opt.join(', ')}] to [${max.join(', ')}]`,
+    'give three shapes of one rank, each axis in rising order',
+  )
 
-async function withCache({ rt, config, options: { timingCache }, own }: {
-  rt: TensorRt; config: NativeObject; options: BuildOptions; own: (object: NativeObject) => NativeObject
+async function withCache({
+  rt,
+  config,
+  options: { timingCache },
+  own,
+}: {
+  rt: TensorRt
+  config: NativeObject
+  options: BuildOptions
+  own: (object: NativeObject) => NativeObject
 }): Promise<NativeObject | null> {
   if (timingCache === undefined) return null
   const cache = own(await made(rt, config, 'createTimingCache', 'ITimingCache', timingCache, timingCache.length))

@@ -1,7 +1,8 @@
 /**
  * What made a call of TensorRT fail, and what mends it?
  *
- * TensorRT answers null or false, and tells its logger why. The first message that is a cause, and not what follows from one,
+ * TensorRT answers null or false, and tells its logger why. The first message that is a cause, and not what follows
+ * from one,
  * goes into the error.
  */
 import { FfiError } from '../errors.ts'
@@ -29,7 +30,7 @@ const causes: readonly { readonly says: RegExp; readonly fix: string; readonly k
   },
   {
     says: /CUDA initialization failure|no CUDA-capable device|CUDA driver version is insufficient/i,
-    fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES and at the driver\'s version',
+    fix: "nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES and at the driver's version",
     kind: 'absent',
   },
   {
@@ -67,16 +68,32 @@ const causes: readonly { readonly says: RegExp; readonly fix: string; readonly k
     fix: 'install the whole TensorRT: its builder resources are a library of their own',
     kind: 'absent',
   },
-  { says: /could not find plugin|no importer|unsupported operat/i, fix: 'simplify the ONNX file, or use a newer TensorRT' },
+  {
+    says: /could not find plugin|no importer|unsupported operat/i,
+    fix: 'simplify the ONNX file, or use a newer TensorRT',
+  },
 ]
 
-/** The error for a call that answered null or false. Warnings count where there is no error: 8.6 says so that CUDA does not start. */
-export function failed({ call, logger, version, what }: {
-  call: string; logger: Logger; version: TensorRtVersion; what?: string
+/**
+ * The error for a call that answered null or false. Warnings count where there is no error: 8.6 says so that CUDA does
+ * not start.
+ */
+export function failed({
+  call,
+  logger,
+  version,
+  what,
+}: {
+  call: string
+  logger: Logger
+  version: TensorRtVersion
+  what?: string
 }): FfiError {
   const errors = logger.messages.filter(({ severity }) => severity !== 'warning')
   const said = errors.length > 0 ? errors : logger.messages
-  const known = causes.map(cause => ({ cause, message: said.find(({ text }) => cause.says.test(text)) })).find(({ message }) => message)
+  const known = causes
+    .map(cause => ({ cause, message: said.find(({ text }) => cause.says.test(text)) }))
+    .find(({ message }) => message)
   const words = known?.message?.text ?? said[0]?.text ?? 'it did not say why'
   return new FfiError(
     known?.cause.kind ?? 'status',

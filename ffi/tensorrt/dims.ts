@@ -1,7 +1,8 @@
 /**
  * How does a shape cross the border?
  *
- * `struct Dims { int32_t nbDims; extent d[8]; }`, extents of 4 bytes in TensorRT 8 and of 8 bytes (so padded by 4) since 10.
+ * `struct Dims { int32_t nbDims; extent d[8]; }`, extents of 4 bytes in TensorRT 8 and of 8 bytes (so padded by 4)
+ * since 10.
  */
 import { FfiError } from '../errors.ts'
 import type { DimsLayout } from './abi.ts'
@@ -34,7 +35,10 @@ export function dimsValue(shape: readonly number[], { extent }: DimsLayout): Nat
   return { nbDims: shape.length, d: extent === 'int32' ? Int32Array.from(padded) : BigInt64Array.from(padded, BigInt) }
 }
 
-/** The shape that a Dims holds; null for the Dims of -1 axes that stands for "no such tensor". Errors: refused for nonsense. */
+/**
+ * The shape that a Dims holds; null for the Dims of -1 axes that stands for "no such tensor". Errors: refused for
+ * nonsense.
+ */
 export function shapeFromDims({ nbDims, d }: NativeDims): number[] | null {
   if (nbDims === -1) return null
   if (nbDims < 0 || nbDims > ranksMax) {

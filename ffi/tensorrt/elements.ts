@@ -1,20 +1,31 @@
 /**
  * Which tensors do the bindings fill and read, and how many bytes has an element of one?
  *
- * Plain arrays in row order. Types that are smaller than a byte, those that node has no array for, padded layouts, and tensors whose
+ * Plain arrays in row order. Types that are smaller than a byte, those that node has no array for, padded layouts, and
+ * tensors whose
  * values decide shapes are refused by name.
  */
 import { FfiError } from '../errors.ts'
 import type { IoTensor } from './runtime.ts'
 
-const sizes: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2, int8: 1, uint8: 1, bool: 1, int32: 4, int64: 8 }
+const sizes: Readonly<Record<string, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int8: 1,
+  uint8: 1,
+  bool: 1,
+  int32: 4,
+  int64: 8,
+}
 
 /** Bytes of an element, or null for a type that the bindings do not hold (fp8, int4, fp4). */
 export const elementBytes = (dtype: string): number | null => (Object.hasOwn(sizes, dtype) ? sizes[dtype]! : null)
 
 /** Errors: `refused` for a tensor that cannot be filled or read, with what to build instead. */
 export function mustBePlain({ name, mode, dtype, isShape, isLinear }: IoTensor): void {
-  const refuse = (state: string, hint: string) => new FfiError('refused', `Cannot bind the ${mode} "${name}": ${state}`, hint)
+  const refuse = (state: string, hint: string) =>
+    new FfiError('refused', `Cannot bind the ${mode} "${name}": ${state}`, hint)
   if (isShape) {
     throw refuse(
       'it is a shape tensor, whose values decide the shapes of others',

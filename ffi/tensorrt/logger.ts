@@ -1,10 +1,14 @@
 /**
  * Who hears what TensorRT says?
  *
- * An ILogger is a C++ object; this one is a vtable in native memory. While a call runs on a worker thread its log slot leads to
- * JavaScript; at all other times to a C function that does nothing. TensorRT logs from threads of its own, and a message from
- * such a thread waits for the event loop: during a synchronous call it would wait for ever. So a synchronous call is refused while
- * another is listened to. A process has one logger for a library, for TensorRT keeps the first that it is given as its own.
+ * An ILogger is a C++ object; this one is a vtable in native memory. While a call runs on a worker thread its log slot
+ * leads to
+ * JavaScript; at all other times to a C function that does nothing. TensorRT logs from threads of its own, and a
+ * message from
+ * such a thread waits for the event loop: during a synchronous call it would wait for ever. So a synchronous call is
+ * refused while
+ * another is listened to. A process has one logger for a library, for TensorRT keeps the first that it is given as its
+ * own.
  */
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
@@ -109,7 +113,9 @@ function harmless(): bigint {
   return koffi().load(null).symbol('getppid') as bigint
 }
 
-/** Write the object and its vtable: [offset to top, type info, slots…]. The object is one word that points at slot 0. */
+/**
+ * Write the object and its vtable: [offset to top, type info, slots…]. The object is one word that points at slot 0.
+ */
 function layOut(abi: Abi, silent: bigint): { object: bigint; logSlot: bigint } {
   const k = koffi()
   const slotOf = (method: string) => abi.slotOf('ILogger', method)

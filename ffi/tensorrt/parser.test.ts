@@ -11,8 +11,15 @@ import { openParser } from './parser.ts'
 
 const skip = needsTool('gcc')
 
-/** A folder with a parser that needs plugins that need a library, as far as `has` says. Majors are ones that no machine has. */
-function lying(major: number, has: readonly ('plugin' | 'cublas' | 'parser')[], body: (open: () => ReturnType<typeof openParser>) => void): void {
+/**
+ * A folder with a parser that needs plugins that need a library, as far as `has` says. Majors are ones that no machine
+ * has.
+ */
+function lying(
+  major: number,
+  has: readonly ('plugin' | 'cublas' | 'parser')[],
+  body: (open: () => ReturnType<typeof openParser>) => void,
+): void {
   const folder = mkdtempSync(join(tmpdir(), 'parser-test-'))
   try {
     const make = (name: string, needs: string | null) => {
@@ -26,27 +33,51 @@ function lying(major: number, has: readonly ('plugin' | 'cublas' | 'parser')[], 
     const parser = make('nvonnxparser', plugin)
     if (has.includes('plugin')) copyFileSync(plugin, join(folder, `libnvinfer_plugin.so.${major}`))
     if (has.includes('parser')) copyFileSync(parser, join(folder, `libnvonnxparser.so.${major}`))
-    body(() => openParser({ library: { path: join(folder, `libnvinfer.so.${major}`) }, version: { major, minor: 0, patch: 0 }, env: {} }))
+    body(() =>
+      openParser({
+        library: { path: join(folder, `libnvinfer.so.${major}`) },
+        version: { major, minor: 0, patch: 0 },
+        env: {},
+      }),
+    )
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
 const absent = (open: () => unknown, message: RegExp, hint: RegExp) =>
-  assert.throws(open, (thrown: unknown) => thrown instanceof FfiError && thrown.kind === 'absent' && message.test(thrown.message) && hint.test(thrown.hint))
+  assert.throws(
+    open,
+    (thrown: unknown) =>
+      thrown instanceof FfiError && thrown.kind === 'absent' && message.test(thrown.message) && hint.test(thrown.hint),
+  )
 
 test('openParser() opens a parser that needs the plugins when these lie beside libnvinfer', { skip }, () => {
   lying(91, ['plugin', 'cublas', 'parser'], open => assert.ok(hasSymbol(open(), 'nvonnxparser_91')))
 })
 
-test('openParser() carries the loader\'s reason when the plugins are not there', { skip }, () => {
-  lying(92, ['cublas', 'parser'], open => absent(open, /libnvonnxparser\.so\.92: libnvinfer_plugin\.so\.92: cannot open shared object file/, /^install libnvinfer_plugin\.so\.92, or put its folder on LD_LIBRARY_PATH$/))
+test("openParser() carries the loader's reason when the plugins are not there", { skip }, () => {
+  lying(92, ['cublas', 'parser'], open =>
+    absent(
+      open,
+      /libnvonnxparser\.so\.92: libnvinfer_plugin\.so\.92: cannot open shared object file/,
+      /^install libnvinfer_plugin\.so\.92, or put its folder on LD_LIBRARY_PATH$/,
+    ),
+  )
 })
 
 test('openParser() names what the plugins lack when they are there and do not open', { skip }, () => {
-  lying(93, ['plugin', 'parser'], open => absent(open, /libnvinfer_plugin\.so\.93: libcublas\.so\.93: cannot open shared object file/, /^install libcublas\.so\.93, or/))
+  lying(93, ['plugin', 'parser'], open =>
+    absent(
+      open,
+      /libnvinfer_plugin\.so\.93: libcublas\.so\.93: cannot open shared object file/,
+      /^install libcublas\.so\.93, or/,
+    ),
+  )
 })
 
 test('openParser() says where it looked when there is no parser', { skip }, () => {
-  lying(94, ['plugin', 'cublas'], open => absent(open, /ONNX parser: \d+ places were tried/, /export TENSORRT_PARSER_LIB=/))
+  lying(94, ['plugin', 'cublas'], open =>
+    absent(open, /ONNX parser: \d+ places were tried/, /export TENSORRT_PARSER_LIB=/),
+  )
 })

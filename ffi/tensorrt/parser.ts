@@ -1,7 +1,8 @@
 /**
  * Where is the ONNX parser of an open TensorRT, and what keeps it from opening?
  *
- * It lies beside libnvinfer. It may need TensorRT's plugins, which lie there too, in a folder where the loader need not look: so
+ * It lies beside libnvinfer. It may need TensorRT's plugins, which lie there too, in a folder where the loader need
+ * not look: so
  * they are opened first. They need cuBLAS and cuDNN in their turn, which no package of TensorRT has.
  */
 import { existsSync } from 'node:fs'
@@ -14,9 +15,11 @@ import { parserSpec, type TensorRt } from './open.ts'
  * Open the parser. Nothing of it is called.
  * @throws FfiError `absent`, with the loader's reason for each file that is there, and with the library that it lacks
  */
-export function openParser(
-  { library: { path }, version: { major }, env }: Pick<TensorRt, 'version' | 'env'> & { readonly library: Pick<OpenedLibrary, 'path'> },
-): OpenedLibrary {
+export function openParser({
+  library: { path },
+  version: { major },
+  env,
+}: Pick<TensorRt, 'version' | 'env'> & { readonly library: Pick<OpenedLibrary, 'path'> }): OpenedLibrary {
   const trouble = pluginTrouble(join(dirname(path), `libnvinfer_plugin.so.${major}`))
   try {
     return openLibrary(parserSpec(path, major), { env })
@@ -31,7 +34,7 @@ export function openParser(
 function pluginTrouble(path: string): string[] {
   if (!existsSync(path)) return []
   try {
-    openLibrary({ title: 'TensorRT\'s plugins', env: '', names: [path], folders: [], install: '' }, { env: {} })
+    openLibrary({ title: "TensorRT's plugins", env: '', names: [path], folders: [], install: '' }, { env: {} })
     return []
   } catch (thrown) {
     if (!(thrown instanceof FfiError)) throw thrown

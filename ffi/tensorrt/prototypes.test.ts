@@ -6,7 +6,11 @@ import { koffi } from '../load.ts'
 import { abiOf } from './abi.ts'
 import { prototypes } from './prototypes.ts'
 
-const versions = [{ major: 8, minor: 6, patch: 1 }, { major: 10, minor: 0, patch: 0 }, { major: 11, minor: 0, patch: 0 }] as const
+const versions = [
+  { major: 8, minor: 6, patch: 1 },
+  { major: 10, minor: 0, patch: 0 },
+  { major: 11, minor: 0, patch: 0 },
+] as const
 
 test('prototypes: each method has a slot in each major that it has a prototype for', () => {
   for (const [type, methods] of Object.entries(prototypes)) {
@@ -33,9 +37,14 @@ test('prototypes: each is C that koffi reads, with the object as its first argum
 })
 
 test('prototypes: each method is called by the bindings', () => {
-  const files = readdirSync(import.meta.dirname).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'prototypes.ts')
+  const files = readdirSync(import.meta.dirname).filter(
+    name => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'prototypes.ts',
+  )
   const sources = files.map(name => readFileSync(join(import.meta.dirname, name), 'utf8')).join('\n')
   const uncalled = Object.entries(prototypes).flatMap(([type, methods]) =>
-    Object.keys(methods).filter(method => !sources.includes(`'${method}'`)).map(method => `${type}.${method}`))
+    Object.keys(methods)
+      .filter(method => !sources.includes(`'${method}'`))
+      .map(method => `${type}.${method}`),
+  )
   assert.deepEqual(uncalled, [])
 })

@@ -1,7 +1,8 @@
 /**
  * What does each method take and give, written as a C function whose first argument is the object?
  *
- * Where majors differ, each has its own line. `DIMS` stands for the struct of that major. Only methods that the bindings call
+ * Where majors differ, each has its own line. `DIMS` stands for the struct of that major. Only methods that the
+ * bindings call
  * are here; their slots are in `contracts/abi/tensorrt.json`.
  */
 
@@ -13,10 +14,7 @@ export type Pointer = bigint | null
 
 /** By interface, then by method. */
 export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototype>>>> = {
-  IHostMemory: {
-    data: 'void *(void *self)',
-    size: 'size_t (void *self)',
-  },
+  IHostMemory: { data: 'void *(void *self)', size: 'size_t (void *self)' },
   IRuntime: {
     getPImpl: 'void *(void *self)',
     getLogger: 'void *(void *self)',
@@ -30,7 +28,9 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
   ICudaEngine: {
     getPImpl: 'void *(void *self)',
     createExecutionContext: {
-      8: 'void *(void *self)', 10: 'void *(void *self, int32_t strategy)', 11: 'void *(void *self, int32_t strategy)',
+      8: 'void *(void *self)',
+      10: 'void *(void *self, int32_t strategy)',
+      11: 'void *(void *self, int32_t strategy)',
     },
     createEngineInspector: 'void *(void *self)',
     getName: 'const char *(void *self)',
@@ -55,9 +55,7 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
     setTensorAddress: 'bool (void *self, const char *name, void *address)',
     enqueueV3: 'bool (void *self, void *stream)',
   },
-  IEngineInspector: {
-    getEngineInformation: 'const char *(void *self, int32_t format)',
-  },
+  IEngineInspector: { getEngineInformation: 'const char *(void *self, int32_t format)' },
   IBuilder: {
     getLogger: 'void *(void *self)',
     createBuilderConfig: 'void *(void *self)',
@@ -76,19 +74,14 @@ export const prototypes: Readonly<Record<string, Readonly<Record<string, Prototy
     createTimingCache: 'void *(void *self, const void *blob, size_t size)',
     setTimingCache: 'bool (void *self, void *cache, bool ignoreMismatch)',
   },
-  ITimingCache: {
-    serialize: 'void *(void *self)',
-  },
+  ITimingCache: { serialize: 'void *(void *self)' },
   INetworkDefinition: {
     getBuilder: 'void *(void *self)',
     getNbLayers: 'int32_t (void *self)',
     getNbInputs: 'int32_t (void *self)',
     getInput: 'void *(void *self, int32_t index)',
   },
-  ITensor: {
-    getName: 'const char *(void *self)',
-    getDimensions: 'DIMS (void *self)',
-  },
+  ITensor: { getName: 'const char *(void *self)', getDimensions: 'DIMS (void *self)' },
   IOptimizationProfile: {
     setDimensions: {
       8: 'bool (void *self, const char *name, int32_t select, DIMS dims)',

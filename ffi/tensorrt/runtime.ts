@@ -1,7 +1,8 @@
 /**
  * How does a plan become an engine that says what goes in and out?
  *
- * Runtime, engine and inspector. Each new object is asked who it is before anything else; running is in `step.ts`, building in
+ * Runtime, engine and inspector. Each new object is asked who it is before anything else; running is in `step.ts`,
+ * building in
  * `builder.ts`.
  */
 import { FfiError } from '../errors.ts'
@@ -54,7 +55,10 @@ export interface Engine {
   readonly tensors: readonly IoTensor[]
   /** What the engine is made of, as JSON text; more of it when it was built with detailed profiling. */
   inspect(): string
-  /** A context to run in; for a caller that has the logger's turn. Errors: `status` when TensorRT cannot make one (memory, usually). */
+  /**
+   * A context to run in; for a caller that has the logger's turn. Errors: `status` when TensorRT cannot make one
+   * (memory, usually).
+   */
   createContext(): Promise<NativeObject>
   /** Delete engine and runtime. Contexts must be gone, and the logger mute. A second time does nothing. */
   close(): void
@@ -64,7 +68,8 @@ export interface Engine {
  * Read a plan.
  * @param plan its bytes
  * @param label what to call it in errors, such as its path
- * @throws FfiError `usage` for a broken plan; `refused` for one of another version, and for a library whose slots are elsewhere;
+ * @throws FfiError `usage` for a broken plan; `refused` for one of another version, and for a library whose slots are
+ * elsewhere;
  *   `status` when TensorRT cannot read it
  */
 export async function deserialize(
@@ -85,7 +90,8 @@ async function read(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode
     if (trustHostCode) runtime.call('setEngineHostCodeAllowed', true)
     const more = rt.version.major === 8 ? [null] : []
     const pointer = objectOf(await runtime.later('deserializeCudaEngine', plan, plan.length, ...more))
-    if (pointer === null) throw failed({ call: 'deserializeCudaEngine', what: `open "${label}"`, logger: rt.logger, version: rt.version })
+    if (pointer === null)
+      throw failed({ call: 'deserializeCudaEngine', what: `open "${label}"`, logger: rt.logger, version: rt.version })
     const object = rt.vtables.object('ICudaEngine', pointer)
     try {
       canary(rt, object, 'getPImpl', pointer)
@@ -109,14 +115,17 @@ function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: b
   throw new FfiError(
     'refused',
     `Cannot open "${label}": TensorRT ${versionText(written)} wrote it, and this is ${versionText(rt.version)} ("${rt.library.path}")`,
-    `build it again with ${versionText(rt.version)} (trtexec --onnx=… --saveEngine=…), `
-      + `or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
+    `build it again with ${versionText(rt.version)} (trtexec --onnx=… --saveEngine=…), ` +
+      `or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
   )
 }
 
 function engineOf(rt: TensorRt, runtime: NativeObject, object: NativeObject): Engine {
   const profileCount = object.number('getNbOptimizationProfiles')
-  const names = Array.from({ length: object.number('getNbIOTensors') }, (_, i) => object.text('getIOTensorName', i) ?? '')
+  const names = Array.from(
+    { length: object.number('getNbIOTensors') },
+    (_, i) => object.text('getIOTensorName', i) ?? '',
+  )
   return {
     rt,
     object,
@@ -148,21 +157,37 @@ const hostLocation = 1
 const linearFormat = 0
 const selectors = { min: 0, opt: 1, max: 2 } as const
 
-function tensorOf({ rt, object, name, profileCount }: {
-  rt: TensorRt; object: NativeObject; name: string; profileCount: number
+function tensorOf({
+  rt,
+  object,
+  name,
+  profileCount,
+}: {
+  rt: TensorRt
+  object: NativeObject
+  name: string
+  profileCount: number
 }): IoTensor {
   const mode = modes[object.number('getTensorIOMode', name)]
   const shape = object.shape('getTensorShape', name)
   const dtype = rt.abi.dataTypes[object.number('getTensorDataType', name)]
   if (!mode || !shape || dtype === undefined) {
-    throw new FfiError('refused', `Cannot use the tensor "${name}": the engine names it and does not describe it`, 'build the plan again')
+    throw new FfiError(
+      'refused',
+      `Cannot use the tensor "${name}": the engine names it and does not describe it`,
+      'build the plan again',
+    )
   }
   const range = (profile: number): ProfileRange => {
-    const at = (select: keyof typeof selectors) => object.shape('getProfileShape', name, profile, selectors[select]) ?? shape
+    const at = (select: keyof typeof selectors) =>
+      object.shape('getProfileShape', name, profile, selectors[select]) ?? shape
     return { min: at('min'), opt: at('opt'), max: at('max') }
   }
   return {
-    name, mode, dtype, shape,
+    name,
+    mode,
+    dtype,
+    shape,
     location: object.number('getTensorLocation', name) === hostLocation ? 'host' : 'device',
     isShape: object.flag('isShapeInferenceIO', name),
     isLinear: object.number('getTensorFormat', name) === linearFormat,

@@ -1,7 +1,8 @@
 /**
  * Which shapes has a context now, and how are those of its inputs set?
  *
- * While two inputs disagree in an axis that they share, TensorRT has no shape for what follows from both. So inputs are set
+ * While two inputs disagree in an axis that they share, TensorRT has no shape for what follows from both. So inputs
+ * are set
  * together, and outputs are read after the last of them.
  */
 import { FfiError } from '../errors.ts'
@@ -62,7 +63,11 @@ export function changeShapes(where: ShapedContext, tensors: readonly SizedTensor
   const before: Shapes = Object.fromEntries(inputs.map(({ info, shape }) => [info.name, shape]))
   const stranger = Object.keys(shapes).find(name => !Object.hasOwn(before, name))
   if (stranger !== undefined) {
-    throw new FfiError('usage', `Cannot shape "${stranger}": the inputs are ${Object.keys(before).join(', ')}`, 'check the name')
+    throw new FfiError(
+      'usage',
+      `Cannot shape "${stranger}": the inputs are ${Object.keys(before).join(', ')}`,
+      'check the name',
+    )
   }
   try {
     setInputShapes(where, shapes)
@@ -93,4 +98,6 @@ function extentWithin(where: ShapedContext, { info, host }: SizedTensor, shapes:
 
 /** `"x" [2, 3] and "y" [4, 3]` */
 export const shapesText = (shapes: Shapes): string =>
-  Object.entries(shapes).map(([name, shape]) => `"${name}" [${shape.join(', ')}]`).join(' and ')
+  Object.entries(shapes)
+    .map(([name, shape]) => `"${name}" [${shape.join(', ')}]`)
+    .join(' and ')

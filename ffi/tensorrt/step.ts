@@ -1,7 +1,8 @@
 /**
  * How is one inference run, again and again, with nothing allocated on the way?
  *
- * A context, a stream, and for each tensor a buffer on the device and a pinned one here whose view is made once. Addresses are
+ * A context, a stream, and for each tensor a buffer on the device and a pinned one here whose view is made once.
+ * Addresses are
  * given to TensorRT once; a step is copies in, enqueueV3, copies out, and a wait. Feeds are not checked here.
  */
 import type { Cuda, CudaStream, DeviceBuffer, PinnedBuffer } from '../cuda/cuda.ts'
@@ -11,12 +12,23 @@ import type { NativeFunction } from '../load.ts'
 import { failed } from './causes.ts'
 import { mustBePlain } from './elements.ts'
 import type { Engine, IoTensor } from './runtime.ts'
-import { changeShapes, extentNow, setInputShapes, shapesText, type Extent, type ShapedContext, type Shapes } from './shapes.ts'
+import {
+  changeShapes,
+  extentNow,
+  setInputShapes,
+  shapesText,
+  type Extent,
+  type ShapedContext,
+  type Shapes,
+} from './shapes.ts'
 
 /** `shape` and `bytes` are those of the next step; nothing in them is open. */
 export interface StepTensor extends Extent {
   readonly info: IoTensor
-  /** Pinned memory for the largest shape of the profile; the first `bytes` of it count. Not to be touched after `close`. */
+  /**
+   * Pinned memory for the largest shape of the profile; the first `bytes` of it count. Not to be touched after
+   * `close`.
+   */
   readonly host: Uint8Array
 }
 
@@ -25,13 +37,18 @@ export interface Step {
   readonly inputs: readonly StepTensor[]
   readonly outputs: readonly StepTensor[]
   /**
-   * Change the shapes of inputs, and with them the outputs'. Inputs that share an axis are changed in one call. All or none: after
-   * an error the shapes from before are in force. Errors: `usage` for a shape outside the profile, and for shapes that disagree.
+   * Change the shapes of inputs, and with them the outputs'. Inputs that share an axis are changed in one call. All or
+   * none: after
+   * an error the shapes from before are in force. Errors: `usage` for a shape outside the profile, and for shapes that
+   * disagree.
    */
   setShapes(shapes: Shapes): void
   /** Run on this thread: the event loop stands still until the device is done. */
   run(): void
-  /** Enqueue on this thread, wait on a worker thread. One at a time. Waits while another model of this library is being opened. */
+  /**
+   * Enqueue on this thread, wait on a worker thread. One at a time. Waits while another model of this library is being
+   * opened.
+   */
   runLater(): Promise<void>
   /** Give everything back; the logger must be mute. A second time does nothing. */
   close(): void
@@ -47,9 +64,14 @@ interface Slot extends StepTensor {
 /**
  * Make a context ready to run.
  * @param options.profile which of the plan's profiles; 0 unless told
- * @throws FfiError `usage` for no such profile; `refused` for a tensor that these bindings cannot hold; `status` for lack of memory
+ * @throws FfiError `usage` for no such profile; `refused` for a tensor that these bindings cannot hold; `status` for
+ * lack of memory
  */
-export async function createStep(engine: Engine, cuda: Cuda, { profile = 0 }: { profile?: number } = {}): Promise<Step> {
+export async function createStep(
+  engine: Engine,
+  cuda: Cuda,
+  { profile = 0 }: { profile?: number } = {},
+): Promise<Step> {
   mustHold(engine, profile)
   return engine.rt.logger.inTurn(() => create(engine, cuda, profile))
 }
@@ -94,7 +116,11 @@ interface Ground extends ShapedContext {
 function bindAll({ keep, ...ground }: Ground & { keep: Keep }): Slot[] {
   const { engine, cuda, context, stream, profile } = ground
   if (profile > 0) {
-    mustSucceed(engine, context.flag('setOptimizationProfileAsync', profile, stream.pointer), 'setOptimizationProfileAsync')
+    mustSucceed(
+      engine,
+      context.flag('setOptimizationProfileAsync', profile, stream.pointer),
+      'setOptimizationProfileAsync',
+    )
     stream.wait()
   }
   const inputs = engine.tensors.filter(({ mode }) => mode === 'input')
@@ -115,20 +141,24 @@ function bindAll({ keep, ...ground }: Ground & { keep: Keep }): Slot[] {
   })
 }
 
-const unknownShape = ({ name }: IoTensor, largest: Shapes) => new FfiError(
-  'refused',
-  `Cannot bind "${name}": its shape depends on values, or the profile's largest shapes disagree (${shapesText(largest)})`,
-  'build a plan whose output shapes follow from its input shapes, with the same range for an axis that inputs share',
-)
+const unknownShape = ({ name }: IoTensor, largest: Shapes) =>
+  new FfiError(
+    'refused',
+    `Cannot bind "${name}": its shape depends on values, or the profile's largest shapes disagree (${shapesText(largest)})`,
+    'build a plan whose output shapes follow from its input shapes, with the same range for an axis that inputs share',
+  )
 
 function stepOf({ slots, undo, ...ground }: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
   const { engine, stream } = ground
-  const [inputs, outputs] = (['input', 'output'] as const).map(mode => slots.filter(({ info }) => info.mode === mode)) as [Slot[], Slot[]]
+  const [inputs, outputs] = (['input', 'output'] as const).map(mode =>
+    slots.filter(({ info }) => info.mode === mode),
+  ) as [Slot[], Slot[]]
   const enqueueNow = enqueuer({ ...ground, inputs, outputs })
   const { logger } = engine.rt
   let state: 'open' | 'running' | 'closed' = 'open'
   const begin = () => {
-    if (state !== 'open') throw new Error(state === 'closed' ? 'the step is closed' : 'the step before is still under way')
+    if (state !== 'open')
+      throw new Error(state === 'closed' ? 'the step is closed' : 'the step before is still under way')
     state = 'running'
   }
   const self: Step = {

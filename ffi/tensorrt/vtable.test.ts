@@ -11,21 +11,29 @@ import { objectOf } from './vtable.ts'
 
 const skip = needsTool('g++')
 const ten = standinVersions[1]!
-const refused = (message: RegExp) => (thrown: unknown) => thrown instanceof FfiError && thrown.kind === 'refused' && message.test(thrown.message)
+const refused = (message: RegExp) => (thrown: unknown) =>
+  thrown instanceof FfiError && thrown.kind === 'refused' && message.test(thrown.message)
 const opened = () => {
   const standin = tensorRtStandin(ten, { isLean: true })
   return { standin, rt: openTensorRt({ env: standin.env }) }
 }
 
 test('object() refuses a pointer that cannot be followed, instead of following it', { skip }, () => {
-  const { rt: { vtables } } = opened()
+  const {
+    rt: { vtables },
+  } = opened()
   for (const pointer of [8n, 0xdead_beef_0000n, 0xffff_ffff_ffff_fff0n]) {
-    assert.throws(() => vtables.object('ICudaEngine', pointer), refused(/unsupported ABI, the address 0x[0-9a-f]+ cannot be read/))
+    assert.throws(
+      () => vtables.object('ICudaEngine', pointer),
+      refused(/unsupported ABI, the address 0x[0-9a-f]+ cannot be read/),
+    )
   }
 })
 
-test('object() refuses an object whose vtable does not lead into the library\'s code', { skip }, () => {
-  const { rt: { vtables } } = opened()
+test("object() refuses an object whose vtable does not lead into the library's code", { skip }, () => {
+  const {
+    rt: { vtables },
+  } = opened()
   const k = koffi()
   const memory = k.alloc('void *', 256) as bigint
   const word = (index: number, value: bigint) => k.encode(memory + BigInt(8 * index), 'void *', value)
@@ -68,7 +76,10 @@ test('objectOf() takes what lies below every mapping for null, as TensorRT gives
 
 test('methods of one type are made once, for making one costs 20 µs', { skip }, async () => {
   const { rt } = opened()
-  const engines = [await deserialize(rt, planBytes(densePlan(), ten), 'a.plan'), await deserialize(rt, planBytes(densePlan(), ten), 'b.plan')] as const
+  const engines = [
+    await deserialize(rt, planBytes(densePlan(), ten), 'a.plan'),
+    await deserialize(rt, planBytes(densePlan(), ten), 'b.plan'),
+  ] as const
   assert.equal(engines[0].object.method('getNbLayers'), engines[1].object.method('getNbLayers'))
   for (const engine of engines) engine.close()
 })

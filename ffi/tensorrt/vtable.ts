@@ -1,8 +1,10 @@
 /**
  * How is a method of a C++ object called by its place?
  *
- * Every pointer on the way is looked up in the process's memory map before it is followed, and every function must be code of
- * the library that made the object. Methods of a type are all resolved when its first object appears, so that a library of
+ * Every pointer on the way is looked up in the process's memory map before it is followed, and every function must be
+ * code of
+ * the library that made the object. Methods of a type are all resolved when its first object appears, so that a
+ * library of
  * another layout is refused before anything is called.
  */
 import { settled } from '../settled.ts'
@@ -12,7 +14,7 @@ import { traced } from '../trace.ts'
 import { abiTables, versionText, type Abi } from './abi.ts'
 import { shapeFromDims, type NativeDims } from './dims.ts'
 import type { Logger } from './logger.ts'
-import { MemoryMap } from './memory-map.ts'
+import { MemoryMap } from '../memory-map.ts'
 import { prototypes, type Pointer } from './prototypes.ts'
 
 type Method = NativeFunction<readonly unknown[], unknown>
@@ -95,7 +97,8 @@ export class Vtables {
 
   /** Null for what its owner deletes: an error of the parser's. */
   #destructor(type: string, pointer: bigint): Method | null {
-    const slot = this.abi.slotOf(type, '~D0') ?? (this.abi.isPure(type) ? null : abiTables().objects.deletingDestructorSlot)
+    const slot =
+      this.abi.slotOf(type, '~D0') ?? (this.abi.isPure(type) ? null : abiTables().objects.deletingDestructorSlot)
     if (slot === null) return null
     const name = `delete ${type}`
     return this.#function(name, this.#code(this.#word(pointer, type), slot, name), 'void (void *self)')
@@ -114,7 +117,8 @@ export class Vtables {
   }
 
   #word(address: bigint, what: string): bigint {
-    if (!this.#map.isReadable(address, 8)) throw this.#refused(what, `the address 0x${address.toString(16)} cannot be read`)
+    if (!this.#map.isReadable(address, 8))
+      throw this.#refused(what, `the address 0x${address.toString(16)} cannot be read`)
     return BigInt(koffi().decode.uint64(address))
   }
 
@@ -170,7 +174,10 @@ export class NativeObject {
     return this.#parts.methods.has(method)
   }
 
-  /** The bare function, whose first argument is `self`: for a hot loop, which must see for itself that the logger is mute. */
+  /**
+   * The bare function, whose first argument is `self`: for a hot loop, which must see for itself that the logger is
+   * mute.
+   */
   method(method: string): Method {
     const { methods, vtables } = this.#parts
     if (this.#isDeleted) throw new Error(`${this.type}.${method} was called after the object was deleted`)
@@ -232,7 +239,9 @@ export class NativeObject {
 const lowestAddress = 0x1_0000n
 
 /**
- * The object that a call gave, or null. TensorRT 10 and 11 give 0x228 in place of nullptr when CUDA does not start: the offset of
+ * The object that a call gave, or null. TensorRT 10 and 11 give 0x228 in place of nullptr when CUDA does not start:
+ * the offset of
  * a base class in an object that is not there.
  */
-export const objectOf = (given: unknown): bigint | null => (typeof given === 'bigint' && given >= lowestAddress ? given : null)
+export const objectOf = (given: unknown): bigint | null =>
+  typeof given === 'bigint' && given >= lowestAddress ? given : null

@@ -28,29 +28,39 @@ test('buildStandin() compiles a program that runs when the source is good', { sk
   })
 })
 
-test('buildStandin() gives the file that is there when asked again, and another when a define or a header changes', { skip: needsTool('gcc') }, () => {
-  withSource(program, (path, folder) => {
-    const build = (answer: number) => buildStandin([path], { out: 'answer', kind: 'program', defines: { ANSWER: answer } })
-    const first = build(1)
-    const { mtimeMs } = statSync(first)
-    assert.equal(build(1), first)
-    assert.equal(statSync(first).mtimeMs, mtimeMs)
-    assert.notEqual(build(2), first)
-    writeFileSync(join(folder, 'more.h'), 'int more;\n')
-    assert.notEqual(build(1), first)
-  })
-})
+test(
+  'buildStandin() gives the file that is there when asked again, and another when a define or a header changes',
+  { skip: needsTool('gcc') },
+  () => {
+    withSource(program, (path, folder) => {
+      const build = (answer: number) =>
+        buildStandin([path], { out: 'answer', kind: 'program', defines: { ANSWER: answer } })
+      const first = build(1)
+      const { mtimeMs } = statSync(first)
+      assert.equal(build(1), first)
+      assert.equal(statSync(first).mtimeMs, mtimeMs)
+      assert.notEqual(build(2), first)
+      writeFileSync(join(folder, 'more.h'), 'int more;\n')
+      assert.notEqual(build(1), first)
+    })
+  },
+)
 
 test('buildStandin() tells what gcc said when the source has a warning', { skip: needsTool('gcc') }, () => {
   withSource('static int unused(void) { return 1; }\n', path => {
-    assert.throws(() => buildStandin([path], { out: 'libx.so' }), (thrown: unknown) =>
-      thrown instanceof FfiError && thrown.kind === 'usage' && thrown.message.includes('unused'))
+    assert.throws(
+      () => buildStandin([path], { out: 'libx.so' }),
+      (thrown: unknown) => thrown instanceof FfiError && thrown.kind === 'usage' && thrown.message.includes('unused'),
+    )
   })
 })
 
 test('buildStandin() is an absent tool when there is no such compiler', () => {
   withSource(program, path => {
-    assert.throws(() => buildStandin([path], { out: 'libx.so', compiler: 'no-such-gcc' }), (thrown: unknown) =>
-      thrown instanceof FfiError && thrown.kind === 'absent' && thrown.hint.includes('apt install'))
+    assert.throws(
+      () => buildStandin([path], { out: 'libx.so', compiler: 'no-such-gcc' }),
+      (thrown: unknown) =>
+        thrown instanceof FfiError && thrown.kind === 'absent' && thrown.hint.includes('apt install'),
+    )
   })
 })

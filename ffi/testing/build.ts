@@ -1,7 +1,8 @@
 /**
  * How does a test get a native library that no vendor made? gcc compiles our own C into it.
  *
- * Result is kept in the system's temporary folder under the digest of everything that went in, so that a second test file
+ * Result is kept in the system's temporary folder under the digest of everything that went in, so that a second test
+ * file
  * waits for nothing. Only tests and `runbooks/` that demonstrate a stand-in call this; nothing compiles at import time.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -19,7 +20,10 @@ export interface BuildOptions {
   readonly defines?: Readonly<Record<string, string | number | true>>
   /** More flags, after the usual ones: include folders, libraries. */
   readonly flags?: readonly string[]
-  /** Build for AddressSanitizer and UBSan: so it is where `sanitizerEnv()` is in force, and only there the result loads into node. */
+  /**
+   * Build for AddressSanitizer and UBSan: so it is where `sanitizerEnv()` is in force, and only there the result loads
+   * into node.
+   */
   readonly sanitize?: boolean | undefined
   /** Who compiles. `gcc` unless told; a `.cpp` or `.cc` among the sources makes it `g++`. */
   readonly compiler?: string
@@ -42,20 +46,27 @@ export function buildStandin(sources: readonly string[], options: BuildOptions):
   const result = join(folder, options.out)
   if (existsSync(result)) return result
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  // Two test files may compile the same thing at once: each writes its own file, and the last rename wins with equal bytes.
+  // Two test files may compile the same thing at once: each writes its own file, and the last rename wins with equal
+  // bytes.
   const draft = join(folder, `.${process.pid}-${Date.now()}-${options.out}`)
   const { status, stderr, error } = spawnSync(
-    command[0]!, [...command.slice(1), '-o', draft, ...files, '-lm', '-ldl'],
+    command[0]!,
+    [...command.slice(1), '-o', draft, ...files, '-lm', '-ldl'],
     // The compiler itself is not to be sanitized.
     { encoding: 'utf8', env: { ...process.env, LD_PRELOAD: '' } },
   )
-  if (error) throw new FfiError(
-    'absent', `Cannot compile "${options.out}": ${command[0]} does not run (${error.message})`, 'sudo apt install gcc g++',
-  )
+  if (error)
+    throw new FfiError(
+      'absent',
+      `Cannot compile "${options.out}": ${command[0]} does not run (${error.message})`,
+      'sudo apt install gcc g++',
+    )
   if (status !== 0) {
     rmSync(draft, { force: true })
     throw new FfiError(
-      'usage', `Cannot compile "${options.out}": ${command[0]} refuses it:\n${stderr.trim()}`, `${command.join(' ')} ${files.join(' ')}`,
+      'usage',
+      `Cannot compile "${options.out}": ${command[0]} refuses it:\n${stderr.trim()}`,
+      `${command.join(' ')} ${files.join(' ')}`,
     )
   }
   keepFirst(draft, result)
@@ -84,14 +95,27 @@ export const isSanitized = (): boolean => process.env.RUNGBOOK_SANITIZE === '1'
 export function sanitizerEnv({ logs }: { logs?: string } = {}): Record<string, string> {
   const find = (name: string) => {
     const path = execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
-    if (!path.startsWith('/')) throw new FfiError(
-      'absent', `Cannot run under AddressSanitizer: gcc has no ${name}`, 'sudo apt install libasan8 libubsan1',
-    )
+    if (!path.startsWith('/'))
+      throw new FfiError(
+        'absent',
+        `Cannot run under AddressSanitizer: gcc has no ${name}`,
+        'sudo apt install libasan8 libubsan1',
+      )
     return path
   }
   // Node itself keeps memory until it exits; only errors of the stand-in and of our calls into it are looked for.
-  // A crash that a test orders stays a crash with its signal: only memory that is used wrongly is the sanitizers' business.
-  const asan = ['detect_leaks=0', 'verify_asan_link_order=0', 'allocator_may_return_null=1', 'handle_segv=0', 'handle_abort=0', 'handle_sigfpe=0', 'handle_sigbus=0', 'handle_sigill=0']
+  // A crash that a test orders stays a crash with its signal: only memory that is used wrongly is the sanitizers'
+  // business.
+  const asan = [
+    'detect_leaks=0',
+    'verify_asan_link_order=0',
+    'allocator_may_return_null=1',
+    'handle_segv=0',
+    'handle_abort=0',
+    'handle_sigfpe=0',
+    'handle_sigbus=0',
+    'handle_sigill=0',
+  ]
   const to = logs ? [`log_path=${join(logs, 'sanitizer')}`] : []
   return {
     RUNGBOOK_SANITIZE: '1',
@@ -115,11 +139,17 @@ function commandOf(files: readonly string[], o: BuildOptions): string[] {
   ]
 }
 
-/** Of the command, and of every source and header that it may read; and of the machine, for a temporary folder may be shared. */
+/**
+ * Of the command, and of every source and header that it may read; and of the machine, for a temporary folder may be
+ * shared.
+ */
 function digestOf(files: readonly string[], command: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify([process.arch, command]))
-  const headers = [...new Set(files.map(dirname))].flatMap(
-    folder => readdirSync(folder).filter(name => /\.(h|hpp|inc)$/.test(name)).toSorted().map(name => join(folder, name)),
+  const headers = [...new Set(files.map(dirname))].flatMap(folder =>
+    readdirSync(folder)
+      .filter(name => /\.(h|hpp|inc)$/.test(name))
+      .toSorted()
+      .map(name => join(folder, name)),
   )
   for (const file of [...files, ...headers]) hash.update(`\0${basename(file)}\0`).update(readFileSync(file))
   return hash.digest('hex').slice(0, 24)

@@ -1,8 +1,10 @@
 /**
  * How does a test get a HailoRT that needs no device?
  *
- * Compiles the stand-in of `hailort/*.c` for one shape of the interface, and reaches its switches: what shall go wrong, and what was
- * not released. What the stand-in does not do: it checks no xxh3, and its arithmetic is that of uint8 and of the first group.
+ * Compiles the stand-in of `hailort/*.c` for one shape of the interface, and reaches its switches: what shall go
+ * wrong, and what was
+ * not released. What the stand-in does not do: it checks no xxh3, and its arithmetic is that of uint8 and of the first
+ * group.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,14 +22,23 @@ export interface StandinOptions {
 /** Sources of the stand-in. */
 export const standinFolder: string = join(import.meta.dirname, 'hailort')
 
-/** Path of a `libhailort.so`. Two that differ in an option are two libraries, and may be open in one process. Errors: as `buildStandin`. */
+/**
+ * Path of a `libhailort.so`. Two that differ in an option are two libraries, and may be open in one process. Errors:
+ * as `buildStandin`.
+ */
 export function hailortStandin({ profile, version, sanitize }: StandinOptions): string {
-  const sources = readdirSync(standinFolder).filter(name => name.endsWith('.c')).toSorted().map(name => join(standinFolder, name))
+  const sources = readdirSync(standinFolder)
+    .filter(name => name.endsWith('.c'))
+    .toSorted()
+    .map(name => join(standinFolder, name))
   const [major, minor, revision] = version ?? []
   return buildStandin(sources, {
-    out: 'libhailort.so', sanitize, flags: ['-ffp-contract=off'],
+    out: 'libhailort.so',
+    sanitize,
+    flags: ['-ffp-contract=off'],
     defines: {
-      PROFILE: profile, _POSIX_C_SOURCE: '200809L',
+      PROFILE: profile,
+      _POSIX_C_SOURCE: '200809L',
       ...(version && { VERSION_MAJOR: major!, VERSION_MINOR: minor!, VERSION_REVISION: revision! }),
     },
   })
@@ -40,7 +51,9 @@ export interface Standin {
   order(fault: Fault, value: string | number): void
   /** Take every order back. */
   reset(): void
-  /** Native objects that are not released: of a kind ("vdevice", "hef", "group", "input", "output", "device"), or all. */
+  /**
+   * Native objects that are not released: of a kind ("vdevice", "hef", "group", "input", "output", "device"), or all.
+   */
   live(kind?: string): number
   /** How often a handle was used after its release. */
   misuses(): number
@@ -51,7 +64,16 @@ export function standinOf({ library: { handle } }: Hailort): Standin {
   const set = handle.func('void standin_set(const char *name, const char *value)')
   const live = handle.func('int64_t standin_live(const char *kind)')
   const misuses = handle.func('int64_t standin_misuses()')
-  const faults: readonly Fault[] = ['DEVICES', 'ARCH', 'STATUS', 'CRASH', 'LATENCY_US', 'HANG_AT', 'REVERSE', 'DRIVER_MISMATCH']
+  const faults: readonly Fault[] = [
+    'DEVICES',
+    'ARCH',
+    'STATUS',
+    'CRASH',
+    'LATENCY_US',
+    'HANG_AT',
+    'REVERSE',
+    'DRIVER_MISMATCH',
+  ]
   return {
     order: (fault, value) => void set(fault, String(value)),
     reset: () => faults.forEach(fault => set(fault, '')),

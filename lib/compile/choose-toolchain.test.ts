@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test, { after } from 'node:test'
-import { RunbookError } from '../notebook/errors.ts'
-import { installHailoStandin } from '../testing/install-standin.ts'
+import { RunbookError } from '../base/errors.ts'
+import { installHailoStandin } from '../testing/hailo-program/install-standin.ts'
 import { chooseToolchain } from './choose-toolchain.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'choose-'))
@@ -48,7 +48,9 @@ test('chooseToolchain() takes the host when there is no hailo, and says why and 
 })
 
 test("chooseToolchain() takes the host when the only hailo is HailoRT's, and says so", async () => {
-  const chosen = await chooseToolchain('auto', { env: { PATH: `${dirname(standin.program)}:${bare}`, HAILO_STANDIN: 'hailort' } })
+  const chosen = await chooseToolchain('auto', {
+    env: { PATH: `${dirname(standin.program)}:${bare}`, HAILO_STANDIN: 'hailort' },
+  })
   assert.equal(chosen.toolchain.name, 'host')
   assert.match(chosen.why, /it is HailoRT's hailo, which runs models and has no parser/)
 })

@@ -1,13 +1,14 @@
 /**
  * Who compiles on this machine, and why?
  *
- * `auto` takes the Dataflow Compiler when it is found, else the host, and says so in one line. A compiler that somebody named and
+ * `auto` takes the Dataflow Compiler when it is found, else the host, and says so in one line. A compiler that
+ * somebody named and
  * that cannot be used is never replaced by the host.
  */
-import { blockedError } from '../notebook/errors.ts'
-import type { DfcOptions } from './dfc-program.ts'
-import { dfcToolchain, hwArchFrom } from './dfc-toolchain.ts'
-import { hostToolchain } from './host-toolchain.ts'
+import { blockedError } from '../base/errors.ts'
+import type { DfcOptions } from './dfc/program.ts'
+import { dfcToolchain, hwArchFrom } from './dfc/toolchain.ts'
+import { hostToolchain } from './host/toolchain.ts'
 import type { Availability, Toolchain } from './toolchain.ts'
 
 export interface ToolchainChoice {
@@ -27,7 +28,10 @@ export interface ChoiceOptions extends DfcOptions {
  * @param o where the Dataflow Compiler is, and for which device it will compile
  * @throws blocked when `dfc` is wanted, or a program is named, and it cannot be used; usage for an unknown device
  */
-export async function chooseToolchain(wanted: 'auto' | 'dfc' | 'host', o: ChoiceOptions = {}): Promise<ToolchainChoice> {
+export async function chooseToolchain(
+  wanted: 'auto' | 'dfc' | 'host',
+  o: ChoiceOptions = {},
+): Promise<ToolchainChoice> {
   if (o.hwArch !== undefined) hwArchFrom(o.hwArch)
   if (wanted === 'host') return host('as asked')
   const toolchain = dfcToolchain(o)

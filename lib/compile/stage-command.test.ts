@@ -9,15 +9,28 @@ import type { StageOptions } from './toolchain.ts'
 function options(change: Partial<StageOptions> = {}): StageOptions {
   const folder = mkdtempSync(join(tmpdir(), 'stage-'))
   return {
-    folder, netName: 'net', hwArch: 'hailo8', inputName: 'input', inputShape: [1, 1, 1, 8], endNodes: ['output'],
-    calibration: { path: '', sha256: '', count: 0 }, modelScript: '', logFile: join(folder, 'net.log'), timeoutMs: 20_000, signal: new AbortController().signal, ...change,
+    folder,
+    netName: 'net',
+    hwArch: 'hailo8',
+    inputName: 'input',
+    inputShape: [1, 1, 1, 8],
+    endNodes: ['output'],
+    calibration: { path: '', sha256: '', count: 0 },
+    modelScript: '',
+    logFile: join(folder, 'net.log'),
+    timeoutMs: 20_000,
+    signal: new AbortController().signal,
+    ...change,
   }
 }
 const node = (text: string) => [process.execPath, '-e', text]
 
 test('runStageCommand() gives the log of a command that ended well, and lines while it runs', async () => {
   const lines: string[] = []
-  const finished = await runStageCommand(node('console.log("[info] one"); console.error("two")'), options({ onLine: line => lines.push(line) }))
+  const finished = await runStageCommand(
+    node('console.log("[info] one"); console.error("two")'),
+    options({ onLine: line => lines.push(line) }),
+  )
   assert.ok('log' in finished)
   assert.match(finished.log, /\[info\] one/)
   assert.deepEqual(lines.toSorted(), ['[info] one', 'two'])
@@ -26,7 +39,10 @@ test('runStageCommand() gives the log of a command that ended well, and lines wh
 test('runStageCommand() classifies a failure from what this stage wrote, not from what stood there before', async () => {
   const o = options()
   writeFileSync(o.logFile, 'No successful assignments: conv1 errors:\n\tAgent infeasible\n')
-  const failed = await runStageCommand(node('console.log("[error] OSError: [Errno 28] No space left on device"); process.exit(1)'), o)
+  const failed = await runStageCommand(
+    node('console.log("[error] OSError: [Errno 28] No space left on device"); process.exit(1)'),
+    o,
+  )
   assert.ok('ok' in failed && !failed.ok)
   assert.equal(failed.failure.bucket, 'host_disk_full')
   assert.match(readFileSync(o.logFile, 'utf8'), /Agent infeasible[\s\S]*No space left/)
@@ -36,7 +52,10 @@ test('runStageCommand() says whether time ran out or somebody stopped it', async
   const slow = node('setTimeout(() => {}, 60000)')
   const late = await runStageCommand(slow, options({ timeoutMs: 100 }))
   assert.ok('ok' in late && !late.ok)
-  assert.deepEqual([late.stopped, late.failure.bucket, late.failure.exceptionType], ['timeout', 'wrapper_timeout', 'Timeout'])
+  assert.deepEqual(
+    [late.stopped, late.failure.bucket, late.failure.exceptionType],
+    ['timeout', 'wrapper_timeout', 'Timeout'],
+  )
   const controller = new AbortController()
   setTimeout(() => controller.abort(), 200)
   const stopped = await runStageCommand(slow, options({ signal: controller.signal }))

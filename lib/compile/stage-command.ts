@@ -1,14 +1,15 @@
 /**
  * How does one stage run as a process, and what does its end mean?
  *
- * The command's words go to the stage's log. A time-out, an interruption, a signal or an exit code other than 0 is a failure,
+ * The command's words go to the stage's log. A time-out, an interruption, a signal or an exit code other than 0 is a
+ * failure,
  * classified from what the command wrote to the log in this stage and not from what stood there before.
  */
 import { existsSync, statSync } from 'node:fs'
 import { exec, type ExecResult } from '../host/exec.ts'
 import { sha256File } from '../host/digest.ts'
 import { readFile, writeFileAtomic } from '../host/files.ts'
-import { classifyFailure } from './failure.ts'
+import { classifyFailure } from '../failure/classify.ts'
 import type { Artifact, Stage, StageOptions } from './toolchain.ts'
 
 export interface Finished {
@@ -19,7 +20,10 @@ export interface Finished {
 
 type Failed = Extract<Stage, { ok: false }>
 
-/** Run a stage's command. Gives its log on exit code 0, else a classified failure. Errors: blocked when there is no such program. */
+/**
+ * Run a stage's command. Gives its log on exit code 0, else a classified failure. Errors: blocked when there is no
+ * such program.
+ */
 export async function runStageCommand(command: readonly string[], o: StageOptions): Promise<Finished | Failed> {
   const before = statSync(o.logFile, { throwIfNoEntry: false })?.size ?? 0
   const { folder: cwd, logFile, timeoutMs, signal, onLine } = o
@@ -31,7 +35,10 @@ export async function runStageCommand(command: readonly string[], o: StageOption
 }
 
 /** A stage that failed, from its log and how its process ended. */
-export function failedStage(log: string, result: Pick<ExecResult, 'exitCode' | 'signal' | 'timedOut' | 'aborted' | 'durationMs'>): Failed {
+export function failedStage(
+  log: string,
+  result: Pick<ExecResult, 'exitCode' | 'signal' | 'timedOut' | 'aborted' | 'durationMs'>,
+): Failed {
   const failure = classifyFailure(log, result)
   const stopped = result.aborted ? 'interrupted' : result.timedOut ? 'timeout' : null
   return { ok: false, failure, stopped, durationMs: result.durationMs }

@@ -1,11 +1,13 @@
 /**
  * What turns an authored graph into something that a device runs?
  *
- * One face over the compilers. `host` proves the graph, the quantisation and the runtime path on this machine and nothing about
- * a device; `dfc` drives Hailo's Dataflow Compiler. Both run every stage as a process of its own with a hard time limit, so a
+ * One face over the compilers. `host` proves the graph, the quantisation and the runtime path on this machine and
+ * nothing about
+ * a device; `dfc` drives Hailo's Dataflow Compiler. Both run every stage as a process of its own with a hard time
+ * limit, so a
  * hang, a crash or a leak of the compiler ends with the stage. Every stage gives an artifact or a classified failure.
  */
-import type { Failure } from './failure.ts'
+import type { Failure } from '../failure/classify.ts'
 
 /** A file that a stage made or takes. */
 export interface Artifact {
@@ -47,8 +49,18 @@ export interface StageOptions {
 }
 
 export type Stage =
-  | { readonly ok: true; readonly artifact: Artifact; readonly metrics: Readonly<Record<string, number>>; readonly durationMs: number }
-  | { readonly ok: false; readonly failure: Failure; readonly stopped: 'timeout' | 'interrupted' | null; readonly durationMs: number }
+  | {
+      readonly ok: true
+      readonly artifact: Artifact
+      readonly metrics: Readonly<Record<string, number>>
+      readonly durationMs: number
+    }
+  | {
+      readonly ok: false
+      readonly failure: Failure
+      readonly stopped: 'timeout' | 'interrupted' | null
+      readonly durationMs: number
+    }
 
 export interface Toolchain {
   readonly name: 'host' | 'dfc'

@@ -15,12 +15,18 @@ function runs(files: Readonly<Record<string, string>>): string {
   return folder
 }
 const sweep = (next: string | null = null) => JSON.stringify({ runbook: 'monolithic-sweep', next })
-const found = (files: Readonly<Record<string, string>>, shown = 'module_runs') => compiledHef({ folder: runs(files), shown })
+const found = (files: Readonly<Record<string, string>>, shown = 'module_runs') =>
+  compiledHef({ folder: runs(files), shown })
 
 test('compiledHef() takes the newest sweep that made one, and what it proposes', () => {
   const files = {
-    '1/report.json': sweep(), '1/a/model.hef': '', '3/report.json': sweep(), '3/a/model.onnx': '',
-    '2/report.json': sweep('npx tsx runbooks/monolithic-infer.ts --model module_runs/2/b/model.hef'), '2/a/model.hef': '', '2/b/model.hef': '',
+    '1/report.json': sweep(),
+    '1/a/model.hef': '',
+    '3/report.json': sweep(),
+    '3/a/model.onnx': '',
+    '2/report.json': sweep('npx tsx runbooks/monolithic-infer.ts --model module_runs/2/b/model.hef'),
+    '2/a/model.hef': '',
+    '2/b/model.hef': '',
   }
   assert.equal(found(files), 'module_runs/2/b/model.hef')
   assert.equal(found({ ...files, '2/report.json': sweep() }), 'module_runs/2/a/model.hef')
@@ -28,7 +34,16 @@ test('compiledHef() takes the newest sweep that made one, and what it proposes',
 
 test('compiledHef() is null when no sweep made one, whatever else lies there', () => {
   assert.equal(compiledHef({ folder: '/nowhere', shown: 'x' }), null)
-  assert.equal(found({ '1/report.json': '{"runbook":"bench"}', '1/a/model.hef': '', '2/report.json': 'torn {', '2/a/x.hef': '', 'file': '' }), null)
+  assert.equal(
+    found({
+      '1/report.json': '{"runbook":"bench"}',
+      '1/a/model.hef': '',
+      '2/report.json': 'torn {',
+      '2/a/x.hef': '',
+      file: '',
+    }),
+    null,
+  )
 })
 
 test('compiledHef() gives the path as a shell takes it, by its run and not by the link', () => {

@@ -5,15 +5,21 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { shellWord } from '../notebook/command.ts'
+import { shellWord } from '../notebook/inputs/command.ts'
 
-/** The path as the user would type it, or null. @param o.folder the folder of all runs. @param o.shown the same, as the user would type it */
+/**
+ * The path as the user would type it, or null. @param o.folder the folder of all runs. @param o.shown the same, as the
+ * user would type it
+ */
 export function compiledHef({ folder, shown }: { folder: string; shown: string }): string | null {
   for (const run of namesIn(folder).toReversed()) {
     const report = reportOf(join(folder, run))
     if (run === 'latest' || report?.runbook !== 'monolithic-sweep') continue
-    const hefs = namesIn(join(folder, run))
-      .flatMap(tag => namesIn(join(folder, run, tag)).filter(name => name.endsWith('.hef')).map(name => join(run, tag, name)))
+    const hefs = namesIn(join(folder, run)).flatMap(tag =>
+      namesIn(join(folder, run, tag))
+        .filter(name => name.endsWith('.hef'))
+        .map(name => join(run, tag, name)),
+    )
     const [first] = hefs
     if (first === undefined) continue
     return shellWord(join(shown, hefs.find(hef => report.next?.includes(hef)) ?? first))

@@ -1,18 +1,19 @@
 /**
  * What is true of this machine?
  *
- * All checks, each under a time limit of its own and several at a time. One that throws, or does not end, is a `broken` line with
+ * All checks, each under a time limit of its own and several at a time. One that throws, or does not end, is a
+ * `broken` line with
  * its message: the rest is still told.
  */
 import { broken, type Fact, type Need } from './fact.ts'
-import { hailortAbiFact } from './hailort-header.ts'
-import { hailoFacts } from './hailo.ts'
+import { hailortAbiFact } from './hailo/header.ts'
+import { hailoFacts } from './hailo/hailo.ts'
 import { bashFact, nodeFact, packageFacts, toolFacts } from './host.ts'
-import { cudaFact, hailortFact, onnxRuntimeFact, tensorRtFact } from './libraries.ts'
+import { cudaFact, hailortFact, onnxRuntimeFact, tensorRtFact } from './probe/libraries.ts'
 import type { Machine } from './machine.ts'
-import { nvidiaFacts } from './nvidia.ts'
+import { nvidiaFacts } from './nvidia/nvidia.ts'
 import { slurmFact, systemdFact } from './system.ts'
-import { tensorRtAbiFact } from './tensorrt-header.ts'
+import { tensorRtAbiFact } from './nvidia/tensorrt-header.ts'
 import { dfcFact, dfcProbeMs, hailortcliFact, polygraphyFact, trtexecFact } from './vendor-tools.ts'
 
 type Facts = Fact | readonly Fact[]
@@ -54,7 +55,8 @@ const atOnce = 4
 
 /** Look at everything. Never rejects. @param o.looked called after each check with how many are done */
 export async function examine(
-  machine: Machine, o: { checks?: readonly Check[]; looked?: (done: number, total: number) => void } = {},
+  machine: Machine,
+  o: { checks?: readonly Check[]; looked?: (done: number, total: number) => void } = {},
 ): Promise<Fact[]> {
   const all = o.checks ?? checks
   const facts: (readonly Fact[])[] = []
@@ -71,7 +73,10 @@ export async function examine(
   return facts.flat()
 }
 
-async function lookWithin({ name, needs, look, limitMs: limit = limitMs }: Check, machine: Machine): Promise<readonly Fact[]> {
+async function lookWithin(
+  { name, needs, look, limitMs: limit = limitMs }: Check,
+  machine: Machine,
+): Promise<readonly Fact[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${limit / 1000} s`)), limit)
@@ -81,9 +86,14 @@ async function lookWithin({ name, needs, look, limitMs: limit = limitMs }: Check
     return Array.isArray(facts) ? (facts as readonly Fact[]) : [facts as Fact]
   } catch (thrown) {
     const { message, hint } = thrown as { message?: string; hint?: string }
-    return [broken(
-      name, (message ?? String(thrown)).split('\n')[0]!, hint ?? 'this check itself failed: report it, with --json', needs,
-    )]
+    return [
+      broken(
+        name,
+        (message ?? String(thrown)).split('\n')[0]!,
+        hint ?? 'this check itself failed: report it, with --json',
+        needs,
+      ),
+    ]
   } finally {
     clearTimeout(timer)
   }

@@ -4,7 +4,7 @@
  * A fact is `ok`, `missing` (with what installs it) or `broken` (with the fix): never a bare no. Which facts a question
  * wants is in `questions.ts`.
  */
-import { oneLine } from '../notebook/display.ts'
+import { oneLine } from '../notebook/display/display.ts'
 
 /** What a machine may be asked for: the main job on its CPU, running HEFs, running plans, compiling HEFs. */
 export type Need = 'main' | 'hailo' | 'nvidia' | 'dfc'
@@ -24,16 +24,31 @@ export interface Fact {
 type Needing = readonly Need[]
 
 /** It is there and works. */
-export const ok = (name: string, state: string, needs: Needing = []): Fact =>
-  ({ name, status: 'ok', state: oneLine(state), fix: null, needs })
+export const ok = (name: string, state: string, needs: Needing = []): Fact => ({
+  name,
+  status: 'ok',
+  state: oneLine(state),
+  fix: null,
+  needs,
+})
 
 /** It is not there; `fix` is the command that installs it. */
-export const missing = (name: string, state: string, fix: string, needs: Needing = []): Fact =>
-  ({ name, status: 'missing', state: oneLine(state), fix: oneLine(fix), needs })
+export const missing = (name: string, state: string, fix: string, needs: Needing = []): Fact => ({
+  name,
+  status: 'missing',
+  state: oneLine(state),
+  fix: oneLine(fix),
+  needs,
+})
 
 /** It is there and does not work. */
-export const broken = (name: string, state: string, fix: string, needs: Needing = []): Fact =>
-  ({ name, status: 'broken', state: oneLine(state), fix: oneLine(fix), needs })
+export const broken = (name: string, state: string, fix: string, needs: Needing = []): Fact => ({
+  name,
+  status: 'broken',
+  state: oneLine(state),
+  fix: oneLine(fix),
+  needs,
+})
 
 /** One line for each fact, in columns: `missing  ffmpeg   not on PATH   install: sudo apt install ffmpeg`. */
 export function factLines(facts: readonly Fact[]): string[] {
@@ -49,7 +64,12 @@ export const versionIn = (text: string): string | null => /\d+\.\d+(?:\.\d+)*/.e
 
 /** Whether version `a` is at least `b`, number by number. */
 export function isAtLeast(a: string, b: string): boolean {
-  const [left, right] = [a, b].map(version => version.replace(/^v/, '').split('.').map(part => Number.parseInt(part, 10)))
+  const [left, right] = [a, b].map(version =>
+    version
+      .replace(/^v/, '')
+      .split('.')
+      .map(part => Number.parseInt(part, 10)),
+  )
   for (const [i, wanted] of right!.entries()) {
     const given = left![i] ?? 0
     if (given !== wanted) return given > wanted

@@ -1,7 +1,8 @@
 /**
  * What does a vendor's header say when a compiler reads it?
  *
- * Writes a small program into a scratch folder, compiles it with the machine's compiler against the machine's header, runs it and
+ * Writes a small program into a scratch folder, compiles it with the machine's compiler against the machine's header,
+ * runs it and
  * gives what it prints. Nothing is installed or kept.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -35,7 +36,15 @@ export async function printedBy(machine: Machine, o: ProgramOptions): Promise<Pr
   try {
     writeFileSync(join(folder, o.name), o.source)
     const include = o.include.map(path => `-I${at(machine, path)}`)
-    const command = [o.compiler, '-w', ...(o.flags ?? []), ...include, '-o', join(folder, 'probe'), join(folder, o.name)]
+    const command = [
+      o.compiler,
+      '-w',
+      ...(o.flags ?? []),
+      ...include,
+      '-o',
+      join(folder, 'probe'),
+      join(folder, o.name),
+    ]
     const compiled = await machine.run(command, { cwd: folder, timeoutMs: o.timeoutMs ?? 20_000, env: { LC_ALL: 'C' } })
     if (compiled.timedOut) return { complaint: 'the compiler does not end in time' }
     if (compiled.exitCode !== 0) return { complaint: complaintIn(compiled.stderr) }
@@ -49,7 +58,12 @@ export async function printedBy(machine: Machine, o: ProgramOptions): Promise<Pr
 
 /** What keeps a compiler from compiling anything at all, or null when a header alone is to blame for a complaint. */
 export async function brokenCompiler(machine: Machine, compiler: string, name: string): Promise<string | null> {
-  const said = await printedBy(machine, { compiler, name, source: '#include <stdio.h>\nint main(void) { return 0; }\n', include: [] })
+  const said = await printedBy(machine, {
+    compiler,
+    name,
+    source: '#include <stdio.h>\nint main(void) { return 0; }\n',
+    include: [],
+  })
   return 'complaint' in said ? said.complaint : null
 }
 

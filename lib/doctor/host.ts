@@ -5,7 +5,7 @@
  */
 import { ask, findTool, oddAnswer, type Machine } from './machine.ts'
 import { broken, isAtLeast, missing, ok, versionIn, type Fact, type Need } from './fact.ts'
-import type { Probed, Subject } from './probe.ts'
+import type { Probed, Subject } from './probe/probe.ts'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -16,9 +16,9 @@ const nodeHint = 'https://nodejs.org/en/download, or: npx -y -p node@22 node --v
 export function nodeFact(machine: Machine): Fact {
   const wanted = /\d+(?:\.\d+)*/.exec(field(machine, 'package.json', 'engines', 'node'))?.[0] ?? '20.19'
   const words = `${machine.node} on ${machine.platform} ${machine.arch} (${wanted} or newer)`
-  return isAtLeast(machine.node, wanted) ? ok(
-    'node', words, main,
-  ) : broken('node', words, `install a newer one: ${nodeHint}`, main)
+  return isAtLeast(machine.node, wanted)
+    ? ok('node', words, main)
+    : broken('node', words, `install a newer one: ${nodeHint}`, main)
 }
 
 /** zx speaks to bash, and every command goes through zx. */
@@ -34,7 +34,7 @@ const loaded = ['zx', 'tsx', 'koffi', 'onnxruntime-node'] as const satisfies rea
 export async function packageFacts(machine: Machine): Promise<Fact[]> {
   const names = Object.keys(record(machine, 'package.json', 'dependencies'))
   const others = names.filter(name => !(loaded as readonly string[]).includes(name))
-  return [...await Promise.all(loaded.map(name => loadedFact(machine, name))), othersFact(machine, others)]
+  return [...(await Promise.all(loaded.map(name => loadedFact(machine, name)))), othersFact(machine, others)]
 }
 
 async function loadedFact(machine: Machine, name: (typeof loaded)[number]): Promise<Fact> {
@@ -95,9 +95,9 @@ async function ffmpeg(machine: Machine): Promise<Fact> {
   const said = await ask(machine, ['ffmpeg', '-version'], { install: 'sudo apt install ffmpeg' })
   if ('fact' in said) return said.fact
   const version = /ffmpeg version (\S+)/.exec(said.text)?.[1]
-  return version === undefined ? broken(
-    'ffmpeg', oddAnswer(said), 'sudo apt install --reinstall ffmpeg',
-  ) : ok('ffmpeg', `${version} (${said.path})`)
+  return version === undefined
+    ? broken('ffmpeg', oddAnswer(said), 'sudo apt install --reinstall ffmpeg')
+    : ok('ffmpeg', `${version} (${said.path})`)
 }
 
 async function compiler(machine: Machine): Promise<Fact> {
@@ -106,9 +106,9 @@ async function compiler(machine: Machine): Promise<Fact> {
   const said = await ask(machine, ['g++', '--version'], { name, install })
   if ('fact' in said) return said.fact
   const version = versionIn(said.text.split('\n')[0]!.replace(/\(.*\)/, ''))
-  return version === null || said.exitCode !== 0 ? broken(
-    name, oddAnswer(said), 'sudo apt install --reinstall g++',
-  ) : ok(name, `g++ ${version} (${said.path})`)
+  return version === null || said.exitCode !== 0
+    ? broken(name, oddAnswer(said), 'sudo apt install --reinstall g++')
+    : ok(name, `g++ ${version} (${said.path})`)
 }
 
 /** Debian's launcher prints complaints of its own before the version. */
@@ -118,9 +118,9 @@ async function chromium(machine: Machine): Promise<Fact> {
   const said = await ask(machine, [name, '--version'], { name: 'chromium', install: 'sudo apt install chromium' })
   if ('fact' in said) return said.fact
   const version = /(?:Chromium|Chrome) ([\d.]+)/.exec(said.text)?.[1]
-  return version === undefined ? broken(
-    'chromium', oddAnswer(said), 'sudo apt install --reinstall chromium',
-  ) : ok('chromium', `${version} (${said.path})`)
+  return version === undefined
+    ? broken('chromium', oddAnswer(said), 'sudo apt install --reinstall chromium')
+    : ok('chromium', `${version} (${said.path})`)
 }
 
 /** Debian packages it for its own Python, which need not be the first on PATH. */

@@ -3,12 +3,14 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { fakeMachine } from './fake-machine.ts'
+import { fakeMachine } from '../testing/machine/fake-machine.ts'
 import { ask, findTool, namesIn, oddAnswer, pciDevices, textAt, thisMachine } from './machine.ts'
 
-const factOf = (answer: Awaited<ReturnType<typeof ask>>) => ('fact' in answer ? answer.fact : assert.fail('it answered'))
+const factOf = (answer: Awaited<ReturnType<typeof ask>>) =>
+  'fact' in answer ? answer.fact : assert.fail('it answered')
 const pci = (slot: string, vendor: string, device: string, kind: string) => ({
-  [`/sys/bus/pci/devices/${slot}/vendor`]: `0x${vendor}\n`, [`/sys/bus/pci/devices/${slot}/device`]: `0x${device}\n`,
+  [`/sys/bus/pci/devices/${slot}/vendor`]: `0x${vendor}\n`,
+  [`/sys/bus/pci/devices/${slot}/device`]: `0x${device}\n`,
   [`/sys/bus/pci/devices/${slot}/class`]: `0x${kind}00\n`,
 })
 
@@ -19,18 +21,29 @@ test('thisMachine() is the one under us, and asks nothing before it is asked', (
 })
 
 test('ask() gives what a program says, run in a scratch folder that is gone afterwards', async () => {
-  const machine = fakeMachine({ programs: { tool: '#!/bin/sh\necho out; echo err >&2; echo log > tool.log; pwd; exit 3\n' } })
+  const machine = fakeMachine({
+    programs: { tool: '#!/bin/sh\necho out; echo err >&2; echo log > tool.log; pwd; exit 3\n' },
+  })
   const said = await ask(machine, ['tool', 'word'])
   assert.ok('stdout' in said)
   assert.deepEqual([said.exitCode, said.stdout.split('\n')[0], said.stderr.trim()], [3, 'out', 'err'])
   const scratch = said.stdout.split('\n')[1]!
   assert.ok(scratch.startsWith(join(tmpdir(), 'doctor-')), scratch)
-  assert.deepEqual(readdirSync(tmpdir()).filter(name => join(tmpdir(), name) === scratch), [])
+  assert.deepEqual(
+    readdirSync(tmpdir()).filter(name => join(tmpdir(), name) === scratch),
+    [],
+  )
 })
 
 test('ask() calls a program missing when it is nowhere, with what installs it', async () => {
   const fact = factOf(await ask(fakeMachine(), ['nowhere'], { name: 'Nowhere', install: 'sudo apt install nowhere' }))
-  assert.deepEqual(fact, { name: 'Nowhere', status: 'missing', state: 'not on PATH', fix: 'sudo apt install nowhere', needs: [] })
+  assert.deepEqual(fact, {
+    name: 'Nowhere',
+    status: 'missing',
+    state: 'not on PATH',
+    fix: 'sudo apt install nowhere',
+    needs: [],
+  })
 })
 
 test('ask() calls a program broken when it is there and cannot run', async () => {
@@ -43,7 +56,9 @@ test('ask() calls a program broken when it is there and cannot run', async () =>
 })
 
 test('ask() ends a program that does not end, in about its limit', async () => {
-  const machine = fakeMachine({ programs: { slow: '#!/bin/sh\ntrap "" TERM\nwhile :; do read line < /dev/zero; done\n' } })
+  const machine = fakeMachine({
+    programs: { slow: '#!/bin/sh\ntrap "" TERM\nwhile :; do read line < /dev/zero; done\n' },
+  })
   const before = performance.now()
   const said = await ask(machine, ['slow'], { timeoutMs: 300 })
   assert.ok('timedOut' in said && said.timedOut)
@@ -52,7 +67,9 @@ test('ask() ends a program that does not end, in about its limit', async () => {
 })
 
 test('oddAnswer() quotes the last line and the exit code, and says so when nothing was said', async () => {
-  const machine = fakeMachine({ programs: { talks: '#!/bin/sh\necho one; echo two; exit 9\n', mute: '#!/bin/sh\nexit 0\n' } })
+  const machine = fakeMachine({
+    programs: { talks: '#!/bin/sh\necho one; echo two; exit 9\n', mute: '#!/bin/sh\nexit 0\n' },
+  })
   const [talks, mute] = [await ask(machine, ['talks']), await ask(machine, ['mute'])]
   assert.ok('text' in talks && 'text' in mute)
   assert.equal(oddAnswer(talks), 'it ends with exit code 9 and says "two"')
@@ -69,7 +86,7 @@ test('findTool() takes the usual folders when PATH is not set', () => {
   assert.equal(findTool(machine, 'ffmpeg'), join(machine.root, 'usr/bin/ffmpeg'))
 })
 
-test('pciDevices() reads the kernel\'s list and asks no program', async () => {
+test("pciDevices() reads the kernel's list and asks no program", async () => {
   const machine = fakeMachine({
     files: { ...pci('0000:01:00.0', '1e60', '2864', '1200'), ...pci('0000:02:00.0', '8086', '1234', '0300') },
   })

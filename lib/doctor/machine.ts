@@ -1,8 +1,10 @@
 /**
  * Which machine is examined, and how is it asked?
  *
- * Everything that the doctor looks at goes through here, so that a test can build a machine: files lie under `root`, programs are
- * found on the PATH of `env`, and native libraries are opened by `probe`, in a process that may crash. Nothing is written but a
+ * Everything that the doctor looks at goes through here, so that a test can build a machine: files lie under `root`,
+ * programs are
+ * found on the PATH of `env`, and native libraries are opened by `probe`, in a process that may crash. Nothing is
+ * written but a
  * scratch folder, and nothing needs root.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, type Stats } from 'node:fs'
@@ -10,9 +12,9 @@ import { tmpdir, userInfo } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { capture, type Captured } from '../host/exec.ts'
 import { findProgram } from '../host/program.ts'
-import { RunbookError } from '../notebook/errors.ts'
+import { RunbookError } from '../base/errors.ts'
 import { broken, missing, type Fact } from './fact.ts'
-import { prober, type Probe } from './probe.ts'
+import { prober, type Probe } from './probe/probe.ts'
 
 export interface Machine {
   /** Where `/dev`, `/proc`, `/sys`, `/usr` lie: `/`, but for a test. */
@@ -96,19 +98,26 @@ export interface PciDevice {
   readonly kind: string
 }
 
-/** Devices of a vendor (`1e60`), as the kernel lists them; from `lspci` where the kernel shows no list, as in some containers. */
+/**
+ * Devices of a vendor (`1e60`), as the kernel lists them; from `lspci` where the kernel shows no list, as in some
+ * containers.
+ */
 export async function pciDevices(machine: Machine, vendor: string): Promise<PciDevice[]> {
   const slots = namesIn(machine, '/sys/bus/pci/devices')
   const hex = (slot: string, name: string) =>
     textAt(machine, `/sys/bus/pci/devices/${slot}/${name}`)?.replace(/^0x/, '').toLowerCase() ?? ''
   if (slots.length > 0) {
-    return slots.filter(slot => hex(slot, 'vendor') === vendor)
+    return slots
+      .filter(slot => hex(slot, 'vendor') === vendor)
       .map(slot => ({ slot, device: hex(slot, 'device'), kind: hex(slot, 'class').slice(0, 4) }))
   }
   const said = await ask(machine, ['lspci', '-D', '-n', '-d', `${vendor}:`])
   if ('fact' in said) return []
-  return [...said.stdout.matchAll(/^(\S+) ([\da-f]{4}): [\da-f]{4}:([\da-f]{4})/gm)]
-    .map(([, slot, kind, device]) => ({ slot: slot!, device: device!, kind: kind! }))
+  return [...said.stdout.matchAll(/^(\S+) ([\da-f]{4}): [\da-f]{4}:([\da-f]{4})/gm)].map(([, slot, kind, device]) => ({
+    slot: slot!,
+    device: device!,
+    kind: kind!,
+  }))
 }
 
 export type Answer = Captured & { readonly path: string; readonly text: string }
@@ -122,18 +131,26 @@ export interface AskOptions {
 }
 
 /**
- * Run a program of the machine and keep what it says. It runs in a scratch folder, because some leave logs where they start.
+ * Run a program of the machine and keep what it says. It runs in a scratch folder, because some leave logs where they
+ * start.
  * @returns what it said; or a fact when it is not there (`missing`) or cannot run (`broken`)
  */
 export async function ask(
-  machine: Machine, command: readonly string[], o: AskOptions = {},
+  machine: Machine,
+  command: readonly string[],
+  o: AskOptions = {},
 ): Promise<Answer | { readonly fact: Fact }> {
   const found = findTool(machine, command[0]!, o)
   if (typeof found !== 'string') return { fact: found }
   const cwd = mkdtempSync(join(tmpdir(), 'doctor-'))
   try {
     const env = { ...machine.env, PATH: toolPath(machine), LC_ALL: 'C', HAILORT_LOGGER_PATH: 'NONE' }
-    const said = await machine.run([found, ...command.slice(1)], { cwd, env, timeoutMs: o.timeoutMs ?? 3000, graceMs: 200 })
+    const said = await machine.run([found, ...command.slice(1)], {
+      cwd,
+      env,
+      timeoutMs: o.timeoutMs ?? 3000,
+      graceMs: 200,
+    })
     return { ...said, path: found, text: `${said.stdout}\n${said.stderr}`.trim() }
   } finally {
     rmSync(cwd, { recursive: true, force: true })
@@ -162,7 +179,10 @@ function toolPath(machine: Machine): string {
 /** What a program that should have answered did instead, in words. */
 export function oddAnswer(said: Answer): string {
   if (said.timedOut) return 'it does not answer in time'
-  const last = said.text.split('\n').map(line => line.trim()).findLast(line => line !== '')
+  const last = said.text
+    .split('\n')
+    .map(line => line.trim())
+    .findLast(line => line !== '')
   const words = last === undefined ? 'nothing' : JSON.stringify(last.slice(0, 160))
   return `it ends with exit code ${said.exitCode ?? 'none'} and says ${words}`
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { fakeMachine } from './fake-machine.ts'
+import { fakeMachine } from '../testing/machine/fake-machine.ts'
 import { accessOf } from './permission.ts'
 
 const node = (mode: number, gid = 44, uid = 0) => ({ mode: 0o020000 | mode, uid, gid })

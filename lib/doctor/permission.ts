@@ -1,7 +1,8 @@
 /**
  * May this user read and write a device's node?
  *
- * Judged from owner, group and mode, so that the reason can be told. Access lists and what a container forbids are not seen here;
+ * Judged from owner, group and mode, so that the reason can be told. Access lists and what a container forbids are not
+ * seen here;
  * opening the device shows those.
  */
 import type { Stats } from 'node:fs'
@@ -27,7 +28,8 @@ export function accessOf(machine: Machine, { mode, uid, gid }: Pick<Stats, 'mode
   const groupMay = ((mode >> 3) & readWrite) === readWrite
   // Whoever is in the group root may do far more than to read a device.
   const isPlainGroup = gid !== 0
-  const joining = !isGranted && groupMay && isPlainGroup ? `sudo usermod -aG ${group} ${user.name} # then log in again` : null
+  const joining =
+    !isGranted && groupMay && isPlainGroup ? `sudo usermod -aG ${group} ${user.name} # then log in again` : null
   return { isGranted, words: `${modeText(mode)} ${owner}:${group}`, joining }
 }
 
@@ -38,4 +40,6 @@ function nameIn(table: string | null, id: number): string {
 }
 
 const modeText = (mode: number): string =>
-  [6, 3, 0].map(shift => ['r', 'w', 'x'].map((letter, i) => ((mode >> shift) & (4 >> i) ? letter : '-')).join('')).join('')
+  [6, 3, 0]
+    .map(shift => ['r', 'w', 'x'].map((letter, i) => ((mode >> shift) & (4 >> i) ? letter : '-')).join(''))
+    .join('')

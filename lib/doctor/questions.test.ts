@@ -6,7 +6,11 @@ import { judge, questionLine, questions, questionsWith } from './questions.ts'
 const hailo = questions.find(({ need }) => need === 'hailo')!
 
 test('judge() passes when every fact that the question wants is ok, whatever the others are', () => {
-  const judged = judge(hailo, [ok('a', '', ['hailo']), ok('b', '', ['main', 'hailo']), broken('c', '', 'x', ['nvidia'])])
+  const judged = judge(hailo, [
+    ok('a', '', ['hailo']),
+    ok('b', '', ['main', 'hailo']),
+    broken('c', '', 'x', ['nvidia']),
+  ])
   assert.deepEqual([judged.status, judged.lacking], ['pass', []])
   assert.equal(questionLine(judged), `yes  ${hailo.words}: ${hailo.command}`)
 })
@@ -34,5 +38,8 @@ test('questionsWith() puts a HEF that was compiled here into the command, and le
 })
 
 test('each need has one question, and the main job is the first', () => {
-  assert.deepEqual(questions.map(({ need }) => need), ['main', 'dfc', 'hailo', 'nvidia'])
+  assert.deepEqual(
+    questions.map(({ need }) => need),
+    ['main', 'dfc', 'hailo', 'nvidia'],
+  )
 })

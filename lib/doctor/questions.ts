@@ -1,8 +1,10 @@
 /**
  * Which questions can this machine answer, and what keeps it from the others?
  *
- * A question wants the facts that name its need. One that is broken is a failure, one that is missing is absent: the same words
- * as in every verdict. Its command starts as it stands; `winner.hef` and `winner.plan` stand for a compiled model of one's own.
+ * A question wants the facts that name its need. One that is broken is a failure, one that is missing is absent: the
+ * same words
+ * as in every verdict. Its command starts as it stands; `winner.hef` and `winner.plan` stand for a compiled model of
+ * one's own.
  */
 import type { Fact, Need } from './fact.ts'
 
@@ -22,9 +24,14 @@ export const questions: readonly Question[] = [
   { need: 'nvidia', words: 'run plans on an NVIDIA GPU', command: `${infer} --backend tensorrt --model winner.plan` },
 ]
 
-/** The questions, with a model that was compiled here in place of `winner.hef`. @param hef as the user would type it, or null */
+/**
+ * The questions, with a model that was compiled here in place of `winner.hef`. @param hef as the user would type it,
+ * or null
+ */
 export const questionsWith = (hef: string | null): Question[] =>
-  questions.map(question => (hef === null ? question : { ...question, command: question.command.replace('winner.hef', () => hef) }))
+  questions.map(question =>
+    hef === null ? question : { ...question, command: question.command.replace('winner.hef', () => hef) },
+  )
 
 export interface Judged extends Question {
   readonly status: 'pass' | 'fail' | 'blocked'

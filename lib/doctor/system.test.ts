@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { fakeMachine, type FakeMachine } from './fake-machine.ts'
+import { fakeMachine, type FakeMachine } from '../testing/machine/fake-machine.ts'
 import { slurmFact, systemdFact } from './system.ts'
 
 const sinfo = (answer: string) => `#!/bin/sh\nif [ "$1" = --version ]; then echo slurm 22.05.8; else ${answer}; fi\n`
@@ -32,13 +32,18 @@ test('slurmFact() is broken when no partition is up', async () => {
 
 test('systemdFact() says how WSL is told to start it', () => {
   const files = { '/proc/1/comm': 'init', '/proc/version': 'Linux version 5.15.167.4-microsoft-standard-WSL2' }
-  assert.match(systemdFact(fakeMachine({ files })).fix!, /systemd=true.*\/etc\/wsl\.conf +# then in Windows: wsl --shutdown/)
+  assert.match(
+    systemdFact(fakeMachine({ files })).fix!,
+    /systemd=true.*\/etc\/wsl\.conf +# then in Windows: wsl --shutdown/,
+  )
 })
 
 test('systemdFact() goes by process 1 and not by what is installed', () => {
   assert.equal(systemdFact(fakeMachine()).state, 'process 1')
   assert.match(systemdFact(fakeMachine({ files: { '/run/systemd/system/x': null } })).state, /not fully started/)
-  const container = systemdFact(fakeMachine({ files: { '/proc/1/comm': 'tini' }, programs: { systemctl: 'systemd 252' } }))
+  const container = systemdFact(
+    fakeMachine({ files: { '/proc/1/comm': 'tini' }, programs: { systemctl: 'systemd 252' } }),
+  )
   assert.deepEqual([container.status, container.state], ['missing', 'process 1 is tini'])
   assert.equal(systemdFact(fakeMachine({ files: { '/proc/1/comm': null } })).state, 'process 1 is not shown')
 })

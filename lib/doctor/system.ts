@@ -19,7 +19,8 @@ export async function slurmFact(machine: Machine): Promise<Fact> {
   if ('fact' in said) return said.fact
   if (said.exitCode !== 0 || said.timedOut) {
     return broken(
-      name, `${words}, but its controller does not answer: ${oddAnswer(said)}`,
+      name,
+      `${words}, but its controller does not answer: ${oddAnswer(said)}`,
       'scontrol ping; sudo systemctl restart munge slurmctld slurmd',
     )
   }
@@ -27,7 +28,8 @@ export async function slurmFact(machine: Machine): Promise<Fact> {
   const up = partitions.filter(line => line.split(/\s+/)[1] === 'up')
   if (up.length === 0) {
     return broken(
-      name, `${words}, but none of its ${partitions.length} partitions is up`,
+      name,
+      `${words}, but none of its ${partitions.length} partitions is up`,
       `sudo scontrol update PartitionName=${partitions[0]?.split(/[\s*]/)[0] || 'debug'} State=UP`,
     )
   }
@@ -38,11 +40,16 @@ export async function slurmFact(machine: Machine): Promise<Fact> {
 export function systemdFact(machine: Machine): Fact {
   const name = 'systemd'
   const first = textAt(machine, '/proc/1/comm')
-  if (first === 'systemd') return ok(name, isThere(machine, '/run/systemd/system') ? 'process 1' : 'process 1, not fully started')
+  if (first === 'systemd')
+    return ok(name, isThere(machine, '/run/systemd/system') ? 'process 1' : 'process 1, not fully started')
   const words = `process 1 is ${first ?? 'not shown'}`
   if (isWsl(machine)) {
     const write = "printf '[boot]\\nsystemd=true\\n' | sudo tee -a /etc/wsl.conf"
     return missing(name, words, `${write} # then in Windows: wsl --shutdown; services can still be rendered here`)
   }
-  return missing(name, words, 'boot a machine or a container whose init is systemd; services can still be rendered here')
+  return missing(
+    name,
+    words,
+    'boot a machine or a container whose init is systemd; services can still be rendered here',
+  )
 }

@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { fakeMachine, found, type FakeMachine } from './fake-machine.ts'
+import { fakeMachine, found, type FakeMachine } from '../testing/machine/fake-machine.ts'
 import { dfcFact, hailortcliFact, polygraphyFact, trtexecFact } from './vendor-tools.ts'
 
 const script = (body: string) => `#!/bin/sh\n${body}\n`
 const withDevice = { '/sys/class/hailo_chardev/hailo0/board_location': 'x' }
-const cli = (identify: string) => script(`case "$1" in --version) echo "HailoRT-CLI version 4.23.0";; *) ${identify};; esac`)
+const cli = (identify: string) =>
+  script(`case "$1" in --version) echo "HailoRT-CLI version 4.23.0";; *) ${identify};; esac`)
 const banner = (version: number, end = 'PASSED') =>
-  script([
-    `echo "&&&& RUNNING TensorRT.trtexec [TensorRT v${version}] # trtexec --help"`, 'echo "=== Model Options ==="',
-    `echo "&&&& ${end} TensorRT.trtexec [TensorRT v${version}] # trtexec --help"`,
-  ].join('\n'))
+  script(
+    [
+      `echo "&&&& RUNNING TensorRT.trtexec [TensorRT v${version}] # trtexec --help"`,
+      'echo "=== Model Options ==="',
+      `echo "&&&& ${end} TensorRT.trtexec [TensorRT v${version}] # trtexec --help"`,
+    ].join('\n'),
+  )
 const trtexec = (o: FakeMachine) => trtexecFact(fakeMachine(o))
 
 test('dfcFact() finds the compiler by its parser, with version and path', async () => {
@@ -52,7 +56,8 @@ test('hailortcliFact() does not take silence with exit code 0 for a device', asy
 })
 
 test('hailortcliFact() reads the architecture that identify prints, or quotes what it says instead', async () => {
-  const identifying = (identify: string) => hailortcliFact(fakeMachine({ files: withDevice, programs: { hailortcli: cli(identify) } }))
+  const identifying = (identify: string) =>
+    hailortcliFact(fakeMachine({ files: withDevice, programs: { hailortcli: cli(identify) } }))
   const identified = await identifying('echo "Device Architecture: HAILO8L"')
   assert.match(identified.state, /identifies a HAILO8L$/)
   const refused = await identifying('echo "[HailoRT] [error] status 76" >&2; exit 76')
@@ -67,7 +72,11 @@ test('hailortcliFact() is broken when it is of another version than the library,
 })
 
 test('trtexecFact() reads the version of each major from its banner', async () => {
-  for (const [number, version] of [[8601, '8.6.1'], [101_303, '10.13.3'], [110_100, '11.1.0']] as const) {
+  for (const [number, version] of [
+    [8601, '8.6.1'],
+    [101_303, '10.13.3'],
+    [110_100, '11.1.0'],
+  ] as const) {
     const fact = await trtexec({ programs: { trtexec: banner(number) } })
     assert.deepEqual([fact.status, fact.state.split(' ')[0]], ['ok', version])
   }
@@ -84,7 +93,8 @@ test('trtexecFact() goes by its last line and not by its exit code', async () =>
 })
 
 test('trtexecFact() is broken when the library is of another minor: its plans would not load', async () => {
-  const library = (version: string) => trtexec({ programs: { trtexec: banner(101_303) }, probed: { tensorrt: found({ version }) } })
+  const library = (version: string) =>
+    trtexec({ programs: { trtexec: banner(101_303) }, probed: { tensorrt: found({ version }) } })
   assert.match((await library('10.9.0')).state, /but the library is 10\.9\.0: its plans would not load/)
   assert.equal((await library('10.13.2')).status, 'ok')
 })

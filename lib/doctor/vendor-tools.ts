@@ -1,15 +1,18 @@
 /**
  * Which of the vendors' programs are here, of which version, and can their exit codes be trusted?
  *
- * They cannot, so what each prints decides: `hailortcli fw-control identify` says nothing and leaves with 0 where there is no
+ * They cannot, so what each prints decides: `hailortcli fw-control identify` says nothing and leaves with 0 where
+ * there is no
  * device, `hailo` is the name of two programs, and `trtexec` ends with a line of its own.
  */
-import { dfcAvailability } from '../compile/dfc-program.ts'
+import { dfcAvailability } from '../compile/dfc/program.ts'
 import { ask, at, findTool, isThere, oddAnswer, type Machine } from './machine.ts'
 import { broken, missing, ok, versionIn, type Fact } from './fact.ts'
-import { hailoBoards, installHailo, servedBoards } from './hailo-board.ts'
+import { hailoBoards, installHailo, servedBoards } from './hailo/board.ts'
 
-/** The Dataflow Compiler: the program `hailo` that has a parser. Its first answer loads TensorFlow, which takes long. */
+/**
+ * The Dataflow Compiler: the program `hailo` that has a parser. Its first answer loads TensorFlow, which takes long.
+ */
 export async function dfcFact(machine: Machine): Promise<Fact> {
   const name = 'Dataflow Compiler'
   const found = findTool(machine, 'hailo')
@@ -19,8 +22,10 @@ export async function dfcFact(machine: Machine): Promise<Fact> {
   if (isHere) return ok(name, `${version} (${where})`, ['dfc'])
   if (typeof found !== 'string' && found.status === 'missing') {
     return missing(
-      name, `no program hailo on PATH${machine.arch === 'x64' ? '' : `; it exists for x86_64 only, and this is ${machine.arch}`}`,
-      hint, ['dfc'],
+      name,
+      `no program hailo on PATH${machine.arch === 'x64' ? '' : `; it exists for x86_64 only, and this is ${machine.arch}`}`,
+      hint,
+      ['dfc'],
     )
   }
   return /HailoRT's hailo/.test(why) ? missing(name, why, hint, ['dfc']) : broken(name, why, hint, ['dfc'])
@@ -36,7 +41,7 @@ export async function hailortcliFact(machine: Machine): Promise<Fact> {
   const said = await ask(machine, ['hailortcli', '--version'], { install })
   if ('fact' in said) return said.fact
   const version = /HailoRT-CLI version (\d+\.\d+\.\d+)/i.exec(said.text)?.[1]
-  const reinstall = 'install hailortcli of the library\'s version'
+  const reinstall = "install hailortcli of the library's version"
   if (version === undefined) return broken(name, oddAnswer(said), reinstall)
   const words = `${version} (${said.path})`
   const probed = await machine.probe('hailort')
@@ -48,7 +53,8 @@ export async function hailortcliFact(machine: Machine): Promise<Fact> {
   if ('fact' in identity) return identity.fact
   const architecture = /Device Architecture: *(\S+)/.exec(identity.text)?.[1]
   if (architecture !== undefined) return ok(name, `${words} identifies a ${architecture}`)
-  const silence = identity.text === '' ? `identify says nothing (exit code ${identity.exitCode ?? 'none'})` : oddAnswer(identity)
+  const silence =
+    identity.text === '' ? `identify says nothing (exit code ${identity.exitCode ?? 'none'})` : oddAnswer(identity)
   return broken(name, `${words}, but ${silence}`, 'see the lines of driver, node and device')
 }
 
@@ -56,8 +62,9 @@ export async function hailortcliFact(machine: Machine): Promise<Fact> {
 export async function trtexecFact(machine: Machine): Promise<Fact> {
   const name = 'trtexec'
   const install = 'sudo apt install libnvinfer-bin'
-  const usual = ['/usr/src/tensorrt/bin', '/usr/local/tensorrt/bin', '/opt/tensorrt/bin']
-    .find(folder => isThere(machine, `${folder}/trtexec`))
+  const usual = ['/usr/src/tensorrt/bin', '/usr/local/tensorrt/bin', '/opt/tensorrt/bin'].find(folder =>
+    isThere(machine, `${folder}/trtexec`),
+  )
   const said = await ask(machine, ['trtexec', '--help'], { install })
   if ('fact' in said) {
     if (said.fact.status !== 'missing' || usual === undefined) return said.fact
@@ -71,23 +78,24 @@ export async function trtexecFact(machine: Machine): Promise<Fact> {
   const words = `${version} (${said.path})`
   if (probed.ok && minorOf(probed.found.version ?? '') !== minorOf(version)) {
     return broken(
-      name, `${words}, but the library is ${probed.found.version}: its plans would not load`,
+      name,
+      `${words}, but the library is ${probed.found.version}: its plans would not load`,
       'put both of one version first on PATH and LD_LIBRARY_PATH',
     )
   }
-  const habit = Number.parseInt(version, 10) >= 11
-    ? 'knows no --fp16 and measures with CUDA graphs unless told' : 'TF32 is on unless --noTF32'
-  return ok(
-    name,
-    `${words}; ${habit}; believe its last line, PASSED or FAILED`,
-  )
+  const habit =
+    Number.parseInt(version, 10) >= 11
+      ? 'knows no --fp16 and measures with CUDA graphs unless told'
+      : 'TF32 is on unless --noTF32'
+  return ok(name, `${words}; ${habit}; believe its last line, PASSED or FAILED`)
 }
 
 const minorOf = (version: string) => version.split('.').slice(0, 2).join('.')
 
 export async function polygraphyFact(machine: Machine): Promise<Fact> {
   const name = 'polygraphy'
-  const install = 'python3 -m venv ~/polygraphy && ~/polygraphy/bin/pip install polygraphy && export PATH="$PATH:$HOME/polygraphy/bin"'
+  const install =
+    'python3 -m venv ~/polygraphy && ~/polygraphy/bin/pip install polygraphy && export PATH="$PATH:$HOME/polygraphy/bin"'
   const said = await ask(machine, ['polygraphy', '--version'], { install, timeoutMs: 4000 })
   if ('fact' in said) return said.fact
   const version = versionIn(/Version: *\S+/.exec(said.text)?.[0] ?? '')

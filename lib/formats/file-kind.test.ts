@@ -8,10 +8,25 @@ const kindOf = (text: string) => fileKind(Buffer.from(text, 'latin1'))
 
 test('fileKind() knows files by their first bytes', () => {
   const heads: Record<string, string> = {
-    '': 'empty', '\x01HEF\0\0\0\x03': 'hef', 'ftrt\0\0\0\0': 'plan', 'vtrt\0\0\0\0': 'rtx', 'version https://git-lfs.github.com/spec/v1\n': 'lfs',
-    '\n <!DOCTYPE html>': 'html', '<?xml version="1.0"?>': 'html', '{ "mock_hef": true }': 'mock', '{"a": 1}': 'json', '[1, 2]': 'json',
-    '\x18\0\0\0ORTM': 'ort', '\x1c\0\0\0TFL3': 'tflite', '\x40\0\0\0\0\0\0\0{"a"': 'safetensors', 'PK\x03\x04\x14': 'zip',
-    '\x1f\x8b\x08': 'gzip', '\x93NUMPY\x01': 'npy', '\x80\x04\x95': 'pickle', '\x7fELF\x02': 'elf', 'RIFF....WAVE': 'wav',
+    '': 'empty',
+    '\x01HEF\0\0\0\x03': 'hef',
+    'ftrt\0\0\0\0': 'plan',
+    'vtrt\0\0\0\0': 'rtx',
+    'version https://git-lfs.github.com/spec/v1\n': 'lfs',
+    '\n <!DOCTYPE html>': 'html',
+    '<?xml version="1.0"?>': 'html',
+    '{ "mock_hef": true }': 'mock',
+    '{"a": 1}': 'json',
+    '[1, 2]': 'json',
+    '\x18\0\0\0ORTM': 'ort',
+    '\x1c\0\0\0TFL3': 'tflite',
+    '\x40\0\0\0\0\0\0\0{"a"': 'safetensors',
+    'PK\x03\x04\x14': 'zip',
+    '\x1f\x8b\x08': 'gzip',
+    '\x93NUMPY\x01': 'npy',
+    '\x80\x04\x95': 'pickle',
+    '\x7fELF\x02': 'elf',
+    'RIFF....WAVE': 'wav',
     'plain words\n': 'text',
   }
   for (const [head, id] of Object.entries(heads)) assert.equal(kindOf(head)?.id, id, JSON.stringify(head))
@@ -46,8 +61,12 @@ test('fileKind() says nothing of bytes that it does not know', () => {
   for (const head of ['\0\x01\x02\x03', '\x08\x07\x12\x04', '\x01HE']) assert.equal(kindOf(head), null)
 })
 
-test('fileKind() names both files of the data that only claim to be HEFs', { skip: needsData('hef/tcn_encoder_v72pct.hef') }, () => {
-  const nameOf = (name: string) => fileKind(readFileSync(dataPath(`hef/${name}`)))?.name
-  assert.match(nameOf('tcn_encoder_v0.1.0.hef')!, /^a placeholder text that begins "DUMMY_HEF_CONTENT_Mon /)
-  assert.match(nameOf('tcn_encoder_v72pct.hef')!, /^a JSON text that calls itself "mock_hef"/)
-})
+test(
+  'fileKind() names both files of the data that only claim to be HEFs',
+  { skip: needsData('hef/tcn_encoder_v72pct.hef') },
+  () => {
+    const nameOf = (name: string) => fileKind(readFileSync(dataPath(`hef/${name}`)))?.name
+    assert.match(nameOf('tcn_encoder_v0.1.0.hef')!, /^a placeholder text that begins "DUMMY_HEF_CONTENT_Mon /)
+    assert.match(nameOf('tcn_encoder_v72pct.hef')!, /^a JSON text that calls itself "mock_hef"/)
+  },
+)

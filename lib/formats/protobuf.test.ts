@@ -6,16 +6,18 @@ import { Cursor, Pieces, WireError, readRecords, wires } from './protobuf.ts'
 const bytes = (...values: number[]) => Uint8Array.from(values)
 
 test('Cursor reads back every 64-bit number that Pieces writes', () => {
-  fc.assert(fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), value => {
-    const pieces = new Pieces()
-    pieces.varint64(value)
-    const joined = pieces.join()
-    const cursor = new Cursor(joined)
-    cursor.varint(joined.length)
-    assert.equal(cursor.int64, value)
-    assert.equal(cursor.uint64, BigInt.asUintN(64, value))
-    assert.equal(cursor.at, joined.length)
-  }))
+  fc.assert(
+    fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), value => {
+      const pieces = new Pieces()
+      pieces.varint64(value)
+      const joined = pieces.join()
+      const cursor = new Cursor(joined)
+      cursor.varint(joined.length)
+      assert.equal(cursor.int64, value)
+      assert.equal(cursor.uint64, BigInt.asUintN(64, value))
+      assert.equal(cursor.at, joined.length)
+    }),
+  )
 })
 
 function varintOf(value: number): number[] {
@@ -40,7 +42,10 @@ test('Cursor reads a number that is longer than it needs to be', () => {
 
 test('Cursor refuses a number that is cut off or longer than ten bytes', () => {
   assert.throws(() => new Cursor(bytes(0x80, 0x80)).varint(2), { name: 'WireError', message: /truncated/ })
-  assert.throws(() => new Cursor(new Uint8Array(11).fill(0x80)).varint(11), { name: 'WireError', message: /more than ten bytes/ })
+  assert.throws(() => new Cursor(new Uint8Array(11).fill(0x80)).varint(11), {
+    name: 'WireError',
+    message: /more than ten bytes/,
+  })
 })
 
 test('Pieces joins neighbours in memory to one piece and copies nothing before join()', () => {
@@ -66,14 +71,44 @@ test('Pieces.text() keeps earlier text when later text is written beside it', ()
 
 test('readRecords() says where each record lies, groups and all', () => {
   const message = bytes(
-    0x08, 5, // field 1 is 5
-    0x12, 2, 97, 98, // field 2 is "ab"
-    0x1d, 1, 2, 3, 4, // field 3: four bytes
-    0x21, 1, 2, 3, 4, 5, 6, 7, 8, // field 4: eight bytes
-    0x2b, 0x08, 1, 0x33, 0x34, 0x2c, // field 5: a group that holds field 1 and a group of its own
+    0x08,
+    5, // field 1 is 5
+    0x12,
+    2,
+    97,
+    98, // field 2 is "ab"
+    0x1d,
+    1,
+    2,
+    3,
+    4, // field 3: four bytes
+    0x21,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8, // field 4: eight bytes
+    0x2b,
+    0x08,
+    1,
+    0x33,
+    0x34,
+    0x2c, // field 5: a group that holds field 1 and a group of its own
   )
   const records = readRecords(message)
-  assert.deepEqual(records.map(({ number, wire }) => [number, wire]), [[1, 0], [2, 2], [3, 5], [4, 1], [5, wires.group]])
+  assert.deepEqual(
+    records.map(({ number, wire }) => [number, wire]),
+    [
+      [1, 0],
+      [2, 2],
+      [3, 5],
+      [4, 1],
+      [5, wires.group],
+    ],
+  )
   assert.deepEqual(records[1], { number: 2, wire: 2, start: 2, body: 4, end: 6 })
   assert.equal(records.at(-1)!.end, message.length)
 })
@@ -92,17 +127,20 @@ test('readRecords() refuses what is malformed', () => {
 })
 
 test('readRecords() reads or refuses any bytes, and its records tile the message', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), message => {
-    try {
-      let at = 0
-      for (const { start, body, end } of readRecords(message)) {
-        assert.equal(start, at)
-        assert.ok(body > start && end >= body)
-        at = end
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), message => {
+      try {
+        let at = 0
+        for (const { start, body, end } of readRecords(message)) {
+          assert.equal(start, at)
+          assert.ok(body > start && end >= body)
+          at = end
+        }
+        assert.equal(at, message.length)
+      } catch (thrown) {
+        assert.ok(thrown instanceof WireError, String(thrown))
       }
-      assert.equal(at, message.length)
-    } catch (thrown) {
-      assert.ok(thrown instanceof WireError, String(thrown))
-    }
-  }), { numRuns: 500 })
+    }),
+    { numRuns: 500 },
+  )
 })

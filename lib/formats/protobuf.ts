@@ -1,12 +1,15 @@
 /**
  * How do protobuf bytes split into records, and how are records put together again? The wire form alone; no schema.
  *
- * A record is a tag, perhaps a length, and a body. Records know where they lie, so that a writer can give them back untouched.
+ * A record is a tag, perhaps a length, and a body. Records know where they lie, so that a writer can give them back
+ * untouched.
  * Everything malformed (truncated, a length beyond the end, a number over ten bytes, a stray group) is a WireError.
  */
 
 /** What is wrong with the bytes, as the state of a sentence: "it is truncated: …". */
-export class WireError extends Error { override readonly name = 'WireError' }
+export class WireError extends Error {
+  override readonly name = 'WireError'
+}
 
 /** Wire types: varint, eight bytes, length-delimited, group start and end (long deprecated), four bytes. */
 export const wires = { varint: 0, fixed64: 1, bytes: 2, group: 3, groupEnd: 4, fixed32: 5 } as const
@@ -80,7 +83,8 @@ export class Cursor {
 function readTag(cursor: Cursor, end: number): void {
   const at = cursor.at
   cursor.varint(end)
-  if (cursor.high !== 0 || cursor.low < 8) throw new WireError(`it holds a field with an impossible number at byte ${at}`)
+  if (cursor.high !== 0 || cursor.low < 8)
+    throw new WireError(`it holds a field with an impossible number at byte ${at}`)
 }
 
 /** Moves the cursor over the body that belongs to a tag; gives where the body starts. */

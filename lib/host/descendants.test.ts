@@ -28,7 +28,11 @@ function machine(rows: Partial<ProcessRow>[], marked: number[] = []) {
   return { state, source, set: (next: Partial<ProcessRow>[]) => void (state.rows = next.map(filled)) }
 }
 
-const numbers = (family: Family) => family.living().map(row => row.pid - base).toSorted((a, b) => a - b)
+const numbers = (family: Family) =>
+  family
+    .living()
+    .map(row => row.pid - base)
+    .toSorted((a, b) => a - b)
 
 test('rowFromStat() reads past a name with brackets, spaces and newlines', () => {
   const tail = ['7', '8', '9', ...Array.from({ length: 15 }, () => '0'), '4242', '1', '2'].join(' ')
@@ -53,19 +57,22 @@ test('psSource finds this very process, its parent and a start time', { skip: ne
 })
 
 test('living() finds members by group, session, marker and parent, and no stranger', () => {
-  const { source } = machine([
-    { pid: base + 1, group: base + 1, session: base + 1 },
-    { pid: base + 2, group: base + 1 },
-    { pid: base + 3, session: base + 1, group: base + 3 },
-    { pid: base + 4 },
-    { pid: base + 5, ppid: base + 6 },
-    { pid: base + 6, ppid: base + 4 },
-    { pid: base + 7 },
-    { pid: base + 8, start: 99, group: base + 1 },
-    { pid: base + 9, group: base + 1, isZombie: true },
-    { pid: 1, ppid: 0 },
-    { pid: process.pid, ppid: base + 1 },
-  ], [base + 4, 1, process.pid])
+  const { source } = machine(
+    [
+      { pid: base + 1, group: base + 1, session: base + 1 },
+      { pid: base + 2, group: base + 1 },
+      { pid: base + 3, session: base + 1, group: base + 3 },
+      { pid: base + 4 },
+      { pid: base + 5, ppid: base + 6 },
+      { pid: base + 6, ppid: base + 4 },
+      { pid: base + 7 },
+      { pid: base + 8, start: 99, group: base + 1 },
+      { pid: base + 9, group: base + 1, isZombie: true },
+      { pid: 1, ppid: 0 },
+      { pid: process.pid, ppid: base + 1 },
+    ],
+    [base + 4, 1, process.pid],
+  )
   assert.deepEqual(numbers(new Family({ root: base + 1, marker, source })), [1, 2, 3, 4, 5, 6])
 })
 
@@ -74,7 +81,10 @@ test('Family refuses a marker so short that strangers could hold it', () => {
 })
 
 test('living() remembers a member that a dying parent let go, until its number goes to somebody else', () => {
-  const { source, set } = machine([{ pid: base + 1, group: base + 1 }, { pid: base + 2, ppid: base + 1 }])
+  const { source, set } = machine([
+    { pid: base + 1, group: base + 1 },
+    { pid: base + 2, ppid: base + 1 },
+  ])
   const family = new Family({ root: base + 1, marker, source })
   assert.deepEqual(numbers(family), [1, 2])
   set([{ pid: base + 2, ppid: 1 }])
@@ -87,12 +97,18 @@ test('living() leaves a stranger that got the number of the root, and its group'
   const { source, set } = machine([{ pid: base + 1, group: base + 1, session: base + 1 }])
   const family = new Family({ root: base + 1, marker, source })
   const stranger = { group: base + 1, session: base + 1, start: 200 }
-  set([{ pid: base + 1, ...stranger }, { pid: base + 2, ppid: base + 1, ...stranger }])
+  set([
+    { pid: base + 1, ...stranger },
+    { pid: base + 2, ppid: base + 1, ...stranger },
+  ])
   assert.deepEqual(numbers(family), [])
 })
 
 test('living() finds the rest of the group when the root is a zombie that nobody has reaped', () => {
-  const { source } = machine([{ pid: base + 1, group: base + 1, isZombie: true }, { pid: base + 2, group: base + 1 }])
+  const { source } = machine([
+    { pid: base + 1, group: base + 1, isZombie: true },
+    { pid: base + 2, group: base + 1 },
+  ])
   assert.deepEqual(numbers(new Family({ root: base + 1, marker, source })), [2])
 })
 
@@ -127,7 +143,10 @@ test('signal() spares a process whose number changed hands since it was found', 
 })
 
 test('end() returns those that no signal can end, and does so in bounded time', async () => {
-  const { source } = machine([{ pid: base + 1, group: base + 1 }, { pid: base + 2, ppid: base + 1 }])
+  const { source } = machine([
+    { pid: base + 1, group: base + 1 },
+    { pid: base + 2, ppid: base + 1 },
+  ])
   const startMs = performance.now()
   const left = await new Family({ root: base + 1, marker, source }).end({ graceMs: 50, killMs: 100 })
   assert.deepEqual(left, [base + 1, base + 2])
@@ -142,8 +161,16 @@ test('end() without /proc ends the group and the children of children', { skip: 
   const before = family.living().map(row => row.pid)
   assert.equal(before.length, 4)
   assert.deepEqual(await family.end({ graceMs: 100 }), [])
-  const after = new Set(psSource.list().filter(row => !row.isZombie).map(row => row.pid))
-  assert.deepEqual(before.filter(pid => after.has(pid)), [])
+  const after = new Set(
+    psSource
+      .list()
+      .filter(row => !row.isZombie)
+      .map(row => row.pid),
+  )
+  assert.deepEqual(
+    before.filter(pid => after.has(pid)),
+    [],
+  )
 })
 
 test('endNow() kills before it returns', { skip: needsProc }, async () => {

@@ -1,22 +1,30 @@
 /**
  * Which processes descend from the one that we started, and how does every one of them end?
  *
- * A process belongs to the family when it is the root, or holds the family's marker in its environment, or lives in the root's
- * group or session, or is the child of a member, or was a member when we last looked. The marker finds those that called setsid
+ * A process belongs to the family when it is the root, or holds the family's marker in its environment, or lives in
+ * the root's
+ * group or session, or is the child of a member, or was a member when we last looked. The marker finds those that
+ * called setsid
  * or forked twice; memory finds those that a dying parent lets go. Names play no part.
  *
- * A number alone never gets a signal: a process is its number and its start time, read again just before each one, so a number
+ * A number alone never gets a signal: a process is its number and its start time, read again just before each one, so
+ * a number
  * that went to a stranger in between is left alone (but for the few microseconds that only a pidfd would close).
  *
- * What escapes: a process that clears its environment, leaves the session and loses its parent before anybody looks; and, where
- * there is no /proc (macOS), any that left the group and lost its parent, because only `ps` is asked there. Processes of another
+ * What escapes: a process that clears its environment, leaves the session and loses its parent before anybody looks;
+ * and, where
+ * there is no /proc (macOS), any that left the group and lost its parent, because only `ps` is asked there. Processes
+ * of another
  * user (sudo) are seen but cannot be signalled: `end` returns their numbers.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** One process. `start` is in the source's own unit (clock ticks from /proc, ms from ps); only its order and identity matter. */
+/**
+ * One process. `start` is in the source's own unit (clock ticks from /proc, ms from ps); only its order and identity
+ * matter.
+ */
 export interface ProcessRow {
   readonly pid: number
   readonly ppid: number
@@ -38,7 +46,10 @@ export interface ProcessSource {
 
 /** Linux: one file per process, no fork, usable while we exit. */
 export const procSource: ProcessSource = {
-  list: () => readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(name => procSource.find(Number(name)) ?? []),
+  list: () =>
+    readdirSync('/proc')
+      .filter(name => /^\d+$/.test(name))
+      .flatMap(name => procSource.find(Number(name)) ?? []),
   find(pid) {
     const stat = readProc(pid, 'stat')
     return stat === null ? null : rowFromStat(stat.toString('latin1'))
@@ -57,19 +68,36 @@ export const psSource: ProcessSource = {
   holds: () => false,
 }
 
-/** A row from the text of `/proc/<pid>/stat` (proc(5)). The program's name in it may hold spaces, brackets and newlines. */
+/**
+ * A row from the text of `/proc/<pid>/stat` (proc(5)). The program's name in it may hold spaces, brackets and
+ * newlines.
+ */
 export function rowFromStat(stat: string): ProcessRow {
   const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [ppid, group, session] = fields.map(Number)
   const isZombie = state === 'Z' || state === 'X'
-  return { pid: Number.parseInt(stat, 10), ppid: ppid!, group: group!, session: session!, start: Number(fields[18]), isZombie }
+  return {
+    pid: Number.parseInt(stat, 10),
+    ppid: ppid!,
+    group: group!,
+    session: session!,
+    start: Number(fields[18]),
+    isZombie,
+  }
 }
 
 function rowFromPs(line: string): ProcessRow | null {
   const [pid, ppid, group, state, ...start] = line.trim().split(/\s+/)
   if (start.length === 0) return null
   const isZombie = state!.startsWith('Z')
-  return { pid: Number(pid), ppid: Number(ppid), group: Number(group), session: 0, start: Date.parse(start.join(' ')), isZombie }
+  return {
+    pid: Number(pid),
+    ppid: Number(ppid),
+    group: Number(group),
+    session: 0,
+    start: Date.parse(start.join(' ')),
+    isZombie,
+  }
 }
 
 function readProc(pid: number, name: string): Buffer | null {
@@ -80,7 +108,9 @@ function readProc(pid: number, name: string): Buffer | null {
   }
 }
 
-/** The descendants of one started process. Create it in the same tick as the start, while nobody has reaped the root. */
+/**
+ * The descendants of one started process. Create it in the same tick as the start, while nobody has reaped the root.
+ */
 export class Family {
   readonly #root: number
   readonly #marker: string
@@ -88,7 +118,10 @@ export class Family {
   readonly #start: number
   readonly #known = new Map<number, number>()
 
-  /** @param marker text that only this family has in its environment, like `NAME_<uuid>=`: a short one matches strangers */
+  /**
+   * @param marker text that only this family has in its environment, like `NAME_<uuid>=`: a short one matches
+   * strangers
+   */
   constructor(o: { root: number; marker: string; source?: ProcessSource }) {
     if (o.marker.length < 32) throw new RangeError(`the marker "${o.marker}" is too short to be nobody else's`)
     this.#root = o.root

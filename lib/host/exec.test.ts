@@ -20,13 +20,17 @@ test('exec() gives the exit code, the time it took, and the whole log', async ()
   const { durationMs, ...rest } = result
   assert.deepEqual(rest, {
     command: ['sh', '-c', 'echo out; sleep 0.2; echo err >&2; exit 3'],
-    exitCode: 3, signal: null, timedOut: false, aborted: false, logFile,
+    exitCode: 3,
+    signal: null,
+    timedOut: false,
+    aborted: false,
+    logFile,
   })
   assert.ok(durationMs >= 200 && durationMs < 20_000)
   assert.equal(readFileSync(logFile, 'utf8'), 'out\nerr\n')
 })
 
-test('exec() gives the signal that ended the command, not a shell\'s 128 + n', async () => {
+test("exec() gives the signal that ended the command, not a shell's 128 + n", async () => {
   const result = await exec(['sh', '-c', 'kill -SEGV $$'], { logFile: newLog() })
   assert.equal(result.signal, 'SIGSEGV')
   assert.equal(result.exitCode, null)
@@ -36,9 +40,48 @@ test('exec() gives the signal that ended the command, not a shell\'s 128 + n', a
 test('exec() passes every argument on byte for byte', async () => {
   const ascii = Array.from({ length: 127 }, (_, n) => String.fromCharCode(n + 1))
   const words = [
-    '', ' ', '-n', '--', '-', 'a b', "it's", '"q"', '`id`', '$(id)', '$HOME', '${PATH}', '*', '/*', '~', '~root', '{a,b}', '!',
-    '!!', '\\', '\\n', '\\\\\'', 'a\nb', 'trail\n', '\r\n', '\t', '#', ';', '&', '|', '>', '<(id)', "$'x'", 'A=b', '=', '%s',
-    'Gr\u00fc\u00dfe', '\u{1f600}', '\u00a0', '\u0001\u007f', ascii.join(''), ...ascii,
+    '',
+    ' ',
+    '-n',
+    '--',
+    '-',
+    'a b',
+    "it's",
+    '"q"',
+    '`id`',
+    '$(id)',
+    '$HOME',
+    '${PATH}',
+    '*',
+    '/*',
+    '~',
+    '~root',
+    '{a,b}',
+    '!',
+    '!!',
+    '\\',
+    '\\n',
+    "\\\\'",
+    'a\nb',
+    'trail\n',
+    '\r\n',
+    '\t',
+    '#',
+    ';',
+    '&',
+    '|',
+    '>',
+    '<(id)',
+    "$'x'",
+    'A=b',
+    '=',
+    '%s',
+    'Gr\u00fc\u00dfe',
+    '\u{1f600}',
+    '\u00a0',
+    '\u0001\u007f',
+    ascii.join(''),
+    ...ascii,
   ]
   for (const LC_ALL of ['C', 'C.UTF-8']) {
     const logFile = newLog()
@@ -126,9 +169,12 @@ test('exec() refuses what no program can be given', async () => {
   await assert.rejects(exec(['echo'], { logFile, timeoutMs: Number.NaN }), RangeError)
 })
 
-test('exec() gives the command\'s own failure when the disk is full', { skip: needsTool('/dev/full') }, async () => {
+test("exec() gives the command's own failure when the disk is full", { skip: needsTool('/dev/full') }, async () => {
   const lines: string[] = []
-  const result = await exec(['sh', '-c', 'echo x || exit 9'], { logFile: '/dev/full', onLine: line => void lines.push(line) })
+  const result = await exec(['sh', '-c', 'echo x || exit 9'], {
+    logFile: '/dev/full',
+    onLine: line => void lines.push(line),
+  })
   assert.equal(result.exitCode, 9)
   assert.deepEqual(lines, [])
 })
@@ -141,7 +187,12 @@ test('exec() at its time limit keeps the log, with what a dying command said las
     console.log('up')
     setInterval(() => {}, 1000)`
   const command = [process.execPath, '-e', program]
-  const result = await exec(command, { logFile, timeoutMs: 1000, graceMs: 20_000, onLine: line => void lines.push(line) })
+  const result = await exec(command, {
+    logFile,
+    timeoutMs: 1000,
+    graceMs: 20_000,
+    onLine: line => void lines.push(line),
+  })
   assert.deepEqual([result.timedOut, result.aborted, result.exitCode, result.signal], [true, false, 5, null])
   // The grace period ends with the command.
   assert.ok(result.durationMs >= 1000 && result.durationMs < 20_000, `${result.durationMs} ms`)
@@ -169,7 +220,10 @@ test('exec() leaves no listener on the signal or on the process', async () => {
   const { signal } = controller
   await Promise.all([exec(['true'], { logFile: newLog(), signal }), capture(['true'], { signal })])
   await exec(['sleep', '60'], { logFile: newLog(), signal, timeoutMs: 50 })
-  assert.deepEqual(names.map(name => process.listenerCount(name)), before)
+  assert.deepEqual(
+    names.map(name => process.listenerCount(name)),
+    before,
+  )
   await sleep(0)
   assert.equal(getEventListeners(signal, 'abort').length, 0)
 })
@@ -194,7 +248,10 @@ test('capture() is not held by a child that keeps the pipe open', async () => {
 })
 
 test('capture() ends at its time limit with what was said until then', async () => {
-  const said = await capture(['sh', '-c', 'trap "" TERM; echo partly; sleep 60; sleep 60'], { timeoutMs: 300, graceMs: 100 })
+  const said = await capture(['sh', '-c', 'trap "" TERM; echo partly; sleep 60; sleep 60'], {
+    timeoutMs: 300,
+    graceMs: 100,
+  })
   assert.deepEqual(said, { stdout: 'partly\n', stderr: '', exitCode: null, timedOut: true })
   const none = await capture(['echo', 'x'], { signal: AbortSignal.abort() })
   assert.deepEqual(none, { stdout: '', stderr: '', exitCode: null, timedOut: false })

@@ -1,17 +1,20 @@
 /**
  * How does a command run so that it surely ends, takes its descendants with it, and leaves its whole log?
  *
- * A command is a list of arguments, never a line for a shell, and its standard input is empty. Whatever it leaves behind is ended
- * with it (`launch.ts` says when, `descendants.ts` how they are found). The output goes straight to a file, so it outlives us and
+ * A command is a list of arguments, never a line for a shell, and its standard input is empty. Whatever it leaves
+ * behind is ended
+ * with it (`launch.ts` says when, `descendants.ts` how they are found). The output goes straight to a file, so it
+ * outlives us and
  * no pipe can be held open; `log-tail.ts` follows the file. Small outputs are captured in memory instead.
  *
- * What is not promised: SIGKILL of ourselves leaves the command running, and where there is no /proc (macOS) a descendant that
+ * What is not promised: SIGKILL of ourselves leaves the command running, and where there is no /proc (macOS) a
+ * descendant that
  * left both its group and its parent is not found. bash must be installed, because zx speaks to it.
  */
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { blockedError, usageError } from '../notebook/errors.ts'
+import { blockedError, usageError } from '../base/errors.ts'
 import { fileError, makeFolder } from './files.ts'
 import { launch, neverStarted, type LaunchOptions, type Outcome } from './launch.ts'
 import { LogTail } from './log-tail.ts'
@@ -21,7 +24,10 @@ import { findProgram } from './program.ts'
 export interface ExecOptions extends LaunchOptions {
   /** Both streams are appended to it; it and its folder are created. */
   readonly logFile: string
-  /** Gets every line of this command's output while it runs, at most about 50 ms late; the last before the promise settles. */
+  /**
+   * Gets every line of this command's output while it runs, at most about 50 ms late; the last before the promise
+   * settles.
+   */
   readonly onLine?: (line: string) => void
 }
 
@@ -44,7 +50,8 @@ const captureBytes = 1024 * 1024
 /**
  * Run a command with its output in a log file, until it and all of its descendants have ended.
  * A non-zero exit, a signal, the time limit and an abort are results, not errors.
- * Errors: blocked (the program, `cwd` or bash is absent, the log cannot be written), usage (an argument that no program can get).
+ * Errors: blocked (the program, `cwd` or bash is absent, the log cannot be written), usage (an argument that no
+ * program can get).
  * What `onLine` throws stops the command and is thrown.
  */
 export async function exec(command: readonly string[], options: ExecOptions): Promise<ExecResult> {
@@ -66,7 +73,8 @@ export async function exec(command: readonly string[], options: ExecOptions): Pr
 }
 
 /**
- * Run a short command and keep what it says, at most 1 MB per stream (the rest is dropped). Limits and errors as in `exec`;
+ * Run a short command and keep what it says, at most 1 MB per stream (the rest is dropped). Limits and errors as in
+ * `exec`;
  * `timeoutMs` is 20 000 when absent. Aborted before its start: `exitCode` is null and nothing was said.
  */
 export async function capture(command: readonly string[], options: LaunchOptions = {}): Promise<Captured> {
@@ -83,13 +91,17 @@ export async function capture(command: readonly string[], options: LaunchOptions
 }
 
 function checkCommand(command: readonly string[], o: LaunchOptions): void {
-  if (Number.isNaN(o.timeoutMs) || Number.isNaN(o.graceMs)) throw new RangeError('timeoutMs and graceMs must be numbers')
+  if (Number.isNaN(o.timeoutMs) || Number.isNaN(o.graceMs))
+    throw new RangeError('timeoutMs and graceMs must be numbers')
   const nul = command.findIndex(word => word.includes('\0'))
   if (nul >= 0) throw usageError(`Cannot run "${command[0]}": argument ${nul} holds a NUL byte`, 'take it out')
   if (o.cwd !== undefined && !existsSync(o.cwd)) {
     throw blockedError(`Cannot run "${command[0]}" in "${o.cwd}": there is no such folder`, `mkdir -p "${o.cwd}"`)
   }
-  findProgram(command[0] ?? '', { env: { ...process.env, ...o.env }, ...(o.cwd !== undefined && { cwd: resolve(o.cwd) }) })
+  findProgram(command[0] ?? '', {
+    env: { ...process.env, ...o.env },
+    ...(o.cwd !== undefined && { cwd: resolve(o.cwd) }),
+  })
 }
 
 function openLog(path: string): number {

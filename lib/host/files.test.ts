@@ -3,13 +3,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, truncate
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { RunbookError } from '../notebook/errors.ts'
+import { RunbookError } from '../base/errors.ts'
 import { sha256, sha256File, sha256Json } from './digest.ts'
 import { fileError, makeFolder, readFile, readHead, readJson, writeFileAtomic } from './files.ts'
 import { readNdjson } from './ndjson.ts'
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'files-'))
-const refused = (exit: string, message: RegExp) => (error: unknown) => error instanceof RunbookError && error.exit === exit && message.test(error.message)
+const refused = (exit: string, message: RegExp) => (error: unknown) =>
+  error instanceof RunbookError && error.exit === exit && message.test(error.message)
 
 test('writeFileAtomic() creates the folder, replaces the file and leaves no sibling', () => {
   const folder = scratch()
@@ -43,21 +44,32 @@ test('readFile() refuses a file that no Buffer holds, with both sizes, before it
   const path = join(scratch(), 'sparse')
   writeFileSync(path, 'plan')
   truncateSync(path, 5 * 2 ** 30)
-  assert.throws(() => readFile(path, { bytesMax: 4 * 2 ** 30 }), (error: unknown) =>
-    refused('usage', /Cannot read ".*sparse": it has 5\.0 GiB, and at most 4\.0 GiB can be read whole/)(error) && (error as RunbookError).hint.startsWith('give a smaller file'))
+  assert.throws(
+    () => readFile(path, { bytesMax: 4 * 2 ** 30 }),
+    (error: unknown) =>
+      refused('usage', /Cannot read ".*sparse": it has 5\.0 GiB, and at most 4\.0 GiB can be read whole/)(error) &&
+      (error as RunbookError).hint.startsWith('give a smaller file'),
+  )
 })
 
 test('readHead() gives the first bytes, or all of a short file, and the errors of readFile()', () => {
   const path = join(scratch(), 'a')
   writeFileSync(path, 'abcdef')
-  assert.deepEqual([4, 6, 100].map(bytes => readHead(path, bytes).toString()), ['abcd', 'abcdef', 'abcdef'])
+  assert.deepEqual(
+    [4, 6, 100].map(bytes => readHead(path, bytes).toString()),
+    ['abcd', 'abcdef', 'abcdef'],
+  )
   assert.throws(() => readHead(`${path}.no`, 4), refused('blocked', /ENOENT/))
   assert.throws(() => readHead(scratch(), 4), refused('usage', /it is a folder/))
 })
 
-test('makeFolder() is blocked, and does not try for ever, where the system makes no folder', { skip: !existsSync('/proc/self') }, () => {
-  assert.throws(() => makeFolder('/proc/nope/deeper'), refused('blocked', /ENOENT/))
-})
+test(
+  'makeFolder() is blocked, and does not try for ever, where the system makes no folder',
+  { skip: !existsSync('/proc/self') },
+  () => {
+    assert.throws(() => makeFolder('/proc/nope/deeper'), refused('blocked', /ENOENT/))
+  },
+)
 
 test('makeFolder() is blocked where a file is in the way', () => {
   const folder = scratch()

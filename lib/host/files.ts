@@ -5,9 +5,20 @@
  * Locks and run folders are elsewhere (`run-folder.ts`).
  */
 import { constants } from 'node:buffer'
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
-import { blockedError, usageError, type RunbookError } from '../notebook/errors.ts'
+import { blockedError, usageError, type RunbookError } from '../base/errors.ts'
 
 const hints: Record<string, string> = {
   ENOSPC: 'the disk is full: free some room (`df -h`), or choose another folder',
@@ -72,7 +83,8 @@ const pieceBytesUsual = 2 ** 30
 
 /**
  * Read a whole file, in pieces where it is large.
- * Errors: blocked when absent or unreadable, or when there is no memory for it; usage when it is a folder, or larger than a Buffer.
+ * Errors: blocked when absent or unreadable, or when there is no memory for it; usage when it is a folder, or larger
+ * than a Buffer.
  * @param limits what a piece takes, and the longest file that is read
  */
 export function readFile(path: string, { pieceBytes = pieceBytesUsual, bytesMax = constants.MAX_LENGTH } = {}): Buffer {
@@ -105,14 +117,19 @@ function roomFor(path: string, size: number): Buffer {
   try {
     return Buffer.allocUnsafeSlow(size)
   } catch (thrown) {
-    throw blockedError(`Cannot read "${path}": there is no memory for its ${gigabytes(size)}`, 'free some memory: look at `free -g`', thrown)
+    throw blockedError(
+      `Cannot read "${path}": there is no memory for its ${gigabytes(size)}`,
+      'free some memory: look at `free -g`',
+      thrown,
+    )
   }
 }
 
-const tooLarge = (path: string, { size, bytesMax }: { size: number; bytesMax: number }) => usageError(
-  `Cannot read "${path}": it has ${gigabytes(size)}, and at most ${gigabytes(bytesMax)} can be read whole`,
-  `give a smaller file${constants.MAX_LENGTH < 2 ** 33 ? ', or use Node 22 or newer, which reads more than 4 GiB' : ''}`,
-)
+const tooLarge = (path: string, { size, bytesMax }: { size: number; bytesMax: number }) =>
+  usageError(
+    `Cannot read "${path}": it has ${gigabytes(size)}, and at most ${gigabytes(bytesMax)} can be read whole`,
+    `give a smaller file${constants.MAX_LENGTH < 2 ** 33 ? ', or use Node 22 or newer, which reads more than 4 GiB' : ''}`,
+  )
 
 const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
 
@@ -137,7 +154,11 @@ export function readJson(path: string): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'))
   } catch (thrown) {
-    throw usageError(`Cannot read "${path}": it is not JSON (${(thrown as Error).message})`, 'open it and mend it', thrown)
+    throw usageError(
+      `Cannot read "${path}": it is not JSON (${(thrown as Error).message})`,
+      'open it and mend it',
+      thrown,
+    )
   }
 }
 

@@ -14,7 +14,10 @@ const skip = needsTool('git')
 /** git without anybody's settings. */
 async function git(root: string, ...words: string[]): Promise<string> {
   const env = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' }
-  const said = await capture(['git', '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], { cwd: root, env })
+  const said = await capture(['git', '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], {
+    cwd: root,
+    env,
+  })
   assert.equal(said.exitCode, 0, said.stderr)
   return said.stdout.trim()
 }
@@ -40,7 +43,9 @@ test('fingerprint() tells the machine and the runtime as plain JSON', async () =
 test('fingerprint() gives the installed version of every dependency of this project', async () => {
   const packages = (await fingerprint()).packages as Record<string, string>
   const root = join(import.meta.dirname, '../..')
-  const declared = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+  const declared = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
   assert.deepEqual(Object.keys(packages), Object.keys(declared.dependencies))
   const zx = JSON.parse(readFileSync(join(root, 'node_modules/zx/package.json'), 'utf8')) as { version: string }
   assert.equal(packages.zx, zx.version)
@@ -49,7 +54,10 @@ test('fingerprint() gives the installed version of every dependency of this proj
 
 test('fingerprint() gives null for a package that is absent or whose file is broken', async () => {
   const root = newFolder('packages')
-  writeFileSync(join(root, 'package.json'), '{"dependencies":{"here":"1","absent":"1","broken":"1","null":"1","@a/b":"1"}}')
+  writeFileSync(
+    join(root, 'package.json'),
+    '{"dependencies":{"here":"1","absent":"1","broken":"1","null":"1","@a/b":"1"}}',
+  )
   const files = { here: '{"version":"1.2.3"}', broken: '{"vers', null: 'null', '@a/b': '{"version":"4.5.6"}' }
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(join(root, 'node_modules', name), { recursive: true })
@@ -78,22 +86,26 @@ test('fingerprint() gives the commit, and dirty for a changed, staged or new fil
   assert.deepEqual((await fingerprint({ root })).git, { sha, dirty: true })
 })
 
-test('fingerprint() gives no commit for a copy inside another checkout, a broken one, or without git', { skip }, async () => {
-  const outer = newFolder('outer')
-  await git(outer, 'init', '-q')
-  const copy = join(outer, 'copy')
-  mkdirSync(copy)
-  assert.equal((await fingerprint({ root: copy })).git, null)
-  writeFileSync(join(copy, '.git'), 'gitdir: /nowhere\n')
-  assert.equal((await fingerprint({ root: copy })).git, null)
-  const path = process.env.PATH
-  try {
-    process.env.PATH = folder
-    assert.equal((await fingerprint({ root: outer })).git, null)
-  } finally {
-    process.env.PATH = path
-  }
-})
+test(
+  'fingerprint() gives no commit for a copy inside another checkout, a broken one, or without git',
+  { skip },
+  async () => {
+    const outer = newFolder('outer')
+    await git(outer, 'init', '-q')
+    const copy = join(outer, 'copy')
+    mkdirSync(copy)
+    assert.equal((await fingerprint({ root: copy })).git, null)
+    writeFileSync(join(copy, '.git'), 'gitdir: /nowhere\n')
+    assert.equal((await fingerprint({ root: copy })).git, null)
+    const path = process.env.PATH
+    try {
+      process.env.PATH = folder
+      assert.equal((await fingerprint({ root: outer })).git, null)
+    } finally {
+      process.env.PATH = path
+    }
+  },
+)
 
 test('fingerprint() does not throw for a folder that is absent', async () => {
   const found = await fingerprint({ root: join(folder, 'absent') })

@@ -1,7 +1,8 @@
 /**
  * On what did this run happen: which commit, which Node, which machine, which packages?
  *
- * What is not known is null; nothing here throws or waits for long. The device and the digests of contracts are added by those
+ * What is not known is null; nothing here throws or waits for long. The device and the digests of contracts are added
+ * by those
  * who open them.
  */
 import { existsSync, readFileSync } from 'node:fs'
@@ -12,8 +13,10 @@ import { capture } from './exec.ts'
 const project = join(import.meta.dirname, '../..')
 
 /**
- * The host's and the project's fingerprint, as plain JSON: `git` ({ sha, dirty } or null), `node`, `platform`, `arch`, `os`,
- * `kernel`, `board` (a single-board computer's model, else null), `cpu` ({ model, count }), `memoryBytes`, and `packages` (the
+ * The host's and the project's fingerprint, as plain JSON: `git` ({ sha, dirty } or null), `node`, `platform`, `arch`,
+ * `os`,
+ * `kernel`, `board` (a single-board computer's model, else null), `cpu` ({ model, count }), `memoryBytes`, and
+ * `packages` (the
  * installed version of every dependency; null when it is absent).
  * @param root the project's folder
  */
@@ -33,13 +36,22 @@ export async function fingerprint({ root = project }: { root?: string } = {}): P
   return { git: await git, ...plain }
 }
 
-/** The commit and whether anything differs from it, new files included; null without git, or outside a checkout of its own. */
+/**
+ * The commit and whether anything differs from it, new files included; null without git, or outside a checkout of its
+ * own.
+ */
 async function gitState(root: string): Promise<{ sha: string | null; dirty: boolean } | null> {
   // A plain copy that lies inside somebody else's checkout must not get that one's commit.
   if (!existsSync(join(root, '.git'))) return null
   try {
     // One command tells both. Without the lock it cannot disturb a git that works at the same time.
-    const env = { GIT_OPTIONAL_LOCKS: '0', GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined, LC_ALL: 'C' }
+    const env = {
+      GIT_OPTIONAL_LOCKS: '0',
+      GIT_DIR: undefined,
+      GIT_WORK_TREE: undefined,
+      GIT_INDEX_FILE: undefined,
+      LC_ALL: 'C',
+    }
     const command = ['git', 'status', '--porcelain=v2', '--branch', '--untracked-files=normal']
     const { stdout, exitCode } = await capture(command, { cwd: root, env, timeoutMs: 5000 })
     if (exitCode !== 0) return null
@@ -57,10 +69,12 @@ function osName(): string {
 
 function packageVersions(root: string): Record<string, string | null> {
   const names = Object.keys(field(join(root, 'package.json'), 'dependencies') ?? {})
-  return Object.fromEntries(names.map(name => {
-    const found = field(join(root, 'node_modules', name, 'package.json'), 'version')
-    return [name, typeof found === 'string' ? found : null]
-  }))
+  return Object.fromEntries(
+    names.map(name => {
+      const found = field(join(root, 'node_modules', name, 'package.json'), 'version')
+      return [name, typeof found === 'string' ? found : null]
+    }),
+  )
 }
 
 /** One field of a JSON file; undefined when the file or the field is absent, or it is not JSON. */

@@ -16,9 +16,11 @@ const folder = mkdtempSync(join(tmpdir(), 'launch-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The living processes that were started with this word in their environment. */
-const holders = (token: string) => procSource.list()
-  .filter(row => !row.isZombie && row.pid !== process.pid && procSource.holds(row.pid, token))
-  .map(row => row.pid)
+const holders = (token: string) =>
+  procSource
+    .list()
+    .filter(row => !row.isZombie && row.pid !== process.pid && procSource.holds(row.pid, token))
+    .map(row => row.pid)
 
 async function until(what: () => boolean): Promise<void> {
   for (const endMs = performance.now() + 10_000; !what() && performance.now() < endMs;) await sleep(20)
@@ -45,24 +47,34 @@ async function runStubborn(o: LaunchOptions, whenUp: () => void = () => {}) {
   const bareRow = procSource.find(barePid)
   whenUp()
   const outcome = await running
-  const isBareAlive = bareRow !== null && procSource.find(barePid)?.start === bareRow.start && !procSource.find(barePid)!.isZombie
+  const isBareAlive =
+    bareRow !== null && procSource.find(barePid)?.start === bareRow.start && !procSource.find(barePid)!.isZombie
   return { outcome, before, bareRow, isBareAlive, left: holders(token) }
 }
 
-test('launch() at its time limit ends what traps TERM, called setsid, forked twice or has no env', { skip }, async () => {
-  const { outcome, before, bareRow, isBareAlive, left } = await runStubborn({ timeoutMs: 3000, graceMs: 200 })
-  assert.ok(before >= 11, `the family was up with ${before}`)
-  assert.ok(bareRow)
-  assert.deepEqual(left, [])
-  assert.equal(isBareAlive, false)
-  assert.deepEqual([outcome.timedOut, outcome.aborted, outcome.exitCode, outcome.signal], [true, false, null, 'SIGKILL'])
-  assert.equal(outcome.survivors, undefined)
-  assert.ok(outcome.durationMs >= 3200 && outcome.durationMs < 10_000, `${outcome.durationMs} ms`)
-})
+test(
+  'launch() at its time limit ends what traps TERM, called setsid, forked twice or has no env',
+  { skip },
+  async () => {
+    const { outcome, before, bareRow, isBareAlive, left } = await runStubborn({ timeoutMs: 3000, graceMs: 200 })
+    assert.ok(before >= 11, `the family was up with ${before}`)
+    assert.ok(bareRow)
+    assert.deepEqual(left, [])
+    assert.equal(isBareAlive, false)
+    assert.deepEqual(
+      [outcome.timedOut, outcome.aborted, outcome.exitCode, outcome.signal],
+      [true, false, null, 'SIGKILL'],
+    )
+    assert.equal(outcome.survivors, undefined)
+    assert.ok(outcome.durationMs >= 3200 && outcome.durationMs < 10_000, `${outcome.durationMs} ms`)
+  },
+)
 
 test('launch() ends the same family when its signal is aborted', { skip }, async () => {
   const controller = new AbortController()
-  const ended = await runStubborn({ signal: controller.signal, graceMs: 100, timeoutMs: 60_000 }, () => controller.abort())
+  const ended = await runStubborn({ signal: controller.signal, graceMs: 100, timeoutMs: 60_000 }, () =>
+    controller.abort(),
+  )
   assert.ok(ended.before >= 11 && ended.bareRow)
   assert.deepEqual([ended.left, ended.isBareAlive], [[], false])
   assert.deepEqual([ended.outcome.timedOut, ended.outcome.aborted, ended.outcome.signal], [false, true, 'SIGKILL'])
@@ -71,7 +83,12 @@ test('launch() ends the same family when its signal is aborted', { skip }, async
 test('launch() remembers a child without the marker when TERM has taken its parent', { skip }, async () => {
   const bare = join(mkdtempSync(join(folder, 'x')), 'bare.pid')
   const controller = new AbortController()
-  const command = ['sh', '-c', 'env -i setsid sh -c \'trap "" TERM; echo $$ > "$0"; sleep 60; :\' "$0" & sleep 60', bare]
+  const command = [
+    'sh',
+    '-c',
+    'env -i setsid sh -c \'trap "" TERM; echo $$ > "$0"; sleep 60; :\' "$0" & sleep 60',
+    bare,
+  ]
   const running = launch(command, { stdio, signal: controller.signal, graceMs: 200 })
   await until(() => existsSync(bare) && readFileSync(bare, 'utf8').endsWith('\n'))
   const row = procSource.find(Number(readFileSync(bare, 'utf8')))
@@ -85,7 +102,8 @@ test('launch() remembers a child without the marker when TERM has taken its pare
 test('launch() ends what the command left behind when it ended by itself', { skip }, async () => {
   const token = randomUUID()
   const mark = join(mkdtempSync(join(folder, 'x')), 'up')
-  const script = '(setsid sh -c \'trap "" TERM; : > "$0"; sleep 60; :\' "$0" &); while ! [ -e "$0" ]; do sleep 0.02; done; exit 6'
+  const script =
+    '(setsid sh -c \'trap "" TERM; : > "$0"; sleep 60; :\' "$0" &); while ! [ -e "$0" ]; do sleep 0.02; done; exit 6'
   const command = ['sh', '-c', script, mark]
   const outcome = await launch(command, { stdio, env: { TOKEN: token }, graceMs: 100 })
   assert.ok(existsSync(mark))
@@ -111,7 +129,8 @@ test('launch() leaves alone what it did not start', { skip }, async () => {
   const other = launch(['sh', '-c', 'sleep 60; :'], { stdio, env: { TOKEN: token }, signal: controller.signal })
   await until(() => holders(token).length === 2)
   const [one, two] = await Promise.all([
-    launch(['sh', '-c', 'sleep 60; :'], { stdio, timeoutMs: 200 }), launch(['sh', '-c', '(setsid sleep 60 &)'], { stdio }),
+    launch(['sh', '-c', 'sleep 60; :'], { stdio, timeoutMs: 200 }),
+    launch(['sh', '-c', '(setsid sleep 60 &)'], { stdio }),
   ])
   assert.deepEqual([one.timedOut, two.exitCode], [true, 0])
   assert.equal(holders(token).length, 2)
@@ -119,17 +138,25 @@ test('launch() leaves alone what it did not start', { skip }, async () => {
   assert.equal((await other).aborted, true)
 })
 
-test('launch() is over at once with a limit of zero, and waits with a limit that no timer takes', { skip }, async () => {
-  assert.equal((await launch(['sleep', '60'], { stdio, timeoutMs: 0 })).timedOut, true)
-  assert.equal((await launch(['sleep', '0.1'], { stdio, timeoutMs: Number.POSITIVE_INFINITY })).timedOut, false)
-  assert.equal((await launch(['sleep', '0.1'], { stdio, timeoutMs: 2 ** 31 })).timedOut, false)
-})
+test(
+  'launch() is over at once with a limit of zero, and waits with a limit that no timer takes',
+  { skip },
+  async () => {
+    assert.equal((await launch(['sleep', '60'], { stdio, timeoutMs: 0 })).timedOut, true)
+    assert.equal((await launch(['sleep', '0.1'], { stdio, timeoutMs: Number.POSITIVE_INFINITY })).timedOut, false)
+    assert.equal((await launch(['sleep', '0.1'], { stdio, timeoutMs: 2 ** 31 })).timedOut, false)
+  },
+)
 
-/** Run a program of our own that starts a family and then leaves in its own way; returns how it left and who is left. */
+/**
+ * Run a program of our own that starts a family and then leaves in its own way; returns how it left and who is left.
+ */
 function leave(how: string, first = '') {
   const token = randomUUID()
   const file = join(mkdtempSync(join(folder, 'x')), 'leave.mts')
-  writeFileSync(file, `
+  writeFileSync(
+    file,
+    `
     import { launch } from ${JSON.stringify(import.meta.resolve('./launch.ts'))}
     import { procSource } from ${JSON.stringify(import.meta.resolve('./descendants.ts'))}
     ${first}
@@ -139,9 +166,19 @@ function leave(how: string, first = '') {
     for (const endMs = Date.now() + 10000; count() < 4 && Date.now() < endMs;) await new Promise(again => setTimeout(again, 20))
     console.log('up', count())
     ${how}
-    await running`)
-  const done = spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), file], { encoding: 'utf8', timeout: 30_000 })
-  return { status: done.status, signal: done.signal, said: done.stdout.trim(), left: holders(token), complaint: done.stderr }
+    await running`,
+  )
+  const done = spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), file], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
+  return {
+    status: done.status,
+    signal: done.signal,
+    said: done.stdout.trim(),
+    left: holders(token),
+    complaint: done.stderr,
+  }
 }
 
 test('launch() ends the family when our own process exits', { skip }, () => {
@@ -161,8 +198,13 @@ test('launch() ends the family when our own process gets INT, TERM or HUP, and s
   }
 })
 
-test('launch() leaves the meaning of a signal to a listener that is there, also to one that listens once', { skip }, () => {
-  const listener = "process.once('SIGTERM', () => setTimeout(() => { console.log('mine', count()); process.exit(4) }, 200))"
-  const { status, said, left } = leave("process.kill(process.pid, 'SIGTERM')", listener)
-  assert.deepEqual([status, said, left], [4, 'up 4\nmine 4', []])
-})
+test(
+  'launch() leaves the meaning of a signal to a listener that is there, also to one that listens once',
+  { skip },
+  () => {
+    const listener =
+      "process.once('SIGTERM', () => setTimeout(() => { console.log('mine', count()); process.exit(4) }, 200))"
+    const { status, said, left } = leave("process.kill(process.pid, 'SIGTERM')", listener)
+    assert.deepEqual([status, said, left], [4, 'up 4\nmine 4', []])
+  },
+)

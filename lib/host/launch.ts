@@ -1,9 +1,11 @@
 /**
  * How does a command start so that all of it can be ended, and what ends it?
  *
- * zx quotes the arguments and starts bash, which the command replaces at once; it runs in a session of its own, with a marker in
+ * zx quotes the arguments and starts bash, which the command replaces at once; it runs in a session of its own, with a
+ * marker in
  * its environment. On the time limit, an abort or its own end, whatever descends from it gets TERM and then KILL
- * (`descendants.ts`). While something runs, our own exit ends it too: `process.exit`, an uncaught error, and INT, TERM or HUP
+ * (`descendants.ts`). While something runs, our own exit ends it too: `process.exit`, an uncaught error, and INT, TERM
+ * or HUP
  * when nobody else listens for them. SIGKILL of ourselves cannot be handled: what then runs goes on.
  * Where the output goes is the caller's matter (`exec.ts`).
  */
@@ -11,7 +13,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { blockedError, usageError } from '../notebook/errors.ts'
+import { blockedError, usageError } from '../base/errors.ts'
 import { Family } from './descendants.ts'
 import { fileError } from './files.ts'
 
@@ -36,7 +38,10 @@ export interface Outcome {
   readonly aborted: boolean
   /** From its start until the last of its descendants was gone. */
   readonly durationMs: number
-  /** Process numbers that outlived KILL (another user's, or stuck in the kernel); absent when there are none, as is usual. */
+  /**
+   * Process numbers that outlived KILL (another user's, or stuck in the kernel); absent when there are none, as is
+   * usual.
+   */
   readonly survivors?: readonly number[]
 }
 
@@ -47,10 +52,12 @@ const timerMsMax = 2 ** 31 - 1
 
 /**
  * Start a command that is known to exist and wait until it and all of its descendants have ended.
- * `watch` gets the child before it can have written anything. Errors: blocked (no bash, no room for a process), usage (too long).
+ * `watch` gets the child before it can have written anything. Errors: blocked (no bash, no room for a process), usage
+ * (too long).
  */
 export async function launch(
-  command: readonly string[], o: LaunchOptions & { stdio: StdioOptions; watch?: (child: ChildProcess) => void },
+  command: readonly string[],
+  o: LaunchOptions & { stdio: StdioOptions; watch?: (child: ChildProcess) => void },
 ): Promise<Outcome> {
   const { $ } = await import('zx/core')
   if (o.signal?.aborted) return neverStarted
@@ -59,8 +66,17 @@ export async function launch(
   const marker = `RUNGBOOK_EXEC_${randomUUID().replaceAll('-', '')}`
   const startedMs = performance.now()
   const started = $({
-    nothrow: true, quiet: true, verbose: false, detached: true, prefix: '', postfix: '', timeout: 0, preferLocal: false,
-    cwd: resolve(o.cwd ?? '.'), env: { ...process.env, ...o.env, [marker]: '1' }, stdio: o.stdio,
+    nothrow: true,
+    quiet: true,
+    verbose: false,
+    detached: true,
+    prefix: '',
+    postfix: '',
+    timeout: 0,
+    preferLocal: false,
+    cwd: resolve(o.cwd ?? '.'),
+    env: { ...process.env, ...o.env, [marker]: '1' },
+    stdio: o.stdio,
     // zx would keep every byte that passes through a pipe.
     store: { stdout: nowhere(), stderr: nowhere(), stdall: nowhere() },
   })`exec -- ${command}` // `exec`: the command takes the shell's place, so that its signals and exit code are its own.
@@ -76,8 +92,12 @@ export async function launch(
     for (const stream of [child.stdout, child.stderr]) stream?.destroy()
     child.unref()
     return {
-      exitCode: child.exitCode, signal: child.signalCode, timedOut: cause === 'timeout', aborted: cause === 'abort',
-      durationMs: Math.round(performance.now() - startedMs), ...(survivors.length > 0 && { survivors }),
+      exitCode: child.exitCode,
+      signal: child.signalCode,
+      timedOut: cause === 'timeout',
+      aborted: cause === 'abort',
+      durationMs: Math.round(performance.now() - startedMs),
+      ...(survivors.length > 0 && { survivors }),
     }
   } finally {
     release()
@@ -120,7 +140,10 @@ function endFamilies(): void {
   for (const family of families) family.endNow()
 }
 
-/** With another listener, that one decides what the signal means; with none, it means what it always does, after the children. */
+/**
+ * With another listener, that one decides what the signal means; with none, it means what it always does, after the
+ * children.
+ */
 function onDeadly(name: NodeJS.Signals): void {
   if (process.listenerCount(name) > 1) return
   endFamilies()

@@ -31,7 +31,11 @@ test('LineSplitter gives the same lines wherever the bytes are cut', () => {
   assert.deepEqual(whole, ['10 %', '100 %', 'Gr\u00fc\u00dfe \u{1f600}', '', '\u2713 done', '', 'last'])
   for (let a = 0; a <= bytes.length; a++) {
     for (let b = a; b <= bytes.length; b++) {
-      assert.deepEqual(linesOf(bytes.subarray(0, a), bytes.subarray(a, b), bytes.subarray(b)), whole, `cut at ${a} and ${b}`)
+      assert.deepEqual(
+        linesOf(bytes.subarray(0, a), bytes.subarray(a, b), bytes.subarray(b)),
+        whole,
+        `cut at ${a} and ${b}`,
+      )
     }
   }
   assert.deepEqual(linesOf(...[...bytes].map(byte => Uint8Array.of(byte))), whole)

@@ -1,8 +1,10 @@
 /**
  * What did a process just write to its log?
  *
- * A child writes straight to its file, so that nothing is lost when we die and no pipe can be held open. This follows the file
- * and hands out whole lines while they come. It asks the file again every 50 ms: watching a file (inotify, kqueue) differs by
+ * A child writes straight to its file, so that nothing is lost when we die and no pipe can be held open. This follows
+ * the file
+ * and hands out whole lines while they come. It asks the file again every 50 ms: watching a file (inotify, kqueue)
+ * differs by
  * system and file system, and network folders never tell. A file that is cut short while it is followed is not noticed.
  */
 import { open, type FileHandle } from 'node:fs/promises'
@@ -14,7 +16,10 @@ const chunkBytes = 256 * 1024
 /** A text without any line end is handed out in pieces, so that memory does not grow with it. */
 const lineChars = 1024 * 1024
 
-/** Lines from chunks of bytes. A line ends at "\n", "\r\n" or "\r" (progress bars); a character may be split across chunks. */
+/**
+ * Lines from chunks of bytes. A line ends at "\n", "\r\n" or "\r" (progress bars); a character may be split across
+ * chunks.
+ */
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8')
   readonly #onLine: (line: string) => void
@@ -84,7 +89,8 @@ export class LogTail {
       for (let isLast = false; !isLast;) {
         await sleep(intervalMs, undefined, { signal: this.#wake.signal }).catch(() => {})
         isLast = this.#wake.signal.aborted
-        // The size is taken after the stop: all that was written before it is read, and an endless writer does not hold us.
+        // The size is taken after the stop: all that was written before it is read, and an endless writer does not
+        // hold us.
         await this.#readTo((await file.stat()).size, file, buffer)
       }
       this.#splitter.end()

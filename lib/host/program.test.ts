@@ -37,7 +37,9 @@ test('findProgram() looks in the usual folders when PATH is not set', () => {
 
 test('findProgram() is blocked when the program is absent, with the name and a way out', () => {
   assert.throws(() => findProgram('hailo-absent', { env: { PATH: folder } }), {
-    exit: 'blocked', message: 'Cannot run "hailo-absent": it is not on PATH', hint: /install hailo-absent/,
+    exit: 'blocked',
+    message: 'Cannot run "hailo-absent": it is not on PATH',
+    hint: /install hailo-absent/,
   })
   const absent = { exit: 'blocked', message: /there is no such file/, hint: /ls -l/ }
   assert.throws(() => findProgram('./absent', { cwd: folder }), absent)
@@ -46,12 +48,18 @@ test('findProgram() is blocked when the program is absent, with the name and a w
 test('findProgram() tells a file that may not run from one that is absent', () => {
   const path = script('plain', '#!/bin/sh\n', 0o644)
   assert.throws(() => findProgram(path), { exit: 'blocked', message: /is not executable/, hint: `chmod +x "${path}"` })
-  assert.throws(() => findProgram('plain', { env: { PATH: folder } }), { exit: 'blocked', message: /is not executable/ })
+  assert.throws(() => findProgram('plain', { env: { PATH: folder } }), {
+    exit: 'blocked',
+    message: /is not executable/,
+  })
 })
 
 test('findProgram() names the interpreter that a moved virtualenv has lost', () => {
   const path = script('moved', '#!/old/venv/bin/python3 -E\nprint()\n', 0o755)
-  assert.throws(() => findProgram(path), { exit: 'blocked', message: /its interpreter "\/old\/venv\/bin\/python3" is absent/ })
+  assert.throws(() => findProgram(path), {
+    exit: 'blocked',
+    message: /its interpreter "\/old\/venv\/bin\/python3" is absent/,
+  })
   const here = script('here', '#! /bin/sh -e\n', 0o755)
   assert.equal(findProgram(here), here)
 })

@@ -1,12 +1,14 @@
 /**
  * Which file would run under this name, and if none, why not?
  *
- * Asked before a start, because afterwards a shell's exit code 127 looks like any other failure. A file that is there but cannot
- * run (no permission, a script whose interpreter is gone, as after a virtualenv was moved) is told apart from an absent one.
+ * Asked before a start, because afterwards a shell's exit code 127 looks like any other failure. A file that is there
+ * but cannot
+ * run (no permission, a script whose interpreter is gone, as after a virtualenv was moved) is told apart from an
+ * absent one.
  */
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { blockedError, usageError } from '../notebook/errors.ts'
+import { blockedError, usageError } from '../base/errors.ts'
 
 /** Where a shell looks when nobody has set PATH. */
 const fallbackPath = '/usr/local/bin:/usr/bin:/bin'
@@ -15,7 +17,10 @@ const fallbackPath = '/usr/local/bin:/usr/bin:/bin'
  * The absolute path of a program: a name is looked up on PATH, anything with a "/" is a path from `cwd`.
  * Errors: blocked (absent, not executable, its interpreter is absent), usage (an empty name, a folder).
  */
-export function findProgram(name: string, o: { env?: Readonly<Record<string, string | undefined>>; cwd?: string } = {}): string {
+export function findProgram(
+  name: string,
+  o: { env?: Readonly<Record<string, string | undefined>>; cwd?: string } = {},
+): string {
   if (name === '') throw usageError('Cannot run "": the program has no name', 'give the name or the path of a program')
   const cwd = o.cwd ?? process.cwd()
   const isPath = name.includes('/')

@@ -8,7 +8,13 @@ import { formatTsv, readTsv, writeTsv } from './tsv.ts'
 const folder = mkdtempSync(join(tmpdir(), 'tsv-'))
 
 test('formatTsv() writes the excel-tab dialect: tabs, CRLF, minimal quotes', () => {
-  const text = formatTsv(['tag', 'ok', 'head'], [{ tag: 'a', ok: true, head: 'two\nlines, one "quote"' }, { tag: 'b', ok: false }])
+  const text = formatTsv(
+    ['tag', 'ok', 'head'],
+    [
+      { tag: 'a', ok: true, head: 'two\nlines, one "quote"' },
+      { tag: 'b', ok: false },
+    ],
+  )
   assert.equal(text, 'tag\tok\thead\r\na\ttrue\t"two\nlines, one ""quote"""\r\nb\tfalse\t\r\n')
 })
 

@@ -1,11 +1,12 @@
 /**
- * How are tables kept on disk? In Python's `excel-tab` dialect, which the earlier scripts wrote: tabs, CRLF, minimal quotes.
+ * How are tables kept on disk? In Python's `excel-tab` dialect, which the earlier scripts wrote: tabs, CRLF, minimal
+ * quotes.
  *
  * Values are text; booleans are `true` and `false`. Reading gives rows of text keyed by the header.
  */
 import Papa from 'papaparse'
 import { readFile, writeFileAtomic } from './files.ts'
-import { usageError } from '../notebook/errors.ts'
+import { usageError } from '../base/errors.ts'
 
 export type Cellular = string | number | boolean | null | undefined
 
@@ -16,14 +17,26 @@ export function formatTsv(columns: readonly string[], rows: readonly Readonly<Re
 }
 
 /** Write a table whole or not at all. */
-export function writeTsv(path: string, columns: readonly string[], rows: readonly Readonly<Record<string, Cellular>>[]): void {
+export function writeTsv(
+  path: string,
+  columns: readonly string[],
+  rows: readonly Readonly<Record<string, Cellular>>[],
+): void {
   writeFileAtomic(path, formatTsv(columns, rows))
 }
 
 /** Read a table. Errors: blocked when absent, usage when a row has another number of columns than the header. */
 export function readTsv(path: string): Record<string, string>[] {
-  const parsed = Papa.parse<Record<string, string>>(readFile(path).toString('utf8'), { delimiter: '\t', header: true, skipEmptyLines: true })
+  const parsed = Papa.parse<Record<string, string>>(readFile(path).toString('utf8'), {
+    delimiter: '\t',
+    header: true,
+    skipEmptyLines: true,
+  })
   const first = parsed.errors[0]
-  if (first) throw usageError(`Cannot read "${path}": row ${(first.row ?? 0) + 1}: ${first.message}`, 'compare the row with the header')
+  if (first)
+    throw usageError(
+      `Cannot read "${path}": row ${(first.row ?? 0) + 1}: ${first.message}`,
+      'compare the row with the header',
+    )
   return parsed.data
 }

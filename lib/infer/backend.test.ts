@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { smallHef } from '../formats/hef-samples.ts'
-import { float32 } from '../formats/tensor.ts'
+import { smallHef } from '../testing/hef/samples.ts'
+import { float32 } from '../formats/tensors/tensor.ts'
 import { checkFeeds, indexOfNonFinite, listed, openBackend, type BackendName } from './backend.ts'
-import { halves, modelFile, scratch } from './fixtures.ts'
+import { halves, modelFile, scratch } from '../testing/infer/fixtures.ts'
 
 const hefBytes = Buffer.from(smallHef())
 function fileOf(name: string, bytes: string | Uint8Array): string {
@@ -15,50 +15,64 @@ function fileOf(name: string, bytes: string | Uint8Array): string {
 }
 
 test('openBackend() opens an .onnx on ONNX Runtime, by its ending or when told so', async () => {
-  for (const [backend, name] of [['auto', 'm.onnx'], ['auto', 'M.ONNX'], ['ort', 'model.bin']] as const) {
+  for (const [backend, name] of [
+    ['auto', 'm.onnx'],
+    ['auto', 'M.ONNX'],
+    ['ort', 'model.bin'],
+  ] as const) {
     await using model = await openBackend(backend, modelFile(halves(16), name))
     assert.equal(model.name, 'ort')
     assert.match(model.device, /^cpu \(ONNX Runtime \d+\.\d+\.\d+\)$/)
-    assert.deepEqual([listed(model.inputs), listed(model.outputs)], ['input float32[1, 1, 1, 16]', 'output float32[1, 2, 1, 16]'])
+    assert.deepEqual(
+      [listed(model.inputs), listed(model.outputs)],
+      ['input float32[1, 1, 1, 16]', 'output float32[1, 2, 1, 16]'],
+    )
     assert.ok(model.loadMs > 0)
   }
 })
 
 test('openBackend() is blocked on a HEF, says what to install, and never falls back', async () => {
   for (const backend of ['auto', 'hailort'] as const) {
-    await assert.rejects(
-      openBackend(backend, fileOf('model.hef', hefBytes)),
-      { exit: 'blocked', hint: /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/ },
-    )
+    await assert.rejects(openBackend(backend, fileOf('model.hef', hefBytes)), {
+      exit: 'blocked',
+      hint: /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/,
+    })
   }
 })
 
 test('openBackend() refuses a HEF for ONNX Runtime, and an ONNX file for HailoRT', async () => {
-  await assert.rejects(
-    openBackend('ort', fileOf('model.hef', hefBytes)),
-    { exit: 'usage', message: /it is a HEF/, hint: /--backend hailort/ },
-  )
-  await assert.rejects(
-    openBackend('auto', fileOf('model.onnx', hefBytes)),
-    { exit: 'usage', message: /on ONNX Runtime: it is a HEF/ },
-  )
-  await assert.rejects(
-    openBackend('hailort', modelFile(halves(16))),
-    { exit: 'usage', message: /it is not a HEF \(/ },
-  )
+  await assert.rejects(openBackend('ort', fileOf('model.hef', hefBytes)), {
+    exit: 'usage',
+    message: /it is a HEF/,
+    hint: /--backend hailort/,
+  })
+  await assert.rejects(openBackend('auto', fileOf('model.onnx', hefBytes)), {
+    exit: 'usage',
+    message: /on ONNX Runtime: it is a HEF/,
+  })
+  await assert.rejects(openBackend('hailort', modelFile(halves(16))), { exit: 'usage', message: /it is not a HEF \(/ })
 })
 
 test('openBackend() refuses a file that only claims to be a HEF', async () => {
-  for (const [bytes, state] of [['HEF\n this is text', 'begins "HEF'], ['', '(empty)'], ['\u0001HE', 'it begins with']] as const) {
-    await assert.rejects(openBackend('auto', fileOf('model.hef', bytes)), (error: { exit: string; message: string }) =>
-      error.exit === 'usage' && error.message.includes(state))
+  for (const [bytes, state] of [
+    ['HEF\n this is text', 'begins "HEF'],
+    ['', '(empty)'],
+    ['\u0001HE', 'it begins with'],
+  ] as const) {
+    await assert.rejects(
+      openBackend('auto', fileOf('model.hef', bytes)),
+      (error: { exit: string; message: string }) => error.exit === 'usage' && error.message.includes(state),
+    )
   }
 })
 
 test('openBackend() is blocked when there is no such file, whatever its ending', async () => {
   for (const name of ['no.onnx', 'no.hef', 'no.xyz', 'no']) {
     for (const backend of ['auto', 'ort', 'hailort'] as BackendName[]) {
-      await assert.rejects(openBackend(backend, join(scratch(), name)), { exit: 'blocked', message: /Cannot read ".*no/ })
+      await assert.rejects(openBackend(backend, join(scratch(), name)), {
+        exit: 'blocked',
+        message: /Cannot read ".*no/,
+      })
     }
   }
 })
@@ -67,13 +81,17 @@ test('openBackend() is a usage error for a folder, and for an ending that it doe
   const folder = join(scratch(), 'model.onnx')
   mkdirSync(folder)
   await assert.rejects(openBackend('auto', folder), { exit: 'usage', message: /it is a folder/ })
-  await assert.rejects(
-    openBackend('auto', fileOf('model.bin', 'ptrt')),
-    { exit: 'usage', message: /the ending ".bin" is unknown/, hint: /--backend ort/ },
-  )
+  await assert.rejects(openBackend('auto', fileOf('model.bin', 'ptrt')), {
+    exit: 'usage',
+    message: /the ending ".bin" is unknown/,
+    hint: /--backend ort/,
+  })
 })
 
-const inputs = [{ name: 'mix', dtype: 'float32', shape: [1, 'n'] }, { name: 'gain', dtype: 'float64', shape: [2] }] as const
+const inputs = [
+  { name: 'mix', dtype: 'float32', shape: [1, 'n'] },
+  { name: 'gain', dtype: 'float64', shape: [2] },
+] as const
 const mix = float32([1, 3], [1, 2, 3])
 const gain = { dtype: 'float64', shape: [2], data: new Float64Array(2) } as const
 
@@ -83,7 +101,8 @@ test('checkFeeds() takes feeds that fit, any size where a dimension is open', ()
 })
 
 test('checkFeeds() names the input and both shapes when something does not fit', () => {
-  const refused = (feeds: Parameters<typeof checkFeeds>[0], message: RegExp) => assert.throws(() => checkFeeds(feeds, inputs), { exit: 'usage', message })
+  const refused = (feeds: Parameters<typeof checkFeeds>[0], message: RegExp) =>
+    assert.throws(() => checkFeeds(feeds, inputs), { exit: 'usage', message })
   refused({ mix }, /Cannot infer without "gain": the model takes mix float32\[1, n\], gain float64\[2\]/)
   refused({ mix, gain, more: mix }, /Cannot feed "more": the model takes mix/)
   refused({ mix: float32([3], [1, 2, 3]), gain }, /Cannot feed float32\[3\] to "mix": it takes float32\[1, n\]/)
@@ -94,29 +113,36 @@ test('checkFeeds() names the input and both shapes when something does not fit',
 
 test('checkFeeds() refuses NaN and infinity, in single and in double precision, and says where', () => {
   for (const odd of [Number.NaN, Infinity, -Infinity]) {
-    assert.throws(
-      () => checkFeeds({ mix: float32([1, 3], [0, 0, odd]), gain }, inputs),
-      { exit: 'usage', message: `Cannot feed "mix": value 2 is ${odd}` },
-    )
-    assert.throws(
-      () => checkFeeds({ mix, gain: { ...gain, data: Float64Array.of(0, odd) } }, inputs),
-      { exit: 'usage', message: /"gain": value 1/ },
-    )
+    assert.throws(() => checkFeeds({ mix: float32([1, 3], [0, 0, odd]), gain }, inputs), {
+      exit: 'usage',
+      message: `Cannot feed "mix": value 2 is ${odd}`,
+    })
+    assert.throws(() => checkFeeds({ mix, gain: { ...gain, data: Float64Array.of(0, odd) } }, inputs), {
+      exit: 'usage',
+      message: /"gain": value 1/,
+    })
   }
 })
 
 test('openBackend() says by the ending whose file it is when a device was asked to run an ONNX file', async () => {
   const path = modelFile(halves(2))
-  await assert.rejects(openBackend('hailort', path), { exit: 'usage', message: /it is not a HEF/, hint: 'leave out --backend: .onnx is ONNX Runtime\'s; or give a .hef' })
+  await assert.rejects(openBackend('hailort', path), {
+    exit: 'usage',
+    message: /it is not a HEF/,
+    hint: "leave out --backend: .onnx is ONNX Runtime's; or give a .hef",
+  })
   await assert.rejects(openBackend('tensorrt', path), { exit: 'usage', hint: /or give a \.plan$/ })
 })
 
 test('checkFeeds() refuses NaN and infinity in half precision, and takes the largest number of it', () => {
   const half = [{ name: 'x', dtype: 'float16', shape: [2] }] as const
-  const feed = (bits: number) => ({ x: { dtype: 'float16', shape: [2], data: Uint16Array.of(0x3c00, bits) } } as const)
+  const feed = (bits: number) => ({ x: { dtype: 'float16', shape: [2], data: Uint16Array.of(0x3c00, bits) } }) as const
   checkFeeds(feed(0x7bff), half)
   for (const bits of [0x7c00, 0xfc00, 0x7e00]) {
-    assert.throws(() => checkFeeds(feed(bits), half), { exit: 'usage', message: 'Cannot feed "x": value 1 is NaN or infinite' })
+    assert.throws(() => checkFeeds(feed(bits), half), {
+      exit: 'usage',
+      message: 'Cannot feed "x": value 1 is NaN or infinite',
+    })
   }
 })
 

@@ -1,14 +1,15 @@
 /**
  * Who answers when a model is asked?
  *
- * One face over every runtime. `openBackend` chooses by the artifact and never falls back silently: a runtime that is not here
+ * One face over every runtime. `openBackend` chooses by the artifact and never falls back silently: a runtime that is
+ * not here
  * is an operating error that says what to install. The drivers are in files of their own (`ort-node.ts`).
  */
 import { extname } from 'node:path'
 import { readHead } from '../host/files.ts'
 import { fileKind, fileKindBytes } from '../formats/file-kind.ts'
-import { describe, sizeOf, type Dtype, type Tensor } from '../formats/tensor.ts'
-import { usageError } from '../notebook/errors.ts'
+import { describe, sizeOf, type Dtype, type Tensor } from '../formats/tensors/tensor.ts'
+import { usageError } from '../base/errors.ts'
 
 /** Input or output of an open model. A dimension that the model leaves open is its name, or `?` where it has none. */
 export interface TensorInfo {
@@ -44,7 +45,8 @@ export interface Backend extends AsyncDisposable {
   /** Only where the runtime can ask its device. Errors: as `infer`. */
   vitals?(): Promise<Vitals>
   /**
-   * Errors: usage for a feed of the wrong name, shape, type, or with NaN in it; fail when the runtime cannot do it; a plain error
+   * Errors: usage for a feed of the wrong name, shape, type, or with NaN in it; fail when the runtime cannot do it; a
+   * plain error
    * after the model was closed.
    */
   infer(feeds: Feeds): Promise<Results>
@@ -77,12 +79,17 @@ export interface BackendOptions {
 }
 
 const runtimeOf: Record<string, BackendName> = {
-  '.onnx': 'ort', '.ort': 'ort', '.hef': 'hailort', '.plan': 'tensorrt', '.engine': 'tensorrt',
+  '.onnx': 'ort',
+  '.ort': 'ort',
+  '.hef': 'hailort',
+  '.plan': 'tensorrt',
+  '.engine': 'tensorrt',
 }
 
 /**
  * Open a model.
- * @param name `auto` chooses by the file's ending: `.onnx` and `.ort` are ONNX Runtime's, `.hef` is HailoRT's, `.plan` and
+ * @param name `auto` chooses by the file's ending: `.onnx` and `.ort` are ONNX Runtime's, `.hef` is HailoRT's, `.plan`
+ * and
  *   `.engine` are TensorRT's
  * @throws usage for a file of the wrong kind, blocked when the file or the runtime is absent
  */
@@ -99,7 +106,7 @@ export async function openBackend(name: BackendName, path: string, options: Back
   if (chosen !== 'null') refuseForeign({ path, head, runtime: chosen })
   const onDevice = chosen === 'hailort' || chosen === 'tensorrt'
   if (options.isolate ?? onDevice) {
-    const { openIsolated } = await import('./isolate.ts')
+    const { openIsolated } = await import('./isolate/parent.ts')
     return openIsolated(chosen, path, options)
   }
   return drivers[driverOf(chosen, options)]!(path, options)
@@ -107,14 +114,15 @@ export async function openBackend(name: BackendName, path: string, options: Back
 
 /** How each runtime is opened; none is loaded before it is asked for. */
 const drivers: Record<string, (path: string, options: BackendOptions) => Promise<Backend>> = {
-  'ort-c': async path => (await import('./ort-c.ts')).openOrtC(path),
-  'ort-node': async path => (await import('./ort-node.ts')).openOrtNode(path),
-  hailort: async (path, options) => (await import('./hailort.ts')).openHailortBackend(path, options),
-  tensorrt: async (path, options) => (await import('./tensorrt.ts')).openTensorRtPlan(path, options),
+  'ort-c': async path => (await import('./ort/c-api.ts')).openOrtC(path),
+  'ort-node': async path => (await import('./ort/node-package.ts')).openOrtNode(path),
+  hailort: async (path, options) => (await import('./hailort/backend.ts')).openHailortBackend(path, options),
+  tensorrt: async (path, options) => (await import('./tensorrt/backend.ts')).openTensorRtPlan(path, options),
   null: async (path, options) => (await import('./null.ts')).openNull(path, options),
 }
 
-const driverOf = (name: BackendName, { ortDriver = 'c' }: BackendOptions) => (name === 'ort' ? `ort-${ortDriver}` : name)
+const driverOf = (name: BackendName, { ortDriver = 'c' }: BackendOptions) =>
+  name === 'ort' ? `ort-${ortDriver}` : name
 
 /** A file's own first bytes say more than its name. */
 function refuseForeign({ path, head, runtime }: { path: string; head: Buffer; runtime: BackendName }): void {
@@ -124,9 +132,13 @@ function refuseForeign({ path, head, runtime }: { path: string; head: Buffer; ru
     const begins = `it begins with ${JSON.stringify(head.subarray(0, 8).toString('latin1'))}`
     const title = runtime === 'hailort' ? 'HailoRT: it is not a HEF' : 'TensorRT: it is not a plan'
     const other = runtimeOf[extname(path).toLowerCase()]
-    const byEnding = other !== undefined && other !== runtime ? `leave out --backend: ${extname(path)} is ${titles[other]}'s; or give a .${wanted}` : undefined
+    const byEnding =
+      other !== undefined && other !== runtime
+        ? `leave out --backend: ${extname(path)} is ${titles[other]}'s; or give a .${wanted}`
+        : undefined
     throw usageError(
-      `Cannot run "${path}" on ${title} (${kind?.name ?? begins})`, kind?.hint ?? byEnding ?? 'compile it again, or give another file',
+      `Cannot run "${path}" on ${title} (${kind?.name ?? begins})`,
+      kind?.hint ?? byEnding ?? 'compile it again, or give another file',
     )
   }
   if (wanted === undefined && kind?.id === 'hef') {
@@ -170,12 +182,18 @@ export function checkFeeds(feeds: Feeds, inputs: readonly TensorInfo[]): void {
   }
   for (const info of inputs) {
     const feed = feeds[info.name]
-    if (!feed) throw usageError(`Cannot infer without "${info.name}": the model takes ${listed(inputs)}`, 'feed every input')
-    const fits = feed.dtype === info.dtype && feed.shape.length === info.shape.length
-      && info.shape.every((n, axis) => typeof n === 'string' || n === feed.shape[axis])
+    if (!feed)
+      throw usageError(`Cannot infer without "${info.name}": the model takes ${listed(inputs)}`, 'feed every input')
+    const fits =
+      feed.dtype === info.dtype &&
+      feed.shape.length === info.shape.length &&
+      info.shape.every((n, axis) => typeof n === 'string' || n === feed.shape[axis])
     if (!fits || feed.data.length !== sizeOf(feed.shape)) {
       const given = `${describe(feed)}${fits ? ` with ${feed.data.length} values` : ''}`
-      throw usageError(`Cannot feed ${given} to "${info.name}": it takes ${describe(info)}`, 'check the shape and the type')
+      throw usageError(
+        `Cannot feed ${given} to "${info.name}": it takes ${describe(info)}`,
+        'check the shape and the type',
+      )
     }
     const odd = oddIn(feed)
     if (odd < 0) continue

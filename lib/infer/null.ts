@@ -1,29 +1,36 @@
 /**
  * What does everything around a model cost? A backend that answers zeros at once.
  *
- * It reads the shapes of an ONNX file or of a HEF with our own readers, and needs neither runtime nor device. A run on it is never
- * a result: its device says so. The streams of a HEF are seen as HailoRT's are; which device would take the file is not asked.
+ * It reads the shapes of an ONNX file or of a HEF with our own readers, and needs neither runtime nor device. A run on
+ * it is never
+ * a result: its device says so. The streams of a HEF are seen as HailoRT's are; which device would take the file is
+ * not asked.
  */
 import { performance } from 'node:perf_hooks'
 import { fileKind, fileKindBytes, type FileKind } from '../formats/file-kind.ts'
-import { readHef, type HefStream } from '../formats/hef.ts'
-import { decodeModel, dimsOf, dtypeOf, type ValueInfoProto } from '../formats/onnx.ts'
-import { arrayOf, sizeOf, type Tensor, type TensorData } from '../formats/tensor.ts'
+import { readHef, type HefStream } from '../formats/hef/read.ts'
+import { decodeModel, dimsOf, dtypeOf, type ValueInfoProto } from '../formats/onnx/index.ts'
+import { arrayOf, sizeOf, type Tensor, type TensorData } from '../formats/tensors/tensor.ts'
 import { readFile, readHead } from '../host/files.ts'
-import { usageError } from '../notebook/errors.ts'
+import { usageError } from '../base/errors.ts'
 import { checkFeeds, type Backend, type TensorInfo } from './backend.ts'
-import { layoutOfStream } from './hailort-layout.ts'
+import { layoutOfStream } from './hailort/layout.ts'
 
 /**
  * Open an ONNX file or a HEF for its shapes.
  * @param o.group which network group of a HEF, where it has several; the first unless told
- * @throws blocked when absent; usage when nobody here can read its streams (a plan, an .ort file), or when an output is open
+ * @throws blocked when absent; usage when nobody here can read its streams (a plan, an .ort file), or when an output
+ * is open
  */
 export function openNull(path: string, o: { group?: string | undefined } = {}): Promise<Backend> {
   const startedMs = performance.now()
   const { inputs, outputs } = streamsOf(path, o.group)
   const open = outputs.find(({ shape }) => shape.some(n => typeof n !== 'number'))
-  if (open) throw usageError(`Cannot answer for "${path}": the output "${open.name}" has an open dimension`, 'give a model with fixed shapes')
+  if (open)
+    throw usageError(
+      `Cannot answer for "${path}": the output "${open.name}" has an open dimension`,
+      'give a model with fixed shapes',
+    )
   const answer = Object.fromEntries(outputs.map(info => [info.name, zeros(info)]))
   let isOpen = true
   return Promise.resolve({
@@ -54,7 +61,10 @@ function streamsOf(path: string, group: string | undefined): Streams {
   if (kind !== null && kind.id !== 'text') throw unreadable(path, kind)
   const { graph } = decodeModel(readFile(path), path)
   const weights = new Set(graph!.initializer.map(({ name }) => name))
-  return { inputs: graph!.input.filter(({ name }) => !weights.has(name)).map(infoOf), outputs: graph!.output.map(infoOf) }
+  return {
+    inputs: graph!.input.filter(({ name }) => !weights.has(name)).map(infoOf),
+    outputs: graph!.output.map(infoOf),
+  }
 }
 
 /** A plan and an .ort file are whole models whose streams only their own runtime can list. */
@@ -81,15 +91,23 @@ function streamsOfHef(path: string, name: string | undefined): Streams {
 function infoOfHefStream({ name, network, direction, shape, order, nms }: HefStream): TensorInfo {
   const boxesPerClass = nms?.maxBoxesPerClass ?? 0
   const { shape: dims } = layoutOfStream({
-    name, network, isInput: direction === 'input', order: order ?? 'unknown', type: 'FLOAT32', quantisation: null,
-    ...(nms === null ? { image: shape } : { nms: { classes: nms.classes, boxesPerClass, boxesTotal: nms.classes * boxesPerClass } }),
+    name,
+    network,
+    isInput: direction === 'input',
+    order: order ?? 'unknown',
+    type: 'FLOAT32',
+    quantisation: null,
+    ...(nms === null
+      ? { image: shape }
+      : { nms: { classes: nms.classes, boxesPerClass, boxesTotal: nms.classes * boxesPerClass } }),
   })
   return { name, dtype: 'float32', shape: dims }
 }
 
 function infoOf(value: ValueInfoProto): TensorInfo {
   const dtype = dtypeOf(value)
-  if (dtype === undefined) throw usageError(`Cannot use "${value.name}": it is not a tensor of numbers`, 'choose another model')
+  if (dtype === undefined)
+    throw usageError(`Cannot use "${value.name}": it is not a tensor of numbers`, 'choose another model')
   return { name: value.name, dtype, shape: dimsOf(value) }
 }
 

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
-  attributeFloats, attributeInts, attributeOf, attributeTypes, decodeModel, dimsOf, encodeModel, newNode, tensorFromProto,
-} from '../formats/onnx.ts'
-import { float32 } from '../formats/tensor.ts'
+  attributeFloats,
+  attributeInts,
+  attributeOf,
+  attributeTypes,
+  decodeModel,
+  dimsOf,
+  encodeModel,
+  newNode,
+  tensorFromProto,
+} from '../formats/onnx/index.ts'
+import { float32 } from '../formats/tensors/tensor.ts'
 import { GraphBuilder, attributeFrom, type AttributeValue } from './builder.ts'
 
 /** y = relu(conv(x)) over one channel: the kernel is [1, 2]. */
@@ -26,11 +34,21 @@ test('build() gives a model that ONNX Runtime loads and computes', async () => {
 
 test('build() keeps opset, IR version, producer and metadata, and nodes in order', () => {
   const model = decodeModel(encodeModel(convolution().build()))
-  assert.deepEqual([model.irVersion, model.producerName, model.opsetImport], [7, 'rungbook', [{ domain: '', version: 12 }]])
-  assert.deepEqual(model.metadataProps, [{ key: 'b', value: '2' }, { key: 'a', value: '1' }])
-  assert.deepEqual(model.graph.node.map(({ name, opType, output }) => [name, opType, output]), [
-    ['Conv_0', 'Conv', ['Conv_0_out']], ['Relu_0', 'Relu', ['y']],
+  assert.deepEqual(
+    [model.irVersion, model.producerName, model.opsetImport],
+    [7, 'rungbook', [{ domain: '', version: 12 }]],
+  )
+  assert.deepEqual(model.metadataProps, [
+    { key: 'b', value: '2' },
+    { key: 'a', value: '1' },
   ])
+  assert.deepEqual(
+    model.graph.node.map(({ name, opType, output }) => [name, opType, output]),
+    [
+      ['Conv_0', 'Conv', ['Conv_0_out']],
+      ['Relu_0', 'Relu', ['y']],
+    ],
+  )
   assert.deepEqual(dimsOf(model.graph.output[0]!), [1, 1, 1, 3])
   const custom = new GraphBuilder({ name: 'g', opset: 17, irVersion: 8, producer: 'me' })
   custom.output(custom.node('Relu', [custom.input('x', 'float32', ['n'])]), 'float32', ['n'])
@@ -59,10 +77,23 @@ test('weight() stores raw little-endian bytes', () => {
 
 test('node() writes each attribute as the kind that its value is', () => {
   const values: Record<string, AttributeValue> = {
-    int: 3, negative: -1, big: 2n ** 62n, float: 0.5, asFloat: { float: 2 }, text: 'same', ints: [1, 2], none: [],
-    floats: [1, 0.5], asFloats: { floats: [1, 2] }, infinite: Infinity, tensor: float32([1], [1]),
+    int: 3,
+    negative: -1,
+    big: 2n ** 62n,
+    float: 0.5,
+    asFloat: { float: 2 },
+    text: 'same',
+    ints: [1, 2],
+    none: [],
+    floats: [1, 0.5],
+    asFloats: { floats: [1, 2] },
+    infinite: Infinity,
+    tensor: float32([1], [1]),
   }
-  const node = newNode({ opType: 'X', attribute: Object.entries(values).map(([name, value]) => attributeFrom(name, value)) })
+  const node = newNode({
+    opType: 'X',
+    attribute: Object.entries(values).map(([name, value]) => attributeFrom(name, value)),
+  })
   const { int, float, string, ints, floats, tensor } = attributeTypes
   assert.deepEqual(
     node.attribute.map(({ type }) => type),
@@ -88,16 +119,19 @@ test('node() makes readable names that no other has', () => {
   assert.equal(graph.node('Relu', [x]), 'Relu_2_out')
   assert.equal(graph.node('Split', [x], { outputs: ['a', '', 'b'] }), 'a')
   graph.output('b', 'float32', ['?'])
-  assert.deepEqual(graph.build().graph.node.map(({ name }) => name), ['Relu_0', 'Relu_1', 'Relu_2', 'Split_0'])
+  assert.deepEqual(
+    graph.build().graph.node.map(({ name }) => name),
+    ['Relu_0', 'Relu_1', 'Relu_2', 'Split_0'],
+  )
 })
 
 test('node() refuses an input that was never made, and takes an empty one', () => {
   const graph = new GraphBuilder({ name: 'g' })
   const x = graph.input('x', 'float32', [1])
-  assert.throws(
-    () => graph.node('Add', [x, 'z'], { name: 'sum' }),
-    { exit: 'usage', message: 'Cannot add the node "sum" (Add): its input "z" was never made' },
-  )
+  assert.throws(() => graph.node('Add', [x, 'z'], { name: 'sum' }), {
+    exit: 'usage',
+    message: 'Cannot add the node "sum" (Add): its input "z" was never made',
+  })
   graph.output(graph.node('Clip', [x, '', ''], { output: 'z' }), 'float32', [1])
   assert.deepEqual(graph.build().graph.node[0]!.input, ['x', '', ''])
 })
@@ -109,27 +143,29 @@ test('GraphBuilder refuses a name that is used twice or empty', () => {
   assert.throws(() => graph.node('Relu', ['x'], { output: 'y' }), { message: /"y": a value of that name exists/ })
   assert.throws(() => graph.node('Relu', ['x'], { name: 'Conv_0' }), { message: /a node of that name exists/ })
   assert.throws(() => graph.node('Relu', ['x'], { output: '' }), { message: /first output has no name/ })
-  assert.throws(() => graph.node('Split', ['x'], { outputs: ['p', 'p'] }), { message: /"p": a value of that name exists/ })
+  assert.throws(() => graph.node('Split', ['x'], { outputs: ['p', 'p'] }), {
+    message: /"p": a value of that name exists/,
+  })
   assert.throws(() => graph.node('', ['x']), { message: /no operator/ })
-  assert.throws(() => graph.node('Relu', ['x'], { output: 'p', outputs: ['q'] }), { message: /both output and outputs/ })
+  assert.throws(() => graph.node('Relu', ['x'], { output: 'p', outputs: ['q'] }), {
+    message: /both output and outputs/,
+  })
   assert.throws(() => graph.input('', 'float32', [1]), { message: /no name/ })
 })
 
 test('output() refuses a value that was never made, or is declared already', () => {
   const graph = convolution()
-  assert.throws(
-    () => graph.output('z', 'float32', [1]),
-    { exit: 'usage', message: 'Cannot declare the output "z": it was never made' },
-  )
+  assert.throws(() => graph.output('z', 'float32', [1]), {
+    exit: 'usage',
+    message: 'Cannot declare the output "z": it was never made',
+  })
   assert.throws(() => graph.output('y', 'float32', [1]), { message: /declared already/ })
 })
 
 test('GraphBuilder refuses impossible shapes, versions and a graph with no output', () => {
   const graph = new GraphBuilder({ name: 'g' })
-  for (const dim of [-1, 1.5, Number.NaN]) assert.throws(
-    () => graph.input('x', 'float32', [1, dim]),
-    { exit: 'usage', message: /is no dimension/ },
-  )
+  for (const dim of [-1, 1.5, Number.NaN])
+    assert.throws(() => graph.input('x', 'float32', [1, dim]), { exit: 'usage', message: /is no dimension/ })
   assert.throws(() => graph.build(), { message: /it has no output/ })
   assert.throws(() => new GraphBuilder({ name: '' }), { message: /no name/ })
   assert.throws(() => new GraphBuilder({ name: 'g', opset: 0 }), { message: /opset is 0/ })

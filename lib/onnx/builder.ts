@@ -1,18 +1,29 @@
 /**
  * How is an ONNX graph authored, so that a mistake shows on the line that makes it?
  *
- * Values must exist before a node reads them, so a graph is in topological order by construction. Names are unique; those not
- * given are the operator and a count (`Conv_0`, its output `Conv_0_out`). Equal calls give equal bytes. Whether shapes fit is
+ * Values must exist before a node reads them, so a graph is in topological order by construction. Names are unique;
+ * those not
+ * given are the operator and a count (`Conv_0`, its output `Conv_0_out`). Equal calls give equal bytes. Whether shapes
+ * fit is
  * asked in `check.ts`.
  */
-import { attributeTypes, newGraph, newModel, newNode, newValueInfo, protoFromTensor } from '../formats/onnx.ts'
-import type { AttributeProto, GraphProto, ModelProto } from '../formats/onnx.ts'
-import type { Dtype, Tensor } from '../formats/tensor.ts'
-import { usageError } from '../notebook/errors.ts'
+import { attributeTypes, newGraph, newModel, newNode, newValueInfo, protoFromTensor } from '../formats/onnx/index.ts'
+import type { AttributeProto, GraphProto, ModelProto } from '../formats/onnx/index.ts'
+import type { Dtype, Tensor } from '../formats/tensors/tensor.ts'
+import { usageError } from '../base/errors.ts'
 
-/** Integers become INT or INTS, other numbers FLOAT or FLOATS; `{ float: 1 }` and `{ floats: [1, 2] }` say so explicitly. */
+/**
+ * Integers become INT or INTS, other numbers FLOAT or FLOATS; `{ float: 1 }` and `{ floats: [1, 2] }` say so
+ * explicitly.
+ */
 export type AttributeValue =
-  | number | bigint | string | readonly number[] | Tensor | { readonly float: number } | { readonly floats: readonly number[] }
+  | number
+  | bigint
+  | string
+  | readonly number[]
+  | Tensor
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
 
 /** An attribute message. Errors: usage when a number is NaN or an integer beyond 2^53. */
 export function attributeFrom(name: string, value: AttributeValue): AttributeProto {
@@ -80,7 +91,9 @@ export class GraphBuilder {
     return name
   }
 
-  /** Adds an initializer, stored as raw little-endian bytes (a view of the tensor until it is encoded). Returns `name`. */
+  /**
+   * Adds an initializer, stored as raw little-endian bytes (a view of the tensor until it is encoded). Returns `name`.
+   */
   weight(name: string, tensor: Tensor): string {
     const proto = protoFromTensor(name, tensor)
     this.#claimValue(name, 'the weight')
@@ -89,14 +102,20 @@ export class GraphBuilder {
   }
 
   /**
-   * Adds a node. An empty input stands for an optional one left out; attributes are written exactly as given, in their order.
+   * Adds a node. An empty input stands for an optional one left out; attributes are written exactly as given, in their
+   * order.
    * @param options.output name of the only output; `outputs` names several ('' for one not wanted)
    * @returns the name of the first output
    */
   node(
     op: string,
     inputs: readonly string[],
-    options: { name?: string; output?: string; outputs?: readonly string[]; attributes?: Record<string, AttributeValue> } = {},
+    options: {
+      name?: string
+      output?: string
+      outputs?: readonly string[]
+      attributes?: Record<string, AttributeValue>
+    } = {},
   ): string {
     const name = options.name ?? this.#freshName(op)
     if (op === '') throw usageError(`Cannot add the node "${name}": it has no operator`, 'name one, such as Conv')
@@ -111,7 +130,7 @@ export class GraphBuilder {
       throw usageError(`Cannot add the node "${name}" (${op}): ${state}`, 'add the input, weight or node first')
     }
     const attribute = Object.entries(options.attributes ?? {}).map(([key, value]) => attributeFrom(key, value))
-    const output = [...options.outputs ?? [options.output ?? this.#freshOutput(name)]]
+    const output = [...(options.outputs ?? [options.output ?? this.#freshOutput(name)])]
     const first = output[0]
     if (!first) throw usageError(`Cannot add the node "${name}" (${op}): its first output has no name`, 'name it')
     for (const value of output) if (value !== '') this.#claimValue(value, `an output of the node "${name}" (${op}),`)
@@ -171,5 +190,8 @@ const taken = (what: string, kind: string) =>
 function checkShape(name: string, shape: readonly (number | string)[]): void {
   const bad = shape.find(dim => typeof dim === 'number' && !(Number.isSafeInteger(dim) && dim >= 0))
   if (bad === undefined) return
-  throw usageError(`Cannot declare "${name}" as [${shape.join(', ')}]: ${bad} is no dimension`, 'use whole numbers or names')
+  throw usageError(
+    `Cannot declare "${name}" as [${shape.join(', ')}]: ${bad} is no dimension`,
+    'use whole numbers or names',
+  )
 }

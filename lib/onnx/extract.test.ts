@@ -1,17 +1,28 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { decodeModel, dimsOf, dtypeOf, encodeModel, newGraph, newNode, newValueInfo, type ModelProto } from '../formats/onnx.ts'
-import { float32, type Tensor } from '../formats/tensor.ts'
+import {
+  decodeModel,
+  dimsOf,
+  dtypeOf,
+  encodeModel,
+  newGraph,
+  newNode,
+  newValueInfo,
+  type ModelProto,
+} from '../formats/onnx/index.ts'
+import { float32, type Tensor } from '../formats/tensors/tensor.ts'
 import { convTasNetGraph } from '../models/convtasnet/graph.ts'
 import { convTasNetOptions } from '../models/convtasnet/options.ts'
-import { RunbookError } from '../notebook/errors.ts'
+import { RunbookError } from '../base/errors.ts'
 import { GraphBuilder } from './builder.ts'
-import { checkModel } from './check.ts'
+import { checkModel } from './check/check.ts'
 import { cutPoints, subgraphTo } from './extract.ts'
-import { inferShapes } from './shapes.ts'
+import { inferShapes } from './shapes/infer.ts'
 
-const isUsage = (pattern: RegExp, hint = /./) => (e: unknown): boolean =>
-  e instanceof RunbookError && e.exit === 'usage' && pattern.test(e.message) && hint.test(e.hint)
+const isUsage =
+  (pattern: RegExp, hint = /./) =>
+  (e: unknown): boolean =>
+    e instanceof RunbookError && e.exit === 'usage' && pattern.test(e.message) && hint.test(e.hint)
 
 /** x -> a -> {b, c} -> sum -> out, where c also reads a second input and a weight of its own. */
 function diamond(): ModelProto {
@@ -20,7 +31,11 @@ function diamond(): ModelProto {
   const y = graph.input('y', 'float32', [1, 4])
   const a = graph.node('Relu', [x], { name: 'first', output: 'a' })
   const b = graph.node('Mul', [a, graph.weight('two', float32([1], [2]))], { name: 'left', output: 'b' })
-  const c = graph.node('Add', [graph.node('Mul', [a, graph.weight('three', float32([1], [3]))], { name: 'right', output: 'r' }), y], { output: 'c' })
+  const c = graph.node(
+    'Add',
+    [graph.node('Mul', [a, graph.weight('three', float32([1], [3]))], { name: 'right', output: 'r' }), y],
+    { output: 'c' },
+  )
   graph.output(graph.node('Add', [b, c], { name: 'sum', output: 'out' }), 'float32', [1, 4])
   return graph.build()
 }
@@ -30,7 +45,9 @@ const names = (items: readonly { name: string }[]) => items.map(({ name }) => na
 async function answer(model: ModelProto, feeds: Readonly<Record<string, Tensor>>): Promise<number[][]> {
   const ort = await import('onnxruntime-node')
   const session = await ort.InferenceSession.create(encodeModel(model))
-  const wanted = session.inputNames.map(name => [name, new ort.Tensor('float32', feeds[name]!.data as Float32Array, [...feeds[name]!.shape])] as const)
+  const wanted = session.inputNames.map(
+    name => [name, new ort.Tensor('float32', feeds[name]!.data as Float32Array, [...feeds[name]!.shape])] as const,
+  )
   const results = await session.run(Object.fromEntries(wanted))
   await session.release()
   return session.outputNames.map(name => [...(results[name]!.data as Float32Array)])
@@ -47,9 +64,16 @@ test('subgraphTo() keeps ancestors only, and drops the inputs and weights that t
 test('subgraphTo() gives a sound model with the values of the whole, at every cut', async () => {
   const feeds = { x: float32([1, 4], [1, -2, 3, 4]), y: float32([1, 4], [10, 20, 30, 40]) }
   const want: Record<string, number[]> = {
-    a: [1, 0, 3, 4], b: [2, 0, 6, 8], r: [3, 0, 9, 12], c: [13, 20, 39, 52], out: [15, 20, 45, 60],
+    a: [1, 0, 3, 4],
+    b: [2, 0, 6, 8],
+    r: [3, 0, 9, 12],
+    c: [13, 20, 39, 52],
+    out: [15, 20, 45, 60],
   }
-  assert.deepEqual(cutPoints(diamond()).map(({ value }) => value), Object.keys(want))
+  assert.deepEqual(
+    cutPoints(diamond()).map(({ value }) => value),
+    Object.keys(want),
+  )
   for (const [value, numbers] of Object.entries(want)) {
     const cut = decodeModel(encodeModel(subgraphTo(diamond(), value)))
     assert.deepEqual(checkModel(cut).problems, [])
@@ -69,7 +93,10 @@ test('subgraphTo() at the output is the whole graph, without its metadata, and l
 })
 
 test('subgraphTo() refuses an unknown value, an input and a weight, and names values that resemble it', () => {
-  assert.throws(() => subgraphTo(diamond(), 'nowhere'), isUsage(/"diamond" at "nowhere": there is no such value/, /a, b, r, c, out/))
+  assert.throws(
+    () => subgraphTo(diamond(), 'nowhere'),
+    isUsage(/"diamond" at "nowhere": there is no such value/, /a, b, r, c, out/),
+  )
   assert.throws(() => subgraphTo(diamond(), 'nothing like it'), isUsage(/no such value/, /such as a, b/))
   assert.throws(() => subgraphTo(diamond(), 'outt'), isUsage(/no such value/, /such as out$/))
   assert.throws(() => subgraphTo(diamond(), 'x'), isUsage(/"x": no node makes it/))
@@ -79,7 +106,9 @@ test('subgraphTo() refuses an unknown value, an input and a weight, and names va
 
 test('subgraphTo() of a value of unknown type takes the declared one, and refuses when there is none', () => {
   const strange = diamond()
-  strange.graph.node.push(newNode({ opType: 'Strange', domain: 'com.example', name: 's', input: ['out'], output: ['odd'] }))
+  strange.graph.node.push(
+    newNode({ opType: 'Strange', domain: 'com.example', name: 's', input: ['out'], output: ['odd'] }),
+  )
   assert.throws(() => subgraphTo(strange, 'odd'), isUsage(/nothing says which type/))
   assert.ok(!cutPoints(strange).some(({ value }) => value === 'odd'))
   strange.graph.valueInfo.push(newValueInfo('odd', 'float16', [1, 'n']))
@@ -88,16 +117,20 @@ test('subgraphTo() of a value of unknown type takes the declared one, and refuse
 })
 
 /** The body of a branch: it reads a value from around it. */
-const body = (from: string) => newGraph({
-  name: `body_${from}`,
-  node: [newNode({ opType: 'Neg', input: [from], output: [`${from}_neg`] })],
-  output: [newValueInfo(`${from}_neg`, 'float32', [1, 4])],
-})
+const body = (from: string) =>
+  newGraph({
+    name: `body_${from}`,
+    node: [newNode({ opType: 'Neg', input: [from], output: [`${from}_neg`] })],
+    output: [newValueInfo(`${from}_neg`, 'float32', [1, 4])],
+  })
 
 test('subgraphTo() keeps what the body of an If reads from around it', () => {
   const model = diamond()
   model.graph.input.push(newValueInfo('flag', 'bool', []))
-  const branches = [{ name: 'then_branch', g: body('b'), type: 5 }, { name: 'else_branch', g: body('a'), type: 5 }]
+  const branches = [
+    { name: 'then_branch', g: body('b'), type: 5 },
+    { name: 'else_branch', g: body('a'), type: 5 },
+  ]
   model.graph.node.push(newNode({ opType: 'If', name: 'if', input: ['flag'], output: ['chosen'], attribute: branches }))
   model.graph.valueInfo.push(newValueInfo('chosen', 'float32', [1, 4]))
   const { graph } = subgraphTo(model, 'chosen')
@@ -131,7 +164,15 @@ test('cutPoints() names node, operator and shape, every output of a node, and no
 })
 
 test('cutPoints() of a ConvTasNet begin at the encoder, end at the output, and each gives a sound graph with one input', () => {
-  const options = convTasNetOptions({ nFilters: 16, bnChan: 4, hidChan: 8, skipChan: 4, nBlocks: 2, nRepeats: 2, inputLen: 160 })
+  const options = convTasNetOptions({
+    nFilters: 16,
+    bnChan: 4,
+    hidChan: 8,
+    skipChan: 4,
+    nBlocks: 2,
+    nRepeats: 2,
+    inputLen: 160,
+  })
   const model = convTasNetGraph(options)
   const points = cutPoints(model)
   assert.deepEqual([points[0]!.node, points.at(-1)!.value], ['encoder', 'output'])

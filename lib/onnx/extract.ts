@@ -1,23 +1,34 @@
 /**
  * Which part of a graph makes one of its values, and where can it be cut?
  *
- * For finding the first layer that a compiler cannot take: the graph up to one value is a model of its own. Nothing is rewritten;
+ * For finding the first layer that a compiler cannot take: the graph up to one value is a model of its own. Nothing is
+ * rewritten;
  * nodes, weights and inputs that the value does not need are left out.
  */
 import {
-  dtypeOf, hasShape, newValueInfo, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto,
-} from '../formats/onnx.ts'
-import { closest } from '../notebook/argv.ts'
-import { usageError } from '../notebook/errors.ts'
-import { subgraphsOf } from './check-names.ts'
-import { inferShapes, type ValueShape } from './shapes.ts'
+  dtypeOf,
+  hasShape,
+  newValueInfo,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type ValueInfoProto,
+} from '../formats/onnx/index.ts'
+import { closest } from '../notebook/inputs/argv.ts'
+import { usageError } from '../base/errors.ts'
+import { subgraphsOf } from './check/names.ts'
+import { inferShapes, type ValueShape } from './shapes/infer.ts'
 
 /**
- * The smallest model that yields `valueName`: the nodes that it needs, in their order, and no other input or weight. Its one
- * output is the value, declared with the shape that was inferred, else with the one that the file declares. Messages that stay
- * are shared with `model`, which is left as it is. Metadata and training information speak of the whole and are left out.
+ * The smallest model that yields `valueName`: the nodes that it needs, in their order, and no other input or weight.
+ * Its one
+ * output is the value, declared with the shape that was inferred, else with the one that the file declares. Messages
+ * that stay
+ * are shared with `model`, which is left as it is. Metadata and training information speak of the whole and are left
+ * out.
  *
- * @throws usage when no node makes the value, when nothing says which type it has, and when the graph contradicts itself
+ * @throws usage when no node makes the value, when nothing says which type it has, and when the graph contradicts
+ * itself
  */
 export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
   const { graph } = model
@@ -37,7 +48,9 @@ export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
       input: graph.input.filter(({ name }) => values.has(name)),
       output: [declared(model, valueName)],
       valueInfo: graph.valueInfo.filter(({ name }) => values.has(name) && name !== valueName),
-      ...(sparseInitializer && { sparseInitializer: sparseInitializer.filter(sparse => values.has(sparse.values?.name ?? '')) }),
+      ...(sparseInitializer && {
+        sparseInitializer: sparseInitializer.filter(sparse => values.has(sparse.values?.name ?? '')),
+      }),
       ...(quantizationAnnotation && {
         quantizationAnnotation: quantizationAnnotation.filter(({ tensorName = '' }) => values.has(tensorName)),
       }),
@@ -54,8 +67,10 @@ export interface CutPoint extends ValueShape {
 }
 
 /**
- * Every value that a node makes out of an input of the graph, in the order of the file, which is topological. Left out are
- * constants, and values whose type cannot be inferred. The graph up to one of them need not hold the graph up to the one before:
+ * Every value that a node makes out of an input of the graph, in the order of the file, which is topological. Left out
+ * are
+ * constants, and values whose type cannot be inferred. The graph up to one of them need not hold the graph up to the
+ * one before:
  * branches stand one after the other in the file.
  *
  * @throws usage when the graph contradicts itself
@@ -75,7 +90,10 @@ export function cutPoints(model: ModelProto): CutPoint[] {
 const makersOf = (graph: GraphProto): Map<string, NodeProto> =>
   new Map(graph.node.flatMap(node => node.output.filter(name => name !== '').map(name => [name, node] as const)))
 
-/** Every value that a node reads, and every name that its bodies (of If, Loop, Scan) mention: they see the names around them. */
+/**
+ * Every value that a node reads, and every name that its bodies (of If, Loop, Scan) mention: they see the names around
+ * them.
+ */
 function readsOf(node: NodeProto): Set<string> {
   const bodies = subgraphsOf(node)
   const inside = bodies.flatMap(body => body.node).flatMap(inner => [...readsOf(inner)])
@@ -84,7 +102,10 @@ function readsOf(node: NodeProto): Set<string> {
 }
 
 /** The nodes that a value needs, and every value that they read or make. */
-function ancestorsOf(value: string, makers: ReadonlyMap<string, NodeProto>): { nodes: Set<NodeProto>; values: Set<string> } {
+function ancestorsOf(
+  value: string,
+  makers: ReadonlyMap<string, NodeProto>,
+): { nodes: Set<NodeProto>; values: Set<string> } {
   const nodes = new Set<NodeProto>()
   const values = new Set([value])
   const open = [value]
@@ -108,7 +129,10 @@ function declared(model: ModelProto, value: string): ValueInfoProto {
   const given = [...model.graph.output, ...model.graph.valueInfo].find(isWhole)
   if (given) return given
   const state = 'nothing says which type it has'
-  throw usageError(`Cannot cut "${model.graph.name}" at "${value}": ${state}`, 'cut elsewhere, or declare it in value_info')
+  throw usageError(
+    `Cannot cut "${model.graph.name}" at "${value}": ${state}`,
+    'cut elsewhere, or declare it in value_info',
+  )
 }
 
 function unknownValue(graph: GraphProto, value: string, made: readonly string[]) {

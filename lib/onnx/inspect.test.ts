@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { float32, sizeOf, type Tensor } from '../formats/tensor.ts'
+import { float32, sizeOf, type Tensor } from '../formats/tensors/tensor.ts'
 import { GraphBuilder } from './builder.ts'
-import { calibrate } from './calibrate.ts'
-import { convStack, ints, oneNode, stackBatches, stackFrames } from './graph-fixtures.ts'
+import { calibrate } from './quantize/calibrate.ts'
+import { convStack, ints, oneNode, stackBatches, stackFrames } from '../testing/onnx/graphs.ts'
 import { inspect } from './inspect.ts'
-import { quantizeQdq } from './quantize.ts'
+import { quantizeQdq } from './quantize/quantize.ts'
 
 const weight = (...shape: number[]): Tensor => float32(shape, new Float32Array(sizeOf(shape)))
 const macsOf = (...given: Parameters<typeof oneNode>): number => inspect(oneNode(...given)).macs
@@ -13,7 +13,11 @@ const macsOf = (...given: Parameters<typeof oneNode>): number => inspect(oneNode
 test('inspect() counts the multiply-accumulates that a hand computes', () => {
   const conv = { strides: [1, 8], pads: [0, 8, 0, 8] }
   assert.equal(
-    macsOf('Conv', { x: ['float32', [1, 1, 1, 16000]], w: weight(256, 1, 1, 16), b: weight(256) }, { attributes: conv }),
+    macsOf(
+      'Conv',
+      { x: ['float32', [1, 1, 1, 16000]], w: weight(256, 1, 1, 16), b: weight(256) },
+      { attributes: conv },
+    ),
     2001 * 256 * 16,
   )
   assert.equal(
@@ -32,7 +36,11 @@ test('inspect() counts the multiply-accumulates that a hand computes', () => {
   assert.equal(macsOf('Gemm', { x: ['float32', [5, 2]], w: weight(5, 7) }, { attributes: { transA: 1 } }), 2 * 5 * 7)
   assert.equal(macsOf('MatMul', { x: ['float32', [3, 2, 5]], w: weight(5, 7) }), 3 * 2 * 5 * 7)
   assert.equal(
-    macsOf('LSTM', { x: ['float32', [5, 2, 3]], w: weight(1, 16, 3), r: weight(1, 16, 4) }, { attributes: { hidden_size: 4 } }),
+    macsOf(
+      'LSTM',
+      { x: ['float32', [5, 2, 3]], w: weight(1, 16, 3), r: weight(1, 16, 4) },
+      { attributes: { hidden_size: 4 } },
+    ),
     5 * 2 * 16 * 7,
   )
 })
@@ -49,7 +57,11 @@ test('inspect() counts parameters and bytes of what is read, constants included,
   builder.weight('unread', weight(100))
   const constant = builder.node('Constant', [], { attributes: { value: weight(6) } })
   const sum = builder.node('Add', [builder.node('Mul', [x, constant]), builder.weight('b', weight(6))])
-  builder.output(builder.node('Reshape', [sum, builder.weight('shape', ints([2, 3]))], { output: 'y' }), 'float32', [2, 3])
+  builder.output(
+    builder.node('Reshape', [sum, builder.weight('shape', ints([2, 3]))], { output: 'y' }),
+    'float32',
+    [2, 3],
+  )
   const { parameters, weightBytes, ops } = inspect(builder.build())
   assert.equal(parameters, 12)
   assert.equal(weightBytes, 12 * 4 + 2 * 8)
@@ -61,7 +73,9 @@ function diamond(keep: boolean) {
   const builder = new GraphBuilder({ name: 'g', opset: 13 })
   const x = builder.input('x', 'float32', [100])
   const a = builder.node('Relu', [x], { output: 'a' })
-  const b = builder.node('Slice', [a, builder.weight('from', ints([0])), builder.weight('to', ints([50]))], { output: 'b' })
+  const b = builder.node('Slice', [a, builder.weight('from', ints([0])), builder.weight('to', ints([50]))], {
+    output: 'b',
+  })
   const c = builder.node('Concat', [a, b], { output: 'c', attributes: { axis: 0 } })
   const y = builder.node('Sigmoid', [c], { output: 'y' })
   builder.output(y, 'float32', [150])

@@ -2,7 +2,8 @@
  * What does a graph hold, and what does it cost to run once?
  *
  * Conventions. Parameters: elements of float initializers and float Constants that are read. MACs: multiply-accumulates
- * of Conv, ConvTranspose, Gemm, MatMul and the recurrent layers; bias, elementwise and pooling are not counted. Peak activations:
+ * of Conv, ConvTranspose, Gemm, MatMul and the recurrent layers; bias, elementwise and pooling are not counted. Peak
+ * activations:
  * nodes run in the order of the file; a value lives from the node that makes it (an input of the graph: from the start)
  * to its last reader (an output of the graph: to the end); views and in-place work are not modelled, weights are apart.
  */
@@ -20,13 +21,16 @@ import {
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
-} from '../formats/onnx.ts'
-import { sizeOf } from '../formats/tensor.ts'
-import { convolutionMacs } from './shape-rules-convolution.ts'
-import { productOf } from './shape-value.ts'
-import { inferShapes, type ValueShape } from './shapes.ts'
+} from '../formats/onnx/index.ts'
+import { sizeOf } from '../formats/tensors/tensor.ts'
+import { convolutionMacs } from './shapes/rules-convolution.ts'
+import { productOf } from './shapes/value.ts'
+import { inferShapes, type ValueShape } from './shapes/infer.ts'
 
-/** A value at the border of a graph. `dtype` is null and `shape` is null where the file declares none that is known here. */
+/**
+ * A value at the border of a graph. `dtype` is null and `shape` is null where the file declares none that is known
+ * here.
+ */
 export interface Port {
   readonly name: string
   readonly dtype: string | null
@@ -73,7 +77,8 @@ export function inspect(model: ModelProto, options: { dims?: Readonly<Record<str
   }
 }
 
-const sum = <T>(items: readonly T[], size: (item: T) => number): number => items.reduce((total, item) => total + size(item), 0)
+const sum = <T>(items: readonly T[], size: (item: T) => number): number =>
+  items.reduce((total, item) => total + size(item), 0)
 
 const isFloat = (tensor: TensorProto): boolean => dtypeFromDataType(tensor.dataType)?.includes('float') ?? false
 
@@ -106,7 +111,9 @@ function histogramOf(graph: GraphProto): Record<string, number> {
 function activationsOf(graph: GraphProto, weights: ReadonlyMap<string, TensorProto>): string[] {
   const stored = new Set(graph.initializer.map(({ name }) => name))
   const made = graph.node.filter(({ opType }) => opType !== 'Constant').flatMap(node => node.output)
-  return [...graph.input.map(({ name }) => name), ...made].filter(name => name !== '' && !stored.has(name) && !weights.has(name))
+  return [...graph.input.map(({ name }) => name), ...made].filter(
+    name => name !== '' && !stored.has(name) && !weights.has(name),
+  )
 }
 
 function bytesOf(value: ValueShape | undefined): number | undefined {
@@ -158,5 +165,7 @@ function macsOf(node: NodeProto, shapes: ReadonlyMap<string, ValueShape>): numbe
   // Every step of every direction multiplies the input by W [directions, gates · hidden, input] and the state by R.
   const steps = productOf(a.slice(0, 2))
   const [fromInput, fromState] = [productOf(b), productOf(c)]
-  return steps === undefined || fromInput === undefined || fromState === undefined ? undefined : steps * (fromInput + fromState)
+  return steps === undefined || fromInput === undefined || fromState === undefined
+    ? undefined
+    : steps * (fromInput + fromState)
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { attributeInt, opsetOf, type ModelProto } from '../formats/onnx.ts'
-import type { Tensor } from '../formats/tensor.ts'
+import { attributeInt, opsetOf, type ModelProto } from '../formats/onnx/index.ts'
+import type { Tensor } from '../formats/tensors/tensor.ts'
 import { GraphBuilder, type AttributeValue } from './builder.ts'
-import { normal, oneNode, runOnnx } from './graph-fixtures.ts'
+import { normal, oneNode, runOnnx } from '../testing/onnx/graphs.ts'
 import { raiseOpset } from './opset.ts'
 
 const x = normal([2, 3, 4], { seed: 3 })
@@ -29,7 +29,11 @@ test('raiseOpset() keeps the meaning of every operator whose attributes became i
   for (const [model, input] of cases) {
     const raised = raiseOpset(model, 13)
     assert.equal(opsetOf(raised), 13)
-    assert.deepEqual(await runOnnx(raised, [{ x: input }]), await runOnnx(model, [{ x: input }]), model.graph.node[0]!.opType)
+    assert.deepEqual(
+      await runOnnx(raised, [{ x: input }]),
+      await runOnnx(model, [{ x: input }]),
+      model.graph.node[0]!.opType,
+    )
   }
 })
 

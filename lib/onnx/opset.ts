@@ -1,7 +1,8 @@
 /**
  * How does a graph of an older operator set become one of a newer one, with the same meaning?
  *
- * Only what per-channel QDQ needs: up to operator set 13. Lists that moved from an attribute to an input are moved; operators
+ * Only what per-channel QDQ needs: up to operator set 13. Lists that moved from an attribute to an input are moved;
+ * operators
  * that changed their meaning on the way are refused by name. Bodies of If, Loop and Scan are raised too.
  */
 import {
@@ -15,14 +16,16 @@ import {
   type ModelProto,
   type NodeProto,
   type TensorProto,
-} from '../formats/onnx.ts'
-import { float32, type Tensor } from '../formats/tensor.ts'
-import { usageError } from '../notebook/errors.ts'
+} from '../formats/onnx/index.ts'
+import { float32, type Tensor } from '../formats/tensors/tensor.ts'
+import { usageError } from '../base/errors.ts'
 import { attributeFrom } from './builder.ts'
-import { inferShapes, type ValueShape } from './shapes.ts'
+import { inferShapes, type ValueShape } from './shapes/infer.ts'
 
 /** Attributes that became inputs, in the order of those inputs, which begin at `first`. */
-const moved: Readonly<Record<string, { since: number; first: number; attributes: readonly string[]; isFloat?: boolean }>> = {
+const moved: Readonly<
+  Record<string, { since: number; first: number; attributes: readonly string[]; isFloat?: boolean }>
+> = {
   Squeeze: { since: 13, first: 1, attributes: ['axes'] },
   Unsqueeze: { since: 13, first: 1, attributes: ['axes'] },
   ReduceSum: { since: 13, first: 1, attributes: ['axes'] },
@@ -59,7 +62,12 @@ export function raiseOpset(model: ModelProto, to: 13): ModelProto {
     )
   const graph = raiseGraph(model.graph, { from, shapes: inferShapes(model) })
   const others = model.opsetImport.filter(({ domain }) => normalDomain(domain) !== '')
-  return { ...model, irVersion: Math.max(model.irVersion ?? 0, 7), graph, opsetImport: [{ domain: '', version: to }, ...others] }
+  return {
+    ...model,
+    irVersion: Math.max(model.irVersion ?? 0, 7),
+    graph,
+    opsetImport: [{ domain: '', version: to }, ...others],
+  }
 }
 
 interface Raise {
@@ -129,7 +137,8 @@ function softmaxAxis(node: NodeProto, { shapes }: Raise): ReturnType<typeof attr
   const axis = attributeInt(node, 'axis') ?? 1
   const shape = shapes.get(node.input[0]!)?.shape
   const isLast =
-    axis === -1 || (shape !== undefined && shape.slice(((axis + shape.length) % shape.length) + 1).every(dim => dim === 1))
+    axis === -1 ||
+    (shape !== undefined && shape.slice(((axis + shape.length) % shape.length) + 1).every(dim => dim === 1))
   if (isLast) return attributeFrom('axis', axis)
   throw usageError(
     `Cannot raise "${node.name || node.output[0]}" (${node.opType}) to operator set 13: it works over all axes from ${axis} on`,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
-import { decodeModel } from '../formats/onnx.ts'
-import { float32 } from '../formats/tensor.ts'
+import { decodeModel } from '../formats/onnx/index.ts'
+import { float32 } from '../formats/tensors/tensor.ts'
 import { dataPath, needsData } from '../testing/needs.ts'
-import { calibrate, type Feeds } from './calibrate.ts'
-import { convStack, noise, normal, oneNode, quantizedSnr, seeded, stackBatches } from './graph-fixtures.ts'
-import { quantizeQdq } from './quantize.ts'
+import { calibrate, type Feeds } from './quantize/calibrate.ts'
+import { convStack, noise, normal, oneNode, quantizedSnr, seeded, stackBatches } from '../testing/onnx/graphs.ts'
+import { quantizeQdq } from './quantize/quantize.ts'
 
 const stackInput = { calibration: stackBatches(8), unseen: stackBatches(4, 900) }
 

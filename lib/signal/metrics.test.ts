@@ -5,12 +5,15 @@ import { SeparationScore, siSdrDb } from './metrics.ts'
 import { snrDb, SnrSum } from './snr.ts'
 
 const samples = 1_000
-const signal = (f: (i: number) => number, length = samples): Float32Array => Float32Array.from({ length }, (_, i) => f(i))
+const signal = (f: (i: number) => number, length = samples): Float32Array =>
+  Float32Array.from({ length }, (_, i) => f(i))
 const sum = (a: Float32Array, b: Float32Array, [x, y, c]: readonly [number, number, number]): Float32Array =>
   a.map((_, i) => x * a[i]! + y * b[i]! + c)
 
-// Golden numbers of a Python script of its own that knows only the formula (math.fsum, float64, inputs rounded to float32):
-//   s1 = sin(0.05 i), s2 = 0.5 cos(0.31 i) + 0.1, i < 1000; mix = s1 + s2; e1 = 0.8 s1 + 0.1 s2; e2 = s2 + 0.05 s1 + 0.3
+// Golden numbers of a Python script of its own that knows only the formula (math.fsum, float64, inputs rounded to
+// float32):
+//   s1 = sin(0.05 i), s2 = 0.5 cos(0.31 i) + 0.1, i < 1000; mix = s1 + s2; e1 = 0.8 s1 + 0.1 s2; e2 = s2 + 0.05 s1 +
+// 0.3
 //   e, s less their means; a = <e,s> / (<s,s> + 1e-8); 10 log10(<as,as> / (<e-as,e-as> + 1e-8) + 1e-8)
 const s1 = signal(i => Math.sin(0.05 * i))
 const s2 = signal(i => 0.5 * Math.cos(0.31 * i) + 0.1)
@@ -47,16 +50,42 @@ test('siSdrDb() says what the formula says', () => {
 })
 
 test('siSdrDb() knows neither the scale nor the offset nor the sign of the estimate', () => {
-  near(siSdrDb(e1.map(x => 100 * x), s1), golden.e1s1, 1e-3)
-  near(siSdrDb(e1.map(x => -x + 0.5), s1), golden.e1s1, 1e-3)
+  near(
+    siSdrDb(
+      e1.map(x => 100 * x),
+      s1,
+    ),
+    golden.e1s1,
+    1e-3,
+  )
+  near(
+    siSdrDb(
+      e1.map(x => -x + 0.5),
+      s1,
+    ),
+    golden.e1s1,
+    1e-3,
+  )
 })
 
 test('siSdrDb() is NaN for a silent or constant target, an empty one and one with a NaN, and -80 for a silent estimate', () => {
   assert.equal(siSdrDb(e1, new Float32Array(samples)), NaN)
   assert.equal(siSdrDb(e1, new Float32Array(samples).fill(0.3)), NaN)
   assert.equal(siSdrDb(new Float32Array(0), new Float32Array(0)), NaN)
-  assert.equal(siSdrDb(e1, signal(i => (i === 500 ? NaN : i))), NaN)
-  assert.equal(siSdrDb(signal(i => (i === 500 ? NaN : i)), s1), NaN)
+  assert.equal(
+    siSdrDb(
+      e1,
+      signal(i => (i === 500 ? NaN : i)),
+    ),
+    NaN,
+  )
+  assert.equal(
+    siSdrDb(
+      signal(i => (i === 500 ? NaN : i)),
+      s1,
+    ),
+    NaN,
+  )
   near(siSdrDb(new Float32Array(samples), s1), -80)
 })
 
@@ -104,9 +133,12 @@ test('SeparationScore says the same whatever the size of the blocks, and what si
   const whole = scored(parts, 2, 30_000)
   near(whole.siSdrDb[0]!, siSdrDb(parts[1]!, a))
   near(whole.siSdrDb[1]!, siSdrDb(parts[2]!, b))
-  fc.assert(fc.property(fc.integer({ min: 1, max: 9_000 }), block => {
-    assert.deepEqual(scored(parts, 2, block), whole)
-  }), { numRuns: 20 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 9_000 }), block => {
+      assert.deepEqual(scored(parts, 2, block), whole)
+    }),
+    { numRuns: 20 },
+  )
 })
 
 test('SeparationScore stays exact when the sound is long and far from zero', () => {
@@ -143,23 +175,35 @@ test('siSdrDb() keeps its epsilons: a very quiet estimate of a very quiet target
   // 1e-4 of the same signal: the target's energy is 5e-6, so the 1e-8 under the noise caps the score near 27 dB.
   const quiet = s1.map(x => 1e-4 * x)
   const energy = quiet.reduce((total, x) => total + x * x, 0) - quiet.reduce((total, x) => total + x, 0) ** 2 / samples
-  near(siSdrDb(quiet, quiet), 10 * Math.log10((energy / (energy + 1e-8)) ** 2 * energy / 1e-8), 0.01)
+  near(siSdrDb(quiet, quiet), 10 * Math.log10(((energy / (energy + 1e-8)) ** 2 * energy) / 1e-8), 0.01)
 })
 
 test('SeparationScore agrees with siSdrDb() and an exhaustive search for any three signals', () => {
   const value = fc.float({ min: -1, max: 1, noNaN: true })
   const three = fc.array(fc.array(value, { minLength: 24, maxLength: 24 }), { minLength: 7, maxLength: 7 })
-  fc.assert(fc.property(three, fc.integer({ min: 1, max: 24 }), (rows, block) => {
-    const parts = rows.map(row => Float32Array.from(row))
-    const [estimates, targets] = [parts.slice(1, 4), parts.slice(4)]
-    const table = estimates.map(estimate => targets.map(target => siSdrDb(estimate, target)))
-    fc.pre(table.flat().every(db => db > -60 && db < 60))
-    const means = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
-      .map(order => order.reduce((total, estimate, t) => total + table[estimate]![t]! / 3, 0))
-    const { siSdrDb: best, permutation } = scored(parts, 3, block)
-    near(best.reduce((total, db) => total + db / 3, 0), Math.max(...means))
-    for (const [t, db] of best.entries()) near(db, table[permutation[t]!]![t]!)
-  }), { numRuns: 200 })
+  fc.assert(
+    fc.property(three, fc.integer({ min: 1, max: 24 }), (rows, block) => {
+      const parts = rows.map(row => Float32Array.from(row))
+      const [estimates, targets] = [parts.slice(1, 4), parts.slice(4)]
+      const table = estimates.map(estimate => targets.map(target => siSdrDb(estimate, target)))
+      fc.pre(table.flat().every(db => db > -60 && db < 60))
+      const means = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+      ].map(order => order.reduce((total, estimate, t) => total + table[estimate]![t]! / 3, 0))
+      const { siSdrDb: best, permutation } = scored(parts, 3, block)
+      near(
+        best.reduce((total, db) => total + db / 3, 0),
+        Math.max(...means),
+      )
+      for (const [t, db] of best.entries()) near(db, table[permutation[t]!]![t]!)
+    }),
+    { numRuns: 200 },
+  )
 })
 
 test('SeparationScore scores the mixture itself as no improvement', () => {
@@ -169,7 +213,11 @@ test('SeparationScore scores the mixture itself as no improvement', () => {
 
 test('SeparationScore may be asked on the way, and asking changes nothing', () => {
   const score = new SeparationScore(2)
-  score.push(mix.subarray(0, 400), [e1.subarray(0, 400), e2.subarray(0, 400)], [s1.subarray(0, 400), s2.subarray(0, 400)])
+  score.push(
+    mix.subarray(0, 400),
+    [e1.subarray(0, 400), e2.subarray(0, 400)],
+    [s1.subarray(0, 400), s2.subarray(0, 400)],
+  )
   near(score.result().siSdrDb[0]!, siSdrDb(e1.subarray(0, 400), s1.subarray(0, 400)))
   score.result().siSdrDb.fill(0)
   score.push(mix.subarray(400), [e1.subarray(400), e2.subarray(400)], [s1.subarray(400), s2.subarray(400)])
@@ -184,7 +232,10 @@ test('SeparationScore takes nothing of a push that it refuses', () => {
 })
 
 test('SeparationScore gives a silent estimate -80 dB, so that it drags the mean down and is not hidden', () => {
-  const { siSdrDb: [first, second], siSdriDb } = scored([mix, e1, new Float32Array(samples), s1, s2], 2, 256)
+  const {
+    siSdrDb: [first, second],
+    siSdriDb,
+  } = scored([mix, e1, new Float32Array(samples), s1, s2], 2, 256)
   near(first!, golden.e1s1)
   near(second!, -80)
   assert.ok(siSdriDb < -20)
@@ -195,6 +246,11 @@ test('SnrSum gives over blocks what snrDb() gives over the whole, and NaN when n
   const estimate = reference.map((value, i) => value + (i % 7) / 100)
   const sum = new SnrSum()
   assert.ok(Number.isNaN(sum.db()))
-  for (const [from, to] of [[0, 3], [3, 64], [64, 100]] as const) sum.push(estimate.subarray(from, to), reference.subarray(from, to))
+  for (const [from, to] of [
+    [0, 3],
+    [3, 64],
+    [64, 100],
+  ] as const)
+    sum.push(estimate.subarray(from, to), reference.subarray(from, to))
   assert.equal(sum.db(), snrDb(estimate, reference))
 })

@@ -1,23 +1,33 @@
 /**
  * How well was a mixture taken apart?
  *
- * Scale-invariant signal-to-distortion ratio as Asteroid computes it, its improvement over the mixture, and the order of the
+ * Scale-invariant signal-to-distortion ratio as Asteroid computes it, its improvement over the mixture, and the order
+ * of the
  * estimates that suits the targets best. `SeparationScore` goes through the sound once and keeps sums only. Perceptual
  * measures (PESQ, STOI) and BSS Eval's filtered SDR are left out.
  *
- * A silent (or constant) target leaves nothing to measure: its value is NaN, and NaN passes no gate. The formula itself would
+ * A silent (or constant) target leaves nothing to measure: its value is NaN, and NaN passes no gate. The formula
+ * itself would
  * say -80 dB, whatever the estimate. A silent estimate of a target that speaks is -80 dB: that is a measured failure.
  */
-import { usageError } from '../notebook/errors.ts'
+import { usageError } from '../base/errors.ts'
 
 // Asteroid's EPS, in losses/sdr.py.
 const epsilon = 1e-8
 
 /** Sums over two signals, enough for their SI-SDR. */
-interface Sums { n: number; e: number; s: number; ee: number; ss: number; es: number }
+interface Sums {
+  n: number
+  e: number
+  s: number
+  ee: number
+  ss: number
+  es: number
+}
 
 /**
- * SI-SDR of an estimate against a target of the same length, in dB: both less their mean, then with a = <e,s> / (|s|^2 + 1e-8),
+ * SI-SDR of an estimate against a target of the same length, in dB: both less their mean, then with a = <e,s> / (|s|^2
+ * + 1e-8),
  * 10 log10(|a s|^2 / (|e - a s|^2 + 1e-8) + 1e-8). NaN when the target is silent or either holds a NaN.
  * Source: Asteroid, losses/sdr.py. Errors: usage when the lengths differ.
  */
@@ -48,17 +58,20 @@ export interface SeparationResult {
   siSdriDb: number
 }
 
-// Sums are folded into the totals after this many samples, counted from the first one. So rounding errors stay small over an
+// Sums are folded into the totals after this many samples, counted from the first one. So rounding errors stay small
+// over an
 // hour, and the result does not know how the sound was cut into pushes.
 const foldSamples = 4096
 
 /**
- * One-pass SI-SDR with permutation search. Push the mixture, the estimates and the targets side by side, in blocks of any size;
+ * One-pass SI-SDR with permutation search. Push the mixture, the estimates and the targets side by side, in blocks of
+ * any size;
  * memory does not grow. In this one-pass form a score above about 100 dB is limited by double precision.
  */
 export class SeparationScore {
   readonly #nSrc: number
-  // Signals in this order: the mixture, the estimates, the targets. Products: each signal's square, then the mixture and each
+  // Signals in this order: the mixture, the estimates, the targets. Products: each signal's square, then the mixture
+  // and each
   // estimate times each target.
   readonly #sums: Accumulators
   readonly #squares: Accumulators
@@ -85,7 +98,7 @@ export class SeparationScore {
     }
     for (const signal of [...estimates, ...targets]) sameLength(signal, mix)
     for (let at = 0; at < mix.length;) {
-      const end = Math.min(mix.length, at + foldSamples - this.#samples % foldSamples)
+      const end = Math.min(mix.length, at + foldSamples - (this.#samples % foldSamples))
       const cut = (signal: Float32Array): Float32Array => signal.subarray(at, end)
       this.#add([mix, ...estimates].map(cut), targets.map(cut))
       this.#samples += end - at
@@ -112,8 +125,13 @@ export class SeparationScore {
     const n = this.#nSrc
     const table = Array.from({ length: n + 1 }, (_, guess) => Array.from({ length: n }, (_, t) => this.#pair(guess, t)))
     const score = (order: readonly number[]): number =>
-      order.reduce((sum, estimate, t) => sum + (Number.isNaN(table[estimate + 1]![t]!) ? 0 : table[estimate + 1]![t]!), 0)
-    const permutation = orders([...Array(n).keys()]).reduce((best, order) => (score(order) > score(best) ? order : best))
+      order.reduce(
+        (sum, estimate, t) => sum + (Number.isNaN(table[estimate + 1]![t]!) ? 0 : table[estimate + 1]![t]!),
+        0,
+      )
+    const permutation = orders([...Array(n).keys()]).reduce((best, order) =>
+      score(order) > score(best) ? order : best,
+    )
     const siSdrDb = permutation.map((estimate, t) => table[estimate + 1]![t]!)
     const inputSiSdrDb = table[0]!
     const siSdriDb = siSdrDb.reduce((sum, db, t) => sum + db - inputSiSdrDb[t]!, 0) / n
@@ -131,20 +149,26 @@ export class SeparationScore {
 
 function siSdrFromSums({ n, e, s, ee, ss, es }: Sums): number {
   if (n === 0) return NaN
-  const estimateEnergy = ee - e * e / n
-  const targetEnergy = ss - s * s / n
+  const estimateEnergy = ee - (e * e) / n
+  const targetEnergy = ss - (s * s) / n
   // Below the formula's own epsilon, or below what is left of a constant after rounding, there is no target.
   if (targetEnergy <= Math.max(epsilon, 1e-13 * ss)) return NaN
-  const product = es - e * s / n
+  const product = es - (e * s) / n
   const scale = product / (targetEnergy + epsilon)
   const signal = scale * scale * targetEnergy
   const noise = Math.max(0, estimateEnergy - 2 * scale * product + signal)
   return 10 * Math.log10(signal / (noise + epsilon) + epsilon)
 }
 
-interface Accumulators { closed: Float64Array; open: Float64Array }
+interface Accumulators {
+  closed: Float64Array
+  open: Float64Array
+}
 
-const accumulators = (length: number): Accumulators => ({ closed: new Float64Array(length), open: new Float64Array(length) })
+const accumulators = (length: number): Accumulators => ({
+  closed: new Float64Array(length),
+  open: new Float64Array(length),
+})
 const total = ({ closed, open }: Accumulators, i: number): number => closed[i]! + open[i]!
 
 function fold({ closed, open }: Accumulators): void {
@@ -174,5 +198,8 @@ const orders = (numbers: readonly number[]): number[][] =>
 
 function sameLength(a: ArrayLike<number>, b: ArrayLike<number>): void {
   if (a.length === b.length) return
-  throw usageError(`Cannot compare ${a.length} samples with ${b.length}: they differ in length`, 'cut both to the same length')
+  throw usageError(
+    `Cannot compare ${a.length} samples with ${b.length}: they differ in length`,
+    'cut both to the same length',
+  )
 }

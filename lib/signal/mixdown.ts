@@ -1,9 +1,10 @@
 /**
- * How do several channels become one? By their mean, sample for sample, so that what is alike in all channels keeps its level.
+ * How do several channels become one? By their mean, sample for sample, so that what is alike in all channels keeps
+ * its level.
  *
  * Weights, panning laws and surround layouts are left out.
  */
-import { usageError } from '../notebook/errors.ts'
+import { usageError } from '../base/errors.ts'
 
 /**
  * One channel, as long as each of `channels`: their mean. A single channel comes back as it is, not copied.
@@ -11,7 +12,8 @@ import { usageError } from '../notebook/errors.ts'
  */
 export function mixdown(channels: readonly Float32Array[]): Float32Array {
   const [first] = channels
-  if (first === undefined) throw usageError('Cannot mix down "the recording": it has no channel', 'check it (`ffprobe FILE`)')
+  if (first === undefined)
+    throw usageError('Cannot mix down "the recording": it has no channel', 'check it (`ffprobe FILE`)')
   const odd = channels.find(channel => channel.length !== first.length)
   if (odd) {
     throw usageError(

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { RunbookError } from '../notebook/errors.ts'
+import { RunbookError } from '../base/errors.ts'
 import { snrDb } from './snr.ts'
 import { resampler } from './resample.ts'
 
-const pairs = [[44_100, 16_000], [48_000, 16_000], [8_000, 16_000], [11_025, 16_000], [96_000, 16_000], [16_000, 44_100]] as const
+const pairs = [
+  [44_100, 16_000],
+  [48_000, 16_000],
+  [8_000, 16_000],
+  [11_025, 16_000],
+  [96_000, 16_000],
+  [16_000, 44_100],
+] as const
 
 function resampled(samples: Float32Array, fromHz: number, toHz: number, block = samples.length): Float32Array {
   const machine = resampler({ fromHz, toHz })
@@ -26,14 +33,19 @@ function joined(parts: readonly Float32Array[]): Float32Array {
 }
 
 const sine = ({ hz, rate, seconds }: { hz: number; rate: number; seconds: number }): Float32Array =>
-  Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => Math.sin(2 * Math.PI * hz * i / rate))
+  Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => Math.sin((2 * Math.PI * hz * i) / rate))
 
-const isUsage = (message: RegExp, hint: RegExp) => (e: unknown): boolean =>
-  e instanceof RunbookError && e.exit === 'usage' && message.test(e.message) && hint.test(e.hint)
+const isUsage =
+  (message: RegExp, hint: RegExp) =>
+  (e: unknown): boolean =>
+    e instanceof RunbookError && e.exit === 'usage' && message.test(e.message) && hint.test(e.hint)
 
 /** The loudest sample away from both ends, in dB of full scale. */
 const peakDb = (samples: Float32Array): number =>
-  20 * Math.log10(samples.slice(samples.length / 4, samples.length * 3 / 4).reduce((peak, x) => Math.max(peak, Math.abs(x)), 0))
+  20 *
+  Math.log10(
+    samples.slice(samples.length / 4, (samples.length * 3) / 4).reduce((peak, x) => Math.max(peak, Math.abs(x)), 0),
+  )
 
 test('resampler() keeps the amplitude and the phase of a sine when it lies in the pass band its method states', () => {
   for (const [fromHz, toHz] of pairs) {
@@ -44,7 +56,8 @@ test('resampler() keeps the amplitude and the phase of a sine when it lies in th
       let worst = 0
       const middle = output.length >> 2
       for (let n = middle; n < 3 * middle; n++) worst = Math.max(worst, Math.abs(output[n]! - wanted[n]!))
-      // The difference of two sines holds both errors at once: 0.1 dB of amplitude is 0.0116, and so is 0.66 degrees of phase.
+      // The difference of two sines holds both errors at once: 0.1 dB of amplitude is 0.0116, and so is 0.66 degrees
+      // of phase.
       assert.ok(worst < 0.0116, `${fromHz} -> ${toHz} at ${hz} Hz: off by ${worst}`)
     }
   }
@@ -66,11 +79,11 @@ test('resampler() leaves no image above 80 dB down when the rate rises', () => {
   // One bin of a Fourier transform, Hann window, at the image 8000 - 3000 Hz.
   let [re, im] = [0, 0]
   output.forEach((x, n) => {
-    const window = 1 - Math.cos(2 * Math.PI * (n + 0.5) / output.length)
-    re += window * x * Math.cos(2 * Math.PI * (fromHz - hz) * n / toHz)
-    im += window * x * Math.sin(2 * Math.PI * (fromHz - hz) * n / toHz)
+    const window = 1 - Math.cos((2 * Math.PI * (n + 0.5)) / output.length)
+    re += window * x * Math.cos((2 * Math.PI * (fromHz - hz) * n) / toHz)
+    im += window * x * Math.sin((2 * Math.PI * (fromHz - hz) * n) / toHz)
   })
-  assert.ok(20 * Math.log10(2 * Math.hypot(re, im) / output.length) < -80)
+  assert.ok(20 * Math.log10((2 * Math.hypot(re, im)) / output.length) < -80)
 })
 
 test('resampler() falls between the two edges that its method states, not before the first', () => {
@@ -81,27 +94,30 @@ test('resampler() falls between the two edges that its method states, not before
 test('resampler() keeps a constant in every phase', () => {
   for (const [fromHz, toHz] of pairs) {
     const output = resampled(new Float32Array(fromHz / 10).fill(0.5), fromHz, toHz)
-    for (const x of output.slice(output.length / 4, output.length * 3 / 4)) assert.ok(Math.abs(x - 0.5) < 1e-6)
+    for (const x of output.slice(output.length / 4, (output.length * 3) / 4)) assert.ok(Math.abs(x - 0.5) < 1e-6)
   }
 })
 
 test('resampler() says the very same whatever the size of the blocks', () => {
   const rate = fc.integer({ min: 1, max: 64 }).map(n => n * 1_000)
   const blocks = fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 8 })
-  fc.assert(fc.property(rate, rate, blocks, (fromHz, toHz, sizes) => {
-    const samples = Float32Array.from({ length: sizes.reduce((a, b) => a + b, 0) }, (_, i) => Math.sin(i * i))
-    const machine = resampler({ fromHz, toHz })
-    let at = 0
-    const parts = sizes.map(size => machine.push(samples.subarray(at, at += size)))
-    assert.deepEqual(joined([...parts, machine.flush()]), resampled(samples, fromHz, toHz))
-  }), { numRuns: 40 })
+  fc.assert(
+    fc.property(rate, rate, blocks, (fromHz, toHz, sizes) => {
+      const samples = Float32Array.from({ length: sizes.reduce((a, b) => a + b, 0) }, (_, i) => Math.sin(i * i))
+      const machine = resampler({ fromHz, toHz })
+      let at = 0
+      const parts = sizes.map(size => machine.push(samples.subarray(at, (at += size))))
+      assert.deepEqual(joined([...parts, machine.flush()]), resampled(samples, fromHz, toHz))
+    }),
+    { numRuns: 40 },
+  )
 })
 
 test('resampler() gives ceil(n * to / from) samples for any n', () => {
   for (const [fromHz, toHz] of [...pairs, [44_100, 48_000], [3, 2], [7, 1], [1, 7]] as const) {
     for (const n of [0, 1, 2, 3, 440, 441, 442, 1_000]) {
       const { length } = resampled(new Float32Array(n), fromHz, toHz)
-      assert.equal(length, Math.ceil(n * toHz / fromHz), `${n} from ${fromHz} to ${toHz}`)
+      assert.equal(length, Math.ceil((n * toHz) / fromHz), `${n} from ${fromHz} to ${toHz}`)
     }
   }
 })
@@ -139,7 +155,10 @@ test('resampler() keeps a NaN within the reach of its window', () => {
 
 test('resampler() refuses rates that are not whole, positive hertz, and pairs that would fill the memory', () => {
   for (const bad of [0, -16_000, NaN, Infinity, 44_100.5, 1e9]) {
-    for (const rates of [{ fromHz: bad, toHz: 16_000 }, { fromHz: 16_000, toHz: bad }]) {
+    for (const rates of [
+      { fromHz: bad, toHz: 16_000 },
+      { fromHz: 16_000, toHz: bad },
+    ]) {
       assert.throws(() => resampler(rates), isUsage(/whole number/, /ffprobe/))
     }
   }
@@ -160,18 +179,24 @@ test('resampler() agrees with the sum that its method describes, evaluated plain
     const output = resampled(samples, fromHz, toHz)
     for (const n of [0, 1, 7, output.length >> 1, output.length - 2, output.length - 1]) {
       const wanted = plainly(samples, fromHz, toHz, n)
-      assert.ok(Math.abs(output[n]! - wanted) < 2e-4, `${fromHz} -> ${toHz}, sample ${n}: ${output[n]} is not ${wanted}`)
+      assert.ok(
+        Math.abs(output[n]! - wanted) < 2e-4,
+        `${fromHz} -> ${toHz}, sample ${n}: ${output[n]} is not ${wanted}`,
+      )
     }
   }
 })
 
-/** Output sample n from the definition: windowed sinc of cutoff 0.94 and 48 zero crossings to a side, scaled to a sum of one. */
+/**
+ * Output sample n from the definition: windowed sinc of cutoff 0.94 and 48 zero crossings to a side, scaled to a sum
+ * of one.
+ */
 const plainly = (samples: Float32Array, fromHz: number, toHz: number, n: number): number => {
   const scale = Math.max(1, fromHz / toHz)
-  const at = n * fromHz / toHz
+  const at = (n * fromHz) / toHz
   let [weighted, weights] = [0, 0]
   for (let i = Math.ceil(at - 48 * scale); i <= at + 48 * scale; i++) {
-    const x = (at - i) * 0.94 / scale
+    const x = ((at - i) * 0.94) / scale
     const inside = Math.max(0, 1 - ((at - i) / (48 * scale)) ** 2)
     const weight = (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)) * bessel(9 * Math.sqrt(inside))
     weights += weight
@@ -183,17 +208,21 @@ const plainly = (samples: Float32Array, fromHz: number, toHz: number, n: number)
 /** The modified Bessel function of order zero, by its integral: the mean of exp(x cos t). */
 function bessel(x: number): number {
   let sum = 0
-  for (let i = 0; i < 200; i++) sum += Math.exp(x * Math.cos(Math.PI * (i + 0.5) / 200))
+  for (let i = 0; i < 200; i++) sum += Math.exp(x * Math.cos((Math.PI * (i + 0.5)) / 200))
   return sum / 200
 }
 
 test('resampler() up and down again gives back what was in the band', () => {
-  for (const [low, high] of [[16_000, 48_000], [16_000, 44_100], [8_000, 16_000]] as const) {
+  for (const [low, high] of [
+    [16_000, 48_000],
+    [16_000, 44_100],
+    [8_000, 16_000],
+  ] as const) {
     const tones = [210, 0.2 * low, 0.43 * low].map(hz => sine({ hz, rate: low, seconds: 0.25 }))
     const sound = tones[0]!.map((x, i) => 0.4 * x + 0.3 * tones[1]![i]! + 0.2 * tones[2]![i]!)
     const back = resampled(resampled(sound, low, high), high, low)
     assert.equal(back.length, sound.length)
-    const middle = (samples: Float32Array): Float32Array => samples.slice(low / 16, low * 3 / 16)
+    const middle = (samples: Float32Array): Float32Array => samples.slice(low / 16, (low * 3) / 16)
     assert.ok(snrDb(middle(back), middle(sound)) > 70, `${low} over ${high}`)
   }
 })

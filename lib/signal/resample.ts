@@ -1,23 +1,30 @@
 /**
  * How does sound at one sample rate become sound at another?
  *
- * A streaming rational resampler: a Kaiser-windowed sinc, tabulated once for every phase that the ratio can take. The position is
- * kept in whole input samples and a whole phase number, so nothing drifts however long the sound is. Channels are the caller's:
+ * A streaming rational resampler: a Kaiser-windowed sinc, tabulated once for every phase that the ratio can take. The
+ * position is
+ * kept in whole input samples and a whole phase number, so nothing drifts however long the sound is. Channels are the
+ * caller's:
  * one resampler each. Clock recovery and rates that change on the way are left out.
  */
-import { usageError } from '../notebook/errors.ts'
+import { usageError } from '../base/errors.ts'
 
-/** Turns blocks of one channel into blocks at another rate. The sum of all blocks is the same however the input is cut. */
+/**
+ * Turns blocks of one channel into blocks at another rate. The sum of all blocks is the same however the input is cut.
+ */
 export interface Resampler {
   /** The method in words, true for this pair of rates: taps, window, and the edges of its pass and stop bands. */
   readonly method: string
   /** Takes any number of input samples and gives the output samples that are settled by now, maybe none. */
   push(samples: Float32Array): Float32Array
-  /** Gives the rest. In all, `ceil(inputSamples * toHz / fromHz)` samples come out; later pushes are a bug and throw. */
+  /**
+   * Gives the rest. In all, `ceil(inputSamples * toHz / fromHz)` samples come out; later pushes are a bug and throw.
+   */
   flush(): Float32Array
 }
 
-// The window reaches 48 zero crossings to each side. With beta 9 (stop band near -90 dB) the transition is then 0.12 of the
+// The window reaches 48 zero crossings to each side. With beta 9 (stop band near -90 dB) the transition is then 0.12
+// of the
 // Nyquist frequency wide, and a cutoff at 0.94 of it puts the whole transition below Nyquist: nothing folds back.
 const zeroCrossings = 48
 const beta = 9
@@ -26,11 +33,19 @@ const passEdge = 0.88
 const highestHz = 768_000
 const mostCoefficients = 1 << 24
 
-interface Ratio { phases: number; step: number; stepSamples: number; stepPhases: number; taps: number; scale: number }
+interface Ratio {
+  phases: number
+  step: number
+  stepSamples: number
+  stepPhases: number
+  taps: number
+  scale: number
+}
 
 /**
  * A resampler for one channel.
- * Errors: usage when a rate is not a whole number of hertz in 1..768000, or when the pair has too many phases to tabulate.
+ * Errors: usage when a rate is not a whole number of hertz in 1..768000, or when the pair has too many phases to
+ * tabulate.
  */
 export function resampler({ fromHz, toHz }: { fromHz: number; toHz: number }): Resampler {
   for (const hz of [fromHz, toHz]) {
@@ -60,7 +75,7 @@ function ratioOf(fromHz: number, toHz: number): Ratio {
   const phases = toHz / common
   const step = fromHz / common
   const scale = Math.max(1, fromHz / toHz)
-  const taps = 4 * Math.ceil(zeroCrossings * scale / 2)
+  const taps = 4 * Math.ceil((zeroCrossings * scale) / 2)
   return { phases, step, stepSamples: Math.floor(step / phases), stepPhases: step % phases, taps, scale }
 }
 
@@ -68,7 +83,8 @@ function polyphase(ratio: Ratio, lowerHz: number): Resampler {
   const { phases, step, stepSamples, stepPhases, taps } = ratio
   const half = taps / 2
   const table = coefficients(ratio)
-  // `held` are the input samples that are still wanted. `position` is where in `held` the next window begins. Half a window
+  // `held` are the input samples that are still wanted. `position` is where in `held` the next window begins. Half a
+  // window
   // of zeros, less the sample under the centre, stands before the first sample: that takes the filter's delay out.
   let held = new Float32Array(half - 1)
   let position = 0
@@ -99,8 +115,9 @@ function polyphase(ratio: Ratio, lowerHz: number): Resampler {
     return output
   }
   return {
-    method: `polyphase Kaiser-windowed sinc, ${phases} phase${phases === 1 ? '' : 's'} of ${taps} taps, beta ${beta}, `
-      + `within 0.1 dB up to ${Math.floor(passEdge * lowerHz / 2)} Hz, below -80 dB from ${Math.ceil(lowerHz / 2)} Hz`,
+    method:
+      `polyphase Kaiser-windowed sinc, ${phases} phase${phases === 1 ? '' : 's'} of ${taps} taps, beta ${beta}, ` +
+      `within 0.1 dB up to ${Math.floor((passEdge * lowerHz) / 2)} Hz, below -80 dB from ${Math.ceil(lowerHz / 2)} Hz`,
     push(samples) {
       if (flushed) throw new Error('a resampler takes nothing after flush()')
       inputSamples += samples.length
@@ -109,13 +126,14 @@ function polyphase(ratio: Ratio, lowerHz: number): Resampler {
     flush() {
       if (flushed) return new Float32Array(0)
       flushed = true
-      const total = Math.ceil(inputSamples * phases / step)
+      const total = Math.ceil((inputSamples * phases) / step)
       return run(new Float32Array(taps + stepSamples), total)
     },
   }
 }
 
-// Four running sums, because one alone would wait for itself. They are in double precision; the taps and samples are single,
+// Four running sums, because one alone would wait for itself. They are in double precision; the taps and samples are
+// single,
 // which halves what the loop must read.
 function dot(table: Float32Array, first: number, input: Float32Array, position: number, taps: number): number {
   let a = 0
@@ -131,7 +149,8 @@ function dot(table: Float32Array, first: number, input: Float32Array, position: 
   return a + b + (c + d)
 }
 
-// Row p holds the taps for an output that lies p / phases of a sample after the input sample under the centre. Each row is
+// Row p holds the taps for an output that lies p / phases of a sample after the input sample under the centre. Each
+// row is
 // scaled to a sum of one, so that a constant stays that constant in every phase.
 function coefficients({ phases, taps, scale }: Ratio): Float32Array {
   const table = new Float32Array(phases * taps)
@@ -141,7 +160,7 @@ function coefficients({ phases, taps, scale }: Ratio): Float32Array {
     let sum = 0
     for (let k = 0; k < taps; k++) {
       const distance = k - (taps / 2 - 1) - p / phases
-      sum += row[k] = sinc(distance * cutoff / scale) * kaiser(distance / halfWidth)
+      sum += row[k] = sinc((distance * cutoff) / scale) * kaiser(distance / halfWidth)
     }
     for (let k = 0; k < taps; k++) table[p * taps + k] = row[k]! / sum
   }

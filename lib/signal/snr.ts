@@ -1,5 +1,5 @@
 /** How far is a signal from its reference? Signal-to-noise ratio in dB, in one pass and in float64. */
-import { usageError } from '../notebook/errors.ts'
+import { usageError } from '../base/errors.ts'
 
 /** Running sums for an SNR over any number of blocks. */
 export class SnrSum {
@@ -10,7 +10,10 @@ export class SnrSum {
   /** Add a block. Errors: usage when the lengths differ. */
   push(actual: ArrayLike<number>, reference: ArrayLike<number>): void {
     if (actual.length !== reference.length) {
-      throw usageError(`Cannot compare ${actual.length} samples with ${reference.length}: they are not equally long`, 'cut both to the same length')
+      throw usageError(
+        `Cannot compare ${actual.length} samples with ${reference.length}: they are not equally long`,
+        'cut both to the same length',
+      )
     }
     for (let i = 0; i < reference.length; i++) {
       const r = reference[i]!

@@ -3,7 +3,7 @@ import test from 'node:test'
 import { Spectrogram, floorDb } from './spectrogram.ts'
 
 const sine = (hz: number, amplitude: number, samples: number): Float32Array =>
-  Float32Array.from({ length: samples }, (_, i) => amplitude * Math.sin(2 * Math.PI * hz * i / 16_000))
+  Float32Array.from({ length: samples }, (_, i) => amplitude * Math.sin((2 * Math.PI * hz * i) / 16_000))
 
 const pictureOf = (sound: Float32Array, block = sound.length): ReturnType<Spectrogram['result']> => {
   const picture = new Spectrogram({ sampleRate: 16_000, totalSamples: sound.length })
@@ -12,7 +12,11 @@ const pictureOf = (sound: Float32Array, block = sound.length): ReturnType<Spectr
 }
 
 test('Spectrogram shows a sine in its row at its level', () => {
-  for (const [hz, amplitude, wanted] of [[1_000, 1, 0], [4_000, 0.1, -20], [31.25 * 20, 0.001, -60]] as const) {
+  for (const [hz, amplitude, wanted] of [
+    [1_000, 1, 0],
+    [4_000, 0.1, -20],
+    [31.25 * 20, 0.001, -60],
+  ] as const) {
     const { columns, rows, db, hzPerRow } = pictureOf(sine(hz, amplitude, 16_000))
     const middle = columns >> 1
     const levels = Array.from({ length: rows }, (_, row) => db[row * columns + middle]!)
@@ -35,7 +39,10 @@ test('Spectrogram puts a click into the column of its time', () => {
     const { columns, db, secondsPerColumn } = pictureOf(sound)
     const row = db.subarray(20 * columns, 21 * columns)
     const loudest = row.indexOf(Math.max(...row))
-    assert.ok(Math.abs((loudest + 0.5) * secondsPerColumn - at / 16_000) <= secondsPerColumn, `click at ${at}, column ${loudest}`)
+    assert.ok(
+      Math.abs((loudest + 0.5) * secondsPerColumn - at / 16_000) <= secondsPerColumn,
+      `click at ${at}, column ${loudest}`,
+    )
   }
 })
 
@@ -142,7 +149,9 @@ test('Spectrogram spoils only the columns whose windows hold the NaN', () => {
   const sound = sine(1_000, 0.5, 16_000)
   sound[8_000] = NaN
   const { columns, db, secondsPerColumn } = pictureOf(sound)
-  const spoilt = Array.from({ length: columns }, (_, column) => column).filter(column => Number.isNaN(db[32 * columns + column]))
+  const spoilt = Array.from({ length: columns }, (_, column) => column).filter(column =>
+    Number.isNaN(db[32 * columns + column]),
+  )
   for (const column of spoilt) assert.ok(Math.abs((column + 0.5) * secondsPerColumn - 0.5) < 512 / 16_000)
   assert.ok(spoilt.length >= 4 && spoilt.length <= 9)
 })

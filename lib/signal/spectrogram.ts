@@ -1,12 +1,13 @@
 /**
  * What does a sound look like? Level over time and frequency, small enough to draw, for a sound of any length.
  *
- * Hann windows; where the sound has more windows than the picture has columns, a column shows the loudest of its windows, so a
+ * Hann windows; where the sound has more windows than the picture has columns, a column shows the loudest of its
+ * windows, so a
  * click an hour in is still seen. Memory is the picture alone. Colours, axes and PNG are left to the report.
  */
 import { createRequire } from 'node:module'
 import type FFT from 'fft.js'
-import { usageError } from '../notebook/errors.ts'
+import { usageError } from '../base/errors.ts'
 
 /** Levels below this one are drawn as this one, dB relative to a full-scale sine. */
 export const floorDb = -100
@@ -21,7 +22,9 @@ export interface SpectrogramResult {
   hzPerRow: number
 }
 
-/** Collects a spectrogram from blocks of any size. Column c covers the time from c to c + 1 times `secondsPerColumn`. */
+/**
+ * Collects a spectrogram from blocks of any size. Column c covers the time from c to c + 1 times `secondsPerColumn`.
+ */
 export class Spectrogram {
   readonly #sampleRate: number
   readonly #fftSize: number
@@ -37,13 +40,15 @@ export class Spectrogram {
   #samples = 0
 
   /**
-   * @param o `sampleRate` in Hz; `totalSamples` that will be pushed; `maxColumns`, 1200 if not given; `fftSize` in samples, a
+   * @param o `sampleRate` in Hz; `totalSamples` that will be pushed; `maxColumns`, 1200 if not given; `fftSize` in
+   * samples, a
    * power of two, 512 if not given.
    * Errors: usage when one of them is not a number that makes sense.
    */
   constructor(o: { sampleRate: number; totalSamples: number; maxColumns?: number; fftSize?: number }) {
     const { sampleRate, totalSamples, maxColumns = 1200, fftSize = 512 } = o
-    const whole = Number.isSafeInteger(totalSamples) && totalSamples >= 0 && Number.isInteger(maxColumns) && maxColumns >= 1
+    const whole =
+      Number.isSafeInteger(totalSamples) && totalSamples >= 0 && Number.isInteger(maxColumns) && maxColumns >= 1
     if (!whole || !(sampleRate > 0) || !Number.isInteger(Math.log2(fftSize)) || fftSize < 16 || fftSize > 65_536) {
       throw usageError(
         `Cannot draw a spectrogram of "${totalSamples} samples at ${sampleRate} Hz": ${maxColumns} columns, window ${fftSize}`,
@@ -53,7 +58,8 @@ export class Spectrogram {
     this.#sampleRate = sampleRate
     this.#fftSize = fftSize
     this.#totalSamples = totalSamples
-    // Half a window is the widest step that a Hann window sees every sample with; an eighth is as fine as it can tell apart.
+    // Half a window is the widest step that a Hann window sees every sample with; an eighth is as fine as it can tell
+    // apart.
     this.#hop = Math.min(fftSize / 2, Math.max(fftSize / 8, Math.ceil(totalSamples / maxColumns)))
     const windows = Math.ceil(totalSamples / this.#hop)
     this.#windowsPerColumn = Math.max(1, Math.ceil(windows / maxColumns))
@@ -61,7 +67,7 @@ export class Spectrogram {
     this.#power = new Float64Array(this.#columns * (fftSize / 2 + 1))
     this.#transform = transformOf(fftSize)
     // Zeros before the sound put the middle of each window in the middle of its step.
-    this.#held = new Float32Array((fftSize - this.#hop) / 2 | 0)
+    this.#held = new Float32Array(((fftSize - this.#hop) / 2) | 0)
   }
 
   /** The next block. Pushing more than `totalSamples` is a bug and throws. */
@@ -86,7 +92,7 @@ export class Spectrogram {
         db[row * columns + column] = Math.max(floorDb, 10 * Math.log10(power[column * rows + row]!))
       }
     }
-    const secondsPerColumn = this.#hop * this.#windowsPerColumn / this.#sampleRate
+    const secondsPerColumn = (this.#hop * this.#windowsPerColumn) / this.#sampleRate
     return { columns, rows, db, secondsPerColumn, hzPerRow: this.#sampleRate / this.#fftSize }
   }
 
@@ -112,7 +118,7 @@ function transformOf(size: number): Transform {
   // Loaded here and not above, so that importing this file costs nothing.
   const Fourier = createRequire(import.meta.url)('fft.js') as typeof FFT
   const fft = new Fourier(size)
-  const window = Float64Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos(2 * Math.PI * i / size))
+  const window = Float64Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size))
   // A Hann window sums to half its size, and a real sine has half its amplitude at each of its two frequencies.
   const scale = (4 / size) ** 2
   const windowed: number[] = Array.from({ length: size }, () => 0)

@@ -1,8 +1,10 @@
 /**
  * What does a test need that a plain machine may lack?
  *
- * Give the answer to `test` as its `skip` option: `false` when the need is met, else the reason. `.ci/run` installs every tool,
- * and there a skipped test is a failure. Data for measurements lies outside the project; `RUNGBOOK_DATA` names its folder.
+ * Give the answer to `test` as its `skip` option: `false` when the need is met, else the reason. `.ci/run` installs
+ * every tool,
+ * and there a skipped test is a failure. Data for measurements lies outside the project; `RUNGBOOK_DATA` names its
+ * folder.
  */
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -16,10 +18,15 @@ export const dataPath = (name: string): string => join(dataFolder, name)
 export const haveData = (): boolean => existsSync(dataFolder)
 
 /** `false`, or why a test that wants this file of the data folder is skipped. */
-export const needsData = (name: string): string | false => (existsSync(dataPath(name)) ? false : `data: ${name} is not on this machine`)
+export const needsData = (name: string): string | false =>
+  existsSync(dataPath(name)) ? false : `data: ${name} is not on this machine`
 
-/** `false`, or why a test of this process's memory is skipped: a sanitizer holds back what is freed, to find later uses of it. */
-export const needsPlainMemory = (): string | false => (process.env.RUNGBOOK_SANITIZE === '1' ? 'sanitizer: it keeps freed memory' : false)
+/**
+ * `false`, or why a test of this process's memory is skipped: a sanitizer holds back what is freed, to find later uses
+ * of it.
+ */
+export const needsPlainMemory = (): string | false =>
+  process.env.RUNGBOOK_SANITIZE === '1' ? 'sanitizer: it keeps freed memory' : false
 
 /** `false`, or why a test that wants this program (a name on PATH, or an absolute path) is skipped. */
 export function needsTool(name: string): string | false {

@@ -8,7 +8,10 @@ export interface Found {
   readonly command: string
 }
 
-/** Processes whose command line holds `word`, and whose parent is `parent` where it is given. Empty where there is no /proc. */
+/**
+ * Processes whose command line holds `word`, and whose parent is `parent` where it is given. Empty where there is no
+ * /proc.
+ */
 export function processesWith(word: string, parent?: number): Found[] {
   return pids().flatMap(pid => {
     try {
@@ -26,7 +29,9 @@ export function processesWith(word: string, parent?: number): Found[] {
 
 function pids(): number[] {
   try {
-    return readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number)
+    return readdirSync('/proc')
+      .filter(name => /^\d+$/.test(name))
+      .map(Number)
   } catch {
     return []
   }

@@ -2,9 +2,9 @@
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Report } from '../notebook/report.ts'
-import type { Inputs } from '../notebook/inputs.ts'
-import type { Runbook } from '../notebook/runbook.ts'
+import type { Report } from '../notebook/views/report.ts'
+import type { Inputs } from '../notebook/inputs/inputs.ts'
+import type { Runbook } from '../notebook/run/runbook.ts'
 
 export interface Ran {
   readonly exit: number
@@ -24,17 +24,38 @@ export interface Ran {
 
 /** Run a runbook to its end. The working folder is fresh unless given. */
 export async function runInProcess<S extends Inputs>(
-  book: Runbook<S>, argv: readonly string[], o: { env?: Readonly<Record<string, string>>; cwd?: string; signal?: AbortSignal } = {},
+  book: Runbook<S>,
+  argv: readonly string[],
+  o: { env?: Readonly<Record<string, string>>; cwd?: string; signal?: AbortSignal } = {},
 ): Promise<Ran> {
   const cwd = o.cwd ?? mkdtempSync(join(tmpdir(), `${book.id}-`))
   const out = { stdout: '', stderr: '' }
   const { exit, report } = await book.run({
-    argv, cwd, env: o.env ?? {},
-    stdout: { write: text => { out.stdout += text } },
-    stderr: { write: text => { out.stderr += text } },
+    argv,
+    cwd,
+    env: o.env ?? {},
+    stdout: {
+      write: text => {
+        out.stdout += text
+      },
+    },
+    stderr: {
+      write: text => {
+        out.stderr += text
+      },
+    },
     ...(o.signal ? { signal: o.signal } : {}),
   })
   const lines = out.stdout.trimEnd().split('\n')
   const path = (...parts: readonly string[]) => join(cwd, report!.run, ...parts)
-  return { exit, report: report!, ...out, lines, verdict: lines.at(-1)!, cwd, path, read: (...parts) => readFileSync(path(...parts), 'utf8') }
+  return {
+    exit,
+    report: report!,
+    ...out,
+    lines,
+    verdict: lines.at(-1)!,
+    cwd,
+    path,
+    read: (...parts) => readFileSync(path(...parts), 'utf8'),
+  }
 }

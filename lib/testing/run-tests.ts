@@ -1,13 +1,17 @@
 /**
  * Did every test that the tree holds really run?
  *
- * Node 20's own runner finds no `.ts` file and is content with no test at all. This one names the files, counts the tests that
- * the files declare (a line that starts with `test(`), and fails when the count that ran differs. With `--no-skips` (set by
- * `.ci/run`) a skipped test fails too, but for those that want data which is not part of the project, or memory without sanitizers.
+ * Node 20's own runner finds no `.ts` file and is content with no test at all. This one names the files, counts the
+ * tests that
+ * the files declare (a line that starts with `test(`), and fails when the count that ran differs. With `--no-skips`
+ * (set by
+ * `.ci/run`) a skipped test fails too, but for those that want data which is not part of the project, or memory
+ * without sanitizers.
  *
  *   npm test                              every test
  *   npm test -- lib/notebook              those whose path contains a word
- *   npm run test:sanitize                 those that call native code, with every stand-in under AddressSanitizer and UBSan
+ *   npm run test:sanitize                 those that call native code, with every stand-in under AddressSanitizer and
+ * UBSan
  */
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -28,7 +32,9 @@ if (logs) Object.assign(process.env, sanitizerEnv({ logs }))
 const files = folders
   .flatMap(folder => {
     try {
-      return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(name => join(root, folder, name))
+      return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(name =>
+        join(root, folder, name),
+      )
     } catch {
       return []
     }
@@ -37,7 +43,10 @@ const files = folders
   .filter(path => words.length === 0 || words.some(word => path.includes(word)))
   .toSorted()
 
-/** What AddressSanitizer and UBSan found in any process. They also write that they cannot unwind koffi's stacks, which is no find. */
+/**
+ * What AddressSanitizer and UBSan found in any process. They also write that they cannot unwind koffi's stacks, which
+ * is no find.
+ */
 function sanitizerComplaints(folder: string): string[] {
   const texts = readdirSync(folder).map(name => readFileSync(join(folder, name), 'utf8'))
   return texts.filter(text => /ERROR: |runtime error: /.test(text)).map(text => `a sanitizer complains:\n${text}`)

@@ -1,7 +1,8 @@
 /**
  * How does a test run native code that may end the process?
  *
- * A few lines of TypeScript in a process of their own, with the modules of the TensorRT room at hand. What they print as JSON
+ * A few lines of TypeScript in a process of their own, with the modules of the TensorRT room at hand. What they print
+ * as JSON
  * comes back; so does the signal, when there was one.
  */
 import { spawnSync } from 'node:child_process'
@@ -29,22 +30,37 @@ const modules = {
   'testing/tensorrt/standin.ts': 'tensorRtStandin, standinVersions',
   'testing/tensorrt/plan.ts': 'densePlan, planBytes',
 }
-const preamble = Object.entries(modules).map(([path, names]) => `import { ${names} } from ${JSON.stringify(`file://${join(ffi, path)}`)}`)
+const preamble = Object.entries(modules).map(
+  ([path, names]) => `import { ${names} } from ${JSON.stringify(`file://${join(ffi, path)}`)}`,
+)
 
 /**
- * Run a program. It has `openTensorRt`, `deserialize`, `createStep`, `buildPlan`, `openCuda`, `settled`, `koffi`, `tensorRtStandin`,
+ * Run a program. It has `openTensorRt`, `deserialize`, `createStep`, `buildPlan`, `openCuda`, `settled`, `koffi`,
+ * `tensorRtStandin`,
  * `standinVersions`, `densePlan` and `planBytes`.
  * @param options.flags for node, such as `--expose-gc`
  */
 export function inChild(
   program: string,
-  { env = {}, flags = [], timeoutMs = 60_000 }: {
-    env?: Readonly<Record<string, string>>; flags?: readonly string[]; timeoutMs?: number
-  } = {},
+  {
+    env = {},
+    flags = [],
+    timeoutMs = 60_000,
+  }: { env?: Readonly<Record<string, string>>; flags?: readonly string[]; timeoutMs?: number } = {},
 ): ChildResult {
   const argv = [...flags, '--import', 'tsx', '--input-type=module', '--eval', [...preamble, program].join('\n')]
   const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, argv, {
-    cwd: join(ffi, '..'), env: { ...process.env, ...env }, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGKILL',
+    cwd: join(ffi, '..'),
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
   })
-  return { exitCode: status, signal, stdout, stderr, timedOut: (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT' }
+  return {
+    exitCode: status,
+    signal,
+    stdout,
+    stderr,
+    timedOut: (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT',
+  }
 }

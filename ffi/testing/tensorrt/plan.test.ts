@@ -11,9 +11,26 @@ import { denseAnswer, densePlan, planBytes, type PlanNetwork } from './plan.ts'
 const version = { major: 10, minor: 13, patch: 3 }
 const both: PlanNetwork = {
   name: 'two ways',
-  tensors: [{ name: 'a', role: 'input', shape: [-1, 2] }, { name: 'n', role: 'input', dtype: 'int64', shape: [1] }, { name: 'm', role: 'inner', shape: [-1, 3] }, { name: 'b', role: 'output', shape: [-1, 3] }],
-  ops: [{ kind: 'dense', from: 'a', to: 'm', rows: 3, cols: 2, weight: [1, 2, 3, 4, 5, 6], bias: [7, 8, 9] }, { kind: 'add', from: 'm', and: 'm', to: 'b' }],
-  profiles: [{ a: [[1, 2], [2, 2], [3, 2]], n: [[1], [1], [1]] }],
+  tensors: [
+    { name: 'a', role: 'input', shape: [-1, 2] },
+    { name: 'n', role: 'input', dtype: 'int64', shape: [1] },
+    { name: 'm', role: 'inner', shape: [-1, 3] },
+    { name: 'b', role: 'output', shape: [-1, 3] },
+  ],
+  ops: [
+    { kind: 'dense', from: 'a', to: 'm', rows: 3, cols: 2, weight: [1, 2, 3, 4, 5, 6], bias: [7, 8, 9] },
+    { kind: 'add', from: 'm', and: 'm', to: 'b' },
+  ],
+  profiles: [
+    {
+      a: [
+        [1, 2],
+        [2, 2],
+        [3, 2],
+      ],
+      n: [[1], [1], [1]],
+    },
+  ],
 }
 
 test('planBytes() writes the header that NVIDIA writes', () => {
@@ -28,7 +45,9 @@ test('planBytes() writes what graph.h reads and writes again, byte for byte', { 
   const folder = mkdtempSync(join(tmpdir(), 'plan-test-'))
   try {
     const source = join(folder, 'again.cpp')
-    writeFileSync(source, `#include <cstdio>
+    writeFileSync(
+      source,
+      `#include <cstdio>
 #include "${join(import.meta.dirname, 'graph.h')}"
 int main(int, char **argv) {
   std::vector<uint8_t> bytes(1 << 16);
@@ -39,7 +58,8 @@ int main(int, char **argv) {
   const std::vector<uint8_t> again = standin::planOf(graph, bytes.data() + 24);
   fwrite(again.data(), 1, again.size(), stdout);
 }
-`)
+`,
+    )
     const program = buildStandin([source], { out: 'again', kind: 'program' })
     for (const network of [densePlan(), densePlan({ isOpen: true }), both]) {
       const bytes = planBytes(network, version)

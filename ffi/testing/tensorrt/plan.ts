@@ -1,13 +1,25 @@
 /**
  * What is a plan to the stand-in of TensorRT?
  *
- * A header as NVIDIA writes it (magic, serialization version, library version at bytes 24 to 27), then a small network of our
+ * A header as NVIDIA writes it (magic, serialization version, library version at bytes 24 to 27), then a small network
+ * of our
  * own. The same layout stands in `graph.h`, which reads it.
  */
 import type { TensorRtVersion } from '../../tensorrt/abi.ts'
 
 /** TensorRT's numbers of element types. */
-export const planTypes = { float32: 0, float16: 1, int8: 2, int32: 3, bool: 4, uint8: 5, fp8: 6, bfloat16: 7, int64: 8, int4: 9 } as const
+export const planTypes = {
+  float32: 0,
+  float16: 1,
+  int8: 2,
+  int32: 3,
+  bool: 4,
+  uint8: 5,
+  fp8: 6,
+  bfloat16: 7,
+  int64: 8,
+  int4: 9,
+} as const
 
 export interface PlanTensor {
   readonly name: string
@@ -103,9 +115,35 @@ export function densePlan({ isOpen = false }: { isOpen?: boolean } = {}): PlanNe
   const batch = isOpen ? -1 : 1
   return {
     name: 'dense',
-    tensors: [{ name: 'x', role: 'input', shape: [batch, 3] }, { name: 'y', role: 'output', shape: [batch, 2] }],
-    ops: [{ kind: 'dense', from: 'x', to: 'y', rows: 2, cols: 3, weight: [1, 2, 3, -1, 0.5, 0], bias: [0.25, 0], relu: true }],
-    ...(isOpen ? { profiles: [{ x: [[1, 3], [4, 3], [8, 3]] }] } : {}),
+    tensors: [
+      { name: 'x', role: 'input', shape: [batch, 3] },
+      { name: 'y', role: 'output', shape: [batch, 2] },
+    ],
+    ops: [
+      {
+        kind: 'dense',
+        from: 'x',
+        to: 'y',
+        rows: 2,
+        cols: 3,
+        weight: [1, 2, 3, -1, 0.5, 0],
+        bias: [0.25, 0],
+        relu: true,
+      },
+    ],
+    ...(isOpen
+      ? {
+          profiles: [
+            {
+              x: [
+                [1, 3],
+                [4, 3],
+                [8, 3],
+              ],
+            },
+          ],
+        }
+      : {}),
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * How does a test get a TensorRT of a version that it names?
  *
- * Compiles libcudart.so, libnvinfer.so and libnvonnxparser.so stand-ins, and gives the environment under which the bindings find
+ * Compiles libcudart.so, libnvinfer.so and libnvonnxparser.so stand-ins, and gives the environment under which the
+ * bindings find
  * them. The names of faults are in `testing/cuda/fault.h`.
  */
 import { join } from 'node:path'
@@ -18,7 +19,9 @@ const handMade = '-fno-sanitize=vptr'
 
 /** One of each known major. */
 export const standinVersions: readonly TensorRtVersion[] = [
-  { major: 8, minor: 6, patch: 1 }, { major: 10, minor: 13, patch: 3 }, { major: 11, minor: 1, patch: 0 },
+  { major: 8, minor: 6, patch: 1 },
+  { major: 10, minor: 13, patch: 3 },
+  { major: 11, minor: 1, patch: 0 },
 ]
 
 export interface TensorRtStandin {
@@ -59,18 +62,24 @@ export function tensorRtStandin(
   const include = `-I${writeDeclarations(version, shift)}`
   const defines = { ...(shift ? { MOVED: true as const } : {}), ...(isLean ? { LEAN: true as const } : {}) }
   // The path goes in whole: the loader then finds the very file that the bindings opened, and not a second copy of it.
-  const nvinfer = buildStandin(
-    [join(here, 'nvinfer.cpp')],
-    { out: 'libnvinfer.so', sanitize, defines, flags: [hidden, handMade, include, '-Wl,--no-as-needed', cudart] },
-  )
-  const parser = isLean ? null : buildStandin(
-    [join(here, 'nvonnxparser.cpp')],
-    { out: 'libnvonnxparser.so', sanitize, flags: [hidden, handMade, include, '-Wl,--no-as-needed', nvinfer] },
-  )
+  const nvinfer = buildStandin([join(here, 'nvinfer.cpp')], {
+    out: 'libnvinfer.so',
+    sanitize,
+    defines,
+    flags: [hidden, handMade, include, '-Wl,--no-as-needed', cudart],
+  })
+  const parser = isLean
+    ? null
+    : buildStandin([join(here, 'nvonnxparser.cpp')], {
+        out: 'libnvonnxparser.so',
+        sanitize,
+        flags: [hidden, handMade, include, '-Wl,--no-as-needed', nvinfer],
+      })
   const native = () => {
     const [trt, cuda] = [koffi().load(nvinfer), koffi().load(cudart)]
     const counts = [
-      trt.func('int64_t standin_trt_live()'), ...(parser === null ? [] : [koffi().load(parser).func('int64_t standin_parser_live()')]),
+      trt.func('int64_t standin_trt_live()'),
+      ...(parser === null ? [] : [koffi().load(parser).func('int64_t standin_parser_live()')]),
     ]
     return {
       objects: counts as (() => number)[],
@@ -82,13 +91,22 @@ export function tensorRtStandin(
   let bound: ReturnType<typeof native> | undefined
   const get = () => (bound ??= native())
   return {
-    version, cudart, nvinfer, parser,
+    version,
+    cudart,
+    nvinfer,
+    parser,
     env: { CUDART_LIB: cudart, TENSORRT_LIB: nvinfer, ...(parser === null ? {} : { TENSORRT_PARSER_LIB: parser }) },
     live() {
       const { objects, cuda } = get()
       const count = (kind: string) => Number(cuda(kind))
       const made = objects.reduce((sum, alive) => sum + Number(alive()), 0)
-      return { objects: made, device: count('device'), host: count('host'), stream: count('stream'), event: count('event') }
+      return {
+        objects: made,
+        device: count('device'),
+        host: count('host'),
+        stream: count('stream'),
+        event: count('event'),
+      }
     },
     reset: () => get().resets.forEach(reset => reset()),
     lose: status => get().lose(status),

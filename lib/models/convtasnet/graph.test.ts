@@ -1,22 +1,32 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { attributeInts, attributeOf, decodeModel, encodeModel, tensorDims } from '../../formats/onnx.ts'
-import type { ModelProto, NodeProto } from '../../formats/onnx.ts'
-import { sizeOf } from '../../formats/tensor.ts'
+import { attributeInts, attributeOf, decodeModel, encodeModel, tensorDims } from '../../formats/onnx/index.ts'
+import type { ModelProto, NodeProto } from '../../formats/onnx/index.ts'
+import { sizeOf } from '../../formats/tensors/tensor.ts'
 import { sha256 } from '../../host/digest.ts'
 import { convTasNetGraph, decoderNode, inputShape, optionsFromModel, optionsKey, outputShape } from './graph.ts'
 import { convTasNetOptions, decoderModes, encoderModes, maskActs, type ConvTasNetOptions } from './options.ts'
 import { seededWeights } from './seeded-weights.ts'
 
-type Sizes = readonly [nFilters: number, bnChan: number, hidChan: number, skipChan: number, nBlocks: number, nRepeats: number]
+type Sizes = readonly [
+  nFilters: number,
+  bnChan: number,
+  hidChan: number,
+  skipChan: number,
+  nBlocks: number,
+  nRepeats: number,
+]
 
-const sized = ([nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats]: Sizes, more: Partial<ConvTasNetOptions> = {}) =>
-  convTasNetOptions({ nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, decoderMode: 'conv1x1_head', ...more })
+const sized = (
+  [nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats]: Sizes,
+  more: Partial<ConvTasNetOptions> = {},
+) => convTasNetOptions({ nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, decoderMode: 'conv1x1_head', ...more })
 
 /** Small enough to run in a moment, odd enough that no two sizes are confused. */
 const small = (more: Partial<ConvTasNetOptions> = {}) => sized([24, 10, 14, 9, 2, 2], { inputLen: 320, ...more })
 
-const parameters = (model: ModelProto) => model.graph.initializer.reduce((sum, tensor) => sum + sizeOf(tensorDims(tensor)), 0)
+const parameters = (model: ModelProto) =>
+  model.graph.initializer.reduce((sum, tensor) => sum + sizeOf(tensorDims(tensor)), 0)
 const opsOf = (model: ModelProto) => {
   const ops: Record<string, number> = {}
   for (const { opType } of model.graph.node) ops[opType] = (ops[opType] ?? 0) + 1
@@ -36,14 +46,23 @@ async function answer(o: ConvTasNetOptions) {
 }
 
 const rungs: readonly (readonly [Sizes, number])[] = [
-  [[256, 128, 256, 128, 2, 1], 404_482], [[256, 96, 192, 96, 2, 1], 306_946], [[256, 64, 128, 64, 2, 1], 229_890],
-  [[192, 64, 128, 64, 2, 1], 158_722], [[128, 64, 128, 64, 2, 1], 103_938], [[128, 48, 96, 48, 2, 1], 79_234],
-  [[128, 32, 64, 32, 2, 1], 59_650], [[96, 32, 64, 32, 2, 1], 41_474], [[96, 24, 48, 24, 1, 1], 30_434],
+  [[256, 128, 256, 128, 2, 1], 404_482],
+  [[256, 96, 192, 96, 2, 1], 306_946],
+  [[256, 64, 128, 64, 2, 1], 229_890],
+  [[192, 64, 128, 64, 2, 1], 158_722],
+  [[128, 64, 128, 64, 2, 1], 103_938],
+  [[128, 48, 96, 48, 2, 1], 79_234],
+  [[128, 32, 64, 32, 2, 1], 59_650],
+  [[96, 32, 64, 32, 2, 1], 41_474],
+  [[96, 24, 48, 24, 1, 1], 30_434],
   [[64, 24, 48, 24, 1, 1], 17_122],
 ]
 
 test('convTasNetGraph() exports the parameters of the original for every rung', () => {
-  assert.deepEqual(rungs.map(([sizes]) => parameters(convTasNetGraph(sized(sizes)))), rungs.map(([, count]) => count))
+  assert.deepEqual(
+    rungs.map(([sizes]) => parameters(convTasNetGraph(sized(sizes)))),
+    rungs.map(([, count]) => count),
+  )
 })
 
 test('convTasNetGraph() exports the parameters of the original beyond the ladder', () => {
@@ -59,7 +78,13 @@ test('convTasNetGraph() exports the parameters of the original beyond the ladder
 test('convTasNetGraph() counts the operators of the original', () => {
   const first = convTasNetGraph(sized([256, 128, 256, 128, 2, 1]))
   assert.deepEqual(opsOf(first), { Conv: 17, Relu: 4, Add: 2, Sigmoid: 1, Mul: 1, Squeeze: 1 })
-  assert.deepEqual(opsOf(convTasNetGraph(sized([64, 24, 48, 24, 1, 1]))), { Conv: 11, Relu: 2, Sigmoid: 1, Mul: 1, Squeeze: 1 })
+  assert.deepEqual(opsOf(convTasNetGraph(sized([64, 24, 48, 24, 1, 1]))), {
+    Conv: 11,
+    Relu: 2,
+    Sigmoid: 1,
+    Mul: 1,
+    Squeeze: 1,
+  })
   const full = convTasNetGraph(small({ nBlocks: 8, nRepeats: 3 }))
   assert.deepEqual(opsOf(full), { Conv: 149, Relu: 48, Add: 46, Sigmoid: 1, Mul: 1, Squeeze: 1 })
 })
@@ -93,11 +118,20 @@ test('convTasNetGraph() writes every attribute of every convolution', () => {
 
 test('convTasNetGraph() is opset 12, ir 7, with one input and one output', () => {
   const model = convTasNetGraph(small())
-  assert.deepEqual(model.opsetImport.map(({ domain, version }) => [domain, version]), [['', 12]])
+  assert.deepEqual(
+    model.opsetImport.map(({ domain, version }) => [domain, version]),
+    [['', 12]],
+  )
   assert.equal(model.irVersion, 7)
   assert.equal(model.graph.name, 'mono_f24_bn10_hid14_skip9_b2_r2_t320')
-  assert.deepEqual(model.graph.input.map(({ name }) => name), ['input'])
-  assert.deepEqual(model.graph.output.map(({ name }) => name), ['output'])
+  assert.deepEqual(
+    model.graph.input.map(({ name }) => name),
+    ['input'],
+  )
+  assert.deepEqual(
+    model.graph.output.map(({ name }) => name),
+    ['output'],
+  )
 })
 
 test('convTasNetGraph() ends at the decoder when the host adds the frames up', () => {
@@ -109,7 +143,9 @@ test('convTasNetGraph() answers with the declared shape for every encoder, decod
   for (const decoderMode of decoderModes) {
     for (const encoderMode of encoderModes) {
       const o = small({ decoderMode, encoderMode, nBlocks: 1, nRepeats: 1 })
-      await t.test(`${encoderMode} ${decoderMode}`, async () => assert.deepEqual((await answer(o)).dims, outputShape(o)))
+      await t.test(`${encoderMode} ${decoderMode}`, async () =>
+        assert.deepEqual((await answer(o)).dims, outputShape(o)),
+      )
     }
   }
   for (const maskAct of maskActs) {
@@ -143,7 +179,10 @@ test('convTasNetGraph() gives the same bytes twice, and others for another seed'
 test('convTasNetGraph() throws when the weights were made for other options', () => {
   const weights = seededWeights(small())
   const wider = small({ bnChan: 12 })
-  assert.throws(() => convTasNetGraph(wider, weights), /bottleneck.weight": want \[12,24,1,1\], have float32\[10, 24, 1, 1\]/)
+  assert.throws(
+    () => convTasNetGraph(wider, weights),
+    /bottleneck.weight": want \[12,24,1,1\], have float32\[10, 24, 1, 1\]/,
+  )
   const reduced = small({ decoderMode: 'reduced_deconv_64' })
   assert.throws(() => convTasNetGraph(reduced, weights), /decoder.reduce.weight": want .* have none/)
 })
@@ -159,12 +198,19 @@ test('optionsFromModel() reads back what the model was authored with', () => {
   assert.deepEqual(optionsFromModel(decodeModel(encodeModel(convTasNetGraph(o)))), o)
 })
 
-test('optionsFromModel() gives null for somebody else\'s model', () => {
+test("optionsFromModel() gives null for somebody else's model", () => {
   assert.equal(optionsFromModel({ ...convTasNetGraph(small()), metadataProps: [] }), null)
 })
 
 test('optionsFromModel() refuses options that are malformed or contradict each other', () => {
-  for (const value of ['{', 'null', '7', '{"nFilters":0}', '{"shell":"rm"}', JSON.stringify({ ...small(), inputLen: 321 })]) {
+  for (const value of [
+    '{',
+    'null',
+    '7',
+    '{"nFilters":0}',
+    '{"shell":"rm"}',
+    JSON.stringify({ ...small(), inputLen: 321 }),
+  ]) {
     const model = { ...convTasNetGraph(small()), metadataProps: [{ key: optionsKey, value }] }
     assert.throws(() => optionsFromModel(model), { name: 'RunbookError', exit: 'usage' }, value)
   }

@@ -1,19 +1,24 @@
 /**
  * What does the ConvTasNet of these options look like as an ONNX graph?
  *
- * One row, time as the width ([1, C, 1, W]), opset 12, every attribute of every convolution written out, and nothing in it that
- * does not reach the output: a bypassed masker and the last block's residual layer are left out, as an exporter would. Operators:
- * Conv, Relu, Add, Sigmoid or Tanh, Mul, and Squeeze or ConvTranspose where the decoder wants them (and Tile for the topology
+ * One row, time as the width ([1, C, 1, W]), opset 12, every attribute of every convolution written out, and nothing
+ * in it that
+ * does not reach the output: a bypassed masker and the last block's residual layer are left out, as an exporter would.
+ * Operators:
+ * Conv, Relu, Add, Sigmoid or Tanh, Mul, and Squeeze or ConvTranspose where the decoder wants them (and Tile for the
+ * topology
  * `repeat`). `decoderMode` decides the output:
  *
  *   conv1x1_head          [1, sources, frames]          a signal at the latent rate, NOT at the audio rate
  *   reduced_deconv_*      [1, sources, inputLen]
- *   deconv                [1, sources, inputLen]        the stock decoder: one filterbank, a transposed convolution per source
- *   polyphase             [1, sources * 16, 1, frames]  the same numbers before they are added up (`OverlapAdd` in frames.ts)
+ *   deconv                [1, sources, inputLen]        the stock decoder: one filterbank, a transposed convolution
+ * per source
+ *   polyphase             [1, sources * 16, 1, frames]  the same numbers before they are added up (`OverlapAdd` in
+ * frames.ts)
  */
-import type { ModelProto } from '../../formats/onnx.ts'
-import { describe, float32, type Tensor } from '../../formats/tensor.ts'
-import { usageError } from '../../notebook/errors.ts'
+import type { ModelProto } from '../../formats/onnx/index.ts'
+import { describe, float32, type Tensor } from '../../formats/tensors/tensor.ts'
+import { usageError } from '../../base/errors.ts'
 import { GraphBuilder } from '../../onnx/builder.ts'
 import { convTasNetOptions, dilationsOf, latentFrames, reducedChannels, runTag, sourcesOf } from './options.ts'
 import type { ConvTasNetOptions } from './options.ts'
@@ -45,14 +50,19 @@ export function convTasNetGraph(
   weights: ReadonlyMap<string, Tensor> = seededWeights(options),
 ): ModelProto {
   const graph = new GraphBuilder({
-    name: runTag(options), opset: 12, irVersion: 7, producer: 'rungbook', metadata: { [optionsKey]: JSON.stringify(options) },
+    name: runTag(options),
+    opset: 12,
+    irVersion: 7,
+    producer: 'rungbook',
+    metadata: { [optionsKey]: JSON.stringify(options) },
   })
   const layers = new Layers(graph, fitting(weights, options))
   const encoded = encoder(layers, options, graph.input(inputName, 'float32', inputShape(options)))
   const perSource = expandSources(layers, graph, options, encoded)
-  const masked = options.maskMulMode === 'bypass'
-    ? perSource
-    : graph.node('Mul', [masker(layers, graph, options, encoded), perSource], { name: 'apply_mask' })
+  const masked =
+    options.maskMulMode === 'bypass'
+      ? perSource
+      : graph.node('Mul', [masker(layers, graph, options, encoded), perSource], { name: 'apply_mask' })
   const squeezes = options.decoderMode !== 'polyphase'
   const decoded = decoder(layers, options, masked, squeezes ? 'decoded' : outputName)
   if (squeezes) graph.node('Squeeze', [decoded], { name: 'squeeze', output: outputName, attributes: { axes: [2] } })
@@ -60,7 +70,10 @@ export function convTasNetGraph(
   return graph.build()
 }
 
-/** The options that a model was authored with, or null for somebody else's model. Errors: usage when they are malformed. */
+/**
+ * The options that a model was authored with, or null for somebody else's model. Errors: usage when they are
+ * malformed.
+ */
 export function optionsFromModel(model: ModelProto): ConvTasNetOptions | null {
   const entry = model.metadataProps.find(({ key }) => key === optionsKey)
   if (entry === undefined) return null
@@ -70,17 +83,23 @@ export function optionsFromModel(model: ModelProto): ConvTasNetOptions | null {
     return convTasNetOptions(given)
   } catch (thrown) {
     const why = (thrown as Error).message
-    throw usageError(`Cannot read the options in the model "${model.graph.name}": ${why}`, 'author the model again', thrown)
+    throw usageError(
+      `Cannot read the options in the model "${model.graph.name}": ${why}`,
+      'author the model again',
+      thrown,
+    )
   }
 }
 
 /** The weights of the list and no others, or an error: a stray bias must not slip into a layer that has none. */
 function fitting(weights: ReadonlyMap<string, Tensor>, options: ConvTasNetOptions): Map<string, Tensor> {
-  return new Map(weightSpecs(options).map(({ name, shape }) => {
-    const tensor = weights.get(name)
-    if (tensor !== undefined && tensor.shape.join() === shape.join()) return [name, tensor]
-    throw new Error(`weight "${name}": want [${shape}], have ${tensor ? describe(tensor) : 'none'}`)
-  }))
+  return new Map(
+    weightSpecs(options).map(({ name, shape }) => {
+      const tensor = weights.get(name)
+      if (tensor !== undefined && tensor.shape.join() === shape.join()) return [name, tensor]
+      throw new Error(`weight "${name}": want [${shape}], have ${tensor ? describe(tensor) : 'none'}`)
+    }),
+  )
 }
 
 interface Stretch {
@@ -98,7 +117,11 @@ interface LayerOptions extends Stretch {
 
 /** The attributes of a one-row convolution, all of them. */
 const attributesOf = ({ kernel = 1, stride = 1, pad = 0, dilation = 1, group = 1 }: Stretch) => ({
-  dilations: [1, dilation], group, kernel_shape: [1, kernel], pads: [0, pad, 0, pad], strides: [1, stride],
+  dilations: [1, dilation],
+  group,
+  kernel_shape: [1, kernel],
+  pads: [0, pad, 0, pad],
+  strides: [1, stride],
 })
 
 /** Convolutions by the names of their weights. */
@@ -116,12 +139,19 @@ class Layers {
     return this.#weights.get(name)!
   }
 
-  /** `name` applied to `input`, with its bias where it has one. `weight` replaces the weight as it lies in the state dict. */
+  /**
+   * `name` applied to `input`, with its bias where it has one. `weight` replaces the weight as it lies in the state
+   * dict.
+   */
   apply(op: 'Conv' | 'ConvTranspose', name: string, input: string, o: LayerOptions = {}): string {
     const inputs = [input, this.#graph.weight(`${name}.weight`, o.weight ?? this.tensor(`${name}.weight`))]
     const bias = this.#weights.get(`${name}.bias`)
     if (bias !== undefined) inputs.push(this.#graph.weight(`${name}.bias`, bias))
-    return this.#graph.node(op, inputs, { name, attributes: attributesOf(o), ...(o.output ? { output: o.output } : {}) })
+    return this.#graph.node(op, inputs, {
+      name,
+      attributes: attributesOf(o),
+      ...(o.output ? { output: o.output } : {}),
+    })
   }
 
   conv(name: string, input: string, stretch: Stretch = {}): string {
@@ -169,7 +199,12 @@ interface BlockPlace {
   readonly dilation: number
 }
 
-function block(layers: Layers, graph: GraphBuilder, o: ConvTasNetOptions, { name, stream, dilation }: BlockPlace): string {
+function block(
+  layers: Layers,
+  graph: GraphBuilder,
+  o: ConvTasNetOptions,
+  { name, stream, dilation }: BlockPlace,
+): string {
   const opened = graph.node('Relu', [layers.conv(`${name}.expand`, stream)], { name: `${name}.relu1` })
   const pad = (dilation * (o.convKernelSize - 1)) / 2
   const normed = layers.conv(`${name}.norm1`, opened, { group: o.hidChan })
@@ -188,7 +223,11 @@ function decoder(layers: Layers, o: ConvTasNetOptions, masked: string, output: s
   if (o.decoderMode === 'polyphase') {
     return layers.apply('Conv', decoderNode, masked, { weight: polyphase(shared, sources), output })
   }
-  return layers.apply('ConvTranspose', decoderNode, masked, { ...upsample, group: sources, weight: repeated(shared, sources) })
+  return layers.apply('ConvTranspose', decoderNode, masked, {
+    ...upsample,
+    group: sources,
+    weight: repeated(shared, sources),
+  })
 }
 
 /** One filterbank [N, 1, 1, K] for each of `times` groups, [times * N, 1, 1, K]. */
@@ -197,7 +236,10 @@ function repeated({ data, shape: [filters, ...rest] }: Tensor, times: number): T
   return float32([times * filters!, ...rest], weights)
 }
 
-/** A filterbank [N, 1, 1, K] as the 1x1 kernel [sources * K, sources * N, 1, 1]: row `s * K + k` is tap k of source s alone. */
+/**
+ * A filterbank [N, 1, 1, K] as the 1x1 kernel [sources * K, sources * N, 1, 1]: row `s * K + k` is tap k of source s
+ * alone.
+ */
 function polyphase(filterbank: Tensor, sources: number): Tensor {
   const [filters, , , taps] = filterbank.shape as [number, number, number, number]
   const weights = new Float32Array(sources * taps * sources * filters)

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { RunbookError } from '../../notebook/errors.ts'
+import { RunbookError } from '../../base/errors.ts'
 import {
-  convTasNetDefaults, convTasNetOptions, decoderModes, dilationsOf, haloFrames, inputLenFromFrames, latentFrames,
-  reducedChannels, runTag, sourcesOf, sizesFromTag,
+  convTasNetDefaults,
+  convTasNetOptions,
+  decoderModes,
+  dilationsOf,
+  haloFrames,
+  inputLenFromFrames,
+  latentFrames,
+  reducedChannels,
+  runTag,
+  sourcesOf,
+  sizesFromTag,
 } from './options.ts'
 
 /** The error that an option gives, which must be one of usage with a hint. */
@@ -22,7 +31,10 @@ function refusal(given: Record<string, unknown>): string {
 test('convTasNetOptions() gives the first rung with the polyphase decoder when nothing is given', () => {
   const options = convTasNetOptions()
   assert.deepEqual(options, convTasNetDefaults)
-  assert.deepEqual([options.nFilters, options.inputLen, options.decoderMode, options.seed], [256, 16000, 'polyphase', 1337])
+  assert.deepEqual(
+    [options.nFilters, options.inputLen, options.decoderMode, options.seed],
+    [256, 16000, 'polyphase', 1337],
+  )
 })
 
 test('convTasNetOptions() keeps its default when a value is undefined', () => {
@@ -38,7 +50,11 @@ test('convTasNetOptions() names the option and the value when a size is no posit
   const sizes = [...channels, 'inputLen', 'kernelSize', 'stride', 'convKernelSize']
   for (const key of sizes) {
     for (const value of [0, -8, 1.5, Number.NaN, Infinity, '64', null]) {
-      assert.match(refusal({ [key]: value }), new RegExp(`with ${key} .*must be a positive integer`), `${key} ${String(value)}`)
+      assert.match(
+        refusal({ [key]: value }),
+        new RegExp(`with ${key} .*must be a positive integer`),
+        `${key} ${String(value)}`,
+      )
     }
   }
   assert.match(refusal({ nFilters: 0 }), /--n-filters/)
@@ -101,7 +117,10 @@ test('haloFrames() follows the dilations, with one frame more for the padded enc
 })
 
 test('reducedChannels() reads the width from the mode', () => {
-  assert.deepEqual(decoderModes.map(decoderMode => reducedChannels({ decoderMode })), [null, 64, 128, null, null])
+  assert.deepEqual(
+    decoderModes.map(decoderMode => reducedChannels({ decoderMode })),
+    [null, 64, 128, null, null],
+  )
 })
 
 test('runTag() writes every size of the case', () => {
@@ -111,5 +130,6 @@ test('runTag() writes every size of the case', () => {
 test('sizesFromTag() reads back what runTag() wrote, and refuses anything else', () => {
   const sizes = { nFilters: 96, bnChan: 24, hidChan: 48, skipChan: 12, nBlocks: 1, nRepeats: 3, inputLen: 8000 }
   assert.deepEqual(sizesFromTag(runTag(sizes)), sizes)
-  for (const text of ['', 'mine', `${runTag(sizes)}_k3`, 'mono_f_bn1_hid1_skip1_b1_r1_t1']) assert.throws(() => sizesFromTag(text), /it is no run tag/)
+  for (const text of ['', 'mine', `${runTag(sizes)}_k3`, 'mono_f_bn1_hid1_skip1_b1_r1_t1'])
+    assert.throws(() => sizesFromTag(text), /it is no run tag/)
 })

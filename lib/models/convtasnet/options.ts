@@ -1,17 +1,22 @@
 /**
  * Which ConvTasNet is meant, and which numbers follow from its options?
  *
- * The options are those of the channel-stacked, one-row ("horizontal") variant that was made for Hailo: time is the width,
- * sources are stacked channels, and an affine depthwise convolution stands where the stock network normalises. Here they are
+ * The options are those of the channel-stacked, one-row ("horizontal") variant that was made for Hailo: time is the
+ * width,
+ * sources are stacked channels, and an affine depthwise convolution stands where the stock network normalises. Here
+ * they are
  * named, defaulted and checked. Graph, weights and host glue live in the files beside this one.
  */
-import { usageError } from '../../notebook/errors.ts'
+import { usageError } from '../../base/errors.ts'
 
 /** `bypass` leaves the masker out: every source is the projected encoder. */
 export const maskMulModes = ['normal', 'bypass'] as const
 /** How the encoder's frames reach every source: a 1x1 convolution with stacked identities, or a Tile. */
 export const skipTopologyModes = ['project', 'repeat'] as const
-/** `conv1x1_head` answers at the latent rate; the others at the audio rate, `polyphase` after an overlap-add on the host. */
+/**
+ * `conv1x1_head` answers at the latent rate; the others at the audio rate, `polyphase` after an overlap-add on the
+ * host.
+ */
 export const decoderModes = ['conv1x1_head', 'reduced_deconv_64', 'reduced_deconv_128', 'polyphase', 'deconv'] as const
 /** `framed`: the host cuts the signal into frames, and the encoder is a 1x1 convolution. */
 export const encoderModes = ['conv', 'framed'] as const
@@ -48,19 +53,48 @@ export interface ConvTasNetOptions {
 
 /** The first rung of the plan's ladder with the exact decoder at the audio rate. */
 export const convTasNetDefaults: ConvTasNetOptions = {
-  nFilters: 256, bnChan: 128, hidChan: 256, skipChan: 128, nBlocks: 2, nRepeats: 1, inputLen: 16000,
-  nSrc: 2, kernelSize: 16, stride: 8, convKernelSize: 3,
-  maskMulMode: 'normal', skipTopologyMode: 'project', decoderMode: 'polyphase', encoderMode: 'conv',
-  truncateKBlocks: 0, normMode: 'affine', maskAct: 'sigmoid', forceNSrc1: false, seed: 1337,
+  nFilters: 256,
+  bnChan: 128,
+  hidChan: 256,
+  skipChan: 128,
+  nBlocks: 2,
+  nRepeats: 1,
+  inputLen: 16000,
+  nSrc: 2,
+  kernelSize: 16,
+  stride: 8,
+  convKernelSize: 3,
+  maskMulMode: 'normal',
+  skipTopologyMode: 'project',
+  decoderMode: 'polyphase',
+  encoderMode: 'conv',
+  truncateKBlocks: 0,
+  normMode: 'affine',
+  maskAct: 'sigmoid',
+  forceNSrc1: false,
+  seed: 1337,
 }
 
 const counts = [
-  'nFilters', 'bnChan', 'hidChan', 'skipChan', 'nBlocks', 'nRepeats', 'inputLen',
-  'nSrc', 'kernelSize', 'stride', 'convKernelSize',
+  'nFilters',
+  'bnChan',
+  'hidChan',
+  'skipChan',
+  'nBlocks',
+  'nRepeats',
+  'inputLen',
+  'nSrc',
+  'kernelSize',
+  'stride',
+  'convKernelSize',
 ] as const
 const choices = {
-  maskMulMode: maskMulModes, skipTopologyMode: skipTopologyModes, decoderMode: decoderModes, encoderMode: encoderModes,
-  normMode: normModes, maskAct: maskActs,
+  maskMulMode: maskMulModes,
+  skipTopologyMode: skipTopologyModes,
+  decoderMode: decoderModes,
+  encoderMode: encoderModes,
+  normMode: normModes,
+  maskAct: maskActs,
 } as const
 
 /** `nFilters` as a flag: `--n-filters`. */
@@ -72,7 +106,8 @@ const refuse = (key: string, value: unknown, want: string, hint = `give ${flagOf
 /**
  * Complete and check a ConvTasNet. `channel_affine`, an older name of `affine`, is understood.
  *
- * Errors: usage for an unknown key, a size that is no positive integer, a mode that does not exist, and numbers that contradict
+ * Errors: usage for an unknown key, a size that is no positive integer, a mode that does not exist, and numbers that
+ * contradict
  * each other (a window that is no multiple of the stride, more truncated blocks than there are).
  */
 export function convTasNetOptions(given: Partial<Record<keyof ConvTasNetOptions, unknown>> = {}): ConvTasNetOptions {
@@ -99,14 +134,16 @@ function checkTypes(all: Record<string, unknown>): void {
     if (!(known as readonly unknown[]).includes(all[key])) throw refuse(key, all[key], `one of ${known.join(', ')}`)
   }
   if (typeof all.forceNSrc1 !== 'boolean') throw refuse('forceNSrc1', all.forceNSrc1, 'true or false')
-  if (!Number.isSafeInteger(all.seed) || (all.seed as number) < 0) throw refuse('seed', all.seed, 'an integer of at least 0')
+  if (!Number.isSafeInteger(all.seed) || (all.seed as number) < 0)
+    throw refuse('seed', all.seed, 'an integer of at least 0')
 }
 
 /** Deepest stack whose widest dilation, 2^15 frames, is still far longer than any window. */
 const nBlocksMax = 16
 
 function checkTogether(o: ConvTasNetOptions): void {
-  if (o.nBlocks > nBlocksMax) throw refuse('nBlocks', o.nBlocks, `at most ${nBlocksMax}: dilations double with every block`)
+  if (o.nBlocks > nBlocksMax)
+    throw refuse('nBlocks', o.nBlocks, `at most ${nBlocksMax}: dilations double with every block`)
   if (o.kernelSize !== 2 * o.stride) {
     throw refuse('kernelSize', o.kernelSize, `twice the stride of ${o.stride}, so that two frames cover each sample`)
   }
@@ -114,7 +151,8 @@ function checkTogether(o: ConvTasNetOptions): void {
     const near = Math.max(o.stride, Math.round(o.inputLen / o.stride) * o.stride)
     throw refuse('inputLen', o.inputLen, `a multiple of the stride ${o.stride}`, `give --input-len ${near}`)
   }
-  if (o.convKernelSize % 2 === 0) throw refuse('convKernelSize', o.convKernelSize, 'odd, so that a block keeps the width')
+  if (o.convKernelSize % 2 === 0)
+    throw refuse('convKernelSize', o.convKernelSize, 'odd, so that a block keeps the width')
   const blocks = o.nBlocks * o.nRepeats
   if (!Number.isSafeInteger(o.truncateKBlocks) || o.truncateKBlocks < 0 || o.truncateKBlocks > blocks) {
     throw refuse('truncateKBlocks', o.truncateKBlocks, `0 (all) to ${blocks}, the number of blocks`)
@@ -129,7 +167,10 @@ function checkTogether(o: ConvTasNetOptions): void {
 /** Sources that the graph puts out. */
 export const sourcesOf = (o: ConvTasNetOptions): number => (o.forceNSrc1 ? 1 : o.nSrc)
 
-/** Dilations of the blocks that run, in order: `2^(i mod nBlocks)`, cut by `truncateKBlocks`; none for a bypassed masker. */
+/**
+ * Dilations of the blocks that run, in order: `2^(i mod nBlocks)`, cut by `truncateKBlocks`; none for a bypassed
+ * masker.
+ */
 export function dilationsOf(o: ConvTasNetOptions): number[] {
   if (o.maskMulMode === 'bypass') return []
   const all = o.nBlocks * o.nRepeats
@@ -144,11 +185,14 @@ export const latentFrames = (o: Pick<ConvTasNetOptions, 'inputLen' | 'stride'>):
 export const inputLenFromFrames = (frames: number, stride: number): number => (frames - 1) * stride
 
 /**
- * Frames at each edge of a window that differ from those of the whole signal, and must be thrown away when tiles are joined.
+ * Frames at each edge of a window that differ from those of the whole signal, and must be thrown away when tiles are
+ * joined.
  *
  * Each block reaches `dilation * (convKernelSize - 1) / 2` frames to either side, so all of them reach
- * `nRepeats * (2^nBlocks - 1) * (convKernelSize - 1) / 2`. A convolutional encoder pads its own window with zeros, which spoils
- * the first and the last frame as well: one more. A framed encoder is given frames of the whole signal and needs no more.
+ * `nRepeats * (2^nBlocks - 1) * (convKernelSize - 1) / 2`. A convolutional encoder pads its own window with zeros,
+ * which spoils
+ * the first and the last frame as well: one more. A framed encoder is given frames of the whole signal and needs no
+ * more.
  */
 export function haloFrames(o: ConvTasNetOptions): number {
   const reach = dilationsOf(o).reduce((sum, dilation) => sum + (dilation * (o.convKernelSize - 1)) / 2, 0)
@@ -161,7 +205,10 @@ export function reducedChannels(o: Pick<ConvTasNetOptions, 'decoderMode'>): numb
   return o.decoderMode === 'reduced_deconv_128' ? 128 : null
 }
 
-type Sizes = Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats' | 'inputLen'>
+type Sizes = Pick<
+  ConvTasNetOptions,
+  'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats' | 'inputLen'
+>
 
 /** The name of a case in tables and files, `mono_f256_bn128_hid256_skip128_b2_r1_t16000`. */
 export const runTag = (o: Sizes): string =>
@@ -175,6 +222,10 @@ const tagSizes = ['nFilters', 'bnChan', 'hidChan', 'skipChan', 'nBlocks', 'nRepe
  */
 export function sizesFromTag(tag: string): Pick<ConvTasNetOptions, (typeof tagSizes)[number]> {
   const match = /^mono_f(\d+)_bn(\d+)_hid(\d+)_skip(\d+)_b(\d+)_r(\d+)_t(\d+)$/.exec(tag)
-  if (!match) throw usageError(`Cannot read the sizes of "${tag}": it is no run tag`, `write it as ${runTag(convTasNetDefaults)}`)
-  return Object.fromEntries(tagSizes.map((size, i) => [size, Number(match[i + 1])])) as Pick<ConvTasNetOptions, (typeof tagSizes)[number]>
+  if (!match)
+    throw usageError(`Cannot read the sizes of "${tag}": it is no run tag`, `write it as ${runTag(convTasNetDefaults)}`)
+  return Object.fromEntries(tagSizes.map((size, i) => [size, Number(match[i + 1])])) as Pick<
+    ConvTasNetOptions,
+    (typeof tagSizes)[number]
+  >
 }

@@ -1,8 +1,8 @@
 // The three exact rewrites, and what the seeded weights promise: each against the plain graph, in ONNX Runtime.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { encodeModel } from '../../formats/onnx.ts'
-import { frameSignal, framesOf, OverlapAdd, tiles } from './frames.ts'
+import { encodeModel } from '../../formats/onnx/index.ts'
+import { frameSignal, framesOf, OverlapAdd, tiles } from '../../signal/frames.ts'
 import { convTasNetGraph, inputShape } from './graph.ts'
 import { convTasNetOptions, decoderModes, haloFrames, inputLenFromFrames, latentFrames } from './options.ts'
 import type { ConvTasNetOptions } from './options.ts'
@@ -40,7 +40,10 @@ const channel = (data: Float32Array, index: number, of: number) =>
 function distance(a: Float32Array, b: Float32Array): number {
   assert.equal(a.length, b.length)
   assert.ok(a.length > 0)
-  return a.reduce((worst, value, i) => Math.max(worst, Number.isNaN(value - b[i]!) ? Infinity : Math.abs(value - b[i]!)), 0)
+  return a.reduce(
+    (worst, value, i) => Math.max(worst, Number.isNaN(value - b[i]!) ? Infinity : Math.abs(value - b[i]!)),
+    0,
+  )
 }
 
 const loudest = (a: Float32Array) => a.reduce((worst, value) => Math.max(worst, Math.abs(value)), 0)
@@ -67,15 +70,20 @@ test('a polyphase decoder with overlap-add equals the grouped transposed convolu
 })
 
 /** Cut the frames of a signal into tiles, run each, and add the kept ones up. */
-async function separateTiled(o: ConvTasNetOptions, samples: Float32Array, halo = haloFrames(o)): Promise<Float32Array[]> {
+async function separateTiled(
+  o: ConvTasNetOptions,
+  samples: Float32Array,
+  halo = haloFrames(o),
+): Promise<Float32Array[]> {
   const run = await runner(o)
   const width = latentFrames(o)
   const adder = new OverlapAdd({ ...framing, sources: 2 })
   const parts: Float32Array[][] = []
   for (const { start, from, to } of tiles({ total: framesOf(samples.length, 8), width, halo })) {
-    const window = o.encoderMode === 'framed'
-      ? frameSignal(samples, framing, { firstFrame: start, frames: width }).data
-      : samples.slice(start * 8, start * 8 + o.inputLen)
+    const window =
+      o.encoderMode === 'framed'
+        ? frameSignal(samples, framing, { firstFrame: start, frames: width }).data
+        : samples.slice(start * 8, start * 8 + o.inputLen)
     parts.push(adder.push(await run(window), { columns: width, firstFrame: start, from, to }))
   }
   return [0, 1].map(source => Float32Array.from(parts.flatMap(part => Array.from(part[source]!))))
@@ -126,7 +134,8 @@ test('seededWeights() gives the signal back when no mask is applied', async () =
   for (const decoderMode of ['deconv', 'reduced_deconv_64', 'reduced_deconv_128'] as const) {
     const o = convTasNetOptions({ decoderMode, maskMulMode: 'bypass', nFilters: 24, inputLen: 4000 })
     const out = await answer(o, signal(4000))
-    for (const source of [0, 1]) assert.ok(distance(channel(out, source, 2), signal(4000)) <= exact, `${decoderMode} ${source}`)
+    for (const source of [0, 1])
+      assert.ok(distance(channel(out, source, 2), signal(4000)) <= exact, `${decoderMode} ${source}`)
   }
 })
 
@@ -137,9 +146,10 @@ test('seededWeights() separates into two signals that sum to the mixture', async
       const o = convTasNetOptions({ decoderMode, maskAct, nFilters: 64, inputLen: 4000 })
       assert.ok(isMixtureConsistent(o))
       const out = await answer(o, mixture)
-      const parts = decoderMode === 'polyphase'
-        ? new OverlapAdd({ ...framing, sources: 2 }).push(out, { columns: 501, firstFrame: 0 })
-        : [channel(out, 0, 2), channel(out, 1, 2)]
+      const parts =
+        decoderMode === 'polyphase'
+          ? new OverlapAdd({ ...framing, sources: 2 }).push(out, { columns: 501, firstFrame: 0 })
+          : [channel(out, 0, 2), channel(out, 1, 2)]
       const sum = parts[0]!.map((value, i) => value + parts[1]![i]!)
       // The head gives one sample a frame, the last of which lies behind the signal.
       const decimated = Float32Array.from({ length: 501 }, (_, frame) => mixture[frame * 8] ?? 0)

@@ -2,17 +2,22 @@
  * Which weights does a graph get that nobody has trained?
  *
  * Deliberate ones, so that the whole path can be checked although the network knows nothing about voices:
- * 1. The encoder's taps are orthogonal columns and the decoder is half their pseudo-inverse. Two frames cover each sample, so
+ * 1. The encoder's taps are orthogonal columns and the decoder is half their pseudo-inverse. Two frames cover each
+ * sample, so
  *    analysis and synthesis without a mask give the signal back.
- * 2. With two sources and a sigmoid, the mask layer of the second source is the negative of the first's. The masks sum to one,
- *    so the separated signals sum to the mixture ("mixture consistency"). A linear mask gets the same by biases that sum to one.
- * 3. Variances follow He et al. (2015), so that activations keep their range through ReLU and int8 has something to quantise,
+ * 2. With two sources and a sigmoid, the mask layer of the second source is the negative of the first's. The masks sum
+ * to one,
+ *    so the separated signals sum to the mixture ("mixture consistency"). A linear mask gets the same by biases that
+ * sum to one.
+ * 3. Variances follow He et al. (2015), so that activations keep their range through ReLU and int8 has something to
+ * quantise,
  *    and the masks spread over (0, 1).
- * A wrong stride, pad, order of channels or halo breaks 1 or 2 at once. The two voices are NOT separated: a score on such weights
+ * A wrong stride, pad, order of channels or halo breaks 1 or 2 at once. The two voices are NOT separated: a score on
+ * such weights
  * says nothing about quality. The same seed gives the same bits on every machine: integers, + - * / and Math.sqrt only.
  */
-import { usageError } from '../../notebook/errors.ts'
-import { float32, sizeOf, type Tensor } from '../../formats/tensor.ts'
+import { usageError } from '../../base/errors.ts'
+import { float32, sizeOf, type Tensor } from '../../formats/tensors/tensor.ts'
 import { dilationsOf, sourcesOf, type ConvTasNetOptions } from './options.ts'
 import { weightSpecs, type WeightSpec } from './weight-specs.ts'
 
@@ -30,10 +35,12 @@ export function seededWeights(o: ConvTasNetOptions): Map<string, Tensor> {
   }
   const fixed = structuredWeights(o)
   const blocks = Math.max(1, dilationsOf(o).length)
-  return new Map(weightSpecs(o).map(spec => {
-    const data = fixed.get(spec.name)?.() ?? randomWeights(spec, o, blocks)
-    return [spec.name, float32(spec.shape, data)]
-  }))
+  return new Map(
+    weightSpecs(o).map(spec => {
+      const data = fixed.get(spec.name)?.() ?? randomWeights(spec, o, blocks)
+      return [spec.name, float32(spec.shape, data)]
+    }),
+  )
 }
 
 /** Rms of the signal that the encoder lifts to an rms of one: speech at a usual level. */
@@ -53,7 +60,8 @@ function structuredWeights(o: ConvTasNetOptions): Map<string, () => Float32Array
     ['decoder.bias', zeros],
   ])
   if (o.decoderMode === 'conv1x1_head') return weights.set('decoder.weight', () => centreSampleHead(o, inverse(1)))
-  if (o.decoderMode === 'polyphase' || o.decoderMode === 'deconv') return weights.set('decoder.weight', () => inverse(0.5))
+  if (o.decoderMode === 'polyphase' || o.decoderMode === 'deconv')
+    return weights.set('decoder.weight', () => inverse(0.5))
   const reduced = weightSpecs(o).find(spec => spec.name === 'decoder.weight')!.shape[0]!
   const width = sourcesOf(o) * o.kernelSize
   const mixing = orthonormalColumns(reduced, width, normals(`${o.seed}/decoder.weight`))
@@ -85,17 +93,24 @@ function pairedMask(o: ConvTasNetOptions, kind: 'weight' | 'bias'): Float32Array
   return weights
 }
 
-/** The head answers with one sample a frame, the one at the frame's centre, so the two sources sum to the decimated mixture. */
+/**
+ * The head answers with one sample a frame, the one at the frame's centre, so the two sources sum to the decimated
+ * mixture.
+ */
 function centreSampleHead(o: ConvTasNetOptions, inverse: Float32Array): Float32Array {
   const sources = sourcesOf(o)
   const weights = new Float32Array(sources * sources * o.nFilters)
   for (let s = 0; s < sources; s++) {
-    for (let n = 0; n < o.nFilters; n++) weights[(s * sources + s) * o.nFilters + n] = inverse[n * o.kernelSize + o.stride]!
+    for (let n = 0; n < o.nFilters; n++)
+      weights[(s * sources + s) * o.nFilters + n] = inverse[n * o.kernelSize + o.stride]!
   }
   return weights
 }
 
-/** The exact decoder sent through an orthonormal mixing of the reduced channels, which the transposed convolution undoes. */
+/**
+ * The exact decoder sent through an orthonormal mixing of the reduced channels, which the transposed convolution
+ * undoes.
+ */
 function reduceThrough(mixing: Float64Array, inverse: Float32Array, o: ConvTasNetOptions): Float32Array {
   const sources = sourcesOf(o)
   const width = sources * o.kernelSize
@@ -120,14 +135,21 @@ function randomWeights({ name, shape }: WeightSpec, o: ConvTasNetOptions, blocks
   const fanIn = sizeOf(shape.slice(1))
   const isNorm = /norm\d?\.weight$/.test(name)
   if (isNorm && o.normMode === 'identity') return new Float32Array(sizeOf(shape)).fill(1)
-  const scale = isNorm || name.endsWith('.bias') ? 0.1
-    : /\.(expand|depthwise)\./.test(name) ? Math.sqrt(2 / fanIn)
-    : /\.(residual|skip)\./.test(name) ? Math.sqrt(1 / (fanIn * blocks))
-    : Math.sqrt(1 / fanIn)
+  const scale =
+    isNorm || name.endsWith('.bias')
+      ? 0.1
+      : /\.(expand|depthwise)\./.test(name)
+        ? Math.sqrt(2 / fanIn)
+        : /\.(residual|skip)\./.test(name)
+          ? Math.sqrt(1 / (fanIn * blocks))
+          : Math.sqrt(1 / fanIn)
   return Float32Array.from({ length: sizeOf(shape) }, () => (isNorm ? 1 : 0) + draw() * scale)
 }
 
-/** A rows x columns matrix, row-major, with columns of length one at right angles. Gram and Schmidt, twice, to rounding. */
+/**
+ * A rows x columns matrix, row-major, with columns of length one at right angles. Gram and Schmidt, twice, to
+ * rounding.
+ */
 function orthonormalColumns(rows: number, columns: number, draw: () => number): Float64Array {
   const matrix = Float64Array.from({ length: rows * columns }, draw)
   const dot = (a: number, b: number) => {
@@ -147,7 +169,8 @@ function orthonormalColumns(rows: number, columns: number, draw: () => number): 
 }
 
 /**
- * Nearly normal numbers, mean 0 and variance 1, never beyond 3.5: sums of four 16-bit uniforms from Marsaglia's xorshift32
+ * Nearly normal numbers, mean 0 and variance 1, never beyond 3.5: sums of four 16-bit uniforms from Marsaglia's
+ * xorshift32
  * ("Xorshift RNGs", 2003), started from a hash (FNV-1a) of the key, so that no tensor depends on the ones before it.
  */
 function normals(key: string): () => number {

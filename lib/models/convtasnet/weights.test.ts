@@ -3,11 +3,11 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { writeNpz } from '../../formats/npz.ts'
-import { encodeSafetensors } from '../../formats/safetensors.ts'
-import { float32, sizeOf, type Tensor } from '../../formats/tensor.ts'
+import { writeNpz } from '../../formats/tensors/npz.ts'
+import { encodeSafetensors } from '../../formats/tensors/safetensors.ts'
+import { float32, sizeOf, type Tensor } from '../../formats/tensors/tensor.ts'
 import { sha256 } from '../../host/digest.ts'
-import { RunbookError } from '../../notebook/errors.ts'
+import { RunbookError } from '../../base/errors.ts'
 import { convTasNetOptions, decoderModes, maskActs, type ConvTasNetOptions } from './options.ts'
 import { isMixtureConsistent, loadWeights, seededWeights, weightSpecs } from './weights.ts'
 
@@ -41,7 +41,9 @@ test('weightSpecs() lists what reaches the output, and nothing else', () => {
 })
 
 test('weightSpecs() gives shapes as a state dict has them', () => {
-  const shapes = new Map(weightSpecs(small({ decoderMode: 'reduced_deconv_64' })).map(({ name, shape }) => [name, shape]))
+  const shapes = new Map(
+    weightSpecs(small({ decoderMode: 'reduced_deconv_64' })).map(({ name, shape }) => [name, shape]),
+  )
   assert.deepEqual(shapes.get('masker.blocks.1.depthwise.weight'), [10, 1, 1, 3])
   assert.deepEqual(shapes.get('masker.mask.weight'), [40, 7, 1, 1])
   assert.deepEqual(shapes.get('decoder.reduce.weight'), [64, 40, 1, 1])
@@ -53,30 +55,48 @@ test('seededWeights() fits the list in names, order and shapes for every decoder
     const isLast = decoderMode === decoderModes.at(-1)
     const o = small({ decoderMode, forceNSrc1: isLast, normMode: isLast ? 'identity' : 'affine' })
     const weights = seededWeights(o)
-    assert.deepEqual([...weights].map(([name, { shape }]) => ({ name, shape })), weightSpecs(o))
-    for (const [name, { data, shape }] of weights) assert.ok(data.length === sizeOf(shape) && data.every(Number.isFinite), name)
+    assert.deepEqual(
+      [...weights].map(([name, { shape }]) => ({ name, shape })),
+      weightSpecs(o),
+    )
+    for (const [name, { data, shape }] of weights)
+      assert.ok(data.length === sizeOf(shape) && data.every(Number.isFinite), name)
   }
 })
 
 test('seededWeights() gives the very same bits on every machine', () => {
-  const bytes = [...seededWeights(small()).values()].map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength))
+  const bytes = [...seededWeights(small()).values()].map(({ data }) =>
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  )
   assert.equal(sha256(Buffer.concat(bytes)), '2e9b7dfd7215cf43d346497d10e0a12f1233106b7c86e9c0c0c9cc50e5d43c09')
 })
 
 test('seededWeights() changes every random tensor with the seed, and no other tensor with a block', () => {
-  const [one, two, longer] = [seededWeights(small()), seededWeights(small({ seed: 2 })), seededWeights(small({ nBlocks: 3 }))]
-  for (const name of ['encoder.weight', 'masker.bottleneck.weight', 'masker.mask.bias', 'masker.blocks.0.norm1.weight']) {
+  const [one, two, longer] = [
+    seededWeights(small()),
+    seededWeights(small({ seed: 2 })),
+    seededWeights(small({ nBlocks: 3 })),
+  ]
+  for (const name of [
+    'encoder.weight',
+    'masker.bottleneck.weight',
+    'masker.mask.bias',
+    'masker.blocks.0.norm1.weight',
+  ]) {
     assert.notDeepEqual(one.get(name), two.get(name), name)
     assert.deepEqual(one.get(name), longer.get(name), name)
   }
   assert.deepEqual(one.get('source_projector.weight'), two.get('source_projector.weight'))
 })
 
-test('seededWeights() makes the second source\'s mask the negative of the first\'s', () => {
+test("seededWeights() makes the second source's mask the negative of the first's", () => {
   for (const name of ['masker.mask.weight', 'masker.mask.bias']) {
     const data = [...seededWeights(small()).get(name)!.data].map(Number)
     const half = data.length / 2
-    assert.deepEqual(data.slice(half), data.slice(0, half).map(value => -value))
+    assert.deepEqual(
+      data.slice(half),
+      data.slice(0, half).map(value => -value),
+    )
   }
 })
 
@@ -101,8 +121,10 @@ test('loadWeights() gives back what was saved as safetensors or npz', async () =
 })
 
 test('loadWeights() names both shapes when one does not fit, and never cuts', async () => {
-  await assert.rejects(loadWeights(saved('wide', undefined, small({ hidChan: 12 })), small()),
-    refusal('usage', /"masker.blocks.0.expand.weight" of .*\[12, 6, 1, 1\].*needs \[10, 6, 1, 1\]/))
+  await assert.rejects(
+    loadWeights(saved('wide', undefined, small({ hidChan: 12 })), small()),
+    refusal('usage', /"masker.blocks.0.expand.weight" of .*\[12, 6, 1, 1\].*needs \[10, 6, 1, 1\]/),
+  )
   const flat = saved('flat', weights => weights.set('masker.mask.bias', float32([1, 40], new Float32Array(40))))
   await assert.rejects(loadWeights(flat, small()), refusal('usage', /"masker.mask.bias".*\[1, 40\].*needs \[40\]/))
 })
@@ -114,7 +136,13 @@ test('loadWeights() names what is missing, and hints at names that it did not us
   })
   const missing = /1 of \d+ are missing: encoder.weight \[20, 1, 1, 16\] \| .*encoder.conv.weight/
   await assert.rejects(loadWeights(path, small()), refusal('usage', missing))
-  await assert.rejects(loadWeights(saved('bare', weights => weights.clear()), small()), refusal('usage', /and \d+ more/))
+  await assert.rejects(
+    loadWeights(
+      saved('bare', weights => weights.clear()),
+      small(),
+    ),
+    refusal('usage', /and \d+ more/),
+  )
 })
 
 test('loadWeights() notes names that it does not use, and goes on', async () => {
@@ -130,7 +158,10 @@ test('loadWeights() names tensor and element of NaN and infinity', async () => {
       const data = Float32Array.from({ length: 40 }, (_, i) => (i === 13 ? bad : i))
       weights.set('masker.mask.bias', float32([40], data))
     })
-    await assert.rejects(loadWeights(path, small()), refusal('usage', new RegExp(`"masker.mask.bias".*element 13 is ${bad}`)))
+    await assert.rejects(
+      loadWeights(path, small()),
+      refusal('usage', new RegExp(`"masker.mask.bias".*element 13 is ${bad}`)),
+    )
   }
 })
 
@@ -164,7 +195,10 @@ test('loadWeights() refuses integers', async () => {
 })
 
 test('loadWeights() refuses other kinds of file, and is blocked by none at all', async () => {
-  await assert.rejects(loadWeights(join(folder, 'model.pth'), small()), refusal('usage', /neither .safetensors nor .npz/))
+  await assert.rejects(
+    loadWeights(join(folder, 'model.pth'), small()),
+    refusal('usage', /neither .safetensors nor .npz/),
+  )
   await assert.rejects(loadWeights(join(folder, 'none.npz'), small()), refusal('blocked', /none.npz/))
   await assert.rejects(loadWeights(join(folder, 'none.safetensors'), small()), refusal('blocked', /none.safetensors/))
 })

@@ -1,10 +1,11 @@
 /**
- * Where do a graph's weights come from? From a seed (`seeded-weights.ts`) or from a `.safetensors` or `.npz` file, by name.
+ * Where do a graph's weights come from? From a seed (`seeded-weights.ts`) or from a `.safetensors` or `.npz` file, by
+ * name.
  *
  * A weight that does not fit is refused with both shapes. Nothing is ever cut, padded or left at a default.
  */
-import { usageError } from '../../notebook/errors.ts'
-import { describe, float32, type FloatTensor, type Tensor } from '../../formats/tensor.ts'
+import { usageError } from '../../base/errors.ts'
+import { describe, float32, type FloatTensor, type Tensor } from '../../formats/tensors/tensor.ts'
 import type { ConvTasNetOptions } from './options.ts'
 import { weightSpecs, type WeightSpec } from './weight-specs.ts'
 
@@ -14,11 +15,14 @@ export { hasProjector, weightSpecs, type WeightSpec } from './weight-specs.ts'
 /**
  * The weights of a graph from a file; names that the graph does not use go to `note` and are left out.
  *
- * Errors: blocked when the file is absent; usage for another kind of file, a missing name, another shape (naming both), a type
+ * Errors: blocked when the file is absent; usage for another kind of file, a missing name, another shape (naming
+ * both), a type
  * that is not floating point, NaN or infinity (naming tensor and index).
  */
 export async function loadWeights(
-  path: string, options: ConvTasNetOptions, o: { note?: (line: string) => void } = {},
+  path: string,
+  options: ConvTasNetOptions,
+  o: { note?: (line: string) => void } = {},
 ): Promise<Map<string, Tensor>> {
   return pickWeights(await readTensors(path), weightSpecs(options), { path, note: o.note })
 }
@@ -49,20 +53,26 @@ const some = (names: readonly string[]): string =>
 
 async function readTensors(path: string): Promise<Map<string, () => Tensor>> {
   if (path.endsWith('.safetensors')) {
-    const { readSafetensors } = await import('../../formats/safetensors.ts')
+    const { readSafetensors } = await import('../../formats/tensors/safetensors.ts')
     return new Map([...readSafetensors(path)].map(([name, tensor]) => [name, () => tensor]))
   }
   if (path.endsWith('.npz')) {
-    const { readNpz } = await import('../../formats/npz.ts')
+    const { readNpz } = await import('../../formats/tensors/npz.ts')
     return new Map([...(await readNpz(path))].map(([name, entry]) => [name, () => entry.tensor()]))
   }
-  throw usageError(`Cannot use the weights "${path}": neither .safetensors nor .npz`, 'save the weights in one of the two')
+  throw usageError(
+    `Cannot use the weights "${path}": neither .safetensors nor .npz`,
+    'save the weights in one of the two',
+  )
 }
 
 function checkedWeight({ name, shape }: WeightSpec, tensor: Tensor, path: string): FloatTensor {
   if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
     const shapes = `it is [${tensor.shape.join(', ')}], and the graph needs [${shape.join(', ')}]`
-    throw usageError(`Cannot use the weight "${name}" of "${path}": ${shapes}`, `${savedSizes}; weights are never cut to fit`)
+    throw usageError(
+      `Cannot use the weight "${name}" of "${path}": ${shapes}`,
+      `${savedSizes}; weights are never cut to fit`,
+    )
   }
   const weight = floatTensor(tensor, name, path)
   const bad = weight.data.findIndex(value => !Number.isFinite(value))

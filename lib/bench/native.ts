@@ -1,0 +1,49 @@
+/**
+ * What does our side of a native call cost, on each runtime?
+ *
+ * The cells of `runbooks/bench.ts --suite ffi`: the real ONNX Runtime, and stand-ins of TensorRT and HailoRT. Bounds
+ * are the
+ * contract's.
+ */
+import { benchTensorRt } from './tensorrt.ts'
+import { readContract } from '../contract/contract.ts'
+import type { Inputs } from '../notebook/inputs/inputs.ts'
+import type { Tools } from '../notebook/run/session.ts'
+import { table } from '../notebook/display/show.ts'
+import { benchHailort } from './hailort.ts'
+import { benchOrt } from './ort.ts'
+
+/** Measure, show and judge. Errors: as the three benches. */
+export async function benchNative({
+  run,
+  cell,
+  gate,
+  stamp,
+}: Pick<Tools<Inputs>, 'run' | 'cell' | 'gate' | 'stamp'>): Promise<void> {
+  const { bench, sha256 } = readContract<{ bench: Record<string, number> }>('ffi')
+  stamp({ contract: sha256 })
+  const atMost = (name: string, value: number, bound: string, unit?: string) =>
+    gate(name, value, { atMost: bench[bound]! }, unit ? { unit } : {})
+  const ort = await cell('Call ONNX Runtime through its C API and through onnxruntime-node', async ({ show }) => {
+    const found = await benchOrt()
+    show(table([found], { title: 'one tiny model, one larger one' }))
+    return found
+  })
+  gate('median latency, onnxruntime-node over the C API', ort.latencyRatio, { atLeast: bench.ortLatencyRatioMin! })
+  atMost('heap per call', ort.heapBytesPerCall, 'ortHeapBytesPerCallMax', 'B')
+  atMost('garbage collections', ort.collections, 'ortCollectionsMax')
+  gate('two async slots over one', ort.slotsRatio, { atLeast: bench.ortSlotsRatioMin! })
+  const trt = await cell('Step through a stand-in of TensorRT', async ({ show }) => {
+    const found = await benchTensorRt()
+    show(table([found]))
+    return found
+  })
+  atMost('one vtable call', trt.vtableCallNs / 1000, 'vtableCallUsMax', 'µs')
+  atMost('one inference step', trt.stepUs, 'tensorRtStepUsMax', 'µs')
+  const hailort = await cell('Send frames through a stand-in of HailoRT', async ({ show }) => {
+    const found = await benchHailort({ path: run.path('small.hef') })
+    show(table([found]))
+    return found
+  })
+  atMost('our part of one frame, async', hailort.ownUsP50, 'hailortFrameUsMax', 'µs')
+}

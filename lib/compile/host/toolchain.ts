@@ -1,0 +1,88 @@
+/**
+ * What does this machine say about a rung, with no vendor's compiler?
+ *
+ * It proves that the graph is sound, that int8 keeps the signal, and that the compiled model opens and runs. It proves
+ * nothing
+ * about allocation on a device. Each stage is `host-stage.ts` in a process of its own; nothing it makes is called
+ * `.har` or `.hef`.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { sha256, sha256File } from '../../host/digest.ts'
+import { readJson } from '../../host/files.ts'
+import { artifactOf, runStageCommand } from '../stage-command.ts'
+import type { Artifact, Stage, StageOptions, Toolchain } from '../toolchain.ts'
+
+const require = createRequire(import.meta.url)
+
+/** The host toolchain. It is found wherever ONNX Runtime's package is. */
+export function hostToolchain(): Toolchain {
+  return {
+    name: 'host',
+    calibrationLayout: 'nchw',
+    available() {
+      const { version } = require('onnxruntime-node/package.json') as { version: string }
+      return Promise.resolve({
+        found: true,
+        where: 'onnxruntime-node',
+        version: `${version}+${sourceDigest()}`,
+        why: '',
+        hint: '',
+      })
+    },
+    parse: (onnx, o) => stage('parse', { from: onnx, to: `${o.netName}.host_parsed.onnx` }, o),
+    optimize: (har, o) => stage('optimize', { from: har, to: `${o.netName}.host_int8.onnx` }, o),
+    compile: (har, o) => stage('compile', { from: har, to: `${o.netName}.host_compiled.onnx` }, o),
+  }
+}
+
+/**
+ * Our own quantiser decides the outcome as much as ONNX Runtime does, so the text of all that the stage imports is
+ * part of the version.
+ */
+function sourceDigest(): string {
+  return sha256(
+    importedBy(join(import.meta.dirname, 'stage.ts'))
+      .map(sha256File)
+      .join(),
+  ).slice(0, 8)
+}
+
+/** The file itself and all the project's files that it imports at run time, at any depth, sorted. */
+function importedBy(entry: string): string[] {
+  const found = new Set([entry])
+  for (const file of found) {
+    for (const [, fixed, dynamic] of readFileSync(file, 'utf8').matchAll(
+      /^(?:import|export) (?!type\b)[^'"]*?from '(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm,
+    )) {
+      found.add(join(dirname(file), (fixed ?? dynamic)!))
+    }
+  }
+  return [...found].toSorted()
+}
+
+async function stage(
+  name: 'parse' | 'optimize' | 'compile',
+  files: { from: Artifact; to: string },
+  o: StageOptions,
+): Promise<Stage> {
+  const to = join(o.folder, files.to)
+  const metricsFile = join(o.folder, `host_${name}.json`)
+  const command = [
+    process.execPath,
+    '--import',
+    import.meta.resolve('tsx'),
+    join(import.meta.dirname, 'stage.ts'),
+    name,
+    files.from.path,
+    to,
+    o.calibration.path,
+    metricsFile,
+    join(dirname(files.from.path), `${o.netName}.host_parsed.onnx`),
+  ]
+  const finished = await runStageCommand(command, o)
+  if ('ok' in finished) return finished
+  const metrics = existsSync(metricsFile) ? (readJson(metricsFile) as Record<string, number>) : {}
+  return { ok: true, artifact: artifactOf(to), metrics, durationMs: finished.result.durationMs }
+}

@@ -1,0 +1,135 @@
+/**
+ * Which native libraries open here, and do they fit each other?
+ *
+ * Each was opened in a child process. Not found anywhere is `missing`; found and not usable (another architecture, a
+ * version that
+ * the bindings refuse, a crash) is `broken`, and so is a library that a variable names and that does not open.
+ */
+import type { Machine } from '../machine.ts'
+import { broken, missing, ok, type Fact, type Need } from '../fact.ts'
+import type { Found, Probed, Subject } from './probe.ts'
+
+interface Library {
+  readonly name: string
+  readonly subject: Subject
+  readonly env: string
+  readonly needs: readonly Need[]
+  /** What installs it, in case the bindings did not say. */
+  readonly install: string
+}
+
+const libraries = {
+  onnxruntime: {
+    name: 'ONNX Runtime',
+    subject: 'onnxruntime',
+    env: 'ONNXRUNTIME_LIB',
+    needs: ['main'],
+    install: 'npm ci',
+  },
+  hailort: {
+    name: 'HailoRT',
+    subject: 'hailort',
+    env: 'HAILORT_LIB',
+    needs: ['hailo'],
+    install: 'sudo apt install hailo-all',
+  },
+  cuda: {
+    name: 'CUDA runtime',
+    subject: 'cuda',
+    env: 'CUDART_LIB',
+    needs: ['nvidia'],
+    install: 'sudo apt install cuda-cudart-12-8',
+  },
+  tensorrt: {
+    name: 'TensorRT',
+    subject: 'tensorrt',
+    env: 'TENSORRT_LIB',
+    needs: ['nvidia'],
+    install: 'sudo apt install tensorrt',
+  },
+} as const satisfies Record<string, Library>
+
+/** ONNX Runtime's C library: the one in the package, unless a variable names another. */
+export async function onnxRuntimeFact(machine: Machine): Promise<Fact> {
+  return libraryFact(machine, libraries.onnxruntime)
+}
+
+export async function hailortFact(machine: Machine): Promise<Fact> {
+  return libraryFact(machine, libraries.hailort)
+}
+
+/** A driver serves every CUDA runtime of its own major, and older ones. */
+export async function cudaFact(machine: Machine): Promise<Fact> {
+  return libraryFact(machine, libraries.cuda, ({ version = '', driverVersion = '0.0' }) => {
+    const [runtime, driver] = [version, driverVersion].map(text => Number.parseInt(text, 10))
+    // A runtime that does not tell its version is not judged: that of 11.8 does not without a driver.
+    if (driver === 0 || !(runtime! > driver!)) return null
+    return {
+      state: `the driver serves CUDA ${driverVersion}`,
+      fix: `install ${driverFor(runtime!)}, or CUDA ${driver}: sudo apt install cuda-cudart-${driverVersion.split('.').join('-')}`,
+    }
+  })
+}
+
+/** The first driver for Linux that serves a major version of CUDA, by NVIDIA's release notes. */
+const firstDrivers: Readonly<Record<number, string>> = { 11: '450.80', 12: '525.60', 13: '580.65' }
+export const driverFor = (cuda: number): string => {
+  const first = firstDrivers[cuda]
+  return first === undefined ? 'a newer NVIDIA driver' : `NVIDIA's driver ${first} or newer`
+}
+
+export async function tensorRtFact(machine: Machine): Promise<Fact> {
+  return libraryFact(machine, libraries.tensorrt)
+}
+
+type Judge = (found: Found) => { state: string; fix: string } | null
+
+async function libraryFact(
+  machine: Machine,
+  { name, subject, env, needs, install }: Library,
+  judge?: Judge,
+): Promise<Fact> {
+  const probed = await machine.probe(subject)
+  const named = machine.env[env]
+  if (!probed.ok) return failureFact({ name, env, needs, install }, probed, named)
+  const { version, path, words } = probed.found
+  const place = path === undefined ? '' : ` (${path})`
+  const where = [
+    `${version === undefined || version === 'unknown' ? 'of unknown version' : version}${place}`,
+    ...(words ? [words] : []),
+    ...(named ? [`by ${env}`] : []),
+  ].join(', ')
+  const problem = judge?.(probed.found)
+  return problem ? broken(name, `${where}, but ${problem.state}`, problem.fix, needs) : ok(name, where, needs)
+}
+
+/** What a failed opening says: absent everywhere, or there and wrong. */
+function failureFact(o: Omit<Library, 'subject'>, probed: Probed & { ok: false }, named: string | undefined): Fact {
+  const [head, ...tried] = probed.message.split('\n')
+  const telling = tellingLine(tried)
+  const afterCrash = `reinstall it (${o.install}), or name another: export ${o.env}=/path/to/it`
+  const hint = probed.hint ?? (probed.kind === 'crash' ? afterCrash : o.install)
+  if (probed.kind === 'absent' && tried.length > 0 && telling === null && !named) {
+    const places = /: (\d+) places? w/.exec(head!)?.[1] ?? tried.length
+    return missing(o.name, `not found in ${places} places`, pasteable(hint), o.needs)
+  }
+  const state = telling ?? (named && tried.length > 0 ? `${o.env} names "${named}": ${tried[0]!.trim()}` : head!)
+  const unset = `unset ${o.env} # or name a library that opens: export ${o.env}=/path/to/it`
+  return broken(o.name, state, named ? unset : hint, o.needs)
+}
+
+/** A command with the alternative as its comment: `sudo apt install x # or say where it is: export …`. */
+function pasteable(hint: string): string {
+  const [, install, rest] = /^install it \((.+)\), or (.+)$/.exec(hint) ?? []
+  if (install === undefined) return hint
+  const [, command, note] = /^(sudo [^,;]+)(?:, (.+))?$/.exec(install) ?? []
+  return command === undefined ? `${install}; or ${rest}` : `${command} # ${note ? `${note}; ` : ''}or ${rest}`
+}
+
+/**
+ * Of the places that were tried, the first where a file is there and something wrong with it; null when there is none.
+ */
+export const tellingLine = (tried: readonly string[]): string | null =>
+  tried
+    .map(text => text.trim())
+    .find(text => !text.startsWith('by the loader: ') && !text.endsWith(': no such file')) ?? null

@@ -1,0 +1,34 @@
+/**
+ * What is learnt of packages and libraries by loading them in this very process?
+ *
+ * Started by `probe.ts` with the names of what to try. Answers go to file descriptor 3, at once and before the next is
+ * tried, so
+ * that they survive a crash; what libraries themselves print goes elsewhere.
+ */
+import { writeSync } from 'node:fs'
+import type { ProbeLine, Probed, Subject } from './probe.ts'
+
+const say = (line: ProbeLine): void => void writeSync(3, `${JSON.stringify(line)}\n`)
+
+async function main(subjects: readonly Subject[]): Promise<void> {
+  const { load } = await import('./probe-subjects.ts')
+  for (const subject of subjects) {
+    say({ begin: subject })
+    say({ subject, probed: await load[subject]().then((found): Probed => ({ ok: true, found }), failureOf) })
+  }
+}
+
+/** An error of the bindings keeps its kind and hint; another one is told by its message. */
+function failureOf(thrown: unknown): Probed {
+  type Refusal = Exclude<(Probed & { ok: false })['kind'], 'crash' | 'bug'>
+  const { name, kind, message, hint } = thrown as { name?: string; kind?: Refusal; message?: string; hint?: string }
+  if (name !== undefined && kind !== undefined && message !== undefined)
+    return { ok: false, kind, message, hint: hint ?? null }
+  return { ok: false, kind: 'bug', message: message ?? String(thrown), hint: null }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  await main(process.argv.slice(2) as Subject[])
+  // Native threads may keep a process alive that has said all.
+  process.exit(0)
+}

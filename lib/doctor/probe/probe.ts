@@ -1,0 +1,179 @@
+/**
+ * Does a package or a native library load, when loading it may end the process?
+ *
+ * Each is tried in a child process (`probe-child.ts`). A child takes several, one after the other, and tells before it
+ * begins
+ * each; when it crashes or hangs, that one is to blame and another child goes on with the rest. Answers are kept, so
+ * that a thing
+ * is tried once however many ask.
+ */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+
+/** What can be tried. */
+export type Subject = 'tsx' | 'zx' | 'koffi' | 'onnxruntime-node' | 'onnxruntime' | 'hailort' | 'cuda' | 'tensorrt'
+
+/** A Hailo device as the library sees it: what it says that it is, or why it does not answer. */
+export interface HailoAnswer {
+  readonly id: string
+  readonly architecture?: string
+  readonly firmware?: string
+  readonly error?: string
+  readonly hint?: string
+}
+
+/** An error of the bindings. */
+export interface Failure {
+  readonly kind: 'absent' | 'refused' | 'status' | 'usage'
+  readonly message: string
+  readonly hint: string
+}
+
+/** What was learnt of something that loads. */
+export interface Found {
+  readonly path?: string
+  readonly version?: string
+  /** What else is worth saying: `profile C`, `C API 30`. */
+  readonly words?: string
+  /** HailoRT: what a scan finds; absent where the scan failed. */
+  readonly devices?: readonly HailoAnswer[]
+  /** HailoRT: why the scan failed. The library opened nevertheless. */
+  readonly scanFailure?: Failure
+  /** CUDA: the newest version that the driver serves, `0.0` without a driver. */
+  readonly driverVersion?: string
+}
+
+/**
+ * `absent`, `refused`, `status` and `usage` are those of `FfiError`; a `crash` ended the child, a `bug` is any other
+ * error.
+ */
+export type Probed =
+  | { readonly ok: true; readonly found: Found }
+  | {
+      readonly ok: false
+      readonly kind: Failure['kind'] | 'crash' | 'bug'
+      readonly message: string
+      readonly hint: string | null
+    }
+
+export type Probe = (subject: Subject) => Promise<Probed>
+
+/** A line that a child writes. */
+export type ProbeLine = { readonly begin: Subject } | { readonly subject: Subject; readonly probed: Probed }
+
+/** Which are tried in one process: those that a program would load together, least dangerous first. */
+const groups: readonly (readonly Subject[])[] = [
+  ['tsx', 'zx', 'koffi', 'onnxruntime-node', 'onnxruntime'],
+  ['hailort'],
+  ['cuda', 'tensorrt'],
+]
+
+export interface ProbeOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** For each subject; 8 s unless told. */
+  readonly timeoutMs?: number
+  /** The program of the child; a test gives another. */
+  readonly child?: string
+}
+
+/** Ask for a subject; the first of a group has the whole group tried. Never rejects. */
+export function prober(options: ProbeOptions): Probe {
+  const answers = new Map<readonly Subject[], Promise<ReadonlyMap<Subject, Probed>>>()
+  return async subject => {
+    const group = groups.find(members => members.includes(subject)) ?? [subject]
+    const tried = answers.get(group) ?? tryAll(group, options)
+    answers.set(group, tried)
+    return (await tried).get(subject)!
+  }
+}
+
+/** Try all, in as many children as it takes. */
+async function tryAll(subjects: readonly Subject[], options: ProbeOptions): Promise<ReadonlyMap<Subject, Probed>> {
+  const answers = new Map<Subject, Probed>()
+  for (let rest = subjects; rest.length > 0; rest = rest.filter(subject => !answers.has(subject))) {
+    const { begun, ending } = await runChild(rest, answers, options)
+    const crash: Probed = { ok: false, kind: 'crash', message: ending, hint: null }
+    if (begun !== null && !answers.has(begun)) answers.set(begun, crash)
+    // A child that began nothing does not begin next time either.
+    else if (begun === null) for (const subject of rest) answers.set(subject, crash)
+  }
+  return answers
+}
+
+/** One child, to its end. @returns what it began last, and how it ended */
+async function runChild(
+  subjects: readonly Subject[],
+  answers: Map<Subject, Probed>,
+  o: ProbeOptions,
+): Promise<{ begun: Subject | null; ending: string }> {
+  const program = o.child ?? join(import.meta.dirname, 'probe-child.ts')
+  const words = [...loaderArguments(), program, ...subjects]
+  const child = spawn(process.execPath, words, { env: o.env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const timeoutMs = o.timeoutMs ?? 8000
+  let begun: Subject | null = null
+  let stderr = ''
+  let isLate = false
+  const giveUp = () => {
+    isLate = true
+    child.kill('SIGKILL')
+  }
+  let timer = setTimeout(giveUp, timeoutMs)
+  child.stderr!.on('data', (bytes: Buffer) => {
+    stderr = `${stderr}${bytes.toString('utf8')}`.slice(-4000)
+  })
+  const lines = createInterface({ input: child.stdio[3] as Readable })
+  lines.on('line', text => {
+    clearTimeout(timer)
+    timer = setTimeout(giveUp, timeoutMs)
+    const line = lineIn(text)
+    if (line === null) return
+    if ('begin' in line) begun = line.begin
+    else answers.set(line.subject, line.probed)
+  })
+  const ended = new Promise<string>(resolve => {
+    child.once('error', error => resolve(`a process for it does not start: ${error.message}`))
+    child.once('close', (code, signal) => {
+      resolve(isLate ? `it does not load within ${timeoutMs / 1000} s` : endingOf({ code, signal, stderr }))
+    })
+  })
+  const ending = await ended
+  clearTimeout(timer)
+  return { begun, ending }
+}
+
+/** What a child wrote, or null: a library may write to any descriptor. */
+function lineIn(text: string): ProbeLine | null {
+  try {
+    return JSON.parse(text) as ProbeLine
+  } catch {
+    return null
+  }
+}
+
+function endingOf({
+  code,
+  signal,
+  stderr,
+}: {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stderr: string
+}): string {
+  const how = signal === null ? `ends its process with exit code ${code}` : `crashes its process with ${signal}`
+  const said = stderr
+    .split('\n')
+    .map(line => line.trim())
+    .find(line => /error|cannot|fail/i.test(line))
+  return `loading it ${how}${said === undefined ? '' : `: ${said.slice(0, 200)}`}`
+}
+
+/** Later nodes run TypeScript as it is; where tsx is gone they can still answer. */
+function loaderArguments(): string[] {
+  try {
+    return ['--import', import.meta.resolve('tsx')]
+  } catch {
+    return []
+  }
+}

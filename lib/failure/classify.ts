@@ -1,0 +1,290 @@
+/**
+ * Why did this compile fail?
+ *
+ * One log and how its process ended give one `Failure`: a bucket of `failure-buckets.ts`, the evidence, and the facts
+ * in it. The
+ * signatures decide, in their order of precedence; the way a process ended decides when the log gives no verdict of
+ * its own.
+ * What to do next about a whole sweep is in `next-knob.ts`.
+ */
+import { bucketOf, type FailureStage } from './buckets.ts'
+import { dfcSignatures, type Signature } from './signatures.ts'
+import { phrase } from './patterns.ts'
+import { tensorrtSignatures, tensorrtWords } from './tensorrt.ts'
+import {
+  countersIn,
+  exceptionNamesIn,
+  failingLayers,
+  isFrame,
+  isLoud,
+  lastErrorBlock,
+  lastMilestone,
+  negativeExponentIn,
+  readLog,
+  reshapeLayersIn,
+  type Counter,
+  type ReadLog,
+} from './log-reading.ts'
+
+/** A classified failure. `evidence` is one line of at most 500 characters, the `failure_head` of a summary. */
+export interface Failure {
+  bucket: string
+  /** The name that the log shows, 'Timeout' for our own limit, else a fitting one; '' when nothing failed. */
+  exceptionType: string
+  evidence: string
+  /** The family of the first layer that failed: 'dw' for "dw66 errors:". */
+  layerFamily: string | null
+  layers: string[]
+  counters: Counter[]
+  /** The last step that the tool reported as reached, in its words. */
+  milestone: string | null
+  cause: string
+  /**
+   * True only when the failure says that this network does not fit; false for an environment, a timeout, a full disk.
+   */
+  isInfeasible: boolean
+  negativeExponent?: { layer: string; desiredShift: number; dataBits: number }
+  reshapeLayers: string[]
+}
+
+/** How the process ended, as far as known. */
+export interface ExitContext {
+  exitCode?: number | null
+  signal?: string | null
+  timedOut?: boolean
+  aborted?: boolean
+}
+
+interface Match {
+  bucket: string
+  line: string
+}
+
+/**
+ * Classify a log. Never throws, whatever the text. `unknown` when nothing matches, `not_a_failure` for the log of a
+ * success.
+ *
+ * @param log everything that the tool printed: any length, with `\r` progress bars and colours as they came
+ * @param context how the process ended; a timeout or an abort decides unless the log shows a final verdict of its own
+ */
+export function classifyFailure(log: string, context: ExitContext = {}): Failure {
+  const read = readLog(log)
+  const match = firstMatch(read, context)
+  const name = byContext(match, read, context)
+  const counted =
+    name === 'not_a_failure' || name === 'resource_exhausted_single_context' ? read.lines.join('\n') : read.text
+  const { family, layers } = failingLayers(read.text)
+  const reshapeLayers = reshapeLayersIn(read.text)
+  const negativeExponent = negativeExponentIn(read.text)
+  const kind = bucketOf(name)
+  return {
+    bucket: name,
+    exceptionType: exceptionTypeOf(name, match, read),
+    evidence: evidenceOf(name, match, read),
+    layerFamily: family ?? familyOf(reshapeLayers[0]),
+    layers: layers.length > 0 ? layers : reshapeLayers.slice(0, 64),
+    counters: countersIn(counted),
+    milestone: lastMilestone(read.lines),
+    cause: kind.cause,
+    isInfeasible: kind.isInfeasible,
+    ...(negativeExponent && { negativeExponent }),
+    reshapeLayers,
+  }
+}
+
+const familyOf = (layer: string | undefined) =>
+  /^[A-Za-z][A-Za-z_]{0,60}/.exec(layer ?? '')?.[0].replace(/_$/, '') ?? null
+
+/** Past these lines, what their stage said before is over and done with: a retry succeeded, or another run began. */
+const completed: Partial<Record<FailureStage, RegExp>> = {
+  parse: /Translation completed on ONNX model|Saved HAR to/i,
+  optimize: /Model Optimization is done|Optimization complete\b/i,
+  compile: /Successful (?:Mapping|Partition and Allocation|Compilation)/i,
+}
+const wholeSuccess = phrase`Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:
+  |HEF (?:was )?(?:written|saved) to`
+
+const everything = () => true
+
+/** Buckets of the stages before a HEF that blame what surrounds the graph. */
+const aroundTheGraph = new Set([
+  'calibration_shape',
+  'calibration_input_name',
+  'model_script_error',
+  'har_not_optimized',
+  'har_build_failed_unspecified',
+  'optimize_subprocess',
+])
+/**
+ * What of TensorRT's build is about the network; the rest is about the machine, the engine file or how it was called.
+ */
+const aboutTheNetwork = new Set([
+  'op_unsupported',
+  'no_implementation',
+  'no_implementation_workspace',
+  'network_empty_after_parse_failure',
+])
+
+/**
+ * Whether a failure says something about the network. False for the host, the installation, a time limit of ours, an
+ * abort, data
+ * or scripts that do not fit, anything at run time, what nobody knows, and null.
+ */
+export function isConclusive(failure: Failure | null): boolean {
+  if (failure === null) return false
+  const { stage } = bucketOf(failure.bucket)
+  if (stage === 'build') return aboutTheNetwork.has(failure.bucket)
+  return stage !== 'any' && stage !== 'runtime' && !aroundTheGraph.has(failure.bucket)
+}
+
+function firstMatch({ lines, meant, text }: ReadLog, context: ExitContext): Match | null {
+  const isTensorrt = tensorrtWords.test(text) && !/hailo|\bHEF\b|\bHAR\b/i.test(text)
+  if (isTensorrt) return search(tensorrtSignatures, meant, everything) ?? search(dfcSignatures, meant, everything)
+  const loud = search(dfcSignatures, meant, isLoud)
+  if (loud) return genericTail.test(loud.line) ? (causeAbove(meant, loud.line) ?? loud) : loud
+  // Warnings and information name a failure only when the process is known to have failed, or when they are all there
+  // is.
+  const isFailed = (context.exitCode ?? 0) !== 0 || Boolean(context.signal)
+  const isAllQuiet = lastMilestone(lines) === null
+  const quiet = isFailed || isAllQuiet ? search(dfcSignatures, meant, everything) : null
+  return quiet ?? search(tensorrtSignatures, meant, everything)
+}
+
+/** What the compiler ends with, whatever went wrong before. */
+const genericTail = /Compilation failed with unexpected crash/i
+const information = /^.{0,60}?[[<]info[\]>]/i
+
+/**
+ * A cause of its own in the block of errors that ends with a generic line; null when the block holds nothing more
+ * specific.
+ */
+function causeAbove(meant: readonly string[], tail: string): Match | null {
+  const end = meant.lastIndexOf(tail)
+  const from = meant.slice(0, Math.max(0, end)).findLastIndex(line => information.test(line)) + 1
+  const cause = search(dfcSignatures, meant.slice(from, Math.max(0, end)), isLoud)
+  const isGeneric = cause?.bucket === 'allocator_infeasible' && !/infeasible|No successful/i.test(cause.line)
+  return cause === null || isGeneric ? null : cause
+}
+
+/** The first signature that holds among the lines that count, after the last completion of its stage. */
+function search(
+  signatures: readonly Signature[],
+  meant: readonly string[],
+  counts: (line: string) => boolean,
+): Match | null {
+  const done = meant.findLastIndex(line => wholeSuccess.test(line))
+  const parts = new Map<FailureStage, { part: string; whole: string }>()
+  const partOf = (stage: FailureStage) => {
+    const known = parts.get(stage)
+    if (known !== undefined) return known
+    const completion = completed[stage]
+    const last = Math.max(done, completion ? meant.findLastIndex(line => completion.test(line)) : -1)
+    const rest = meant.slice(last + 1)
+    const found = { part: rest.filter(counts).join('\n'), whole: rest.join('\n') }
+    parts.set(stage, found)
+    return found
+  }
+  for (const signature of signatures) {
+    const { part, whole } = partOf(signature.stage)
+    const line = part === '' ? null : matchingLine(part, signature)
+    if (line === null || (signature.and && !signature.and.test(whole)) || signature.andNot?.test(part)) continue
+    return { bucket: signature.bucket, line }
+  }
+  return null
+}
+
+/** The first line that holds every pattern of the signature and not the one that it excludes. */
+function matchingLine(text: string, { match, unless }: Signature): string | null {
+  const [first, ...others] = match instanceof RegExp ? [match] : match
+  const every = new RegExp(first!.source, `${first!.flags}g`)
+  for (let found = every.exec(text); found; found = every.exec(text)) {
+    const index = found.index + Math.max(0, found[0].search(/\S/))
+    const end = text.indexOf('\n', index)
+    const line = text.slice(text.lastIndexOf('\n', index) + 1, end < 0 ? text.length : end)
+    if (others.every(other => other.test(line)) && !unless?.test(line) && !isFrame(line)) return line
+    if (end < 0) return null
+    every.lastIndex = end
+  }
+  return null
+}
+
+/** A verdict that the tool printed itself, rather than what its death left in the log. */
+const finalVerdict = phrase`Mapping Failed|Failed to produce compiled graph|No successful assign|valid partition to contexts
+  |capacity exceeded|\b\w{1,80}(?:Exception|Error|NonFixable)\b|\[error\]`
+const consequences = new Set([
+  'aborted',
+  'compiler_crash',
+  'optimize_subprocess',
+  'host_oom',
+  'wrapper_timeout',
+  'har_build_failed_unspecified',
+])
+
+/** What the end of the process adds to what the log says. */
+function byContext(match: Match | null, read: ReadLog, { exitCode, signal, timedOut, aborted }: ExitContext): string {
+  const said = match ? refined(match.bucket, read) : null
+  if (timedOut) return said && !consequences.has(said) && finalVerdict.test(read.loud) ? said : 'wrapper_timeout'
+  if (aborted) return 'aborted'
+  if (said === 'wrapper_timeout' || said === 'host_disk_full') return said
+  if (signal === 'SIGINT' || signal === 'SIGTERM' || [130, 143, -2, -15].includes(exitCode ?? 0)) return 'aborted'
+  if (signal === 'SIGKILL' || exitCode === 137 || exitCode === -9) return 'host_oom'
+  if (exitCode === 0 && !finalVerdict.test(read.loud)) return 'not_a_failure'
+  if (said) return said
+  if (signal === 'SIGSEGV' || signal === 'SIGABRT' || [139, 134, 136, -11, -6].includes(exitCode ?? 0))
+    return 'compiler_crash'
+  if (exitCode === 124) return 'wrapper_timeout'
+  if (exitCode === 127) return 'environment_broken_install'
+  if (exitCode === 0) return 'not_a_failure'
+  if (exitCode !== undefined && exitCode !== null) return 'unknown'
+  return isSuccess(read) ? 'not_a_failure' : 'unknown'
+}
+
+/** The last line of a stage that went well, or a plain word for it. */
+const finalLine = phrase`Translation completed on ONNX model|Saved HAR to|Model Optimization is done|Optimization complete\b
+  |Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:|HEF (?:was )?(?:written|saved) to`
+const plainSuccess = phrase`(?<!\b(?:not|no|un|without) ?)\bsuccess(?:ful(?:ly)?)?\b
+  (?!\W{0,3}(?:fail|rate|criteri|: ?(?:false|0|no)\b))`
+const failed = phrase`\bfail(?:ed|s|ure)?\b|(?<!\b(?:0|no|without) )\berrors?\b|\bno success|\bnot\b[^\n]{0,30}\bsuccess`
+/** A line that complains without doubt, in whichever words. */
+const complaint = phrase`\[(?:error|critical|fatal|E)\]|Traceback \(most recent
+  |^\s{0,8}(?:\w{1,60}\.){0,12}[A-Z]\w{0,80}(?:Error|Exception)\b
+  |^\s{0,8}(?:error|fatal)\b|CHECK(?:_\w{1,20})? failed`
+
+/**
+ * Whether the log is of a success: it ends with a final line, and nothing behind that complains. A step under way is
+ * none.
+ */
+function isSuccess({ lines, meant }: ReadLog): boolean {
+  const done = meant.findLastIndex(line => finalLine.test(line) || (plainSuccess.test(line) && !failed.test(line)))
+  const behind = meant.slice(done + 1)
+  if (behind.some(line => complaint.test(line))) return false
+  // An attempt that was recovered is part of a success although the word "failed" stands in it.
+  const isRecovered = lastMilestone(lines) !== null && lines.some(line => /Recoverable single context/i.test(line))
+  return isRecovered || (done >= 0 && lastMilestone(behind) === null)
+}
+
+/** A reshape is of another kind at the skip path, a concatenation or the mask multiplication. */
+function refined(bucket: string, read: ReadLog): string {
+  if (bucket !== 'reshape_layout') return bucket
+  const isAtSkip = reshapeLayersIn(read.text).some(layer => /shortcut|concat|ew_mult|ew_mul|mask/i.test(layer))
+  return isAtSkip || /skip_concat_maskmul/i.test(read.text) ? 'reshape_layout_skip_concat_maskmul' : bucket
+}
+
+function exceptionTypeOf(name: string, match: Match | null, read: ReadLog): string {
+  if (name === 'wrapper_timeout' || name === 'not_a_failure') return bucketOf(name).exceptionType
+  const isSaid = match !== null && (match.bucket === name || refined(match.bucket, read) === name)
+  if (!isSaid) return bucketOf(name).exceptionType
+  return exceptionNamesIn(match.line)[0] ?? exceptionNamesIn(read.loud).at(-1) ?? bucketOf(name).exceptionType
+}
+
+function evidenceOf(name: string, match: Match | null, read: ReadLog): string {
+  const block = lastErrorBlock(read.meant)
+  const context = name === 'wrapper_timeout' || name === 'aborted' ? [lastMilestone(read.lines) ?? ''] : block
+  const last = read.lines.findLast(line => line.trim() !== '') ?? ''
+  const parts = [match?.line ?? '', ...context]
+    .map(line => line.replace(/\s+/g, ' ').trim())
+    .filter(line => line !== '')
+  const text =
+    parts.filter((line, i) => !parts.slice(0, i).some(earlier => earlier.includes(line))).join(' | ') || last.trim()
+  return text.length <= 500 ? text : `${text.slice(0, 499)}…`
+}

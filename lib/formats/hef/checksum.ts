@@ -1,0 +1,41 @@
+/**
+ * Which digest seals a HEF, and how is it taken of bytes that arrive in pieces?
+ *
+ * Header version 0 has MD5, version 1 CRC-32 (as zlib), versions 2 and 3 XXH3 with 64 bits; each covers all bytes
+ * after the header.
+ */
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { Xxh3 } from './xxh3.ts'
+
+export const hefDigestNames = ['md5', 'crc32', 'xxh3-64'] as const
+export type HefDigestName = (typeof hefDigestNames)[number]
+
+/**
+ * Takes pieces; `hex` ends it with the digest in lower-case hex, most significant byte first, as the header writes it.
+ */
+export interface Digester {
+  update(piece: Uint8Array): void
+  hex(): string
+}
+
+/** A new digester. */
+export function digester(name: HefDigestName): Digester {
+  if (name === 'md5') {
+    const hash = createHash('md5')
+    return { update: piece => void hash.update(piece), hex: () => hash.digest('hex') }
+  }
+  if (name === 'crc32') {
+    let crc = 0
+    return { update: piece => void (crc = crc32(piece, crc)), hex: () => crc.toString(16).padStart(8, '0') }
+  }
+  const hash = new Xxh3()
+  return { update: piece => void hash.update(piece), hex: () => hash.digest().toString(16).padStart(16, '0') }
+}
+
+/** The digest of bytes in memory, in hex. */
+export function digestOf(name: HefDigestName, ...pieces: readonly Uint8Array[]): string {
+  const digest = digester(name)
+  for (const piece of pieces) digest.update(piece)
+  return digest.hex()
+}

@@ -1,0 +1,52 @@
+/**
+ * What is a file that is not a WAV? Judged by its first bytes, so that an error can name it and say what to do about
+ * it.
+ */
+
+/** `name` reads after "it is": `an MP3`. `isSound`: ffmpeg can make a WAV of it. */
+export interface FileKind {
+  readonly name: string
+  readonly isSound: boolean
+}
+
+type Mark = readonly [at: number, mark: string, name: string]
+const soundMarks: readonly Mark[] = [
+  [0, 'ID3', 'an MP3'],
+  [0, '\xff\xfb', 'an MP3'],
+  [0, '\xff\xf3', 'an MP3'],
+  [0, '\xff\xf2', 'an MP3'],
+  [0, '\xff\xfa', 'an MP3'],
+  [0, '\xff\xf1', 'AAC'],
+  [0, '\xff\xf9', 'AAC'],
+  [0, 'fLaC', 'FLAC'],
+  [0, 'OggS', 'Ogg (Vorbis or Opus)'],
+  [4, 'ftyp', 'an MP4 or M4A'],
+  [0, 'FORM', 'AIFF'],
+  [0, '.snd', 'a Sun .au file'],
+  [0, 'caff', 'a Core Audio file'],
+  [0, '\x1aE\xdf\xa3', 'WebM or Matroska'],
+  [0, 'RIFX', 'a big-endian WAV (RIFX)'],
+  [0, 'riff\x2e\x91\xcf\x11', 'a Wave64 file'],
+  [8, 'AVI ', 'an AVI'],
+  [0, 'NIST_1A', 'a NIST SPHERE file'],
+  [0, '#!AMR', 'AMR'],
+  [0, 'wvpk', 'WavPack'],
+]
+const otherMarks: readonly Mark[] = [
+  [0, 'version https://git-lfs', 'a git-lfs pointer'],
+  [0, 'PK\x03\x04', 'a zip'],
+  [0, '\x93NUMPY', 'a .npy array'],
+  [0, '\x7fELF', 'a program'],
+  [0, '\x1f\x8b', 'a gzip'],
+]
+
+/** What `head`, the first 64 bytes or so, begins; null when it says nothing. */
+export function fileKindOf(head: Uint8Array): FileKind | null {
+  const text = Buffer.from(head).toString('latin1')
+  const nameIn = (marks: readonly Mark[]) => marks.find(([at, mark]) => text.startsWith(mark, at))?.[2]
+  const sound = nameIn(soundMarks)
+  if (sound !== undefined) return { name: sound, isSound: true }
+  const isText = /^[\t\r\n\x20-\xff]+$/.test(text) && !text.startsWith('RIFF')
+  const other = nameIn(otherMarks) ?? (isText ? 'text' : undefined)
+  return other === undefined ? null : { name: other, isSound: false }
+}

@@ -1,0 +1,220 @@
+/**
+ * How is a HEF run on a Hailo device?
+ *
+ * Our own reader judges the file before the library opens it; `hailort-runner.ts` moves the frames. Numbers are
+ * float32 outside,
+ * and quantised by the library to what the device computes in. A crash of the library takes the process along: whoever
+ * must
+ * survive one opens the model in a child process.
+ */
+import { performance } from 'node:perf_hooks'
+import { orUndo } from '../../../ffi/jobs.ts'
+import type { Device } from '../../../ffi/hailort/device.ts'
+import { versionText } from '../../../ffi/hailort/profiles.ts'
+import type { Quantisation } from '../../../ffi/hailort/stream-info.ts'
+import { describe } from '../../formats/tensors/tensor.ts'
+import { requireRunnable } from '../../formats/hef/preflight.ts'
+import { readHef } from '../../formats/hef/read.ts'
+import { usageError } from '../../base/errors.ts'
+import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo, type Vitals } from '../backend.ts'
+import type { Port } from './ports.ts'
+import type { Runner } from './runner.ts'
+import { operatingError } from '../native-error.ts'
+
+/** How a HEF is opened. */
+export interface HailortOptions {
+  /** Id of the device, as a scan tells it; one that the library chooses unless told. */
+  readonly deviceId?: string | undefined
+  /** Which network group of the HEF, where it has several. */
+  readonly group?: string | undefined
+  /** How long one frame may take; 10 s unless told. */
+  readonly timeoutMs?: number | undefined
+  /** Which outputs are given back; all unless told. The others are read nevertheless, for the device waits for that. */
+  readonly outputs?: readonly string[]
+  /** Have the device measure its own latency. */
+  readonly measuresLatency?: boolean
+  /** Where the library is looked for; `process.env` unless told. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/** A stream: what any backend tells of it, and what the device does with its numbers. */
+export interface HailortTensorInfo extends TensorInfo {
+  /** How it lies on the device: `NHWC 1x16000x1`. */
+  readonly layout: string
+  /** null when each feature has its own. */
+  readonly quantisation: Quantisation | null
+}
+
+/** A `Backend`, and questions that only such a device answers. */
+export interface HailortBackend extends Backend {
+  readonly name: 'hailort'
+  readonly inputs: readonly HailortTensorInfo[]
+  readonly outputs: readonly HailortTensorInfo[]
+  /** `HailoRT 4.23.0 (profile C)` */
+  readonly library: string
+  /** Mean on the device, in ms. Errors: fail unless opened with `measuresLatency`, and after a frame. */
+  deviceLatencyMs(): number
+  /** Of two sensors on the chip. */
+  temperatureC(): Promise<readonly [number, number]>
+  /** One measurement. Errors: fail on a board that does not measure current. */
+  powerW(): Promise<number>
+}
+
+/**
+ * Open a HEF on a device.
+ * @throws blocked when the file, the library or a free device is absent, or the library is one that nobody has
+ * measured; usage for a
+ *   file that is damaged, for another architecture, or known to crash the library, and for an unknown output
+ */
+export async function openHailortBackend(path: string, options: HailortOptions = {}): Promise<HailortBackend> {
+  const file = readHef(path)
+  requireRunnable(file, {})
+  const { openHailort } = await import('../../../ffi/hailort/library.ts')
+  const { openRunner } = await import('./runner.ts')
+  return translated(async () => {
+    const hailort = openHailort(options.env ? { env: options.env } : {})
+    const startedMs = performance.now()
+    const libraryVersion = versionText(hailort.version)
+    requireRunnable(file, { libraryVersion })
+    let warnings: readonly string[] = []
+    const judge = (arch: string) => {
+      warnings = requireRunnable(file, { arch, libraryVersion }).map(({ message }) => message)
+    }
+    const runner = await openRunner({ path, hailort, options, judge })
+    return orUndo(
+      async () =>
+        backendOf({ path, library: hailort.title, runner, warnings, options, loadMs: performance.now() - startedMs }),
+      () => runner.close(),
+    )
+  })
+}
+
+interface Opened {
+  readonly path: string
+  readonly library: string
+  readonly runner: Runner
+  readonly warnings: readonly string[]
+  readonly loadMs: number
+  readonly options: HailortOptions
+}
+
+function backendOf({ path, library, runner, warnings, loadMs, options }: Opened): HailortBackend {
+  const given = options.outputs?.map(name => outputNamed(name, runner.ports.outputs, path)) ?? runner.ports.outputs
+  const queue = new Queue({ path, runner, given })
+  const { architecture, firmware } = runner.identity
+  return {
+    name: 'hailort',
+    device: `${architecture.replace(/^HAILO/, 'Hailo-')} ${runner.deviceId} fw ${versionText(firmware)}`,
+    library,
+    warnings,
+    loadMs,
+    inputs: runner.ports.inputs.map(({ info }) => info),
+    outputs: given.map(({ info }) => info),
+    infer: feeds => queue.infer(feeds),
+    deviceLatencyMs() {
+      queue.mustBeOpen()
+      return translatedSync(() => runner.latencyMs())
+    },
+    temperatureC: () => queue.inTurn(() => runner.ask(async device => device.temperatureC())),
+    powerW: () => queue.inTurn(() => runner.ask(device => device.powerW())),
+    vitals: () => queue.inTurn(() => runner.ask(vitalsOf)),
+    [Symbol.asyncDispose]: () => queue.close(),
+  }
+}
+
+/** Many boards do not measure current; that is no failure. */
+async function vitalsOf(device: Device): Promise<Vitals> {
+  return { temperatureC: Math.max(...device.temperatureC()), powerW: await device.powerW().catch(() => null) }
+}
+
+/** Whatever is asked, of the model or of the device, is answered one after another. */
+class Queue {
+  readonly #path: string
+  readonly #runner: Runner
+  readonly #given: readonly Port[]
+  #last: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #closing: Promise<void> | undefined
+
+  constructor(o: { path: string; runner: Runner; given: readonly Port[] }) {
+    this.#path = o.path
+    this.#runner = o.runner
+    this.#given = o.given
+  }
+
+  /** Results are views until the next question. Those of questions that were asked together are copies, and last. */
+  async infer(feeds: Feeds): Promise<Results> {
+    this.mustBeOpen()
+    checkFeeds(
+      feeds,
+      this.#runner.ports.inputs.map(({ info }) => info),
+    )
+    return this.inTurn(() => this.#answer(feeds))
+  }
+
+  /**
+   * Do a job when those that were asked for before have ended. Errors: FfiError as an operating error; a plain one
+   * after `close`.
+   */
+  async inTurn<T>(job: () => Promise<T>): Promise<T> {
+    this.mustBeOpen()
+    this.#waiting++
+    const turn = this.#last.then(() => {
+      this.#waiting--
+      return translated(job)
+    })
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  /** Errors: a plain one after `close`. */
+  mustBeOpen(): void {
+    if (this.#closing) throw new Error(`the model "${this.#path}" is closed`)
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#last.then(() => translated(() => this.#runner.close())))
+  }
+
+  async #answer(feeds: Feeds): Promise<Results> {
+    for (const { info, layout, frame } of this.#runner.ports.inputs)
+      layout.frameFromTensor(feeds[info.name]!.data as Float32Array, frame)
+    await this.#runner.run()
+    return Object.fromEntries(
+      this.#given.map(({ info, layout, frame, tensor }) => {
+        if (tensor !== frame) layout.tensorFromFrame(frame, tensor)
+        return [info.name, { dtype: 'float32', shape: layout.shape, data: this.#waiting > 0 ? tensor.slice() : tensor }]
+      }),
+    )
+  }
+}
+
+function outputNamed(name: string, outputs: readonly Port[], path: string): Port {
+  const found = outputs.filter(({ info }) => info.name === name || info.name.endsWith(`/${name}`))
+  if (found.length === 1) return found[0]!
+  const listed = outputs.map(({ info }) => `${info.name} ${describe(info)} (${info.layout})`).join(', ')
+  throw usageError(`Cannot read the output "${name}" of "${path}": the model gives ${listed}`, 'choose one of them')
+}
+
+/** The earlier scripts asked for the Python package, and whoever comes from there looks for it. */
+const operating = (thrown: unknown) =>
+  operatingError(thrown, ({ kind, message, hint }) => {
+    const isLibrary = kind === 'absent' && message.startsWith('Cannot open HailoRT') && hint.startsWith('install')
+    return isLibrary ? { hint: `${hint} (its Python package, pyhailort/hailo_platform, is not needed)` } : {}
+  })
+
+async function translated<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body()
+  } catch (thrown) {
+    throw operating(thrown)
+  }
+}
+
+function translatedSync<T>(body: () => T): T {
+  try {
+    return body()
+  } catch (thrown) {
+    throw operating(thrown)
+  }
+}

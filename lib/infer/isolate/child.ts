@@ -1,0 +1,60 @@
+/**
+ * The other side of `isolate.ts`: opens one backend and answers, one call after the other.
+ *
+ * Run as a process only; it ends when its parent does. An operating error crosses with its exit name and hint. The
+ * name of each
+ * native call is left in the file that the parent gave.
+ */
+import { endWithParent } from '../../../ffi/parent.ts'
+import { forgetCall, traceCalls } from '../../../ffi/trace.ts'
+import { asError, RunbookError } from '../../base/errors.ts'
+import { openBackend, type Backend } from '../backend.ts'
+import type { Answer, Reply, Request } from './parent.ts'
+
+let model: Backend | undefined
+
+async function answer(request: Request): Promise<Answer> {
+  switch (request.ask) {
+    case 'open': {
+      model = await openBackend(request.name, request.path, { ...request.options, isolate: false })
+      const { name, device, inputs, outputs, loadMs, warnings } = model
+      return { name, device, inputs, outputs, loadMs, warnings, hasVitals: model.vitals !== undefined }
+    }
+    case 'infer':
+      return model!.infer(request.feeds)
+    case 'vitals':
+      return model!.vitals!()
+    case 'close':
+      await model?.[Symbol.asyncDispose]()
+      model = undefined
+      return null
+  }
+}
+
+function refusal(id: number, thrown: unknown): Reply {
+  if (thrown instanceof RunbookError)
+    return { id, ok: false, exit: thrown.exit, message: thrown.message, hint: thrown.hint }
+  return { id, ok: false, exit: null, message: asError(thrown).message, hint: '' }
+}
+
+if (process.send && import.meta.filename === process.argv[1]) {
+  const end = () => process.kill(process.pid, 'SIGKILL')
+  // An orderly exit would wait for native calls that are under way.
+  process.on('disconnect', end)
+  endWithParent(Number(process.argv[3]))
+  traceCalls(Number(process.argv[2]))
+  // A Ctrl-C in the terminal reaches this process too; what becomes of it is its parent's to say.
+  process.on('SIGINT', () => {})
+  let last: Promise<void> = Promise.resolve()
+  process.on('message', (request: Request) => {
+    last = last.then(async () => {
+      const reply = await answer(request).then(
+        (value): Reply => ({ id: request.id, ok: true, value }),
+        (thrown: unknown) => refusal(request.id, thrown),
+      )
+      // What was called last belongs to a question that has its answer.
+      forgetCall()
+      process.send!(reply, undefined, undefined, error => error && end())
+    })
+  })
+}

@@ -1,0 +1,97 @@
+/**
+ * How is an ONNX file run on this machine's CPU? Through the `onnxruntime-node` package.
+ *
+ * It works on any laptop and is the oracle of the tests. Its `run` blocks the event loop for the length of one
+ * inference, and
+ * begins on a later turn of the loop.
+ */
+import { accessSync, constants } from 'node:fs'
+import { performance } from 'node:perf_hooks'
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { arrayOf, type Dtype, type Tensor, type TensorData } from '../../formats/tensors/tensor.ts'
+import { fileError } from '../../host/files.ts'
+import { asError, blockedError, RunbookError, usageError } from '../../base/errors.ts'
+import { checkFeeds, type Backend, type TensorInfo } from '../backend.ts'
+
+/**
+ * Open an ONNX file on the CPU provider.
+ * Errors: blocked when the file or the package's library is absent; usage when ONNX Runtime refuses it, or when a
+ * stream holds no numbers.
+ */
+export async function openOrtNode(path: string, options: InferenceSession.SessionOptions = {}): Promise<Backend> {
+  mustRead(path)
+  const ort = await import('onnxruntime-node').catch((thrown: unknown) => {
+    const hint =
+      'unset ONNXRUNTIME_LIB: two versions of the library do not fit into one process; else install the packages again: npm ci'
+    throw blockedError(`Cannot load onnxruntime-node: ${oneLine(thrown)}`, hint, thrown)
+  })
+  const startedMs = performance.now()
+  // By its path and not by its bytes: so that weights that lie in a file beside it are found.
+  const session = await ort.InferenceSession.create(path, { logSeverityLevel: 3, ...options }).catch(
+    (thrown: unknown) => {
+      const message = `Cannot open "${path}": ONNX Runtime refuses it: ${oneLine(thrown)}`
+      throw usageError(message, 'check the file: it may be cut short, or not be ONNX', thrown)
+    },
+  )
+  const loadMs = performance.now() - startedMs
+  const inputs = session.inputMetadata.map(infoOf)
+  const outputs = session.outputMetadata.map(infoOf)
+  let isOpen = true
+  let running: Promise<unknown> = Promise.resolve()
+
+  const infer: Backend['infer'] = async feeds => {
+    if (!isOpen) throw new Error(`the model "${path}" is closed`)
+    checkFeeds(feeds, inputs)
+    const given: Record<string, OrtTensor> = {}
+    for (const [name, { dtype, data, shape }] of Object.entries(feeds)) {
+      given[name] = new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
+    }
+    const job = session.run(given)
+    running = job.catch(() => {})
+    const results = await job.catch((thrown: unknown) => {
+      const hint = 'check the graph: npx tsx runbooks/monolithic-sweep.ts authors one that runs'
+      throw new RunbookError('fail', `Cannot infer with "${path}": ${oneLine(thrown)}`, hint, { cause: thrown })
+    })
+    // Each run gives arrays of its own, so nothing is copied. Arrays given as `fetches` would be filled, and copied
+    // all the same.
+    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, tensorOf(value)]))
+  }
+  return {
+    name: 'ort',
+    device: `cpu (ONNX Runtime ${ort.env.versions.node ?? ort.env.versions.common})`,
+    inputs,
+    outputs,
+    loadMs,
+    infer,
+    async [Symbol.asyncDispose]() {
+      if (!isOpen) return
+      isOpen = false
+      await running
+      await session.release()
+    },
+  }
+}
+
+function mustRead(path: string): void {
+  try {
+    accessSync(path, constants.R_OK)
+  } catch (thrown) {
+    throw fileError('read', path, thrown)
+  }
+}
+
+function infoOf(meta: InferenceSession.ValueMetadata): TensorInfo {
+  if (!meta.isTensor || !Object.hasOwn(arrayOf, meta.type)) {
+    const state = meta.isTensor ? `a tensor of ${meta.type}` : 'not a tensor'
+    throw usageError(`Cannot use "${meta.name}": it is ${state}`, 'choose another model')
+  }
+  return { name: meta.name, dtype: meta.type as Dtype, shape: meta.shape.map(n => (n === '' ? '?' : n)) }
+}
+
+const tensorOf = (value: OrtTensor): Tensor => ({
+  dtype: value.type as Dtype,
+  shape: value.dims,
+  data: value.data as TensorData,
+})
+
+const oneLine = (thrown: unknown) => asError(thrown).message.replaceAll(/\s+/g, ' ').slice(0, 300)

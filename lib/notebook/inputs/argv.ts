@@ -1,0 +1,73 @@
+/**
+ * Which flags does a command line hold?
+ *
+ * `--name value`, `--name=value`, `--switch`, `--no-switch`; underscores count as hyphens, as older commands wrote
+ * them. An
+ * unknown flag is an error that names the nearest known one. What a value means is left to `inputs.ts`.
+ */
+import { usageError } from '../../base/errors.ts'
+
+/** Flag name without dashes to its text; a switch gives `1` or `0`. */
+export type Flags = ReadonlyMap<string, string>
+
+/** `hefPath` to `hef-path`. */
+export const flagFromName = (name: string): string => name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+
+/**
+ * Split a command line.
+ * @param known flag name to whether it takes a value
+ * @throws usage for an unknown flag, a missing value, a flag given twice, or a word that is no flag
+ */
+export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, boolean>): Flags {
+  const flags = new Map<string, string>()
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] === '-h' ? '--help' : argv[i]!
+    if (!word.startsWith('--')) throw usageError(`Cannot use "${word}": it is not a flag`, 'see --help')
+    const equals = word.indexOf('=')
+    const name = word.slice(2, equals < 0 ? undefined : equals).replaceAll('_', '-')
+    const negated = name.startsWith('no-') && known.get(name.slice(3)) === false
+    const flag = negated ? name.slice(3) : name
+    const takesValue = known.get(flag)
+    if (takesValue === undefined) throw unknownFlag(name, [...known.keys()])
+    if (flags.has(flag)) throw usageError(`Cannot use --${flag} twice`, `give --${flag} once`)
+    if (equals >= 0 && negated) throw usageError(`Cannot use --${name} with a value`, `give --${name}, or --${flag}=0`)
+    if (equals >= 0) flags.set(flag, word.slice(equals + 1))
+    else if (!takesValue) flags.set(flag, negated ? '0' : '1')
+    else {
+      const value = argv[++i]
+      if (value === undefined || value.startsWith('--'))
+        throw usageError(`Cannot use --${flag}: it needs a value`, `give --${flag} <value>`)
+      flags.set(flag, value)
+    }
+  }
+  return flags
+}
+
+function unknownFlag(name: string, known: readonly string[]) {
+  const near = closest(name, known)
+  return usageError(`Cannot use --${name}: there is no such flag`, near ? `did you mean --${near}?` : 'see --help')
+}
+
+/** The word nearest in spelling, or null when none is near enough to be meant. */
+export function closest(word: string, words: readonly string[]): string | null {
+  const ranked = words
+    .map(candidate => ({ candidate, distance: editDistance(word, candidate) }))
+    .toSorted((a, b) => a.distance - b.distance)
+  const best = ranked[0]
+  if (!best) return null
+  const prefix = words.find(candidate => word.length >= 3 && candidate.startsWith(word))
+  return best.distance <= Math.max(2, Math.floor(word.length / 3)) ? best.candidate : (prefix ?? null)
+}
+
+/** Levenshtein's distance: insertions, deletions and substitutions. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

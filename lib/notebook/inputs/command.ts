@@ -1,0 +1,23 @@
+/** Which command asks the same question again, with some inputs changed? Inputs at their default are left out. */
+import { flagFromName } from './argv.ts'
+import type { Inputs } from './inputs.ts'
+
+/** A runbook's command from values and changes, by input name; an undefined or null value leaves the flag out. */
+export function commandWith(
+  runbook: string,
+  o: { declared: Inputs; values: Readonly<Record<string, unknown>>; change: Readonly<Record<string, unknown>> },
+): string {
+  const all: Record<string, unknown> = { ...o.values, ...o.change }
+  const flags = Object.entries(o.declared).flatMap(([name, { flag, fallback }]) => {
+    const value = all[name]
+    if (value === undefined || value === null || value === fallback) return []
+    const dashed = flag ?? flagFromName(name)
+    if (typeof value === 'boolean') return [value ? `--${dashed}` : `--no-${dashed}`]
+    return [`--${dashed} ${shellWord(String(value))}`]
+  })
+  return ['npx tsx', runbook, ...flags].join(' ')
+}
+
+/** A word as a shell needs it. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`

@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import demo from '../../testing/notebook/demo-runbook.ts'
+import type { Report } from '../views/report.ts'
+
+const views = ['events.ndjson', 'report.html', 'report.ipynb', 'report.json', 'report.md']
+const scratch = () => mkdtempSync(join(tmpdir(), 'runbook-'))
+
+async function run(
+  argv: readonly string[],
+  o: { env?: Record<string, string>; cwd?: string; signal?: AbortSignal } = {},
+) {
+  const cwd = o.cwd ?? scratch()
+  const out = { stdout: '', stderr: '' }
+  const { exit, report } = await demo.run({
+    argv,
+    cwd,
+    env: o.env ?? {},
+    stdout: {
+      write: text => {
+        out.stdout += text
+      },
+    },
+    stderr: {
+      write: text => {
+        out.stderr += text
+      },
+    },
+    ...(o.signal ? { signal: o.signal } : {}),
+  })
+  const lines = out.stdout.trimEnd().split('\n')
+  return { exit, report, cwd, ...out, last: lines.at(-1)!, lines }
+}
+
+test('runbook() ends in PASS with evidence, report lines and the verdict as the last line', async () => {
+  const { exit, last, lines, cwd, stderr } = await run([], { env: { HAILO_RUN_TS: 'ts1' } })
+  assert.equal(exit, 0)
+  assert.equal(last, 'PASS demo-runbook gates=1/1 run=module_runs/ts1 next="go on"')
+  assert.equal(lines.at(-2), 'Measured: 6')
+  assert.deepEqual(readdirSync(join(cwd, 'module_runs/ts1')).toSorted(), [...views, 'numbers.txt'].toSorted())
+  assert.equal(readlinkSync(join(cwd, 'module_runs/latest')), 'ts1')
+  assert.match(stderr, /\[1\] Measure\n {2}measuring\n {2}1\/3 item 1/)
+  const report = JSON.parse(readFileSync(join(cwd, 'module_runs/ts1/report.json'), 'utf8')) as Report
+  assert.equal(report.verdict, 'PASS')
+  assert.deepEqual(
+    report.artifacts.map(artifact => [artifact.path, artifact.bytes]),
+    [['numbers.txt', 6]],
+  )
+  assert.match(report.artifacts[0]!.sha256, /^[0-9a-f]{64}$/)
+  assert.equal(report.fingerprint.device, 'none')
+  assert.match(
+    report.cells[0]!.source,
+    /^const first = await cell\('Measure', async \(\{ print, progress, show \}\) => \{\n {2}print/,
+  )
+  assert.equal(report.command, 'npx tsx lib/testing/notebook/demo-runbook.ts')
+})
+
+test('runbook() reports a command that asks the same again, with the variables that it was given', async () => {
+  const { report } = await run(['--how', 'pass'], {
+    env: { DEMO_VALUE: '6', DEMO_HOW: 'fail', HAILORT_LIB: '/opt/it is/libhailort.so', HOME: '/home/me' },
+  })
+  assert.equal(
+    report!.command,
+    "DEMO_VALUE=6 HAILORT_LIB='/opt/it is/libhailort.so' npx tsx lib/testing/notebook/demo-runbook.ts --how pass",
+  )
+})
+
+test('runbook() never reuses a run folder: the second run in the same second gets -2', async () => {
+  const cwd = scratch()
+  const runs = [await run(['--run-ts', 'x'], { cwd }), await run(['--run-ts', 'x'], { cwd })]
+  assert.deepEqual(
+    runs.map(({ report }) => report!.run),
+    ['module_runs/x', 'module_runs/x-2'],
+  )
+})
+
+test('runbook() maps every way out to its exit code and verdict', async () => {
+  const cases = [
+    { argv: ['--how', 'fail'], exit: 1, last: /^FAIL demo-runbook gates=0\/1 run=.* next="look again"$/ },
+    { argv: ['--how', 'blocked'], exit: 3, last: /^BLOCKED demo-runbook gates=1\/2 / },
+    { argv: ['--how', 'no-gate'], exit: 3, last: /^BLOCKED demo-runbook gates=0\/0 / },
+    { argv: ['--how', 'throw'], exit: 3, last: /^BLOCKED demo-runbook gates=0\/0 .* next="plug it in"$/ },
+    { argv: ['--how', 'bug'], exit: 70, last: /^BUG demo-runbook / },
+    { argv: ['--how', 'pas'], exit: 2, last: /^USAGE demo-runbook gates=0\/0 run=none / },
+    { argv: ['--valu', '3'], exit: 2, last: /^USAGE .* next="did you mean --value\?"$/ },
+    { argv: ['--run-ts', '../up'], exit: 2, last: /^USAGE / },
+    { argv: ['--value', 'NaN'], exit: 2, last: /^USAGE / },
+  ]
+  for (const { argv, exit, last } of cases) {
+    const found = await run(argv)
+    assert.equal(found.exit, exit, argv.join(' '))
+    assert.match(found.last, last)
+  }
+})
+
+test('runbook() records a failing cell, and prints message and hint but no stack for an operating error', async () => {
+  const { report, stderr } = await run(['--how', 'throw'])
+  assert.deepEqual(
+    report!.cells.map(cell => cell.status),
+    ['ok', 'failed'],
+  )
+  assert.match(stderr, /error: Cannot open "device": it is absent\n\nhint: plug it in/)
+  assert.doesNotMatch(stderr, /at .*\.ts:\d+/)
+  assert.match((await run(['--how', 'bug'])).stderr, /TypeError: a defect\n\s+at /)
+})
+
+test('runbook() keeps the streams of parallel cells apart', async () => {
+  const { report, stderr } = await run(['--how', 'parallel'])
+  const said = report!.cells.slice(1).map(cell =>
+    cell.outputs
+      .filter(output => output.kind === 'text')
+      .map(output => output.text)
+      .join(),
+  )
+  assert.deepEqual(said, ['a0\na1\na2', 'b0\nb1\nb2'])
+  assert.match(stderr, / {2}\[2\] a1\n/)
+  assert.match(stderr, / {2}\[3\] b0\n/)
+})
+
+test('runbook() with --json gives one JSON document on stdout and the verdict on stderr, on every way out', async () => {
+  for (const argv of [['--json'], ['--json', '--how', 'throw'], ['--json', '--nonsense'], ['--json=1']]) {
+    const { stdout, stderr } = await run(argv)
+    const report = JSON.parse(stdout) as Report
+    assert.equal(stderr.trimEnd().split('\n').at(-1)!.split(' ')[0], report.verdict)
+  }
+})
+
+test('runbook() with --quiet says nothing on stderr when all is well', async () => {
+  assert.equal((await run(['--quiet'])).stderr, '')
+})
+
+test('runbook() with --dry-run says what it would do and touches nothing', async () => {
+  const { exit, lines, cwd } = await run(['--dry-run', '--value', '7'])
+  assert.equal(exit, 0)
+  assert.ok(lines.includes('--value=7 (flag)') && lines.includes('would do what "pass" does'), lines.join('\n'))
+  assert.match(lines.at(-1)!, /^DRY-RUN demo-runbook gates=0\/0 run=none next="npx tsx .* --value 7"$/)
+  assert.ok(!existsSync(join(cwd, 'module_runs')))
+})
+
+test('runbook() with --help names every input with its variable and default, and --version the version', async () => {
+  const { stdout, exit } = await run(['--help'])
+  assert.equal(exit, 0)
+  assert.match(stdout, /--value <number>\s+a number to judge \[env DEMO_VALUE, default 3\]/)
+  assert.match(stdout, /--run-ts <text>.*HAILO_RUN_TS/)
+  assert.match((await run(['--version'])).stdout, /^rungbook \d+\.\d+\.\d+\n$/)
+})
+
+test('runbook() is blocked, and says so, when the run folder cannot be made', async () => {
+  const cwd = scratch()
+  writeFileSync(join(cwd, 'taken'), '')
+  const { exit, stderr } = await run(['--out-dir', 'taken'], { cwd })
+  assert.equal(exit, 3, stderr)
+})
+
+test('runbook() interrupted in a cell records it, writes the evidence and leaves with 130', async () => {
+  const controller = new AbortController()
+  setTimeout(() => controller.abort('SIGINT'), 200)
+  const { exit, last, report } = await run(['--how', 'wait'], { signal: controller.signal })
+  assert.equal(exit, 130)
+  assert.match(last, /^INTERRUPTED demo-runbook .* next="start again"$/)
+  assert.equal(report!.cells.at(-1)!.status, 'interrupted')
+})
+
+const start = (argv: readonly string[], cwd: string) => {
+  const child = spawn(
+    process.execPath,
+    [
+      '--import',
+      import.meta.resolve('tsx'),
+      join(import.meta.dirname, '../../testing/notebook/demo-runbook.ts'),
+      ...argv,
+    ],
+    { cwd },
+  )
+  const out = { stdout: '', stderr: '' }
+  child.stdout.on('data', text => {
+    out.stdout += String(text)
+  })
+  child.stderr.on('data', text => {
+    out.stderr += String(text)
+  })
+  const ended = new Promise<number | null>(leave => child.on('exit', leave))
+  return { child, out, ended }
+}
+const until = async (ready: () => boolean) => {
+  for (let i = 0; i < 400 && !ready(); i++) await sleep(50)
+  assert.ok(ready(), 'waited in vain')
+}
+
+test('runbook() as a process leaves with 130 and a verdict on Ctrl-C, even twice within one key press', async () => {
+  const { child, out, ended } = start(['--how', 'wait'], scratch())
+  await until(() => out.stderr.includes('[2] Wait'))
+  child.kill('SIGINT')
+  child.kill('SIGINT')
+  assert.equal(await ended, 130)
+  assert.match(
+    out.stdout.trimEnd().split('\n').at(-1)!,
+    /^INTERRUPTED demo-runbook gates=0\/0 run=module_runs\/\d{8}_\d{6}/,
+  )
+})
+
+test('runbook() as a process gives up on a body that does not listen, with its evidence written', async () => {
+  const cwd = scratch()
+  const { child, out, ended } = start(['--how', 'deaf', '--run-ts', 'd'], cwd)
+  await until(() => out.stderr.includes('[2] Hang'))
+  child.kill('SIGTERM')
+  assert.equal(await ended, 130)
+  assert.equal(
+    (JSON.parse(readFileSync(join(cwd, 'module_runs/d/report.json'), 'utf8')) as Report).cells[1]!.status,
+    'interrupted',
+  )
+})
+
+test('runbook() killed with SIGKILL leaves what was found', async () => {
+  const cwd = scratch()
+  const { child, out, ended } = start(['--how', 'wait', '--run-ts', 'k'], cwd)
+  await until(() => out.stderr.includes('[2] Wait'))
+  child.kill('SIGKILL')
+  await ended
+  const report = JSON.parse(readFileSync(join(cwd, 'module_runs/k/report.json'), 'utf8')) as Report
+  assert.equal(report.cells[0]!.status, 'ok')
+  assert.equal(report.verdict, null)
+  const events = readFileSync(join(cwd, 'module_runs/k/events.ndjson'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(text => (JSON.parse(text) as { event: string }).event)
+  assert.deepEqual(events, ['started', 'cell-opened', 'cell-closed', 'cell-opened'])
+})
+
+test('runbook() as a process turns an error that nobody awaits into BUG and 70', async () => {
+  const cwd = scratch()
+  const { out, ended } = start(['--how', 'stray', '--run-ts', 's'], cwd)
+  assert.equal(await ended, 70)
+  assert.match(out.stdout.trimEnd().split('\n').at(-1)!, /^BUG demo-runbook gates=0\/0 run=module_runs\/s/)
+  const report = JSON.parse(readFileSync(join(cwd, 'module_runs/s/report.json'), 'utf8')) as Report
+  assert.deepEqual([report.verdict, report.error!.message, report.cells[0]!.status], ['BUG', 'nobody awaits me', 'ok'])
+})
+
+test('runbook() can be imported without running', async () => {
+  mkdirSync(scratch(), { recursive: true })
+  assert.equal(demo.id, 'demo-runbook')
+  assert.equal(demo.sheet.asks, 'does the notebook keep its promises?')
+  assert.match(demo.intro(), /^Demo: does/)
+})

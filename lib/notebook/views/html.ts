@@ -1,0 +1,179 @@
+/**
+ * How does a run read in a browser? As `report.html`: one file, opened from disk, with nothing fetched and no script.
+ *
+ * A function of the report alone. The page forbids itself every address but `data:`; every text is escaped here, and
+ * only
+ * `OutputRecord.html` is taken as it is.
+ */
+import { cutLines, escapeHtml, relativeHref, sizeText } from '../display/display.ts'
+import { style } from './html-style.ts'
+import { proseHtml } from '../display/prose.ts'
+import {
+  cellStatus,
+  digestText,
+  gateMark,
+  gateValue,
+  inputValue,
+  isPending,
+  noGates,
+  provenance,
+  runFacts,
+  shownVerdict,
+  timeText,
+  verdictMark,
+  verdictMeaning,
+} from './summary.ts'
+import { htmlTable } from '../display/table.ts'
+import type { CellRecord, ErrorRecord, OutputRecord, Report } from './report.ts'
+
+const policy = [
+  "default-src 'none'",
+  'img-src data:',
+  'media-src data:',
+  "style-src 'unsafe-inline'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ')
+
+/** A run as one self-contained HTML page. */
+export function renderHtml(report: Report): string {
+  const verdict = shownVerdict(report)
+  const body = [
+    banner(report),
+    report.error === null ? '' : errorHtml(report.error),
+    section('gates', 'Gates', gatesHtml(report)),
+    section('next', 'Next', report.next === null ? '' : command(report.next)),
+    section(
+      'lines',
+      'Report lines',
+      report.lines.length === 0 ? '' : `<pre>${escapeHtml(report.lines.join('\n'))}</pre>`,
+    ),
+    section('cells', 'Cells', cellsHtml(report)),
+    section('inputs', 'Inputs', inputsHtml(report)),
+    section('again', 'Run again', command(report.command)),
+    section('artifacts', 'Artifacts', artifactsHtml(report)),
+    report.intro.trim() === ''
+      ? ''
+      : details('About this runbook', `<div class="prose">${proseHtml(report.intro)}</div>`),
+    details('Fingerprint', `<pre>${escapeHtml(JSON.stringify(report.fingerprint, null, 2))}</pre>`),
+  ].filter(part => part !== '')
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(`${verdict} ${report.runbook}`)}</title>
+<link rel="icon" href="data:,">
+<style>
+${style}
+</style>
+</head>
+<body class="v-${verdict.toLowerCase()}">
+<main>
+${body.join('\n')}
+<footer>${escapeHtml(report.schema)} · written without a script; nothing on this page is fetched</footer>
+</main>
+</body>
+</html>
+`
+}
+
+const section = (id: string, title: string, body: string): string =>
+  body === '' ? '' : `<section id="${id}"><h2>${title}</h2>\n${body}\n</section>`
+const details = (title: string, body: string): string => `<details><summary>${title}</summary>\n${body}\n</details>`
+
+/** A command that one click selects whole. */
+const command = (words: string): string => `<pre class="command"><code>${escapeHtml(words)}</code></pre>`
+
+function banner(report: Report): string {
+  const facts = runFacts(report)
+    .map(fact => `<li>${escapeHtml(fact)}</li>`)
+    .join('')
+  return `<header class="banner">
+<p class="runbook">${escapeHtml(report.runbook)}</p>
+<h1 id="verdict"><span class="mark" aria-hidden="true">${verdictMark(report)}</span> ${shownVerdict(report)}</h1>
+<p class="asks">${escapeHtml(report.asks)}</p>
+<p class="means">${escapeHtml(verdictMeaning(report))}</p>
+<ul class="facts">${facts}<li><code>${escapeHtml(report.run)}</code></li></ul>
+</header>`
+}
+
+const noteHtml = (text: string): string => (text === '' ? '' : `<span class="note">${escapeHtml(text)}</span>`)
+/** A number or a bound stays on one line; a longer text may break. */
+const numberHtml = (text: string): string =>
+  text === '' || text.length > 24 ? escapeHtml(text) : `<span class="number">${escapeHtml(text)}</span>`
+
+function gatesHtml(report: Report): string {
+  if (report.gates.length === 0) return `<p class="note">${noGates(report)}</p>`
+  const rows = report.gates.map(gate => [
+    `<span class="badge ${gate.status}">${gateMark(gate)}</span>`,
+    escapeHtml(gate.name),
+    numberHtml(gateValue(gate)),
+    numberHtml(gate.bound),
+    noteHtml(gate.note ?? ''),
+  ])
+  return htmlTable(['', 'gate', 'value', 'bound', 'note'], rows, ['left', 'left', 'right', 'left', 'left'])
+}
+
+function inputsHtml(report: Report): string {
+  if (report.inputs.length === 0) return ''
+  const rows = report.inputs.map(input => [
+    `<strong>${escapeHtml(input.name)}</strong>`,
+    `<code>${escapeHtml(inputValue(input))}</code>`,
+    `<span class="from ${input.from}">${escapeHtml(provenance(input))}</span>`,
+    noteHtml(input.help),
+  ])
+  return htmlTable(['input', 'value', 'from', 'what it is'], rows, ['left', 'left', 'left', 'left'])
+}
+
+function artifactsHtml(report: Report): string {
+  if (report.artifacts.length === 0) return ''
+  const rows = report.artifacts.map(file => [
+    `<a href="${relativeHref(file.path)}">${escapeHtml(file.path)}</a>`,
+    sizeText(file.bytes),
+    `<code class="digest">${escapeHtml(digestText(file.sha256))}</code>`,
+  ])
+  return htmlTable(['file', 'size', 'sha256'], rows, ['left', 'right', 'left'])
+}
+
+/** Where the time went: one segment per cell, as wide as it took long. */
+function strip(report: Report): string {
+  const segments = report.cells.map((cell, i) => {
+    const label = escapeHtml(`${cell.n}. ${cell.title}: ${cellStatus(cell, report)}`)
+    const share = Math.max(1, Math.round(cell.durationMs ?? 1))
+    const words = `title="${label}" aria-label="${label}" style="flex-grow:${share}"`
+    return `<a class="${cell.status}" href="#cell-${i + 1}" ${words}></a>`
+  })
+  return `<nav class="strip" aria-label="where the time went">${segments.join('')}</nav>\n`
+}
+
+const cellsHtml = (report: Report): string =>
+  report.cells.length === 0 ? '' : strip(report) + report.cells.map((cell, i) => cellHtml(cell, i, report)).join('\n')
+
+function cellHtml(cell: CellRecord, index: number, report: Report): string {
+  const source =
+    cell.source.trim() === '' ? '' : details('source', `<pre><code>${escapeHtml(cell.source)}</code></pre>`)
+  const parts = [cell.error === null ? '' : errorHtml(cell.error), ...cell.outputs.map(outputHtml), source]
+  return `<article class="cell ${cell.status}" id="cell-${index + 1}">
+<h3><span class="n">${cell.n}</span> <span class="title">${escapeHtml(cell.title)}</span>
+<span class="badge ${cell.status}">${escapeHtml(cellStatus(cell, report))}</span></h3>
+${parts.filter(part => part !== '').join('\n')}
+<p class="when">${escapeHtml(timeText(cell.startedAt))}</p>
+</article>`
+}
+
+function outputHtml(output: OutputRecord): string {
+  const title = output.title === null ? '' : `<figcaption>${escapeHtml(output.title)}</figcaption>`
+  if (isPending(output)) return `<figure class="output">${title}<p class="note">(still being drawn)</p></figure>`
+  const body = output.html ?? `<pre>${escapeHtml(cutLines(output.text, { head: 1500, tail: 500 }))}</pre>`
+  return `<figure class="output ${output.kind}">${title}${body}</figure>`
+}
+
+function errorHtml(error: ErrorRecord): string {
+  const hint = error.hint === null ? '' : `<p class="hint"><strong>Hint</strong> ${escapeHtml(error.hint)}</p>`
+  const stack = error.stack === null ? '' : details('stack', `<pre>${escapeHtml(error.stack)}</pre>`)
+  const words = `<p><strong>${escapeHtml(error.name)}</strong> ${escapeHtml(error.message)}</p>`
+  return `<div class="error" role="note">${words}${hint}${stack}</div>`
+}

@@ -1,0 +1,184 @@
+/**
+ * Which nodes of a float graph run in int8, and which values are quantised between them?
+ *
+ * As an integer device does it: convolutions and products always; sums, masks and activations when they follow such a
+ * node; views
+ * pass integers on unchanged. Every other operator stays in float. A Relu or Clip straight after a node belongs to it:
+ * only its
+ * output is quantised. Nothing is computed here; `quantize.ts` writes the graph.
+ */
+import {
+  attributeTensor,
+  dtypeFromDataType,
+  normalDomain,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from '../../formats/onnx/index.ts'
+import type { Range } from './range.ts'
+import { inferShapes } from '../shapes/infer.ts'
+
+const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
+
+const weighted = words('Conv ConvTranspose Gemm MatMul')
+const following = words(
+  'Add Sub Mul Relu Clip Sigmoid Tanh LeakyRelu HardSigmoid Softmax AveragePool GlobalAveragePool ReduceMean Concat Pad',
+)
+const views = words(
+  'MaxPool GlobalMaxPool Reshape Squeeze Unsqueeze Flatten Transpose Slice Split Identity Expand Tile Gather',
+)
+const clamps = words('Relu Clip')
+const clampable = words('Conv ConvTranspose Gemm MatMul Add Sub Mul')
+/** Operators whose every input is data; of the others only input 0 is (and input 1 of the weighted ones). */
+const allData = words('Add Sub Mul Concat')
+
+/** What an operator can give at most, whatever calibration saw. */
+const fixedRanges: Readonly<Record<string, Range>> = {
+  Sigmoid: { min: 0, max: 1 },
+  HardSigmoid: { min: 0, max: 1 },
+  Softmax: { min: 0, max: 1 },
+  Tanh: { min: -1, max: 1 },
+}
+
+/** Beyond these inputs the output moves by less than a quarter of its own step, so no steps are spent there. */
+const saturation: Readonly<Record<string, number>> = { Sigmoid: 8, Tanh: 4 }
+
+/** A value to be quantised. */
+export interface PlannedValue {
+  /** `integer`: an int8 node makes it, so that every reader gets the integers. `float`: only int8 readers do. */
+  readonly from: 'input' | 'integer' | 'float'
+  /** The value whose scale it shares: itself, or what it is a view of. */
+  readonly root: string
+}
+
+export interface QuantizationPlan {
+  readonly integerNodes: ReadonlySet<NodeProto>
+  readonly values: ReadonlyMap<string, PlannedValue>
+  /** Float32 initializers and tensors of Constant nodes, by name. */
+  readonly constants: ReadonlyMap<string, TensorProto>
+  /** Names that the body of an If, Loop or Scan reads. */
+  readonly captured: ReadonlySet<string>
+  /**
+   * The range of a root, narrowed or fixed where its operator says more than calibration; undefined when `ranges`
+   * lacks it.
+   */
+  rangeOf(root: string): Range | undefined
+}
+
+/** Whether input `i` of an int8 node is data or weight, and not an axis, a shape or a bias. */
+export const isDataInput = (node: NodeProto, i: number): boolean =>
+  i === 0 || allData.has(node.opType) || (weighted.has(node.opType) && i === 1)
+
+/** The plan for a float model. Errors: usage when its shapes contradict each other. */
+export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, Range>): QuantizationPlan {
+  const { graph } = model
+  const shapes = inferShapes(model)
+  const constants = constantsOf(graph)
+  const stored = new Set(graph.initializer.map(({ name }) => name))
+  const captured = new Set(graph.node.flatMap(bodiesOf).flatMap(readBy))
+  const inputs = new Set(graph.input.map(({ name }) => name).filter(name => !stored.has(name)))
+  const isFloat32 = (name: string) => (shapes.has(name) ? shapes.get(name)!.dtype === 'float32' : ranges.has(name))
+  const isFreeInput = (name: string) => inputs.has(name) && isFloat32(name)
+
+  const integerNodes = new Set<NodeProto>()
+  const roots = new Map<string, string>()
+  for (const node of graph.node) {
+    const data = node.input.filter((name, i) => name !== '' && isDataInput(node, i) && !constants.has(name))
+    const arrives = (name: string) => roots.has(name) || isFreeInput(name)
+    const isReady = data.length > 0 && [...data, node.output[0]!].every(isFloat32)
+    const op = normalDomain(node.domain) === '' ? node.opType : ''
+    if (!isReady || !(weighted.has(op) || ((following.has(op) || views.has(op)) && data.some(arrives)))) continue
+    integerNodes.add(node)
+    const isView = views.has(op) || (op === 'Pad' && (node.input[2] ?? '') === '')
+    for (const [i, name] of node.output.entries()) {
+      if (name !== '' && (i === 0 || op === 'Split')) roots.set(name, isView ? (roots.get(data[0]!) ?? data[0]!) : name)
+    }
+  }
+  const uses = usesOf(graph, captured)
+  const values = valuesOf(graph, { integerNodes, roots, constants, inputs, uses })
+  return { integerNodes, values, constants, captured, rangeOf: rangesBy(graph, ranges, uses) }
+}
+
+/** Graphs in the attributes of a node. */
+const bodiesOf = (node: NodeProto): GraphProto[] =>
+  node.attribute.flatMap(({ g, graphs = [] }) => (g ? [g, ...graphs] : graphs))
+
+const readBy = (body: GraphProto): string[] => [
+  ...body.node.flatMap(node => [...node.input, ...bodiesOf(node).flatMap(readBy)]),
+  ...body.output.map(({ name }) => name),
+]
+
+function constantsOf(graph: GraphProto): Map<string, TensorProto> {
+  const tensors = graph.initializer.map((tensor): [string, TensorProto] => [tensor.name, tensor])
+  for (const node of graph.node) {
+    const tensor = node.opType === 'Constant' ? attributeTensor(node, 'value') : undefined
+    if (tensor) tensors.push([node.output[0]!, tensor])
+  }
+  return new Map(tensors.filter(([, tensor]) => dtypeFromDataType(tensor.dataType) === 'float32'))
+}
+
+/** Readers of each value; an output of the graph and the body of a node count as null. */
+function usesOf(graph: GraphProto, captured: ReadonlySet<string>): Map<string, (NodeProto | null)[]> {
+  const uses = new Map<string, (NodeProto | null)[]>()
+  const add = (name: string, reader: NodeProto | null) => uses.set(name, [...(uses.get(name) ?? []), reader])
+  for (const node of graph.node) for (const name of node.input) add(name, node)
+  for (const { name } of graph.output) add(name, null)
+  for (const name of captured) add(name, null)
+  return uses
+}
+
+interface Found {
+  integerNodes: ReadonlySet<NodeProto>
+  roots: ReadonlyMap<string, string>
+  constants: ReadonlyMap<string, TensorProto>
+  inputs: ReadonlySet<string>
+  uses: ReadonlyMap<string, (NodeProto | null)[]>
+}
+
+function valuesOf(
+  graph: GraphProto,
+  { integerNodes, roots, constants, inputs, uses }: Found,
+): Map<string, PlannedValue> {
+  const values = new Map<string, PlannedValue>()
+  const makers = new Map(graph.node.flatMap(node => node.output.map(name => [name, node] as const)))
+  for (const node of graph.node) {
+    if (!integerNodes.has(node)) continue
+    for (const [i, name] of node.input.entries()) {
+      if (name === '' || !isDataInput(node, i) || constants.has(name) || roots.has(name)) continue
+      values.set(name, { from: inputs.has(name) ? 'input' : 'float', root: name })
+    }
+    for (const name of node.output) {
+      const root = roots.get(name)
+      if (root !== undefined && !isFolded(name)) values.set(name, { from: 'integer', root })
+    }
+  }
+  return values
+
+  function isFolded(name: string): boolean {
+    const readers = uses.get(name) ?? []
+    const reader = readers[0]
+    return (
+      readers.length === 1 &&
+      reader != null &&
+      clamps.has(reader.opType) &&
+      reader.input[0] === name &&
+      clampable.has(makers.get(name)!.opType)
+    )
+  }
+}
+
+function rangesBy(
+  graph: GraphProto,
+  ranges: ReadonlyMap<string, Range>,
+  uses: ReadonlyMap<string, (NodeProto | null)[]>,
+) {
+  const makers = new Map(graph.node.flatMap(node => node.output.map(name => [name, node] as const)))
+  return (root: string): Range | undefined => {
+    const fixed = fixedRanges[makers.get(root)?.opType ?? '']
+    const range = fixed ?? ranges.get(root)
+    const limits = (uses.get(root) ?? []).map(reader => saturation[reader?.opType ?? ''] ?? Infinity)
+    const limit = limits.length === 0 ? Infinity : Math.max(...limits)
+    return range && { min: Math.max(range.min, -limit), max: Math.min(range.max, limit) }
+  }
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { tensorDims } from '../../formats/onnx/index.ts'
+import { sizeOf } from '../../formats/tensors/tensor.ts'
+import { convTasNetGraph, inputName, outputName } from '../../models/convtasnet/graph.ts'
+import { ladderConfigs, monolithicContract } from './contract.ts'
+import { convTasNetDefaults, latentFrames, runTag, type ConvTasNetOptions } from '../../models/convtasnet/options.ts'
+
+const parameters = (o: ConvTasNetOptions) =>
+  convTasNetGraph(o).graph.initializer.reduce((sum, tensor) => sum + sizeOf(tensorDims(tensor)), 0)
+
+test("ladderConfigs() gives the plan's ten configurations in its order", () => {
+  assert.deepEqual(ladderConfigs('plan').map(runTag), [
+    'mono_f256_bn128_hid256_skip128_b2_r1_t16000',
+    'mono_f256_bn96_hid192_skip96_b2_r1_t16000',
+    'mono_f256_bn64_hid128_skip64_b2_r1_t16000',
+    'mono_f192_bn64_hid128_skip64_b2_r1_t16000',
+    'mono_f128_bn64_hid128_skip64_b2_r1_t16000',
+    'mono_f128_bn48_hid96_skip48_b2_r1_t16000',
+    'mono_f128_bn32_hid64_skip32_b2_r1_t16000',
+    'mono_f96_bn32_hid64_skip32_b2_r1_t16000',
+    'mono_f96_bn24_hid48_skip24_b1_r1_t16000',
+    'mono_f64_bn24_hid48_skip24_b1_r1_t16000',
+  ])
+  assert.ok(ladderConfigs('plan').every(o => o.decoderMode === 'polyphase' && o.encoderMode === 'conv'))
+})
+
+test('ladderConfigs() begins with the defaults of the options', () => {
+  assert.deepEqual(ladderConfigs('plan')[0], convTasNetDefaults)
+})
+
+test('ladderConfigs() keeps the channels of rung 1 and shortens the width on the temporal ladder', () => {
+  const rungs = ladderConfigs('temporal')
+  assert.deepEqual(rungs.map(latentFrames), monolithicContract().ladders.temporal.latentFrames)
+  assert.deepEqual(
+    rungs.map(o => o.inputLen),
+    [16000, 8184, 4088, 2040],
+  )
+  for (const o of rungs) {
+    assert.deepEqual([o.nFilters, o.bnChan, o.hidChan, o.skipChan], [256, 128, 256, 128])
+    assert.deepEqual([o.encoderMode, o.decoderMode], ['framed', 'polyphase'])
+  }
+})
+
+test('ladderConfigs() applies a change to every rung', () => {
+  const rungs = ladderConfigs('plan', { decoderMode: 'conv1x1_head', seed: 3 })
+  assert.ok(rungs.every(o => o.decoderMode === 'conv1x1_head' && o.seed === 3))
+})
+
+test('ladderConfigs() refuses a change that contradicts a rung', () => {
+  assert.throws(() => ladderConfigs('plan', { truncateKBlocks: 2 }), {
+    name: 'RunbookError',
+    message: /0 \(all\) to 1/,
+  })
+  const contract = structuredClone(monolithicContract())
+  const bad = {
+    ...contract,
+    ladders: { ...contract.ladders, temporal: { ...contract.ladders.temporal, fromRung: 11 } },
+  }
+  assert.throws(() => ladderConfigs('temporal', {}, bad), /from rung 11: the plan has 10/)
+})
+
+test('monolithicContract() counts the parameters that the graphs really have', () => {
+  const { rungs } = monolithicContract().ladders.plan
+  const counted = ladderConfigs('plan', { decoderMode: 'conv1x1_head' }).map(parameters)
+  assert.deepEqual(
+    counted,
+    rungs.map(rung => rung.exportedParameters),
+  )
+})
+
+test('monolithicContract() agrees with the graphs that are authored', () => {
+  const { model } = monolithicContract()
+  const graph = convTasNetGraph(ladderConfigs('plan')[9]!)
+  assert.deepEqual([model.inputName, model.outputName], [inputName, outputName])
+  assert.deepEqual([graph.irVersion, graph.opsetImport[0]!.version], [model.irVersion, model.opset])
+  assert.equal(model.pad, model.kernelSize / 2)
+})
+
+test('monolithicContract() lists 17 columns for the sweep and 20 for the ramp, none twice', () => {
+  const { sweepColumns, rampColumns } = monolithicContract().tsv
+  assert.deepEqual([sweepColumns.length, new Set(sweepColumns).size], [17, 17])
+  assert.deepEqual([rampColumns.length, new Set(rampColumns).size], [20, 20])
+})
+
+test("monolithicContract() quotes the plan's four closing lines", () => {
+  const heads = monolithicContract().reportLines.map(line => line.split(':')[0])
+  assert.deepEqual(heads, ['HAR status', 'HEF status', 'Runtime status', 'Next knob'])
+})

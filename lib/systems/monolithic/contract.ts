@@ -1,0 +1,123 @@
+/**
+ * Which ConvTasNets are tried, and in which order?
+ *
+ * Two ladders, both from `contracts/monolithic.contract.json`. `plan`: the ten configurations of the bring-up plan,
+ * channels
+ * falling. `temporal`: one set of channels, the latent width falling, because width is what public evidence shows to
+ * decide.
+ * How a ladder is climbed is `lib/ladder/ladder.ts`.
+ */
+import { readContract, type ContractMark } from '../../contract/contract.ts'
+import { usageError } from '../../base/errors.ts'
+import { convTasNetOptions, type ConvTasNetOptions } from '../../models/convtasnet/options.ts'
+
+export const ladderNames = ['plan', 'temporal'] as const
+export type LadderName = (typeof ladderNames)[number]
+
+type Modes = Pick<ConvTasNetOptions, 'encoderMode' | 'decoderMode'>
+type Sizes = Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats'>
+
+/** One rung; `exportedParameters` counts the weights of its graph with the decoder `conv1x1_head`. */
+export interface Rung extends Sizes {
+  readonly inputLen: number
+  readonly exportedParameters: number
+}
+
+/** The values of `contracts/monolithic.contract.json`; names end in their units. */
+export interface MonolithicContract {
+  readonly model: {
+    readonly kernelSize: number
+    readonly stride: number
+    readonly pad: number
+    readonly nSrc: number
+    readonly convKernelSize: number
+    readonly sampleRateHz: number
+    readonly seed: number
+    readonly opset: number
+    readonly irVersion: number
+    readonly inputName: string
+    readonly outputName: string
+  }
+  readonly ladders: {
+    readonly plan: Modes & { readonly rungs: readonly Rung[] }
+    /** The channels of rung `fromRung` of the plan's ladder (1 for the first) at each of these widths. */
+    readonly temporal: Modes & {
+      readonly fromRung: number
+      readonly latentFrames: readonly number[]
+      readonly inputLens: readonly number[]
+    }
+  }
+  readonly limits: {
+    readonly timeLimitMin: number
+    readonly caseTimeoutMin: number
+    readonly failureHeadMaxChars: number
+  }
+  readonly quickOpt: { readonly calibrationSamples: number; readonly batchSize: number }
+  readonly defaults: {
+    readonly profile: 'focused' | 'extended'
+    readonly hwArch: string
+    readonly quickOpt: boolean
+    readonly inputLengthPolicy: 'error' | 'crop'
+    readonly ladder: LadderName
+    readonly knob: 'plan' | 'evidence'
+  }
+  /** The four closing lines with their placeholders in `<…>`. */
+  readonly reportLines: readonly string[]
+  readonly files: {
+    readonly summary: string
+    readonly hostSummary: string
+    readonly rampSummary: string
+    readonly nextKnob: string
+    readonly runtimeMetrics: string
+  }
+  readonly tsv: { readonly sweepColumns: readonly string[]; readonly rampColumns: readonly string[] }
+  readonly gates: {
+    readonly int8SnrDbMin: number
+    readonly rtfMax: number
+    readonly mixtureSnrDbMinFloat: number
+    readonly mixtureSnrDbMinInt8: number
+  }
+  readonly bench: {
+    readonly helpRatioMax: number
+    readonly authoringCpuSMax: number
+    readonly sweepWallSMax: number
+    readonly separationAudioS: number
+    readonly separationRtfMax: number
+  }
+}
+
+/** The contract of the monolithic bring-up. Errors: those of `readContract`. */
+export const monolithicContract = (): Readonly<MonolithicContract> & ContractMark =>
+  readContract<MonolithicContract>('monolithic')
+
+/**
+ * The rungs of a ladder in their order, most complex first.
+ * @param change options that every rung shares, such as `{ decoderMode: 'conv1x1_head' }`; they win over the ladder's
+ * own
+ * @throws usage when a change contradicts a rung
+ */
+export function ladderConfigs(
+  name: LadderName,
+  change: Partial<ConvTasNetOptions> = {},
+  contract: MonolithicContract = monolithicContract(),
+): ConvTasNetOptions[] {
+  const { kernelSize, stride, nSrc, convKernelSize, seed } = contract.model
+  const { encoderMode, decoderMode } = contract.ladders[name]
+  const shared = { kernelSize, stride, nSrc, convKernelSize, seed, encoderMode, decoderMode }
+  const sizes = name === 'plan' ? contract.ladders.plan.rungs : temporalRungs(contract)
+  return sizes.map(({ nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen }) =>
+    convTasNetOptions(
+      Object.assign({ nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen }, shared, change),
+    ),
+  )
+}
+
+function temporalRungs({ ladders: { plan, temporal } }: MonolithicContract): Rung[] {
+  const base = plan.rungs[temporal.fromRung - 1]
+  if (base !== undefined) return temporal.inputLens.map(inputLen => Object.assign({}, base, { inputLen }))
+  const state = `the plan has ${plan.rungs.length}`
+  throw usageError(
+    `Cannot start the temporal ladder from rung ${temporal.fromRung}: ${state}`,
+    'mend ladders.temporal.fromRung',
+  )
+}

@@ -1,0 +1,234 @@
+/**
+ * Where do the recordings in `contracts/recordings` come from, and how are they made again, byte for byte?
+ *
+ * Two voices of Debian's Asterisk prompts speak at once, at the rate they were recorded at. Each voice is levelled,
+ * rounded to
+ * the nearest G.711 mu-law value, and the mixture is the plain sum of the two: one byte a sample keeps the references
+ * small, and
+ * mixture = s1 + s2 stays exact. Downloading and running ffmpeg are the runbook's; who speaks what is in the README
+ * beside them.
+ */
+import { join } from 'node:path'
+import { usageError } from '../../base/errors.ts'
+import { writeWav } from '../../formats/wav/index.ts'
+
+/** Where the shipped recordings lie: `mix_clean/<name>.wav`, `s1/<name>.wav`, `s2/<name>.wav`, as in LibriMix. */
+export const recordingsFolder = join(import.meta.dirname, '../../../contracts/recordings')
+
+/** A Debian package of prompts, the SHA-256 of its .deb, and the folder inside it that holds one voice. */
+export interface RecordingPackage {
+  readonly name: string
+  readonly version: string
+  readonly sha256: string
+  readonly folder: string
+}
+
+const sounds = 'usr/share/asterisk/sounds'
+const version = '1.6.1-1'
+
+const allison: RecordingPackage = {
+  name: 'asterisk-core-sounds-en-g722',
+  version,
+  sha256: '38c5261820b406dcb0ecb37675720da2b0864850690690352ca52707eb623806',
+  folder: `${sounds}/en_US_f_Allison`,
+}
+const carlo: RecordingPackage = {
+  name: 'asterisk-core-sounds-it-g722',
+  version,
+  sha256: '46b4cf7afc508a5fcfc051b7ea233251c0d195dd4ef83cc4b7facb4c6429b016',
+  folder: `${sounds}/it_IT_m_Carlo`,
+}
+const june: RecordingPackage = {
+  name: 'asterisk-core-sounds-fr-g722',
+  version,
+  sha256: '7add61d5e42279ecff1bbdf842a5a946ac3644fac9a0fe44384731aa7270c8e0',
+  folder: `${sounds}/fr_CA_f_June`,
+}
+const ivrvoice: RecordingPackage = {
+  name: 'asterisk-core-sounds-ru-g722',
+  version,
+  sha256: '673b4238a6b8269960f055d868c6a11083f7a0d00979167cb01554046b48ed9b',
+  folder: `${sounds}/ru_RU_f_IvrvoiceRU`,
+}
+
+/** The packages that the recordings are made from. */
+export const recordingPackages: readonly RecordingPackage[] = [allison, carlo, june, ivrvoice]
+
+/** One prompt as one side of a mixture. */
+export interface PromptSource {
+  readonly package: RecordingPackage
+  /** The prompt's file inside the package's folder. Its decoded samples are found under `<package name>/<file>`. */
+  readonly file: string
+  /** SHA-256 of the .g722 file. */
+  readonly sha256: string
+  /** The sample of the prompt that comes first; what the prompt lacks at the end is silence. */
+  readonly fromSample: number
+  readonly gain: number
+}
+
+/** Two prompts that make one recording. */
+export interface RecordingRecipe {
+  readonly name: string
+  readonly samples: number
+  readonly sources: readonly [PromptSource, PromptSource]
+}
+
+/**
+ * A recording in whole 16-bit units: `mix[i] = sources[0][i] + sources[1][i]`, and each source value is a G.711 mu-law
+ * value.
+ */
+export interface Recording {
+  readonly mix: Int16Array
+  readonly sources: readonly [Int16Array, Int16Array]
+}
+
+/** The rate of G.722, hence of the recordings, in Hz. */
+export const recordingSampleRate = 16_000
+
+// The gains bring s1 to about -22 dBFS, and s2 to the same level in the first recording and 2 dB below in the second;
+// loud enough for mu-law, quiet enough that the sum cannot clip. They are plain factors, so that every machine rounds
+// alike.
+export const recordingRecipes: readonly RecordingRecipe[] = [
+  {
+    name: 'allison-carlo',
+    samples: 6 * recordingSampleRate,
+    sources: [
+      {
+        package: allison,
+        file: 'dir-instr.g722',
+        sha256: '5b382aea1d6015c84b5e51df15c07b5e5f7981ee571e54eebbb9292b50c554ec',
+        fromSample: 5_200,
+        gain: 0.5153,
+      },
+      {
+        package: carlo,
+        file: 'vm-tempgreeting2.g722',
+        sha256: 'd0f4d84c3c12f3a3050b04e3c781bf1881bae4a4f8d81319f6b703c173257a16',
+        fromSample: 0,
+        gain: 0.4371,
+      },
+    ],
+  },
+  {
+    name: 'june-ivrvoice',
+    samples: 6 * recordingSampleRate,
+    sources: [
+      {
+        package: june,
+        file: 'vm-tmpexists.g722',
+        sha256: '53fe4dda14ea43f43c7caa4aa1fb47791b1801fedbfa250fbfc0cd64a68e5be9',
+        fromSample: 800,
+        gain: 0.5782,
+      },
+      {
+        package: ivrvoice,
+        file: 'vm-newuser.g722',
+        sha256: 'dbeeeba35e70979f994445ede056c14894724362c97b88603c3a579d29407b51',
+        fromSample: 0,
+        gain: 0.5077,
+      },
+    ],
+  },
+]
+
+/** The key of a prompt's decoded samples: `asterisk-core-sounds-en-g722/dir-instr.g722`. */
+export const promptKey = (source: PromptSource): string => `${source.package.name}/${source.file}`
+
+/** The command that decodes a .g722 file to raw 16-bit little-endian samples, mono, at 16 kHz. */
+export const decodeCommand = (g722Path: string, outPath: string): string[] => [
+  'ffmpeg',
+  '-nostdin',
+  '-v',
+  'error',
+  '-y',
+  '-f',
+  'g722',
+  '-i',
+  g722Path,
+  '-f',
+  's16le',
+  '-ac',
+  '1',
+  '-ar',
+  `${recordingSampleRate}`,
+  outPath,
+]
+
+/** Raw 16-bit little-endian bytes as samples. Errors: usage when half a sample is left over. */
+export function pcmFromBytes(bytes: Uint8Array): Int16Array {
+  if (bytes.length % 2 === 1) {
+    throw usageError(`Cannot read "${bytes.length} bytes" as 16-bit samples: the last one is cut`, 'decode it again')
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Int16Array.from({ length: bytes.length / 2 }, (_, i) => view.getInt16(2 * i, true))
+}
+
+/**
+ * Mixes a recording out of decoded prompts, keyed by `promptKey`. The same prompts give the same samples on every
+ * machine.
+ * Errors: usage when a prompt is missing, too short to begin where the recipe says, or when the sum does not fit 16
+ * bits.
+ */
+export function buildRecording(recipe: RecordingRecipe, decodedPrompts: ReadonlyMap<string, Int16Array>): Recording {
+  const level = (source: PromptSource): Int16Array => {
+    const prompt = decodedPrompts.get(promptKey(source))
+    if (prompt === undefined || prompt.length <= source.fromSample) {
+      const state = prompt === undefined ? 'it was not decoded' : `it has only ${prompt.length} samples`
+      const hint = decodeCommand(source.file, 'OUT.s16le').join(' ')
+      throw usageError(`Cannot mix "${recipe.name}" from "${promptKey(source)}": ${state}`, hint)
+    }
+    return Int16Array.from({ length: recipe.samples }, (_, i) =>
+      mulawValue(source.gain * (prompt[source.fromSample + i] ?? 0)),
+    )
+  }
+  const sources: Recording['sources'] = [level(recipe.sources[0]), level(recipe.sources[1])]
+  const mix = sources[0].map((s1, i) => {
+    const sum = s1 + sources[1][i]!
+    if (sum !== (sum << 16) >> 16) {
+      throw usageError(
+        `Cannot mix "${recipe.name}": sample ${i} clips at ${sum}`,
+        'lower the gains in lib/systems/monolithic/recordings.ts',
+      )
+    }
+    return sum
+  })
+  return { mix, sources }
+}
+
+/** The three files of a recording. */
+export interface RecordingPaths {
+  readonly mix: string
+  readonly s1: string
+  readonly s2: string
+}
+
+const floats = (samples: Int16Array): Float32Array => Float32Array.from(samples, x => x / 32_768)
+
+/** Writes a recording's three WAV files below `folder`, and returns their paths: 16-bit mixture, mu-law references. */
+export function writeRecording(folder: string, name: string, { mix, sources }: Recording): RecordingPaths {
+  const paths = recordingPaths(folder, name)
+  writeWav(paths.mix, [floats(mix)], { sampleRate: recordingSampleRate, encoding: 'pcm16' })
+  writeWav(paths.s1, [floats(sources[0])], { sampleRate: recordingSampleRate, encoding: 'mulaw' })
+  writeWav(paths.s2, [floats(sources[1])], { sampleRate: recordingSampleRate, encoding: 'mulaw' })
+  return paths
+}
+
+/** Where the three files of a recording lie below `folder`. */
+export const recordingPaths = (folder: string, name: string): RecordingPaths => ({
+  mix: join(folder, 'mix_clean', `${name}.wav`),
+  s1: join(folder, 's1', `${name}.wav`),
+  s2: join(folder, 's2', `${name}.wav`),
+})
+
+/**
+ * What a 16-bit sample becomes when G.711 mu-law encodes and decodes it: the middle of its step, at most 32124 either
+ * side.
+ * Source: ITU-T G.711: eight segments of 16 steps, each segment's steps twice as wide as those of the one before.
+ */
+export function mulawValue(sample: number): number {
+  const bias = 132
+  const biased = Math.min(Math.round(Math.abs(sample)), 32_635) + bias
+  const segment = 24 - Math.clz32(biased)
+  const step = biased >> (segment + 3)
+  return Math.sign(sample) * ((((step << 3) + 4) << segment) - bias) + 0
+}

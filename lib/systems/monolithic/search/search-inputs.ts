@@ -1,0 +1,107 @@
+/**
+ * Which inputs do the runbooks that search for a compiling graph have in common?
+ *
+ * The names of variables are the plan's; limits and defaults are the contract's. What they open is `search.ts`.
+ */
+import { monolithicContract } from '../contract.ts'
+import {
+  decoderModes,
+  encoderModes,
+  maskActs,
+  maskMulModes,
+  normModes,
+  skipTopologyModes,
+  type ConvTasNetOptions,
+} from '../../../models/convtasnet/options.ts'
+import { choice, file, number, text, toggle } from '../../../notebook/inputs/inputs.ts'
+
+/** The inputs of a search; a runbook adds its own. */
+export function searchInputs() {
+  const { defaults, limits } = monolithicContract()
+  return {
+    toolchain: choice(['auto', 'dfc', 'host'], {
+      env: 'TOOLCHAIN',
+      default: 'auto',
+      help: 'who compiles; auto takes dfc when it is found, else host',
+    }),
+    dfc: text({ optional: true, help: 'the hailo program of the Dataflow Compiler, or the virtualenv that holds it' }),
+    hwArch: text({ env: 'HW_ARCH', default: defaults.hwArch, help: 'the device to compile for' }),
+    calibNpz: file({
+      env: 'CALIB_NPZ',
+      optional: true,
+      help: 'calibration windows (.npz or .npy); default: the shipped recordings',
+    }),
+    inputLengthPolicy: choice(['error', 'crop'], {
+      default: defaults.inputLengthPolicy,
+      help: 'what happens to calibration windows that are wider than the network',
+    }),
+    quickOpt: toggle({
+      env: 'QUICK_OPT',
+      default: defaults.quickOpt,
+      help: 'few calibration samples and no fine-tuning while searching',
+    }),
+    modelScript: file({ optional: true, help: 'more model-script commands (.alls) for the Dataflow Compiler' }),
+    decoder: choice(decoderModes, {
+      default: 'polyphase',
+      help: 'the decoder; conv1x1_head answers at the latent rate, not at the audio rate',
+    }),
+    encoder: choice(encoderModes, { optional: true, help: "the encoder; default: the ladder's own" }),
+    normMode: choice(normModes, { optional: true, help: 'the norm layers; default: affine' }),
+    maskAct: choice(maskActs, { optional: true, help: 'the activation of the mask; default: sigmoid' }),
+    maskMulMode: choice(maskMulModes, { optional: true, help: 'bypass leaves the masker out; default: normal' }),
+    skipTopologyMode: choice(skipTopologyModes, {
+      optional: true,
+      help: 'how sources share the encoder; default: project',
+    }),
+    weights: file({ optional: true, help: 'weights by name (.safetensors or .npz); default: seeded, untrained' }),
+    timeLimitMin: number({
+      env: 'TIME_LIMIT_MIN',
+      default: limits.timeLimitMin,
+      min: 0.01,
+      unit: 'minutes',
+      help: 'time for the whole search',
+    }),
+    caseTimeoutMin: number({
+      env: 'CASE_TIMEOUT_MIN',
+      default: limits.caseTimeoutMin,
+      min: 0.001,
+      unit: 'minutes',
+      help: 'hard time limit for one case',
+    }),
+    resume: text({ optional: true, help: 'an earlier run whose finished cases are taken over' }),
+    cache: toggle({ default: true, help: 'take an identical case from an earlier run' }),
+  }
+}
+
+/** What the graph inputs change in every rung. */
+export function graphChange(values: GraphValues): Partial<ConvTasNetOptions> {
+  const { decoder, encoder, normMode, maskAct, maskMulMode, skipTopologyMode } = values
+  const change = { decoderMode: decoder, encoderMode: encoder, normMode, maskAct, maskMulMode, skipTopologyMode }
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+}
+
+/** The inputs that change the graph. */
+export interface GraphValues {
+  readonly decoder?: ConvTasNetOptions['decoderMode'] | undefined
+  readonly encoder?: ConvTasNetOptions['encoderMode'] | undefined
+  readonly normMode?: ConvTasNetOptions['normMode'] | undefined
+  readonly maskAct?: ConvTasNetOptions['maskAct'] | undefined
+  readonly maskMulMode?: ConvTasNetOptions['maskMulMode'] | undefined
+  readonly skipTopologyMode?: ConvTasNetOptions['skipTopologyMode'] | undefined
+}
+
+/** What the other inputs of `searchInputs` give. */
+export interface SearchValues {
+  readonly toolchain: 'auto' | 'dfc' | 'host'
+  readonly dfc: string | undefined
+  readonly hwArch: string
+  readonly calibNpz: string | undefined
+  readonly inputLengthPolicy: 'error' | 'crop'
+  readonly quickOpt: boolean
+  readonly modelScript: string | undefined
+  readonly weights: string | undefined
+  readonly timeLimitMin: number
+  readonly caseTimeoutMin: number
+  readonly resume: string | undefined
+  readonly cache: boolean
+}

@@ -1,0 +1,81 @@
+/**
+ * What does a search for a compiling graph open before its first case?
+ *
+ * The toolchain, the calibration, the cache and an earlier run, as the inputs (`search-inputs.ts`) say.
+ */
+import { dirname, join } from 'node:path'
+import { readFile } from '../../../host/files.ts'
+import { monolithicContract } from '../contract.ts'
+import { usageError } from '../../../base/errors.ts'
+import { openCache } from '../../../ladder/cache.ts'
+import { openCalibration, type Calibration } from './calibration.ts'
+import { chooseToolchain } from '../../../compile/choose-toolchain.ts'
+import { resumeFolder, type Ladder } from '../../../ladder/ladder.ts'
+import type { CaseSetting } from './convtasnet-case.ts'
+import type { SearchValues } from './search-inputs.ts'
+import type { Toolchain } from '../../../compile/toolchain.ts'
+
+export interface Search {
+  readonly toolchain: Toolchain
+  readonly version: string | null
+  /** One line: who compiles, and why. */
+  readonly why: string
+  readonly calibration: Calibration
+  readonly setting: CaseSetting
+  /** Behind every report line that is not about a device. */
+  readonly tail: string
+  /** What a ladder of these values is run with, but for its cases and its stopping. */
+  readonly ladder: Pick<Ladder, 'timeLimitMs' | 'caseTimeoutMs' | 'folder' | 'resume' | 'run'>
+}
+
+/**
+ * Find the toolchain and open what the search reads. Errors: blocked and usage, as `chooseToolchain` and
+ * `openCalibration`.
+ */
+export async function openSearch(values: SearchValues, o: { folder: string; signal: AbortSignal }): Promise<Search> {
+  const outDir = dirname(o.folder)
+  const resume = resumeFolder(values.resume, outDir)
+  const { toolchain, availability, why } = await chooseToolchain(values.toolchain, {
+    program: values.dfc,
+    hwArch: values.hwArch,
+  })
+  if (toolchain.name === 'host' && values.modelScript !== undefined) {
+    throw usageError(
+      'Cannot use --model-script with the host toolchain: it takes no script',
+      'leave it out, or give --dfc PATH',
+    )
+  }
+  const calibration = await openCalibration({ path: values.calibNpz, lengthPolicy: values.inputLengthPolicy })
+  const { calibrationSamples, batchSize } = monolithicContract().quickOpt
+  return {
+    toolchain,
+    version: availability.version,
+    why,
+    calibration,
+    setting: {
+      calibration,
+      batchSize,
+      quick: values.quickOpt,
+      weights: values.weights,
+      // WHY: a device wants a thousand samples for a good quantisation; the host has nothing to gain from more than it is given.
+      // SOURCE: decision D-23
+      // CONTRACT: without --quick-opt every window of the file is used, up to 1024.
+      calibrationSamples: values.quickOpt ? calibrationSamples : 1024,
+      scriptExtra: values.modelScript === undefined ? '' : readFile(values.modelScript).toString('utf8'),
+    },
+    tail: toolchain.name === 'host' ? ' ; toolchain=host' : '',
+    ladder: {
+      timeLimitMs: values.timeLimitMin * 60_000,
+      caseTimeoutMs: values.caseTimeoutMin * 60_000,
+      folder: o.folder,
+      resume,
+      run: {
+        toolchain,
+        toolchainVersion: availability.version,
+        hwArch: values.hwArch,
+        signal: o.signal,
+        cache: values.cache ? openCache(join(outDir, '.cache')) : null,
+      },
+    },
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * What does a runbook need to run a model on a recording?
+ *
+ * The room's public names, loaded with the body and not with `--help`.
+ */
+export { haloOf } from './halo.ts'
+export { checkedRecording, pickRecording } from './pick-recording.ts'
+export { orFailedMetrics } from './runtime-metrics.ts'
+export { separateRecording } from './separate-recording.ts'
+export { gateSeparation, showSeparation } from './report.ts'

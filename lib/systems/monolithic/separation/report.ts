@@ -1,0 +1,90 @@
+/**
+ * How is a separation shown and judged?
+ *
+ * Numbers, players and spectrograms for the report, and the gates. Separation quality is judged nowhere: a seeded
+ * network has
+ * learnt nothing, so only what must hold for any weights is a gate.
+ */
+import { basename } from 'node:path'
+import { audio, spectrogram, table, type Display } from '../../../notebook/display/show.ts'
+import { formatValue } from '../../../notebook/run/gates.ts'
+import type { Gate } from '../../../notebook/run/session.ts'
+import type { RuntimeMetrics, SeparatedRecording } from './separate-recording.ts'
+
+/**
+ * A table of the metrics, then a player and a spectrogram for the mixture and each source.
+ * @param o.runFolder where the report will stand, when the sound is elsewhere
+ */
+export function showSeparation(
+  { metrics, files, spectrograms }: SeparatedRecording,
+  o: { runFolder?: string } = {},
+): Display[] {
+  const paths = [files.mix, ...files.sources]
+  const sound = o.runFolder === undefined ? {} : { runFolder: o.runFolder }
+  return [
+    table(factRows(metrics), { title: 'runtime' }),
+    ...scoreTable(metrics),
+    ...paths.flatMap((path, i) => [
+      audio(path, sound),
+      spectrogram(spectrograms[i]!.picture, { title: `spectrogram of ${spectrograms[i]!.title}` }),
+    ]),
+  ]
+}
+
+function factRows(metrics: RuntimeMetrics): { what: string; value: string }[] {
+  const { window_samples: windowSamples, halo_samples: haloSamples, zero_inputs: zeroInputs } = metrics
+  const rows: [string, string | number][] = [
+    ['device', metrics.device_info],
+    ['recording', basename(metrics.mix_wav)],
+    ['samples', metrics.input_samples],
+    ['mixdown', metrics.mixdown],
+    ['resampling', metrics.resampling],
+    ['windows', `${metrics.windows} of ${windowSamples} samples, ${haloSamples} dropped at inner edges`],
+    ['streams', `${metrics.input_stream} -> ${metrics.output_stream}`],
+    ['load ms', metrics.load_ms],
+    ['configure ms', metrics.configure_ms],
+    ['latency ms p50', metrics.latency_ms_p50],
+    ['latency ms p95', metrics.latency_ms_p95],
+    ['rtf', metrics.rtf],
+    ['rtf with reading and writing', metrics.rtf_wall],
+    ['sources add up to the mixture, dB', metrics.mixture_consistency_db],
+    ['clipped samples', metrics.clipped_samples],
+  ]
+  if (metrics.temperature_c !== null) rows.push(['temperature °C', metrics.temperature_c])
+  if (metrics.power_w !== null) rows.push(['power W', metrics.power_w])
+  for (const warning of metrics.warnings) rows.push(['warning', warning])
+  if (zeroInputs.length > 0) rows.push(['inputs fed zeros', zeroInputs.join(', ')])
+  return rows.map(([what, value]) => ({ what, value: typeof value === 'number' ? formatValue(value) : value }))
+}
+
+function scoreTable(metrics: RuntimeMetrics): Display[] {
+  if (metrics.si_sdr_db === null) return []
+  const rows = metrics.si_sdr_db.map((siSdr, i) => ({
+    reference: `s${i + 1}`,
+    estimate: `sep_src${metrics.permutation![i]! + 1}`,
+    'SI-SDR dB': siSdr,
+    'SI-SDR of the mixture dB': metrics.input_si_sdr_db![i]!,
+    'SI-SDRi dB': siSdr - metrics.input_si_sdr_db![i]!,
+  }))
+  return [table(rows, { title: 'against the references' })]
+}
+
+/**
+ * Judge a separation, and say whether all is well.
+ * @param o.mixtureDbMin null where the weights promise nothing about the sum of the sources
+ */
+export function gateSeparation(
+  gate: Gate,
+  metrics: RuntimeMetrics,
+  o: { rtfMax: number; mixtureDbMin: number | null },
+): boolean {
+  const verdicts = [
+    gate('separated samples', metrics.output_samples, { equals: metrics.input_samples }),
+    gate('real-time factor', metrics.rtf, { atMost: o.rtfMax }),
+  ]
+  if (o.mixtureDbMin !== null) {
+    const bound = { atLeast: o.mixtureDbMin }
+    verdicts.push(gate('sources add up to the mixture', metrics.mixture_consistency_db, bound, { unit: 'dB' }))
+  }
+  return verdicts.every(Boolean)
+}

@@ -1,0 +1,28 @@
+/**
+ * How does a test get a `hailo` program to call?
+ *
+ * A launcher is written into `<folder>/bin`, as a virtualenv has it. What it runs is `hailo-standin.ts`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Where the stand-in lies. */
+export interface InstalledStandin {
+  /** For `--dfc`: the folder that looks like a virtualenv. */
+  readonly folder: string
+  readonly program: string
+}
+
+/** Write `<folder>/bin/hailo`. `wheel` puts the mark of an installed package of that version beside it. */
+export function installHailoStandin(folder: string, o: { wheel?: string } = {}): InstalledStandin {
+  const program = join(folder, 'bin/hailo')
+  mkdirSync(join(folder, 'bin'), { recursive: true })
+  const words = [process.execPath, '--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'program.ts')]
+  writeFileSync(program, `#!/bin/sh\nexec ${words.map(quoted).join(' ')} "$@"\n`, { mode: 0o755 })
+  const mark = `lib/python3.10/site-packages/hailo_dataflow_compiler-${o.wheel}.dist-info`
+  if (o.wheel !== undefined) mkdirSync(join(folder, mark), { recursive: true })
+  return { folder, program }
+}
+
+/** A word as a shell takes it literally. */
+const quoted = (word: string) => `'${word.replaceAll("'", String.raw`'\''`)}'`
