@@ -3,7 +3,7 @@
  *
  * It proves that the graph is sound, that int8 keeps the signal, and that the compiled model opens and runs. It proves
  * nothing
- * about allocation on a device. Each stage is `host-stage.ts` in a process of its own; nothing it makes is called
+ * about allocation on a device. Each stage is `stage.ts` in a process of its own; nothing it makes is called
  * `.har` or `.hef`.
  */
 import { existsSync, readFileSync } from 'node:fs'

@@ -30,7 +30,7 @@ function model(): string {
 }
 /** Signal every isolated child of this test. */
 function signalChildren(signal: NodeJS.Signals): void {
-  const found = processesWith('isolate-child', process.pid)
+  const found = processesWith('isolate/child.ts', process.pid)
   assert.ok(found.length > 0)
   for (const { pid } of found) process.kill(pid, signal)
 }
@@ -160,10 +160,10 @@ test(
         env: { ...process.env, HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_LATENCY_US: '60000000' },
       })
       await once(parent.stdout, 'data')
-      const [child] = processesWith('isolate-child', parent.pid)
+      const [child] = processesWith('isolate/child.ts', parent.pid)
       parent.kill('SIGKILL')
       const untilMs = performance.now() + 10_000
-      while (processesWith('isolate-child').some(({ pid }) => pid === child!.pid)) {
+      while (processesWith('isolate/child.ts').some(({ pid }) => pid === child!.pid)) {
         assert.ok(performance.now() < untilMs, 'the child lives on')
         await new Promise(resolve => setTimeout(resolve, 20))
       }

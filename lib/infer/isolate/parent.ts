@@ -1,7 +1,7 @@
 /**
  * What happens when native code crashes? The child process that called it ends, and this one says which call it was.
  *
- * Any backend can be opened in a child (`isolate-child.ts`); tensors cross by structured clone, one question at a
+ * Any backend can be opened in a child (`child.ts`); tensors cross by structured clone, one question at a
  * time. A crash, a
  * hang past the time limit and a broken pipe become operating errors with the signal, the question and the native
  * function that

@@ -1,7 +1,7 @@
 /**
  * How does a test get a `hailo` program to call?
  *
- * A launcher is written into `<folder>/bin`, as a virtualenv has it. What it runs is `hailo-standin.ts`.
+ * A launcher is written into `<folder>/bin`, as a virtualenv has it. What it runs is `program.ts`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -3,7 +3,7 @@
  *
  * One fate a name. Those that print a failure carry the name of the bucket that they should be put in; their texts are
  * our own
- * around the words by which such failures are known. The stand-in itself is `hailo-standin.ts`.
+ * around the words by which such failures are known. The stand-in itself is `program.ts`.
  */
 
 export type StandinStage = 'parse' | 'optimize' | 'compile'
