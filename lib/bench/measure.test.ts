@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { costOfScript, median } from './measure.ts'
+import { costOfScript } from './measure.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'measure-'))
 const script = (name: string, text: string) => {
@@ -23,9 +23,4 @@ test('costOfScript() sees CPU time, memory and the exit code of the script itsel
   assert.ok(busy.cpuMs > idle.cpuMs + 300, `${busy.cpuMs} against ${idle.cpuMs}`)
   assert.ok(busy.maxRssBytes > idle.maxRssBytes + 250e6)
   assert.ok(busy.wallMs > 300)
-})
-
-test('median() is the middle value, the mean of two, and NaN of none', () => {
-  assert.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3]), median([7])], [2, 2.5, 7])
-  assert.ok(Number.isNaN(median([])))
 })

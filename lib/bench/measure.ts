@@ -46,10 +46,3 @@ process.on('exit', () => { const u = process.resourceUsage(); writeFileSync(${JS
     rmSync(folder, { recursive: true, force: true })
   }
 }
-
-/** The middle value; the mean of the two in the middle when their number is even. NaN for none. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  return sorted.length === 0 ? Number.NaN : (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2
-}

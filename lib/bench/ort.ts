@@ -6,6 +6,7 @@
  * Only the ratios mean something on a machine that others use; the bounds are held in `runbooks/bench.ts`.
  */
 import { performance, PerformanceObserver } from 'node:perf_hooks'
+import { median } from '../base/statistics.ts'
 import { openOnnxRuntime, type OnnxRuntime } from '../../ffi/onnxruntime/runtime.ts'
 import type { OrtSlot } from '../../ffi/onnxruntime/slot.ts'
 import { encodeModel, type ModelProto } from '../formats/onnx/index.ts'
@@ -78,8 +79,6 @@ export function busyGraph(steps = 12, width = 256): ModelProto {
   graph.output('output', 'float32', [width, width])
   return graph.build()
 }
-
-const median = (values: Float64Array): number => values.toSorted()[values.length >> 1]!
 
 async function compareLatency(runtime: OnnxRuntime, rounds: number) {
   const model = encodeModel(tinyGraph())

@@ -6,6 +6,7 @@
  * koffi and a few multiplications. Medians of this machine, now; whoever calls judges them.
  */
 import { performance } from 'node:perf_hooks'
+import { median } from '../base/statistics.ts'
 import { openCuda } from '../../ffi/cuda/cuda.ts'
 import type { NativeFunction } from '../../ffi/load.ts'
 import { densePlan, planBytes } from '../../ffi/testing/tensorrt/plan.ts'
@@ -112,6 +113,3 @@ async function medianLaterUs(count: number, work: () => Promise<void>): Promise<
   }
   return median(tookUs)
 }
-
-const median = (values: Float64Array | readonly number[]): number =>
-  Float64Array.from(values).toSorted()[Math.floor(values.length / 2)]!

@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { shellWord } from '../notebook/inputs/command.ts'
+import { shellWord } from '../base/text.ts'
 
 /**
  * The path as the user would type it, or null. @param o.folder the folder of all runs. @param o.shown the same, as the

@@ -4,7 +4,7 @@
  * A fact is `ok`, `missing` (with what installs it) or `broken` (with the fix): never a bare no. Which facts a question
  * wants is in `questions.ts`.
  */
-import { oneLine } from '../notebook/display/display.ts'
+import { oneLine } from '../base/text.ts'
 
 /** What a machine may be asked for: the main job on its CPU, running HEFs, running plans, compiling HEFs. */
 export type Need = 'main' | 'hailo' | 'nvidia' | 'dfc'

@@ -7,17 +7,20 @@
 import { constants } from 'node:buffer'
 import {
   closeSync,
+  copyFileSync,
   fstatSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
   readSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { blockedError, usageError, type RunbookError } from '../base/errors.ts'
 
 const hints: Record<string, string> = {
@@ -166,4 +169,34 @@ export function readJson(path: string): unknown {
 export function shownPath(path: string, cwd: string = process.cwd()): string {
   const inside = relative(cwd, path)
   return inside === '' || inside.startsWith('..') ? path : inside
+}
+
+/** Every file below a folder, relative to it. */
+export function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => relative(folder, join(entry.parentPath, entry.name)))
+    .toSorted()
+}
+
+/**
+ * One more name for a file, or a copy where links do not reach. Evidence is never written in place, so sharing is safe.
+ * Errors: blocked (full disk, no permission).
+ */
+export function share(from: string, to: string): void {
+  makeFolder(dirname(to))
+  rmSync(to, { force: true })
+  try {
+    linkSync(from, to)
+  } catch {
+    copy(from, to)
+  }
+}
+
+function copy(from: string, to: string): void {
+  try {
+    copyFileSync(from, to)
+  } catch (thrown) {
+    throw fileError('copy to', to, thrown)
+  }
 }

@@ -6,10 +6,10 @@
  * kept. An entry
  * whose files no longer match their digests is dropped.
  */
-import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { sha256File } from '../host/digest.ts'
-import { fileError, makeFolder, readJson, writeFileAtomic } from '../host/files.ts'
+import { filesIn, makeFolder, readJson, share, writeFileAtomic } from '../host/files.ts'
 import { RunbookError } from '../base/errors.ts'
 import type { CaseResult } from './case.ts'
 
@@ -99,34 +99,4 @@ function readEntry(folder: string): Entry | null {
   }
   rmSync(folder, { recursive: true, force: true })
   return null
-}
-
-/** Every file below a folder, relative to it. */
-export function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .map(entry => relative(folder, join(entry.parentPath, entry.name)))
-    .toSorted()
-}
-
-/**
- * One more name for a file, or a copy where links do not reach. Evidence is never written in place, so sharing is safe.
- * Errors: blocked (full disk, no permission).
- */
-export function share(from: string, to: string): void {
-  makeFolder(dirname(to))
-  rmSync(to, { force: true })
-  try {
-    linkSync(from, to)
-  } catch {
-    copy(from, to)
-  }
-}
-
-function copy(from: string, to: string): void {
-  try {
-    copyFileSync(from, to)
-  } catch (thrown) {
-    throw fileError('copy to', to, thrown)
-  }
 }

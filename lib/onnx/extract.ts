@@ -14,7 +14,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from '../formats/onnx/index.ts'
-import { closest } from '../notebook/inputs/argv.ts'
+import { closest } from '../base/text.ts'
 import { usageError } from '../base/errors.ts'
 import { subgraphsOf } from './check/names.ts'
 import { inferShapes, type ValueShape } from './shapes/infer.ts'

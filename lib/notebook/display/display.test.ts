@@ -10,18 +10,11 @@ import {
   escapeHtml,
   escapeMarkdown,
   fence,
-  oneLine,
   padToWidth,
-  plainText,
   relativeHref,
   sizeText,
 } from './display.ts'
-
-test('plainText() drops colours, titles and control characters, and keeps lines and tabs', () => {
-  assert.equal(plainText('\x1b[31mred\x1b[0m\tand \x1b]0;title\x07bell\x07\0'), 'red\tand bell')
-  assert.equal(plainText('a\r\nb\rc'), 'a\nb\nc')
-  assert.equal(plainText('\x1b]8;;https://x.example\x1b\\link\x1b]8;;\x1b\\'), 'link')
-})
+import { oneLine } from '../../base/text.ts'
 
 test('escapeHtml() leaves no character that opens a tag, an entity or an attribute', () => {
   assert.equal(escapeHtml(`<a href="x" title='y'>&amp;`), '&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;amp;')
@@ -49,10 +42,6 @@ test('escapeMarkdown() stops a heading, a list, a quote and a number at the begi
     '2\\) a',
     '-a',
   ])
-})
-
-test('oneLine() makes one space of every run of white space', () => {
-  assert.equal(oneLine('  a\r\n\tb   c '), 'a b c')
 })
 
 test('fence() is longer than any run of backticks inside', () => {

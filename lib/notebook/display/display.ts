@@ -6,6 +6,7 @@
  * measure it in terminal columns. Tables, plots, pictures and sound are in files of their own.
  */
 import { usageError } from '../../base/errors.ts'
+import { oneLine, plainText } from '../../base/text.ts'
 import type { OutputRecord } from '../views/report.ts'
 
 /** Something a cell may show. `render` is called once; heavy packages load inside it. */
@@ -14,15 +15,6 @@ export interface Display {
   readonly title: string | null
   render(): OutputRecord | Promise<OutputRecord>
 }
-
-const ansiSequence = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])/g
-const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g
-
-/**
- * Text without terminal sequences and control characters; tabs and line ends stay, `\r\n` and a lone `\r` become `\n`.
- */
-export const plainText = (text: string): string =>
-  text.replace(ansiSequence, '').replace(/\r\n?/g, '\n').replace(controls, '')
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -48,9 +40,6 @@ export function escapeMarkdown(text: string): string {
       /\d/.test(char) ? `${char.slice(0, -1)}\\${char.slice(-1)}` : `\\${char}`,
     )
 }
-
-/** Text on one line: every run of line ends, tabs and spaces becomes one space. */
-export const oneLine = (text: string): string => plainText(text).replace(/\s+/g, ' ').trim()
 
 /** A fenced block; the fence is longer than any run of backticks inside. */
 export function fence(text: string, language = ''): string {

@@ -5,7 +5,8 @@
  * width, and a
  * coarse version in shades for the terminal. A vector plot of as many rectangles would weigh fifty times as much.
  */
-import { base64, dataUrl, escapeHtml, oneLine, sizeText, type Display } from './display.ts'
+import { oneLine } from '../../base/text.ts'
+import { base64, dataUrl, escapeHtml, sizeText, type Display } from './display.ts'
 import { usageError } from '../../base/errors.ts'
 import { encodePng, pngSize } from './png.ts'
 import type { OutputRecord } from '../views/report.ts'

@@ -3,7 +3,8 @@
  *
  * Bars and sparklines of block characters, one line each. The shape is right; the numbers stand beside it.
  */
-import { cutToWidth, displayWidth, oneLine, padToWidth } from './display.ts'
+import { oneLine } from '../../base/text.ts'
+import { cutToWidth, displayWidth, padToWidth } from './display.ts'
 import { columnFormat } from './table.ts'
 
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']

@@ -6,6 +6,7 @@
  * address is refused. Axes and text take the colour of the page around them, so one SVG reads well in light and in
  * dark.
  */
+import { quantile } from '../../base/statistics.ts'
 import { sha256 } from '../../host/digest.ts'
 import { escapeHtml, type Display } from './display.ts'
 import { RunbookError, usageError } from '../../base/errors.ts'
@@ -104,8 +105,7 @@ export function histogram(values: ArrayLike<number>, o: HistogramOptions = {}): 
       bins.map(bin => bin.count),
       { from: 0 },
     )
-    const sorted = Float64Array.from(finite).toSorted()
-    const [low, middle, high] = [0, Math.floor((sorted.length - 1) / 2), sorted.length - 1].map(i => say(sorted[i]!))
+    const [low, middle, high] = [0, 0.5, 1].map(q => say(quantile(finite, q)))
     const facts = [`n ${finite.length}`, `min ${low}`, `median ${middle}`, `max ${high}`]
     if (lost > 0) facts.push(`${lost} not finite`)
     if (o.rule !== undefined) facts.push(`line at ${o.rule}`)

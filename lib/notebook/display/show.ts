@@ -4,7 +4,8 @@
  * A display is only a description until the recorder draws it: `show(table(rows), plot(spec))`. Nothing heavy loads
  * before that.
  */
-import { cutLines, plainText, type Display } from './display.ts'
+import { plainText } from '../../base/text.ts'
+import { cutLines, type Display } from './display.ts'
 import { proseHtml } from './prose.ts'
 
 export { type Display } from './display.ts'

@@ -5,16 +5,8 @@
  * long
  * text is cut in the terminal alone. The numbers themselves belong in a TSV or JSON artifact, not here.
  */
-import {
-  cutToWidth,
-  displayWidth,
-  escapeHtml,
-  escapeMarkdown,
-  oneLine,
-  padToWidth,
-  sizeText,
-  type Display,
-} from './display.ts'
+import { oneLine } from '../../base/text.ts'
+import { cutToWidth, displayWidth, escapeHtml, escapeMarkdown, padToWidth, sizeText, type Display } from './display.ts'
 import type { OutputRecord } from '../views/report.ts'
 
 export type Align = 'left' | 'right'

@@ -6,6 +6,7 @@
  * unknown flag is an error that names the nearest known one. What a value means is left to `inputs.ts`.
  */
 import { usageError } from '../../base/errors.ts'
+import { closest } from '../../base/text.ts'
 
 /** Flag name without dashes to its text; a switch gives `1` or `0`. */
 export type Flags = ReadonlyMap<string, string>
@@ -46,28 +47,4 @@ export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, bo
 function unknownFlag(name: string, known: readonly string[]) {
   const near = closest(name, known)
   return usageError(`Cannot use --${name}: there is no such flag`, near ? `did you mean --${near}?` : 'see --help')
-}
-
-/** The word nearest in spelling, or null when none is near enough to be meant. */
-export function closest(word: string, words: readonly string[]): string | null {
-  const ranked = words
-    .map(candidate => ({ candidate, distance: editDistance(word, candidate) }))
-    .toSorted((a, b) => a.distance - b.distance)
-  const best = ranked[0]
-  if (!best) return null
-  const prefix = words.find(candidate => word.length >= 3 && candidate.startsWith(word))
-  return best.distance <= Math.max(2, Math.floor(word.length / 3)) ? best.candidate : (prefix ?? null)
-}
-
-/** Levenshtein's distance: insertions, deletions and substitutions. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length]!
 }

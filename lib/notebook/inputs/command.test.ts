@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { commandWith, shellWord } from './command.ts'
+import { commandWith } from './command.ts'
 import { choice, text, toggle } from './inputs.ts'
 
 const declared = {
@@ -21,10 +21,4 @@ test('commandWith() leaves out what is at its default, and what is changed to no
     }),
     String.raw`npx tsx runbooks/x.ts --ladder temporal --no-quick-opt --the-model 'it'\''s'`,
   )
-})
-
-test('shellWord() quotes what a shell would take apart', () => {
-  assert.equal(shellWord('module_runs/a.wav'), 'module_runs/a.wav')
-  assert.equal(shellWord('a b'), "'a b'")
-  assert.equal(shellWord(''), "''")
 })

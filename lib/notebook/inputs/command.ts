@@ -1,4 +1,5 @@
 /** Which command asks the same question again, with some inputs changed? Inputs at their default are left out. */
+import { shellWord } from '../../base/text.ts'
 import { flagFromName } from './argv.ts'
 import type { Inputs } from './inputs.ts'
 
@@ -17,7 +18,3 @@ export function commandWith(
   })
   return ['npx tsx', runbook, ...flags].join(' ')
 }
-
-/** A word as a shell needs it. */
-export const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`

@@ -10,7 +10,8 @@
 import { statSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import { blockedError, RunbookError, usageError } from '../../base/errors.ts'
-import { closest, flagFromName, type Flags } from './argv.ts'
+import { closest } from '../../base/text.ts'
+import { flagFromName, type Flags } from './argv.ts'
 import type { InputRecord } from '../views/report.ts'
 
 export interface Input<T> {

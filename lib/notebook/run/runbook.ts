@@ -8,10 +8,12 @@
  * end every way out with evidence, an exit code and one verdict line.
  */
 import { readFileSync, realpathSync } from 'node:fs'
-import { basename, join, relative, resolve } from 'node:path'
+import { basename, relative, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgv } from '../inputs/argv.ts'
-import { shellWord } from '../inputs/command.ts'
+import { interruption } from '../../base/async.ts'
+import { shellWord } from '../../base/text.ts'
+import { projectRoot, projectVersion } from '../../base/version.ts'
 import { asError, exitCodes, RunbookError } from '../../base/errors.ts'
 import { commonInputs, helpText, knownFlags } from '../inputs/help.ts'
 import { resolveInputs, type Inputs, type InputValues } from '../inputs/inputs.ts'
@@ -56,7 +58,6 @@ export interface Runbook<S extends Inputs = Inputs> {
   run(surroundings?: Surroundings): Promise<{ exit: number; report: Report | null }>
 }
 
-const root = join(import.meta.dirname, '../../..')
 // WHY: a case that is being stopped needs its grace period (2 s) and time to write its row.
 // SOURCE: decision D-04
 // CONTRACT: an interrupted run ends within this time, whatever its body does.
@@ -71,7 +72,7 @@ export function runbook<const S extends Inputs>(
   const path = meta.filename
   const self: Runbook<S> = {
     id: basename(path, '.ts'),
-    file: relative(root, path),
+    file: relative(projectRoot, path),
     sheet,
     intro: () => introOf(readFileSync(path, 'utf8')),
     run: surroundings => run(self, path, body, surroundings ?? {}),
@@ -154,7 +155,7 @@ async function run<S extends Inputs>(
   try {
     await untilInterrupted(Promise.race([body(tools), ...(around.strays ? [around.strays] : [])]), session.signal)
   } catch (error) {
-    thrown = session.signal.aborted ? interruption(session.signal) : error
+    thrown = session.signal.aborted ? interruption('finish', session.signal) : error
   }
   Object.assign(report.fingerprint, await stamps())
   return finish(await conclude({ report, recorder, narrative, thrown, proposed, startedMs }))
@@ -167,7 +168,7 @@ async function untilInterrupted(work: Promise<void>, signal: AbortSignal): Promi
   let timer: NodeJS.Timeout | undefined
   const given = new Promise<never>((_, reject) => {
     const later = () => {
-      timer = setTimeout(() => reject(interruption(signal)), interruptGraceMs)
+      timer = setTimeout(() => reject(interruption('finish', signal)), interruptGraceMs)
     }
     if (signal.aborted) later()
     else signal.addEventListener('abort', later, { once: true })
@@ -177,11 +178,6 @@ async function untilInterrupted(work: Promise<void>, signal: AbortSignal): Promi
   } finally {
     clearTimeout(timer)
   }
-}
-
-const interruption = (signal: AbortSignal) => {
-  const how = typeof signal.reason === 'string' ? signal.reason : 'signal'
-  return new RunbookError('interrupted', `Cannot finish: interrupted (${how})`, 'run the same command again')
 }
 
 interface Ending {
@@ -275,8 +271,4 @@ function variablesOf(inputs: Report['inputs'], env: Readonly<Record<string, stri
 function told(stdout: Sink, words: string): { exit: number; report: null } {
   stdout.write(`${words}\n`)
   return { exit: exitCodes.pass, report: null }
-}
-
-function projectVersion(): string {
-  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
 }

@@ -5,7 +5,8 @@
  * notebook is
  * a record to read: the cells call the runbook's own functions, so they run in the runbook and not in a kernel.
  */
-import { escapeMarkdown, fence, oneLine } from '../display/display.ts'
+import { oneLine } from '../../base/text.ts'
+import { escapeMarkdown, fence } from '../display/display.ts'
 import { errorMarkdown, gatesMarkdown } from './markdown.ts'
 import { fencedProse } from '../display/prose.ts'
 import { cellStatus, isPending, runFacts, shownVerdict, verdictMark, verdictMeaning } from './summary.ts'

@@ -5,7 +5,8 @@
  * of a long
  * output all but its beginning and its end.
  */
-import { cutLines, escapeMarkdown, fence, oneLine, relativeHref, sizeText } from '../display/display.ts'
+import { oneLine } from '../../base/text.ts'
+import { cutLines, escapeMarkdown, fence, relativeHref, sizeText } from '../display/display.ts'
 import {
   cellStatus,
   digestText,

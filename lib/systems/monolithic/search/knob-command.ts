@@ -7,7 +7,8 @@
  */
 import { runTag } from '../../../models/convtasnet/options.ts'
 import { flagFromName } from '../../../notebook/inputs/argv.ts'
-import { commandWith, shellWord } from '../../../notebook/inputs/command.ts'
+import { shellWord } from '../../../base/text.ts'
+import { commandWith } from '../../../notebook/inputs/command.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
 import type { Run } from '../../../notebook/run/session.ts'
 import { bucketOf } from '../../../failure/buckets.ts'

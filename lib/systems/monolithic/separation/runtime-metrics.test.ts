@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { blockedError, RunbookError, usageError } from '../../../base/errors.ts'
 import { scratch } from '../../../testing/infer/fixtures.ts'
-import { failedMetrics, metricsName, orFailedMetrics, quantile, rounded, writeMetrics } from './runtime-metrics.ts'
+import { failedMetrics, metricsName, orFailedMetrics, writeMetrics } from './runtime-metrics.ts'
 
 const read = (folder: string) => JSON.parse(readFileSync(join(folder, metricsName), 'utf8')) as Record<string, unknown>
 const planKeys = [
@@ -96,25 +96,4 @@ test('orFailedMetrics() replaces the metrics of an earlier run', async () => {
   writeFileSync(join(folder, metricsName), '{"ok": true}')
   await assert.rejects(orFailedMetrics({ folders: [folder], known: {} }, () => Promise.reject(new Error('no'))))
   assert.equal(read(folder).ok, false)
-})
-
-test('quantile() is a value that was measured: the smallest that covers the share', () => {
-  const hundred = Array.from({ length: 100 }, (_, i) => 100 - i)
-  assert.deepEqual(
-    [0, 0.5, 0.95, 0.951, 1].map(q => quantile(hundred, q)),
-    [1, 50, 95, 96, 100],
-  )
-  assert.equal(quantile([3], 0.95), 3)
-  assert.equal(quantile([1, 9], 0.5), 1)
-  assert.ok(Number.isNaN(quantile([], 0.5)))
-})
-
-test('quantile() leaves its argument as it is', () => {
-  const values = [3, 1, 2]
-  quantile(values, 0.5)
-  assert.deepEqual(values, [3, 1, 2])
-})
-
-test('rounded() drops what a clock cannot know', () => {
-  assert.deepEqual([rounded(86.72644200000013, 3), rounded(2, 3), rounded(0.0146281, 6)], [86.726, 2, 0.014628])
 })

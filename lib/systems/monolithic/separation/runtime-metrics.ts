@@ -173,12 +173,3 @@ export async function orFailedMetrics<T>(
     throw thrown
   }
 }
-
-/** The smallest value that at least the share `q` of the values does not exceed; NaN of no values. */
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN
-}
-
-/** Rounded to so many decimals: a clock's last digits are noise. */
-export const rounded = (value: number, decimals: number): number => Number(value.toFixed(decimals))
