@@ -1,0 +1,237 @@
+/**
+ * Opens an HTTP service that names every request, answers errors in one form, bounds what clients may do, and drains.
+ *
+ * Routes are written straight on `app`, a Fastify instance. What stands here is what every service needs around them:
+ * request ids in and out, limits on bodies, headers and time, errors as the service's own body, answers for unknown
+ * paths and methods, an address that says why it cannot be had, and an end in which no accepted request is lost.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { STATUS_CODES, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { blockedError } from '../base/errors.ts'
+import { Problem, problemFrom } from './problem.ts'
+
+export { Problem, parseWith } from './problem.ts'
+
+/** What a service is made of. Times in ms. */
+export interface ServiceOptions {
+  /** The largest body that is read, in bytes, unless a route says otherwise. */
+  readonly bodyBytesMax: number
+  /** The body of an error; by default `{error: {code, message, request_id, …details}}`. */
+  readonly errorBody?: (problem: Problem, requestId: string) => unknown
+  /** How long a client may take for its headers; 10 000 unless told. */
+  readonly headersTimeoutMs?: number
+  /** How long a client may take for a whole request, its body included; 30 000 unless told. 0 for no bound. */
+  readonly requestTimeoutMs?: number
+  /** How long an idle connection is kept; 5 000 unless told. */
+  readonly keepAliveTimeoutMs?: number
+  /** How many connections may be open at once; unbounded unless told. */
+  readonly connectionsMax?: number
+  /** Paths that are still answered while the service drains, such as `/healthz`. */
+  readonly whileDraining?: readonly string[]
+  /** Where log lines go, one JSON object each; nowhere unless told. */
+  readonly log?: { readonly level: string; readonly write: (line: string) => void }
+}
+
+/** An open service. */
+export interface Service {
+  readonly app: FastifyInstance
+  /** True once `drain` was called. */
+  readonly draining: boolean
+  /** Requests that were accepted and not answered yet. */
+  readonly inFlight: number
+  /**
+   * Listen.
+   * @param o.port 0 takes any free one
+   * @returns the address, such as `http://127.0.0.1:9000`
+   * @throws blocked when the port is in use or may not be taken
+   */
+  listen(o: { host: string; port: number }): Promise<string>
+  /**
+   * Take no new connections and no new requests, wait until all that were accepted are answered, and close.
+   * @param graceMs how long to wait at most; then connections are cut
+   * @returns how many requests were cut off
+   */
+  drain(graceMs: number): Promise<number>
+}
+
+const defaultErrorBody = (problem: Problem, requestId: string) => ({
+  error: { code: problem.code, message: problem.message, ...problem.details, request_id: requestId },
+})
+
+/**
+ * Make a service; it listens when `listen` is called.
+ *
+ * @example
+ * ```ts
+ * const service = await openService({ bodyBytesMax: 1_000_000 })
+ * service.app.get('/livez', () => ({ ok: true }))
+ * await service.listen({ host: '127.0.0.1', port: 0 })
+ * await service.drain(1000)
+ * ```
+ */
+export async function openService(o: ServiceOptions): Promise<Service> {
+  const errorBody = o.errorBody ?? defaultErrorBody
+  const state = { draining: false, inFlight: 0 }
+  const app = await makeApp(o, errorBody)
+  const spared = new Set(o.whileDraining ?? [])
+  const methods = new Map<string, Set<string>>()
+  app.addHook('onRoute', route => {
+    const known = methods.get(route.url) ?? new Set()
+    for (const method of [route.method].flat()) known.add(method)
+    methods.set(route.url, known)
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    countRequest(reply, state)
+    if (state.draining) reply.header('connection', 'close')
+    if (state.draining && !spared.has(pathOf(request))) {
+      throw new Problem(503, 'draining', 'The service is stopping', { headers: { 'retry-after': '1' } })
+    }
+  })
+  app.setErrorHandler((thrown, request, reply) => answerProblem(problemFrom(thrown), request, reply, errorBody))
+  app.setNotFoundHandler((request, reply) => answerProblem(missing(request, methods), request, reply, errorBody))
+  return {
+    app,
+    get draining() {
+      return state.draining
+    },
+    get inFlight() {
+      return state.inFlight
+    },
+    async listen({ host, port }) {
+      try {
+        return await app.listen({ host, port })
+      } catch (thrown) {
+        throw listenError(thrown, host, port)
+      }
+    },
+    async drain(graceMs) {
+      state.draining = true
+      stopListening(app.server)
+      const endMs = performance.now() + graceMs
+      while (state.inFlight > 0 && performance.now() < endMs) await sleep(5)
+      const lost = state.inFlight
+      app.server.closeAllConnections()
+      await app.close()
+      return lost
+    },
+  }
+}
+
+async function makeApp(o: ServiceOptions, errorBody: NonNullable<ServiceOptions['errorBody']>) {
+  const { fastify, LogController } = await import('fastify')
+  const app = fastify({
+    bodyLimit: o.bodyBytesMax,
+    requestTimeout: o.requestTimeoutMs ?? 30_000,
+    keepAliveTimeout: o.keepAliveTimeoutMs ?? 5000,
+    http: {
+      headersTimeout: o.headersTimeoutMs ?? 10_000,
+      connectionsCheckingInterval: Math.min(1000, o.headersTimeoutMs ?? 1000),
+    },
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    genReqId: requestIdOf,
+    requestIdHeader: false,
+    logger: o.log ? { level: o.log.level, stream: { write: o.log.write } } : false,
+    logController: new LogController({ disableRequestLogging: true }),
+    ajv: { customOptions: { coerceTypes: false } },
+    clientErrorHandler: (thrown, socket) => answerBrokenClient(thrown, socket, errorBody),
+    routerOptions: { maxParamLength: 500 },
+  })
+  if (o.connectionsMax !== undefined) app.server.maxConnections = o.connectionsMax
+  return app
+}
+
+/** The client's own id where it is a short plain word, so that logs of both sides can be joined; else a new one. */
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
+}
+
+const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0]!
+
+function countRequest(reply: FastifyReply, state: { inFlight: number }): void {
+  state.inFlight++
+  reply.raw.once('close', () => {
+    state.inFlight--
+  })
+}
+
+function answerProblem(
+  problem: Problem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  errorBody: NonNullable<ServiceOptions['errorBody']>,
+) {
+  const facts = { code: problem.code, status: problem.status, path: pathOf(request) }
+  if (problem.status >= 500 && problem.code === 'internal')
+    request.log.error({ ...facts, err: problem.cause }, 'request failed')
+  else request.log.info(facts, problem.message)
+  // A body that was refused may still be under way; the connection cannot be used for another request.
+  if (problem.status === 413) reply.header('connection', 'close')
+  return reply.code(problem.status).headers(problem.headers).send(errorBody(problem, request.id))
+}
+
+function missing(request: FastifyRequest, methods: ReadonlyMap<string, ReadonlySet<string>>): Problem {
+  const path = pathOf(request)
+  const known = methods.get(path)
+  if (known === undefined) return new Problem(404, 'not_found', `There is nothing at ${path}`)
+  const allow = [...known].toSorted().join(', ')
+  return new Problem(405, 'method_not_allowed', `${path} takes ${allow}`, { headers: { allow } })
+}
+
+/** Statuses of what node's parser refuses before there is a request. */
+const clientStatuses: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+}
+
+function answerBrokenClient(
+  thrown: Error & { code?: string },
+  socket: Socket,
+  errorBody: NonNullable<ServiceOptions['errorBody']>,
+): void {
+  if (thrown.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const status = clientStatuses[thrown.code ?? ''] ?? 400
+  const body = JSON.stringify(errorBody(problemFrom({ statusCode: status, message: 'The request is broken' }), ''))
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close`
+  socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+}
+
+function listenError(thrown: unknown, host: string, port: number): unknown {
+  const why = {
+    EADDRINUSE: 'another program listens there',
+    EACCES: 'this user may not take it',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'the host name is unknown',
+  }[(thrown as NodeJS.ErrnoException).code ?? '']
+  if (why === undefined) return thrown
+  return blockedError(`Cannot listen on "${host}:${port}": ${why}`, 'give another --port, or --port 0 for any', thrown)
+}
+
+/** Stop accepting; connections that carry a request stay until it is answered. */
+function stopListening(server: Server): void {
+  if (server.listening) server.close()
+  server.closeIdleConnections()
+}
+
+/**
+ * A signal that aborts when the client goes away before its answer is complete, so that work for nobody can stop.
+ *
+ * @example
+ * ```ts
+ * const service = await openService({ bodyBytesMax: 1000 })
+ * service.app.get('/slow', async (_, reply) => ({ gone: clientSignal(reply).aborted }))
+ * ```
+ */
+export function clientSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error('the client went away'))
+  })
+  return controller.signal
+}
