@@ -13,11 +13,14 @@ export class FfiError extends Error {
    */
   readonly kind: 'absent' | 'refused' | 'status' | 'usage'
   readonly hint: string
+  /** What the library answered, without what was being done: `RunWithBinding() answers FAIL: …`. */
+  readonly said: string | undefined
 
   /** @param message one sentence without a full stop. @param hint a command or a flag that helps. */
-  constructor(kind: FfiError['kind'], message: string, hint: string, options?: { cause?: unknown }) {
-    super(message, options)
+  constructor(kind: FfiError['kind'], message: string, hint: string, o: { cause?: unknown; said?: string } = {}) {
+    super(message, o)
     this.kind = kind
     this.hint = hint
+    this.said = o.said
   }
 }

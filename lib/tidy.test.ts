@@ -74,11 +74,6 @@ const owed = new Set([
   'lib/ladder/report.ts imports lib/systems/monolithic/search/next-knob.ts',
   'lib/formats/hef/read.ts imports lib/testing/hef/model.ts',
   'ffi/load.ts -> ffi/trace.ts -> ffi/load.ts',
-  'ffi/onnxruntime/runtime.ts -> ffi/onnxruntime/session.ts -> ffi/onnxruntime/runtime.ts',
-  'ffi/onnxruntime/runtime.ts -> ffi/onnxruntime/session.ts -> ffi/onnxruntime/slot.ts -> ffi/onnxruntime/runtime.ts',
-  'ffi/onnxruntime/session.ts -> ffi/onnxruntime/slot.ts -> ffi/onnxruntime/session.ts',
-  'lib/infer/hailort/backend.ts -> lib/infer/hailort/ports.ts -> lib/infer/hailort/backend.ts',
-  'lib/infer/hailort/backend.ts -> lib/infer/hailort/runner.ts -> lib/infer/hailort/load.ts -> lib/infer/hailort/backend.ts',
   'lib/failure/buckets.ts -> lib/failure/tensorrt.ts -> lib/failure/buckets.ts',
   'lib/failure/buckets.ts -> lib/failure/tensorrt.ts -> lib/failure/signatures.ts -> lib/failure/buckets.ts',
   'lib/ladder/case.ts -> lib/ladder/cache.ts -> lib/ladder/case.ts',
@@ -186,6 +181,16 @@ test('heavy packages load inside the function that needs them', () => {
       imports(path)
         .filter(({ to, isType }) => !isType && heavy.some(name => to === name || to.startsWith(`${name}/`)))
         .map(({ to }) => `${path} imports ${to}`),
+    ),
+  )
+})
+
+test('onnxruntime-node is loaded in one place, which switches its telemetry off', () => {
+  none(
+    sources.filter(
+      path =>
+        !/lib\/host\/onnxruntime-node(\.test)?\.ts$|lib\/tidy/.test(path) &&
+        read(path).includes("import('onnxruntime-node')"),
     ),
   )
 })

@@ -12,7 +12,8 @@
  *   npx tsx runbooks/monolithic-infer.ts --model model.onnx --librimix-root ~/LibriMix
  */
 import { basename } from 'node:path'
-import { backendNames, ortDrivers } from '../lib/infer/backend.ts'
+import { backendNames } from '../lib/infer/options.ts'
+import { ortDrivers } from '../lib/infer/ort/options.ts'
 import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
 import { exitNameOf } from '../lib/base/errors.ts'
 import { choice, file, folder, number, runbook, text } from '../lib/notebook/run/runbook.ts'
@@ -102,12 +103,10 @@ export default runbook(
         const separated = await infer.separateRecording({
           modelPath: inputs.model,
           backend: inputs.backend,
-          ortDriver: inputs.ortDriver,
+          ort: { driver: inputs.ortDriver },
+          hailort: { deviceId: inputs.device, group: inputs.group, timeoutMs: inputs.timeoutMs },
           input: inputs.input,
           output: inputs.output,
-          deviceId: inputs.device,
-          group: inputs.group,
-          timeoutMs: inputs.timeoutMs,
           recording,
           folder,
           evidenceFolder: run.folder,

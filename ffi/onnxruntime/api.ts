@@ -5,6 +5,7 @@
  * before anyone
  * else may call. Sessions and tensors are in the files beside this one.
  */
+import { switchOffOrtTelemetry } from '../../lib/host/onnxruntime-node.ts'
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { checkAddresses, checkAnswers, checkReadable, refused } from './canary.ts'
@@ -55,6 +56,7 @@ const opened = new Map<string, { api: OrtApi; library: OpenedLibrary }>()
  * answers are not as tested
  */
 export function openApi(options: ApiOptions = {}): OrtApi {
+  switchOffOrtTelemetry()
   const library = openLibrary(ortLibrary(), options)
   const asked = options.apiVersion ?? apiVersions.newest
   const key = `${asked} ${library.path}`
@@ -148,6 +150,16 @@ function callable(address: Pointer, prototype: string): unknown {
   return native.decode(address, type)
 }
 
+/** What every session of a runtime shares. The pointers are valid until the runtime is closed. */
+export interface Shared {
+  readonly api: OrtApi
+  readonly env: Pointer
+  /** The default allocator, which is the library's own and is not released. */
+  readonly allocator: Pointer
+  /** "Memory of the CPU". */
+  readonly memory: Pointer
+}
+
 /** What was being done when a call failed. */
 export interface Attempt {
   /** Name of the C function. */
@@ -167,11 +179,8 @@ export function checkStatus(functions: OrtFunctions, status: Status, attempt: At
   const message = functions.GetErrorMessage(status).replaceAll(/\s+/g, ' ').trim()
   functions.ReleaseStatus(status)
   const name = errorNames[code] ?? `error ${code}`
-  throw new FfiError(
-    'status',
-    `Cannot ${attempt.act}: ${attempt.call}() answers ${name}: ${message}`,
-    attempt.hint ?? 'check the model',
-  )
+  const said = `${attempt.call}() answers ${name}: ${message}`
+  throw new FfiError('status', `Cannot ${attempt.act}: ${said}`, attempt.hint ?? 'check the model', { said })
 }
 
 /** Call a function whose last argument is where it writes one pointer. Errors: as `checkStatus`. */

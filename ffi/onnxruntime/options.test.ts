@@ -21,7 +21,7 @@ const runs = async (options: SessionOptions) => {
   assert.deepEqual([...slot.outputs.output!.data], [1, 2, 1, 2])
   await session.close()
 }
-const threads = () => readdirSync('/proc/self/task').length
+const threadsNow = () => readdirSync('/proc/self/task').length
 const noProc = existsSync('/proc/self/task') ? false : 'tool: /proc'
 
 test('openSession() runs at every level of optimisation and of logging', async () => {
@@ -35,10 +35,10 @@ test(
   'openSession() starts as many threads as are asked for: one fewer, since the caller works as well',
   { skip: noProc },
   async () => {
-    const countWith = async (intraOpThreads: number) => {
-      const before = threads()
-      const session = await runtime.openSession(model, { intraOpThreads })
-      const started = threads() - before
+    const countWith = async (threads: number) => {
+      const before = threadsNow()
+      const session = await runtime.openSession(model, { threads })
+      const started = threadsNow() - before
       await session.close()
       return started
     }
@@ -48,8 +48,8 @@ test(
 )
 
 test('openSession() takes inter-op threads, spinning on and off, and further entries', async () => {
-  await runs({ interOpThreads: 2, intraOpThreads: 2, allowSpinning: false })
-  await runs({ allowSpinning: true, intraOpThreads: 0 })
+  await runs({ interOpThreads: 2, threads: 2, allowSpinning: false })
+  await runs({ allowSpinning: true, threads: 0 })
   await runs({ config: { 'session.set_denormal_as_zero': '1' } })
 })
 
@@ -65,7 +65,7 @@ test('openSession() lets idle threads sleep when spinning is off', { skip: noPro
       { output: 'output' },
     )
     graph.output('output', 'float32', [256, 256])
-    const session = await runtime.openSession(encodeModel(graph.build()), { intraOpThreads: 3, allowSpinning })
+    const session = await runtime.openSession(encodeModel(graph.build()), { threads: 3, allowSpinning })
     const slot = session.openSlot()
     for (let i = 0; i < 20; i++) slot.run()
     const before = process.cpuUsage()
@@ -104,9 +104,9 @@ test('openSession() writes the optimised graph, which gives the same answers', a
 
 test('openSession() refuses counts of threads that are none, and names the call that the library refuses', async () => {
   for (const count of [-1, 1.5, Number.NaN, 1e6]) {
-    await assert.rejects(runtime.openSession(model, { intraOpThreads: count }), {
+    await assert.rejects(runtime.openSession(model, { threads: count }), {
       kind: 'usage',
-      message: /intraOpThreads: it is no count of threads/,
+      message: /threads: it is no count of threads/,
     })
     await assert.rejects(runtime.openSession(model, { interOpThreads: count }), {
       kind: 'usage',

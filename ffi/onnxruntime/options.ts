@@ -19,7 +19,7 @@ export interface SessionOptions {
    * Threads inside one operator; 1 makes a run stay on the thread that asks. 0 is the library's choice, one for each
    * core.
    */
-  readonly intraOpThreads?: number
+  readonly threads?: number
   /** Threads that run operators side by side. */
   readonly interOpThreads?: number
   /**
@@ -43,12 +43,12 @@ export interface SessionOptions {
 export function applyOptions({ functions }: OrtApi, pointer: Pointer, options: SessionOptions, act: string): void {
   const must = (call: string, status: Status) =>
     checkStatus(functions, status, { call, act, hint: 'check the session options' })
-  const { intraOpThreads, interOpThreads, allowSpinning, optimization = 'all', optimizedModelPath } = options
-  for (const [name, threads] of Object.entries({ intraOpThreads, interOpThreads })) {
-    if (threads === undefined || (Number.isInteger(threads) && threads >= 0 && threads <= 1024)) continue
+  const { threads, interOpThreads, allowSpinning, optimization = 'all', optimizedModelPath } = options
+  for (const [name, count] of Object.entries({ threads, interOpThreads })) {
+    if (count === undefined || (Number.isInteger(count) && count >= 0 && count <= 1024)) continue
     throw new FfiError(
       'usage',
-      `Cannot ${act} with ${threads} ${name}: it is no count of threads`,
+      `Cannot ${act} with ${count} ${name}: it is no count of threads`,
       'give 0 (one for each core) to 1024',
     )
   }
@@ -60,8 +60,7 @@ export function applyOptions({ functions }: OrtApi, pointer: Pointer, options: S
     'SetSessionGraphOptimizationLevel',
     functions.SetSessionGraphOptimizationLevel(pointer, optimizationLevels[optimization]),
   )
-  if (intraOpThreads !== undefined)
-    must('SetIntraOpNumThreads', functions.SetIntraOpNumThreads(pointer, intraOpThreads))
+  if (threads !== undefined) must('SetIntraOpNumThreads', functions.SetIntraOpNumThreads(pointer, threads))
   if (interOpThreads !== undefined)
     must('SetInterOpNumThreads', functions.SetInterOpNumThreads(pointer, interOpThreads))
   if (optimizedModelPath !== undefined)

@@ -108,7 +108,7 @@ test(
     const bytes = readFileSync(tinyModel())
     const cycle = async (times: number) => {
       for (let i = 0; i < times; i++) {
-        const session = await runtime.openSession(bytes, { intraOpThreads: 1 })
+        const session = await runtime.openSession(bytes, { threads: 1 })
         session.openSlot().run()
         await session.openSlot().runAsync()
         await session.close()
@@ -130,7 +130,7 @@ test(
     const { openOnnxRuntime } = await import(${JSON.stringify(join(import.meta.dirname, 'runtime.ts'))})
     const cycle = async n => { for (let i = 0; i < n; i++) {
       const runtime = openOnnxRuntime({ env: {} })
-      const slot = (await runtime.openSession(process.argv[1], { intraOpThreads: 2 })).openSlot()
+      const slot = (await runtime.openSession(process.argv[1], { threads: 2 })).openSlot()
       await slot.runAsync(); slot.run(); await runtime.close() } return process.memoryUsage().rss }
     const before = await cycle(30)
     console.log(((await cycle(60)) - before) / 1048576)`
@@ -152,7 +152,7 @@ async function verdictsOf(paths: readonly string[]): Promise<{ lines: string[]; 
     for (const path of process.argv.slice(1)) {
       writeSync(1, path + ' ')
       const verdict = await (async () => {
-        const session = await runtime.openSession(path, { intraOpThreads: 1 })
+        const session = await runtime.openSession(path, { threads: 1 })
         try { const slot = session.openSlot({ shapes: {} }); await slot.runAsync(); return 'ran' } finally { await session.close() }
       })().catch(e => e.name === 'FfiError' && e.message.length > 20 && e.hint ? e.kind : 'UNCLEAR ' + e)
       writeSync(1, verdict + '\\n')

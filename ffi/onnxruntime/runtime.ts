@@ -7,21 +7,11 @@
  */
 import { FfiError } from '../errors.ts'
 import { settled } from '../settled.ts'
-import { checkStatus, created, openApi, type ApiOptions, type Attempt, type OrtApi } from './api.ts'
+import { checkStatus, created, openApi, type ApiOptions, type Attempt, type Shared } from './api.ts'
 import { applyOptions, logSeverity, type SessionOptions } from './options.ts'
 import { OrtSession } from './session.ts'
 import type { Out, Pointer, Status } from './table.ts'
 import { ort } from './table.ts'
-
-/** What every session of a runtime shares. The pointers are valid until the runtime is closed. */
-export interface Shared {
-  readonly api: OrtApi
-  readonly env: Pointer
-  /** The default allocator, which is the library's own and is not released. */
-  readonly allocator: Pointer
-  /** "Memory of the CPU". */
-  readonly memory: Pointer
-}
 
 /** An environment of ONNX Runtime, and the sessions in it. */
 export interface OnnxRuntime {

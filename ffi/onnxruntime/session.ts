@@ -7,18 +7,11 @@
  */
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
-import { checkStatus, created, type OrtApi } from './api.ts'
-import { elementTypeOf, type ElementType } from './elements.ts'
-import type { Shared } from './runtime.ts'
+import { checkStatus, created, type OrtApi, type Shared } from './api.ts'
+import { OrtBinding, type BindingOwner } from './binding.ts'
 import { OrtSlot, type SlotOptions } from './slot.ts'
 import { ort, type Pointer } from './table.ts'
-
-/** A stream of the model. A dimension that the model leaves open is its name, or `?` where it has none. */
-export interface StreamInfo {
-  readonly name: string
-  readonly dtype: ElementType
-  readonly shape: readonly (number | string)[]
-}
+import { tensorInfo, type StreamInfo } from './tensor-info.ts'
 
 /** An open model. Its slots run it, each with buffers of its own. */
 export class OrtSession {
@@ -29,7 +22,7 @@ export class OrtSession {
   readonly #shared: Shared
   readonly #pointer: Pointer
   readonly #onClose: (session: OrtSession) => void
-  readonly #slots = new Set<OrtSlot>()
+  readonly #bindings = new Set<OrtBinding>()
   #closing: Promise<void> | undefined
 
   /**
@@ -59,11 +52,27 @@ export class OrtSession {
    * not fit
    */
   openSlot(options: SlotOptions = {}): OrtSlot {
+    this.#mustBeOpen()
+    return new OrtSlot(this.#owner(), options)
+  }
+
+  /**
+   * Nothing bound yet: every input and output is the caller's to bind. For loops whose tensors go round.
+   * @throws FfiError `usage` after close
+   */
+  openBinding(): OrtBinding {
+    this.#mustBeOpen()
+    return new OrtBinding(this.#owner())
+  }
+
+  #owner(): BindingOwner {
+    const onOpen = (opened: OrtBinding) => this.#bindings.add(opened)
+    const onClose = (closed: OrtBinding) => this.#bindings.delete(closed)
+    return { session: this, pointer: this.#pointer, shared: this.#shared, onOpen, onClose }
+  }
+
+  #mustBeOpen(): void {
     if (this.#closing) throw new FfiError('usage', `Cannot run ${this.title}: it was closed`, 'open it again')
-    const onClose = (closed: OrtSlot) => this.#slots.delete(closed)
-    const slot = new OrtSlot({ session: this, pointer: this.#pointer, shared: this.#shared, options, onClose })
-    this.#slots.add(slot)
-    return slot
   }
 
   /** Waits for runs that are under way, closes the slots, and releases the model. May be called twice. */
@@ -72,7 +81,7 @@ export class OrtSession {
   }
 
   async #closeAll(): Promise<void> {
-    await Promise.all([...this.#slots].map(slot => slot.close()))
+    await Promise.all([...this.#bindings].map(binding => binding.close()))
     this.#shared.api.functions.ReleaseSession(this.#pointer)
     this.#onClose(this)
   }
@@ -111,28 +120,4 @@ function describedBy(api: OrtApi, info: Pointer, act: string): Omit<StreamInfo, 
     created(api, { call: 'CastTypeInfoToTensorInfo', act }, out => functions.CastTypeInfoToTensorInfo(info, out)),
     act,
   )
-}
-
-/** Type and shape from an `OrtTensorTypeAndShapeInfo`. Errors: FfiError `refused` for elements that are not numbers. */
-export function tensorInfo({ functions }: OrtApi, info: Pointer, act: string): Omit<StreamInfo, 'name'> {
-  const code = new Int32Array(1)
-  const rank = new BigUint64Array(1)
-  checkStatus(functions, functions.GetTensorElementType(info, code), { call: 'GetTensorElementType', act })
-  const dtype = elementTypeOf(code[0]!)
-  if (dtype === undefined) {
-    const what = code[0] === 8 ? 'string' : `element type ${code[0]}`
-    throw new FfiError('refused', `Cannot ${act}: it is a tensor of ${what}`, 'choose another model')
-  }
-  checkStatus(functions, functions.GetDimensionsCount(info, rank), { call: 'GetDimensionsCount', act })
-  const dims = new BigInt64Array(Number(rank[0]))
-  const names = new BigUint64Array(dims.length)
-  if (dims.length > 0) {
-    checkStatus(functions, functions.GetDimensions(info, dims, dims.length), { call: 'GetDimensions', act })
-    checkStatus(functions, functions.GetSymbolicDimensions(info, names, dims.length), {
-      call: 'GetSymbolicDimensions',
-      act,
-    })
-  }
-  const nameOf = (address: bigint) => (address === 0n ? '' : koffi().decode.string(address)) || '?'
-  return { dtype, shape: [...dims].map((n, axis) => (n >= 0n ? Number(n) : nameOf(names[axis]!))) }
 }

@@ -87,7 +87,7 @@ export async function benchHailort({
   }
   await model[Symbol.asyncDispose]()
   const [frameUsP50, deviceUsP50] = [median(oursUs), median(bareUs)]
-  await using isolated = await openIsolated('hailort', path, { env })
+  await using isolated = await openIsolated(path, { env })
   const isolatedUsP50 = median(await timesUs(frames / rounds, () => isolated.infer(feeds)))
   return { library: model.library, frames, frameUsP50, deviceUsP50, ownUsP50: frameUsP50 - deviceUsP50, isolatedUsP50 }
 }

@@ -12,6 +12,7 @@ import type { OrtSlot } from '../../ffi/onnxruntime/slot.ts'
 import { encodeModel, type ModelProto } from '../formats/onnx/index.ts'
 import { float32 } from '../formats/tensors/tensor.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
+import { onnxruntimeNode } from '../host/onnxruntime-node.ts'
 
 /** Medians and ratios of this machine, now. */
 export interface OrtBench {
@@ -82,8 +83,8 @@ export function busyGraph(steps = 12, width = 256): ModelProto {
 
 async function compareLatency(runtime: OnnxRuntime, rounds: number) {
   const model = encodeModel(tinyGraph())
-  const slot = (await runtime.openSession(model, { intraOpThreads: 1 })).openSlot()
-  const ort = await import('onnxruntime-node')
+  const slot = (await runtime.openSession(model, { threads: 1 })).openSlot()
+  const ort = await onnxruntimeNode()
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 })
   const zeros = () => new ort.Tensor('float32', new Float32Array(37), [1, 37])
   const feeds = { input: zeros(), state: zeros() }
@@ -111,7 +112,7 @@ async function compareLatency(runtime: OnnxRuntime, rounds: number) {
 }
 
 async function heapOf(runtime: OnnxRuntime, calls: number) {
-  const slot = (await runtime.openSession(encodeModel(tinyGraph()), { intraOpThreads: 1 })).openSlot()
+  const slot = (await runtime.openSession(encodeModel(tinyGraph()), { threads: 1 })).openSlot()
   for (let i = 0; i < 20_000; i++) slot.run()
   // Collections that are due from before are over, and their records delivered, before we begin to count.
   await new Promise(resolve => setTimeout(resolve, 50))
@@ -130,7 +131,7 @@ async function heapOf(runtime: OnnxRuntime, calls: number) {
  * Short windows, many of them, and the best of each kind: other work on the machine only ever makes a window slower.
  */
 async function compareSlots(runtime: OnnxRuntime, rounds: number) {
-  const session = await runtime.openSession(encodeModel(busyGraph()), { intraOpThreads: 1 })
+  const session = await runtime.openSession(encodeModel(busyGraph()), { threads: 1 })
   const [first, second] = [session.openSlot(), session.openSlot()]
   const windowRuns = 6
   const runs = async (slot: OrtSlot) => {

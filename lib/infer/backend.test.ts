@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { smallHef } from '../testing/hef/samples.ts'
 import { float32 } from '../formats/tensors/tensor.ts'
-import { checkFeeds, indexOfNonFinite, listed, openBackend, type BackendName } from './backend.ts'
+import { checkFeeds, indexOfNonFinite, listed } from './backend.ts'
+import { openBackend } from './open.ts'
+import type { BackendName } from './options.ts'
 import { halves, modelFile, scratch } from '../testing/infer/fixtures.ts'
 
 const hefBytes = Buffer.from(smallHef())
@@ -20,7 +22,7 @@ test('openBackend() opens an .onnx on ONNX Runtime, by its ending or when told s
     ['auto', 'M.ONNX'],
     ['ort', 'model.bin'],
   ] as const) {
-    await using model = await openBackend(backend, modelFile(halves(16), name))
+    await using model = await openBackend(modelFile(halves(16), name), { backend })
     assert.equal(model.name, 'ort')
     assert.match(model.device, /^cpu \(ONNX Runtime \d+\.\d+\.\d+\)$/)
     assert.deepEqual(
@@ -33,7 +35,7 @@ test('openBackend() opens an .onnx on ONNX Runtime, by its ending or when told s
 
 test('openBackend() is blocked on a HEF, says what to install, and never falls back', async () => {
   for (const backend of ['auto', 'hailort'] as const) {
-    await assert.rejects(openBackend(backend, fileOf('model.hef', hefBytes)), {
+    await assert.rejects(openBackend(fileOf('model.hef', hefBytes), { backend }), {
       exit: 'blocked',
       hint: /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/,
     })
@@ -41,16 +43,19 @@ test('openBackend() is blocked on a HEF, says what to install, and never falls b
 })
 
 test('openBackend() refuses a HEF for ONNX Runtime, and an ONNX file for HailoRT', async () => {
-  await assert.rejects(openBackend('ort', fileOf('model.hef', hefBytes)), {
+  await assert.rejects(openBackend(fileOf('model.hef', hefBytes), { backend: 'ort' }), {
     exit: 'usage',
     message: /it is a HEF/,
     hint: /--backend hailort/,
   })
-  await assert.rejects(openBackend('auto', fileOf('model.onnx', hefBytes)), {
+  await assert.rejects(openBackend(fileOf('model.onnx', hefBytes)), {
     exit: 'usage',
     message: /on ONNX Runtime: it is a HEF/,
   })
-  await assert.rejects(openBackend('hailort', modelFile(halves(16))), { exit: 'usage', message: /it is not a HEF \(/ })
+  await assert.rejects(openBackend(modelFile(halves(16)), { backend: 'hailort' }), {
+    exit: 'usage',
+    message: /it is not a HEF \(/,
+  })
 })
 
 test('openBackend() refuses a file that only claims to be a HEF', async () => {
@@ -60,7 +65,7 @@ test('openBackend() refuses a file that only claims to be a HEF', async () => {
     ['\u0001HE', 'it begins with'],
   ] as const) {
     await assert.rejects(
-      openBackend('auto', fileOf('model.hef', bytes)),
+      openBackend(fileOf('model.hef', bytes)),
       (error: { exit: string; message: string }) => error.exit === 'usage' && error.message.includes(state),
     )
   }
@@ -69,7 +74,7 @@ test('openBackend() refuses a file that only claims to be a HEF', async () => {
 test('openBackend() is blocked when there is no such file, whatever its ending', async () => {
   for (const name of ['no.onnx', 'no.hef', 'no.xyz', 'no']) {
     for (const backend of ['auto', 'ort', 'hailort'] as BackendName[]) {
-      await assert.rejects(openBackend(backend, join(scratch(), name)), {
+      await assert.rejects(openBackend(join(scratch(), name), { backend }), {
         exit: 'blocked',
         message: /Cannot read ".*no/,
       })
@@ -80,8 +85,8 @@ test('openBackend() is blocked when there is no such file, whatever its ending',
 test('openBackend() is a usage error for a folder, and for an ending that it does not know', async () => {
   const folder = join(scratch(), 'model.onnx')
   mkdirSync(folder)
-  await assert.rejects(openBackend('auto', folder), { exit: 'usage', message: /it is a folder/ })
-  await assert.rejects(openBackend('auto', fileOf('model.bin', 'ptrt')), {
+  await assert.rejects(openBackend(folder), { exit: 'usage', message: /it is a folder/ })
+  await assert.rejects(openBackend(fileOf('model.bin', 'ptrt')), {
     exit: 'usage',
     message: /the ending ".bin" is unknown/,
     hint: /--backend ort/,
@@ -126,12 +131,12 @@ test('checkFeeds() refuses NaN and infinity, in single and in double precision, 
 
 test('openBackend() says by the ending whose file it is when a device was asked to run an ONNX file', async () => {
   const path = modelFile(halves(2))
-  await assert.rejects(openBackend('hailort', path), {
+  await assert.rejects(openBackend(path, { backend: 'hailort' }), {
     exit: 'usage',
     message: /it is not a HEF/,
     hint: "leave out --backend: .onnx is ONNX Runtime's; or give a .hef",
   })
-  await assert.rejects(openBackend('tensorrt', path), { exit: 'usage', hint: /or give a \.plan$/ })
+  await assert.rejects(openBackend(path, { backend: 'tensorrt' }), { exit: 'usage', hint: /or give a \.plan$/ })
 })
 
 test('checkFeeds() refuses NaN and infinity in half precision, and takes the largest number of it', () => {

@@ -12,7 +12,9 @@ import { RunbookError } from '../base/errors.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
 import { tinyModel } from '../testing/hef/models.ts'
 import { needsTool } from '../testing/needs.ts'
-import { openBackend, type Backend, type BackendName, type BackendOptions, type Feeds } from './backend.ts'
+import type { Backend, Feeds } from './backend.ts'
+import { openBackend } from './open.ts'
+import type { BackendName, BackendOptions } from './options.ts'
 
 // The same questions to every backend, through the one door. Devices are the stand-ins.
 
@@ -40,7 +42,7 @@ interface Row {
 const tensorRt = () => tensorRtStandin(standinVersions[1]!, { isLean: true })
 const rows: Record<string, Row> = {
   'ort, C API': { name: 'ort', path: () => at('a.onnx', graph()) },
-  'ort, node': { name: 'ort', options: { ortDriver: 'node' }, path: () => at('b.onnx', graph()) },
+  'ort, node': { name: 'ort', options: { ort: { driver: 'node' } }, path: () => at('b.onnx', graph()) },
   'ort in a child': { name: 'ort', options: { isolate: true }, path: () => at('c.onnx', graph()) },
   null: { name: 'null', path: () => at('d.onnx', graph()) },
   hailort: {
@@ -72,7 +74,7 @@ async function withRow(row: Row, body: (open: () => Promise<Backend>, path: stri
   const env = row.env?.() ?? {}
   Object.assign(process.env, env)
   try {
-    await body(() => openBackend(row.name, path, row.options), path)
+    await body(() => openBackend(path, { backend: row.name, ...row.options }), path)
   } finally {
     for (const name of Object.keys(env)) delete process.env[name]
   }

@@ -13,6 +13,7 @@ import {
 } from '../formats/onnx/index.ts'
 import { float32 } from '../formats/tensors/tensor.ts'
 import { GraphBuilder, attributeFrom, type AttributeValue } from './builder.ts'
+import { onnxruntimeNode } from '../host/onnxruntime-node.ts'
 
 /** y = relu(conv(x)) over one channel: the kernel is [1, 2]. */
 function convolution(): GraphBuilder {
@@ -25,7 +26,7 @@ function convolution(): GraphBuilder {
 }
 
 test('build() gives a model that ONNX Runtime loads and computes', async () => {
-  const { InferenceSession, Tensor } = await import('onnxruntime-node')
+  const { InferenceSession, Tensor } = await onnxruntimeNode()
   const session = await InferenceSession.create(encodeModel(convolution().build()))
   const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(1, 2, -3, 4), [1, 1, 1, 4]) })
   assert.deepEqual([...(y!.data as Float32Array)], [5, 0, 5])

@@ -18,6 +18,7 @@ import { GraphBuilder } from './builder.ts'
 import { checkModel } from './check/check.ts'
 import { cutPoints, subgraphTo } from './extract.ts'
 import { inferShapes } from './shapes/infer.ts'
+import { onnxruntimeNode } from '../host/onnxruntime-node.ts'
 
 const isUsage =
   (pattern: RegExp, hint = /./) =>
@@ -43,7 +44,7 @@ const names = (items: readonly { name: string }[]) => items.map(({ name }) => na
 
 /** What a model answers to feeds by name, all float32. */
 async function answer(model: ModelProto, feeds: Readonly<Record<string, Tensor>>): Promise<number[][]> {
-  const ort = await import('onnxruntime-node')
+  const ort = await onnxruntimeNode()
   const session = await ort.InferenceSession.create(encodeModel(model))
   const wanted = session.inputNames.map(
     name => [name, new ort.Tensor('float32', feeds[name]!.data as Float32Array, [...feeds[name]!.shape])] as const,

@@ -76,8 +76,8 @@ async function optimize(job: Job): Promise<Record<string, number>> {
 async function compile(job: Job): Promise<Record<string, number>> {
   info('Starting host compilation flow')
   await using making = await openOrtNode(job.from, {
-    graphOptimizationLevel: 'extended',
-    optimizedModelFilePath: job.to,
+    optimization: 'extended',
+    optimizedModelPath: job.to,
   })
   await using compiled = await openOrtNode(job.to)
   await using reference = await openOrtNode(job.parsed)

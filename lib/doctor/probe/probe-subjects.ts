@@ -9,6 +9,7 @@ import type { FfiError } from '../../../ffi/errors.ts'
 import type { TensorRt } from '../../../ffi/tensorrt/open.ts'
 import { tellingLine } from './libraries.ts'
 import type { Found, HailoAnswer, Subject } from './probe.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 /** Load one. Errors: whatever loading throws; `FfiError` from the bindings. */
 export const load: Readonly<Record<Subject, () => Promise<Found>>> = {
@@ -25,7 +26,7 @@ export const load: Readonly<Record<Subject, () => Promise<Found>>> = {
     return { version: koffi().version }
   },
   async 'onnxruntime-node'() {
-    const { listSupportedBackends } = await import('onnxruntime-node')
+    const { listSupportedBackends } = await onnxruntimeNode()
     return {
       words: listSupportedBackends()
         .map(({ name }) => name)

@@ -14,7 +14,8 @@ import { archOf, dequantize, quantize, tinyModel, withHefFile } from '../../test
 import { blockedMs } from '../../testing/event-loop.ts'
 import { needsTool } from '../../testing/needs.ts'
 import { openIsolated } from '../isolate/parent.ts'
-import { openHailortBackend, type HailortBackend, type HailortOptions } from './backend.ts'
+import { openHailortBackend, type HailortBackend } from './backend.ts'
+import type { HailortOptions } from './types.ts'
 
 const skip = needsTool('gcc')
 
@@ -565,8 +566,8 @@ test('openHailortBackend() leaves nothing open when a stream does not tell its s
 
 /** Opens the tiny model in a process of its own, where what these orders leave open harms nobody. */
 const openFaulty = (path: string, status: string) =>
-  openIsolated('hailort', path, {
-    timeoutMs: 500,
+  openIsolated(path, {
+    hailort: { timeoutMs: 500 },
     env: { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_STATUS: status },
   })
 

@@ -11,39 +11,15 @@ import { performance } from 'node:perf_hooks'
 import { orUndo } from '../../../ffi/jobs.ts'
 import type { Device } from '../../../ffi/hailort/device.ts'
 import { versionText } from '../../../ffi/hailort/profiles.ts'
-import type { Quantisation } from '../../../ffi/hailort/stream-info.ts'
 import { describe } from '../../formats/tensors/tensor.ts'
 import { requireRunnable } from '../../formats/hef/preflight.ts'
 import { readHef } from '../../formats/hef/read.ts'
 import { usageError } from '../../base/errors.ts'
-import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo, type Vitals } from '../backend.ts'
+import { checkFeeds, type Backend, type Feeds, type Results, type Vitals } from '../backend.ts'
 import type { Port } from './ports.ts'
 import type { Runner } from './runner.ts'
+import type { HailortOptions, HailortTensorInfo } from './types.ts'
 import { operatingError } from '../native-error.ts'
-
-/** How a HEF is opened. */
-export interface HailortOptions {
-  /** Id of the device, as a scan tells it; one that the library chooses unless told. */
-  readonly deviceId?: string | undefined
-  /** Which network group of the HEF, where it has several. */
-  readonly group?: string | undefined
-  /** How long one frame may take; 10 s unless told. */
-  readonly timeoutMs?: number | undefined
-  /** Which outputs are given back; all unless told. The others are read nevertheless, for the device waits for that. */
-  readonly outputs?: readonly string[]
-  /** Have the device measure its own latency. */
-  readonly measuresLatency?: boolean
-  /** Where the library is looked for; `process.env` unless told. */
-  readonly env?: Readonly<Record<string, string | undefined>>
-}
-
-/** A stream: what any backend tells of it, and what the device does with its numbers. */
-export interface HailortTensorInfo extends TensorInfo {
-  /** How it lies on the device: `NHWC 1x16000x1`. */
-  readonly layout: string
-  /** null when each feature has its own. */
-  readonly quantisation: Quantisation | null
-}
 
 /** A `Backend`, and questions that only such a device answers. */
 export interface HailortBackend extends Backend {

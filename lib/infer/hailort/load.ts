@@ -11,7 +11,7 @@ import { allDone, orUndo } from '../../../ffi/jobs.ts'
 import type { Hailort } from '../../../ffi/hailort/library.ts'
 import type { VStream } from '../../../ffi/hailort/vstreams.ts'
 import { usageError } from '../../base/errors.ts'
-import type { HailortOptions } from './backend.ts'
+import type { HailortOptions } from './types.ts'
 import { mustFit, portsOf, type Port, type Ports } from './ports.ts'
 
 /** A model on a device. */

@@ -7,7 +7,7 @@
  */
 import { describeStream, type StreamInfo } from '../../../ffi/hailort/stream-info.ts'
 import { usageError } from '../../base/errors.ts'
-import type { HailortTensorInfo } from './backend.ts'
+import type { HailortTensorInfo } from './types.ts'
 import { layoutOfStream, type StreamLayout } from './layout.ts'
 
 /** A stream and its memory. */

@@ -8,7 +8,8 @@
 import { endWithParent } from '../../../ffi/parent.ts'
 import { forgetCall, traceCalls } from '../../../ffi/trace.ts'
 import { asError, RunbookError } from '../../base/errors.ts'
-import { openBackend, type Backend } from '../backend.ts'
+import type { Backend } from '../backend.ts'
+import { openBackend } from '../open.ts'
 import type { Answer, Reply, Request } from './parent.ts'
 
 let model: Backend | undefined
@@ -16,7 +17,7 @@ let model: Backend | undefined
 async function answer(request: Request): Promise<Answer> {
   switch (request.ask) {
     case 'open': {
-      model = await openBackend(request.name, request.path, { ...request.options, isolate: false })
+      model = await openBackend(request.path, { ...request.options, isolate: false })
       const { name, device, inputs, outputs, loadMs, warnings } = model
       return { name, device, inputs, outputs, loadMs, warnings, hasVitals: model.vitals !== undefined }
     }

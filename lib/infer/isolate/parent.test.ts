@@ -14,7 +14,7 @@ import { GraphBuilder } from '../../onnx/builder.ts'
 import { tinyModel, withHefFile } from '../../testing/hef/models.ts'
 import { needsTool } from '../../testing/needs.ts'
 import { processesWith } from '../../testing/processes.ts'
-import { openBackend } from '../backend.ts'
+import { openBackend } from '../open.ts'
 import { openIsolated } from './parent.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'isolate-'))
@@ -39,8 +39,8 @@ const refused = (exit: string, message: RegExp) => (error: unknown) =>
   error instanceof RunbookError && error.exit === exit && message.test(error.message)
 
 test('openIsolated() answers as the backend itself does, and says the same of itself', async () => {
-  await using here = await openBackend('ort', model())
-  await using there = await openBackend('ort', model(), { isolate: true })
+  await using here = await openBackend(model())
+  await using there = await openBackend(model(), { isolate: true })
   assert.deepEqual(
     [there.name, there.device, there.inputs, there.outputs],
     [here.name, here.device, here.inputs, here.outputs],
@@ -49,14 +49,14 @@ test('openIsolated() answers as the backend itself does, and says the same of it
 })
 
 test('openIsolated() passes on operating errors with their exit and hint, and goes on after them', async () => {
-  await assert.rejects(openIsolated('ort', join(folder, 'no.onnx')), refused('blocked', /no\.onnx/))
-  await using child = await openIsolated('ort', model())
+  await assert.rejects(openIsolated(join(folder, 'no.onnx')), refused('blocked', /no\.onnx/))
+  await using child = await openIsolated(model())
   await assert.rejects(child.infer({ z: feed.x }), refused('usage', /Cannot feed "z"/))
   assert.deepEqual([...((await child.infer(feed)).y!.data as Float32Array)], [2, 4, 6, 8])
 })
 
 test('openIsolated() names signal and call when its process is killed, and may be opened again', async () => {
-  const child = await openIsolated('ort', model())
+  const child = await openIsolated(model())
   // Held still, so that the question is under way when the process dies.
   signalChildren('SIGSTOP')
   const asked = child.infer(feed)
@@ -64,13 +64,13 @@ test('openIsolated() names signal and call when its process is killed, and may b
   await assert.rejects(asked, refused('fail', /its process ended \(SIGKILL\) during "infer"$/))
   await assert.rejects(child.infer(feed), refused('fail', /SIGKILL/))
   await child[Symbol.asyncDispose]()
-  await using again = await openIsolated('ort', model())
+  await using again = await openIsolated(model())
   assert.equal((await again.infer(feed)).y!.shape[1], 4)
 })
 
 test('openIsolated() names the signal also when the process is dead before it is asked', async () => {
   for (let i = 0; i < 5; i++) {
-    const child = await openIsolated('ort', model())
+    const child = await openIsolated(model())
     signalChildren('SIGKILL')
     await assert.rejects(child.infer(feed), refused('fail', /its process ended \(SIGKILL\)/))
     await child[Symbol.asyncDispose]()
@@ -78,7 +78,7 @@ test('openIsolated() names the signal also when the process is dead before it is
 })
 
 test('openIsolated() ends a child that does not answer', async () => {
-  const child = await openIsolated('ort', model(), { callTimeoutMs: 3000 })
+  const child = await openIsolated(model(), { callTimeoutMs: 3000 })
   signalChildren('SIGSTOP')
   await assert.rejects(child.infer(feed), refused('fail', /did not answer "infer" within 3000 ms/))
 })
@@ -89,7 +89,7 @@ test(
   async () => {
     await withHefFile(tinyModel().hef, async path => {
       const env = { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_LATENCY_US: '900000' }
-      await using child = await openIsolated('hailort', path, { env, callTimeoutMs: 2500 })
+      await using child = await openIsolated(path, { env, callTimeoutMs: 2500 })
       const answers = await Promise.all(
         Array.from({ length: 5 }, () => child.infer({ 'net/mix': float32([1, 1, 1, 64], new Float32Array(64)) })),
       )
@@ -101,15 +101,15 @@ test(
 test('openIsolated() passes on group, device, warnings and vitals', { skip: needsTool('gcc') }, async () => {
   await withHefFile(tinyModel({ arch: 'hailo8l' }).hef, async path => {
     const env = { HAILORT_LIB: hailortStandin({ profile: 'C' }) }
-    await using child = await openIsolated('hailort', path, { env, deviceId: '0000:01:00.0', group: 'net' })
+    await using child = await openIsolated(path, { env, hailort: { deviceId: '0000:01:00.0', group: 'net' } })
     assert.match(child.warnings!.join(), /compiled for hailo8l and runs slower/)
     assert.ok((await child.vitals!()).temperatureC! >= 40)
     await assert.rejects(
-      openIsolated('hailort', path, { env, group: 'other' }),
+      openIsolated(path, { env, hailort: { group: 'other' } }),
       refused('usage', /it has the groups net/),
     )
     await assert.rejects(
-      openIsolated('hailort', path, { env, deviceId: '0000:09:00.0' }),
+      openIsolated(path, { env, hailort: { deviceId: '0000:09:00.0' } }),
       refused('blocked', /0000:09:00\.0/),
     )
   })
@@ -118,7 +118,7 @@ test('openIsolated() passes on group, device, warnings and vitals', { skip: need
 test('openIsolated() names the native function that a crash came from', { skip: needsTool('gcc') }, async () => {
   await withHefFile(tinyModel().hef, async path => {
     const open = (crash: string) =>
-      openIsolated('hailort', path, {
+      openIsolated(path, {
         env: { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_CRASH: crash },
       })
     await assert.rejects(
@@ -135,7 +135,7 @@ test('openIsolated() names the native function that a crash came from', { skip: 
 
 test('openIsolated() answers what was asked before close, and refuses what is asked after it', async () => {
   for (let i = 0; i < 5; i++) {
-    const child = await openIsolated('ort', model())
+    const child = await openIsolated(model())
     const asked = child.infer(feed)
     const closing = child[Symbol.asyncDispose]()
     await assert.rejects(child.infer(feed), /is closed/)
@@ -151,7 +151,7 @@ test(
     await withHefFile(tinyModel().hef, async path => {
       const script = `
       const { openIsolated } = await import(${JSON.stringify(join(import.meta.dirname, 'parent.ts'))})
-      const child = await openIsolated('hailort', ${JSON.stringify(path)}, { timeoutMs: 60_000 })
+      const child = await openIsolated(${JSON.stringify(path)}, { hailort: { timeoutMs: 60_000 } })
       void child.infer({ 'net/mix': { dtype: 'float32', shape: [1, 1, 1, 64], data: new Float32Array(64) } })
       setTimeout(() => console.log('asked'), 100)`
       const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
@@ -172,14 +172,14 @@ test(
 )
 
 test('openIsolated() refuses questions after close, and closes twice without harm', async () => {
-  const child = await openIsolated('ort', model())
+  const child = await openIsolated(model())
   await child[Symbol.asyncDispose]()
   await child[Symbol.asyncDispose]()
   await assert.rejects(child.infer(feed), /is closed/)
 })
 
 test('openNull() answers zeros in the shapes of the model, and checks feeds as the others do', async () => {
-  const none = await openBackend('null', model())
+  const none = await openBackend(model(), { backend: 'null' })
   assert.deepEqual((await none.infer(feed)).y, { dtype: 'float32', shape: [1, 4], data: new Float32Array(4) })
   await assert.rejects(none.infer({ x: float32([1, 3], [1, 2, 3]) }), refused('usage', /it takes float32\[1, 4\]/))
   await none[Symbol.asyncDispose]()

@@ -14,10 +14,11 @@ import { join } from 'node:path'
 import { lastCall } from '../../../ffi/trace.ts'
 import { fileError } from '../../host/files.ts'
 import { RunbookError } from '../../base/errors.ts'
-import type { Backend, BackendName, BackendOptions, Feeds, Results, Vitals } from '../backend.ts'
+import type { Backend, Feeds, Results, Vitals } from '../backend.ts'
+import type { BackendOptions } from '../options.ts'
 
 type Question =
-  | { readonly ask: 'open'; readonly name: BackendName; readonly path: string; readonly options: BackendOptions }
+  | { readonly ask: 'open'; readonly path: string; readonly options: BackendOptions }
   | { readonly ask: 'infer'; readonly feeds: Feeds }
   | { readonly ask: 'vitals' }
   | { readonly ask: 'close' }
@@ -57,13 +58,16 @@ const openTimeoutMsDefault = 600_000
 const callTimeoutMsDefault = 60_000
 
 /** Open a model in a child process. Errors: as `openBackend`; fail when the child crashes, naming signal and call. */
-export async function openIsolated(name: BackendName, path: string, options: IsolateOptions = {}): Promise<Backend> {
+export async function openIsolated(path: string, options: IsolateOptions = {}): Promise<Backend> {
   const { openTimeoutMs = openTimeoutMsDefault, env, ...rest } = options
-  const { callTimeoutMs = Math.max(callTimeoutMsDefault, (options.timeoutMs ?? 0) + 10_000), ...backendOptions } = rest
+  const {
+    callTimeoutMs = Math.max(callTimeoutMsDefault, (options.hailort?.timeoutMs ?? 0) + 10_000),
+    ...backendOptions
+  } = rest
   const child = new Child({ path, env })
   try {
     const { hasVitals, ...opened } = (await child.ask(
-      { ask: 'open', name, path, options: backendOptions },
+      { ask: 'open', path, options: backendOptions },
       openTimeoutMs,
     )) as OpenedModel
     return {

@@ -1,34 +1,29 @@
 /**
- * How is an ONNX file run without blocking the event loop, and without making garbage?
+ * Runs an ONNX file on the CPU through ONNX Runtime's C API.
  *
- * Through ONNX Runtime's C API: buffers are bound once, a run is one native call on a worker thread, and results are
- * views of those
- * buffers. Open dimensions are fixed by the first question. `ort-node.ts` has the same face and takes any shape at any
- * time.
+ * Buffers are bound once, a run is one native call on a worker thread, and results are views of those buffers: nothing
+ * blocks the event loop, and nothing is left to collect. A question of another shape gets buffers of that shape.
+ * `node-package.ts` has the same face over the onnxruntime-node package.
  */
 import { accessSync, constants } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { FfiError } from '../../../ffi/errors.ts'
-import type { SessionOptions } from '../../../ffi/onnxruntime/options.ts'
 import type { OnnxRuntime } from '../../../ffi/onnxruntime/runtime.ts'
 import type { OrtSession } from '../../../ffi/onnxruntime/session.ts'
 import { fileError } from '../../host/files.ts'
-import { blockedError, RunbookError, usageError } from '../../base/errors.ts'
+import { blockedError, usageError } from '../../base/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results } from '../backend.ts'
+import { Binding } from './binding.ts'
+import { inferError, openError } from './errors.ts'
+import type { OrtCOptions } from './options.ts'
 import { SlotPool } from './slots.ts'
 
-/** How an ONNX file is opened. */
-export interface OrtCOptions extends SessionOptions {
-  /** How many questions may be under way at once; each has buffers of its own. More wait their turn. 1 unless told. */
-  readonly slots?: number
-  /** Where libraries are looked for; `process.env` unless told. */
-  readonly env?: Readonly<Record<string, string | undefined>>
-}
-
-/** `Backend`, and a run on this very thread for hot loops. */
+/** `Backend`, with a run on this very thread and bindings for hot loops. */
 export interface OrtCBackend extends Backend {
-  /** As `infer`, on the calling thread. Errors: as `infer`, and a plain error while every slot is busy. */
+  /** As `infer`, on the calling thread. @throws RunbookError as `infer`; Error while every slot is busy */
   inferSync(feeds: Feeds): Results
+  /** Bindings of the caller's own, beside the slots that `infer` uses. @throws RunbookError usage after close */
+  openBinding(): Binding
 }
 
 /**
@@ -36,9 +31,8 @@ export interface OrtCBackend extends Backend {
  *
  * Results are views of buffers and hold until the next question, but questions asked together all get answers that
  * last (`SlotPool`).
- * Errors: blocked when the file or the library is absent, or the library is not one that is tested; usage when ONNX
- * Runtime refuses
- * the file, or a stream holds something else than numbers.
+ * @throws RunbookError blocked when the file or the library is absent, or the library is not one that is tested; usage
+ * when ONNX Runtime refuses the file, or a stream holds something else than numbers
  */
 export async function openOrtC(path: string, options: OrtCOptions = {}): Promise<OrtCBackend> {
   mustRead(path)
@@ -101,6 +95,13 @@ function backendOf({ path, runtime, session, slots, loadMs }: Opened): OrtCBacke
         throw inferError(path, thrown)
       }
     },
+    openBinding() {
+      try {
+        return new Binding(session.openBinding(), path)
+      } catch (thrown) {
+        throw inferError(path, thrown)
+      }
+    },
     [Symbol.asyncDispose]: () => (closing ??= closeAll()),
   }
 }
@@ -119,31 +120,11 @@ async function openRuntime(env: OrtCOptions['env']): Promise<OnnxRuntime> {
     return openOnnxRuntime({ env })
   } catch (thrown) {
     if (thrown instanceof FfiError)
-      throw blockedError(thrown.message, `${thrown.hint}; monolithic-infer also takes --ort-driver node`, thrown)
+      throw blockedError(thrown.message, `${thrown.hint}; or give --ort-driver node`, thrown)
     const words = thrown instanceof Error ? thrown.message : String(thrown)
     const hint = 'give --ort-driver node, or install the packages again: npm ci'
     throw blockedError(`Cannot call native libraries: ${oneLine(words)}`, hint, thrown)
   }
 }
 
-function openError(path: string, thrown: unknown): unknown {
-  if (!(thrown instanceof FfiError)) return thrown
-  if (thrown.kind !== 'status') return usageError(thrown.message, thrown.hint, thrown)
-  const words = oneLine(thrown.message.replace(`Cannot open "${path}": `, ''))
-  return usageError(`Cannot open "${path}": ONNX Runtime refuses it: ${words}`, thrown.hint, thrown)
-}
-
-function inferError(path: string, thrown: unknown): unknown {
-  if (!(thrown instanceof FfiError)) return thrown
-  if (thrown.kind !== 'status') return usageError(thrown.message, thrown.hint, thrown)
-  const words = oneLine(thrown.message.replace(`Cannot run "${path}": `, ''))
-  // The library's words, newer and older, for a buffer that was bound after the first run and that a later run does
-  // not fit.
-  const hint = /computed output shape|shape verification failed/.test(thrown.message)
-    ? 'an output changed its shape, which needs --ort-driver node'
-    : 'check the graph: npx tsx runbooks/monolithic-sweep.ts authors one that runs'
-  return new RunbookError('fail', `Cannot infer with "${path}": ${words}`, hint, { cause: thrown })
-}
-
-// The library puts the place in its own source first, so that the point comes late.
 const oneLine = (words: string) => words.replaceAll(/\s+/g, ' ').slice(0, 600)

@@ -11,28 +11,28 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { arrayOf, type Dtype, type Tensor, type TensorData } from '../../formats/tensors/tensor.ts'
 import { fileError } from '../../host/files.ts'
 import { asError, blockedError, RunbookError, usageError } from '../../base/errors.ts'
+import { logSeverity, type SessionOptions } from '../../../ffi/onnxruntime/options.ts'
 import { checkFeeds, type Backend, type TensorInfo } from '../backend.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 /**
  * Open an ONNX file on the CPU provider.
  * Errors: blocked when the file or the package's library is absent; usage when ONNX Runtime refuses it, or when a
  * stream holds no numbers.
  */
-export async function openOrtNode(path: string, options: InferenceSession.SessionOptions = {}): Promise<Backend> {
+export async function openOrtNode(path: string, options: SessionOptions = {}): Promise<Backend> {
   mustRead(path)
-  const ort = await import('onnxruntime-node').catch((thrown: unknown) => {
+  const ort = await onnxruntimeNode().catch((thrown: unknown) => {
     const hint =
       'unset ONNXRUNTIME_LIB: two versions of the library do not fit into one process; else install the packages again: npm ci'
     throw blockedError(`Cannot load onnxruntime-node: ${oneLine(thrown)}`, hint, thrown)
   })
   const startedMs = performance.now()
   // By its path and not by its bytes: so that weights that lie in a file beside it are found.
-  const session = await ort.InferenceSession.create(path, { logSeverityLevel: 3, ...options }).catch(
-    (thrown: unknown) => {
-      const message = `Cannot open "${path}": ONNX Runtime refuses it: ${oneLine(thrown)}`
-      throw usageError(message, 'check the file: it may be cut short, or not be ONNX', thrown)
-    },
-  )
+  const session = await ort.InferenceSession.create(path, packageOptions(options)).catch((thrown: unknown) => {
+    const message = `Cannot open "${path}": ONNX Runtime refuses it: ${oneLine(thrown)}`
+    throw usageError(message, 'check the file: it may be cut short, or not be ONNX', thrown)
+  })
   const loadMs = performance.now() - startedMs
   const inputs = session.inputMetadata.map(infoOf)
   const outputs = session.outputMetadata.map(infoOf)
@@ -70,6 +70,32 @@ export async function openOrtNode(path: string, options: InferenceSession.Sessio
       await session.release()
     },
   }
+}
+
+/** The package's names for what both drivers take. */
+function packageOptions(o: SessionOptions): InferenceSession.SessionOptions {
+  const { threads, interOpThreads, optimization = 'all', optimizedModelPath, config } = o
+  return {
+    logSeverityLevel: logSeverity[o.logSeverity ?? 'error'] as 0 | 1 | 2 | 3 | 4,
+    graphOptimizationLevel: optimization,
+    ...(threads !== undefined && { intraOpNumThreads: threads }),
+    ...(interOpThreads !== undefined && { interOpNumThreads: interOpThreads }),
+    ...(optimizedModelPath !== undefined && { optimizedModelFilePath: optimizedModelPath }),
+    ...(config !== undefined && { extra: nested(config) }),
+  }
+}
+
+/** The package takes `{ session: { set_denormal_as_zero: '1' } }` for the key `session.set_denormal_as_zero`. */
+function nested(config: Readonly<Record<string, string>>): Record<string, unknown> {
+  const root: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(config)) {
+    const names = key.split('.')
+    const last = names.pop()!
+    let at = root
+    for (const name of names) at = (at[name] ??= {}) as Record<string, unknown>
+    at[last] = value
+  }
+  return root
 }
 
 function mustRead(path: string): void {

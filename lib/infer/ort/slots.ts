@@ -1,14 +1,13 @@
 /**
- * Who gets the next free slot of a session, and what is in the answer?
+ * Hands the slots of a session to questions, and their outputs back as answers.
  *
- * Slots are opened when they are first needed, with the shapes of the first question. A question that finds none free
- * waits, and one
- * that others wait behind is answered with copies, so that its answer is not written over before it is read.
+ * Slots are opened when they are first needed, for the shapes of the question. A question that finds none free waits,
+ * and one that others wait behind is answered with copies, so that its answer is not written over before it is read.
  */
 import type { OrtSession } from '../../../ffi/onnxruntime/session.ts'
 import type { OrtSlot } from '../../../ffi/onnxruntime/slot.ts'
-import type { TensorData } from '../../formats/tensors/tensor.ts'
-import { arrayOf, describe } from '../../formats/tensors/tensor.ts'
+import type { Tensor, TensorData } from '../../formats/tensors/tensor.ts'
+import { arrayOf } from '../../formats/tensors/tensor.ts'
 import { usageError } from '../../base/errors.ts'
 import type { Feeds, Results } from '../backend.ts'
 
@@ -25,8 +24,6 @@ export class SlotPool {
   readonly #path: string
   readonly #free: Place[] = []
   readonly #waiting: (() => void)[] = []
-  /** Shapes of the first question that has not failed, by input. */
-  #shapes: Record<string, readonly number[]> | undefined
   #opened = 0
 
   /** @param o.slots how many questions may be under way at once */
@@ -41,7 +38,7 @@ export class SlotPool {
    * usage; FfiError.
    */
   async ask(feeds: Feeds): Promise<Results> {
-    this.#checkShapes(feeds)
+    this.#checkArrays(feeds)
     while (this.#free.length === 0 && this.#opened >= this.#slots)
       await new Promise<void>(resolve => this.#waiting.push(resolve))
     let place: Place | undefined
@@ -59,7 +56,7 @@ export class SlotPool {
 
   /** Answer on this thread. Errors: as `ask`; a plain error when every slot is busy. */
   askSync(feeds: Feeds): Results {
-    this.#checkShapes(feeds)
+    this.#checkArrays(feeds)
     if (this.#free.length === 0 && this.#opened >= this.#slots)
       throw new Error(`every slot of the model "${this.#path}" is busy`)
     const place = this.#take(feeds)
@@ -72,33 +69,27 @@ export class SlotPool {
     }
   }
 
-  #checkShapes(feeds: Feeds): void {
+  #checkArrays(feeds: Feeds): void {
     for (const [name, feed] of Object.entries(feeds)) {
-      if (!(feed.data instanceof arrayOf[feed.dtype])) {
-        throw usageError(
-          `Cannot feed ${feed.data.constructor.name} to "${name}" as ${feed.dtype}`,
-          `give a ${arrayOf[feed.dtype].name}`,
-        )
-      }
-      const fixed = this.#shapes?.[name]
-      if (fixed === undefined || fixed.every((n, axis) => n === feed.shape[axis])) continue
-      const state = `the first question fixed it at ${describe({ dtype: feed.dtype, shape: fixed })}`
+      if (feed.data instanceof arrayOf[feed.dtype]) continue
       throw usageError(
-        `Cannot feed ${describe(feed)} to "${name}" of "${this.#path}": ${state}`,
-        'open the model again for another shape, or give --ort-driver node',
+        `Cannot feed ${feed.data.constructor.name} to "${name}" as ${feed.dtype}`,
+        `give a ${arrayOf[feed.dtype].name}`,
       )
     }
   }
 
+  /** A free slot of these shapes, or a new one; when all are open, one of another shape makes room. */
   #take(feeds: Feeds): Place {
-    // A question that waited may find that the first one failed, or that another fixed the shapes.
-    this.#checkShapes(feeds)
-    const free = this.#free.shift()
-    if (free) return free
-    const shapes =
-      this.#shapes ?? Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, [...feed.shape]]))
+    const fits = this.#free.findIndex(({ slot }) =>
+      Object.entries(slot.inputs).every(([name, { shape }]) =>
+        shape.every((n, axis) => n === feeds[name]!.shape[axis]),
+      ),
+    )
+    if (fits >= 0) return this.#free.splice(fits, 1)[0]!
+    if (this.#opened >= this.#slots) this.#drop(this.#free.shift()!)
+    const shapes = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, feed.shape]))
     const slot = this.#session.openSlot({ shapes })
-    this.#shapes = shapes
     this.#opened++
     return { slot, results: undefined }
   }
@@ -107,22 +98,25 @@ export class SlotPool {
     for (const [name, { data }] of Object.entries(slot.inputs)) data.set(feeds[name]!.data as never)
   }
 
-  /** A slot whose first run failed is let go of, so that another shape may be tried; one that has worked goes on. */
+  /** A slot whose first run failed is let go of; one that has worked goes on. */
   #putBack(place: Place): void {
-    if (place.results) {
-      this.#free.push(place)
-      return
-    }
+    if (place.results) this.#free.push(place)
+    else this.#drop(place)
+  }
+
+  #drop({ slot }: Place): void {
     this.#opened--
-    if (this.#opened === 0) this.#shapes = undefined
-    void place.slot.close()
+    void slot.close()
   }
 }
 
+/** The slot's outputs as results: the same objects as long as the slot writes to the same arrays. */
 function resultsOf(place: Place): Results {
-  const outputs = Object.entries(place.slot.outputs)
-  return (place.results ??= Object.fromEntries(
-    outputs.map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data }]),
+  const { outputs } = place.slot
+  const known = place.results
+  if (known && Object.keys(outputs).every(name => outputs[name]!.data === known[name]!.data)) return known
+  return (place.results = Object.fromEntries(
+    Object.entries(outputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data } as Tensor]),
   ))
 }
 

@@ -10,7 +10,8 @@ import { blockedMs } from '../../testing/event-loop.ts'
 import { needsTool } from '../../testing/needs.ts'
 import { scratch } from '../../testing/infer/fixtures.ts'
 import { openIsolated } from '../isolate/parent.ts'
-import { openTensorRtPlan, type TensorRtOptions } from './backend.ts'
+import { openTensorRtPlan } from './backend.ts'
+import type { TensorRtOptions } from './types.ts'
 
 const skip = needsTool('g++')
 const ten = standinVersions[1]!
@@ -298,7 +299,7 @@ test(
 test('openTensorRtPlan() in a child names the method that the library crashed in', { skip }, async () => {
   const { env } = tensorRtStandin(ten, { isLean: true })
   const path = planFile(planBytes(densePlan(), ten))
-  const isolated = (fault: string) => openIsolated('tensorrt', path, { env: { ...env, STANDIN_FAULT: fault } })
+  const isolated = (fault: string) => openIsolated(path, { env: { ...env, STANDIN_FAULT: fault } })
   await assert.rejects(isolated('deserializeCudaEngine=crash'), {
     exit: 'fail',
     message: /SIGSEGV\) during "open", in IRuntime\.deserializeCudaEngine/,

@@ -21,16 +21,7 @@ import { readFile, readHead } from '../../host/files.ts'
 import { usageError } from '../../base/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from '../backend.ts'
 import { operatingError } from '../native-error.ts'
-
-/** How a plan is opened. */
-export interface TensorRtOptions {
-  /** Which of the plan's optimization profiles; 0 unless told. */
-  readonly profile?: number
-  /** Accept a version-compatible plan, which carries code of its own: only from a source you trust. */
-  readonly trustHostCode?: boolean
-  /** TENSORRT_LIB and CUDART_LIB; `process.env` unless told. */
-  readonly env?: Readonly<Record<string, string | undefined>>
-}
+import type { TensorRtOptions } from './types.ts'
 
 /** A plan that is open. Results are valid until the next `infer`. */
 export interface TensorRtBackend extends Backend {

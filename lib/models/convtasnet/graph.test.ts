@@ -7,6 +7,7 @@ import { sha256 } from '../../host/digest.ts'
 import { convTasNetGraph, decoderNode, inputShape, optionsFromModel, optionsKey, outputShape } from './graph.ts'
 import { convTasNetOptions, decoderModes, encoderModes, maskActs, type ConvTasNetOptions } from './options.ts'
 import { seededWeights } from './seeded-weights.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 type Sizes = readonly [
   nFilters: number,
@@ -36,7 +37,7 @@ const nodeOf = (model: ModelProto, name: string): NodeProto => model.graph.node.
 
 /** Shapes and values as ONNX Runtime has them. */
 async function answer(o: ConvTasNetOptions) {
-  const ort = await import('onnxruntime-node')
+  const ort = await onnxruntimeNode()
   const session = await ort.InferenceSession.create(encodeModel(convTasNetGraph(o)))
   const data = Float32Array.from({ length: sizeOf(inputShape(o)) }, (_, i) => ((i * 37) % 101) / 505 - 0.1)
   const feed = new ort.Tensor('float32', data, inputShape(o))

@@ -7,6 +7,7 @@ import { convTasNetGraph, inputShape } from './graph.ts'
 import { convTasNetOptions, decoderModes, haloFrames, inputLenFromFrames, latentFrames } from './options.ts'
 import type { ConvTasNetOptions } from './options.ts'
 import { isMixtureConsistent } from './seeded-weights.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 const framing = { kernel: 16, stride: 8 }
 const exact = 1e-6
@@ -23,7 +24,7 @@ const signal = (samples = 16000, seed = 5) => {
 
 /** A function that runs the graph of these options on the data of one window. */
 async function runner(o: ConvTasNetOptions) {
-  const ort = await import('onnxruntime-node')
+  const ort = await onnxruntimeNode()
   const session = await ort.InferenceSession.create(encodeModel(convTasNetGraph(o)), { intraOpNumThreads: 2 })
   return async (data: Float32Array) => {
     const { output } = await session.run({ input: new ort.Tensor('float32', data, inputShape(o)) })
@@ -161,7 +162,7 @@ test('seededWeights() separates into two signals that sum to the mixture', async
 })
 
 test('seededWeights() makes masks that spread over (0, 1), deep graphs included', async () => {
-  const ort = await import('onnxruntime-node')
+  const ort = await onnxruntimeNode()
   const shallow = { nFilters: 64, bnChan: 24, hidChan: 48, skipChan: 24, nBlocks: 1 }
   const deep = { bnChan: 32, hidChan: 64, skipChan: 32, nBlocks: 8, nRepeats: 3 }
   for (const sizes of [shallow, deep]) {

@@ -15,6 +15,7 @@ import { RunbookError } from '../../base/errors.ts'
 import { dataPath, needsData } from '../../testing/needs.ts'
 import { GraphBuilder } from '../builder.ts'
 import { checkModel, type CheckOptions } from './check.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 const zeros = (...shape: number[]) => float32(shape, new Float32Array(sizeOf(shape)))
 
@@ -61,7 +62,7 @@ test(
 
 test('checkModel() finds a Conv whose weight contradicts its input, which ONNX Runtime accepts', async () => {
   const wrong = model({ weight: [4, 5, 1, 3] })
-  const { InferenceSession } = await import('onnxruntime-node')
+  const { InferenceSession } = await onnxruntimeNode()
   const session = await InferenceSession.create(encodeModel(wrong), { logSeverityLevel: 4 })
   await session.release()
   const problem = problemOf(wrong)
@@ -221,7 +222,7 @@ test('checkModel() finds missing, doubled and unsupported operator sets', () => 
 })
 
 test('checkModel() draws the limits of operator sets and IR versions where ONNX Runtime does', async () => {
-  const { InferenceSession } = await import('onnxruntime-node')
+  const { InferenceSession } = await onnxruntimeNode()
   for (const [opset, irVersion] of [
     [6, 7],
     [7, 7],

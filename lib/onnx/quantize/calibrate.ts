@@ -12,6 +12,7 @@ import { asError, usageError } from '../../base/errors.ts'
 import { ValueCounts, type Range, type RangeMethod } from './range.ts'
 import { productOf } from '../shapes/value.ts'
 import { inferShapes } from '../shapes/infer.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 export type { Range, RangeMethod } from './range.ts'
 
@@ -126,7 +127,7 @@ interface Run {
 }
 
 async function runGroup(model: ModelProto, names: readonly string[], { batches, count }: Run): Promise<void> {
-  const { InferenceSession, Tensor: OrtTensor } = await import('onnxruntime-node')
+  const { InferenceSession, Tensor: OrtTensor } = await onnxruntimeNode()
   const exposed = { ...model, graph: { ...model.graph, output: names.map(name => ({ name })) } }
   const refuse = (thrown: unknown, what: string) =>
     usageError(

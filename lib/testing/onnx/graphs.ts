@@ -7,6 +7,7 @@ import { GraphBuilder, type AttributeValue } from '../../onnx/builder.ts'
 import { calibrate, type Feeds } from '../../onnx/quantize/calibrate.ts'
 import { quantizeQdq, type QuantizeOptions } from '../../onnx/quantize/quantize.ts'
 import { inferShapes } from '../../onnx/shapes/infer.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 /** A stream of numbers in [0, 1) that depends on the seed alone (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -156,7 +157,7 @@ export async function measuredShapes(
   model: ModelProto,
   o: { named?: number } = {},
 ): Promise<Map<string, { dtype: string; shape: readonly number[] }>> {
-  const { InferenceSession, Tensor: OrtTensor } = await import('onnxruntime-node')
+  const { InferenceSession, Tensor: OrtTensor } = await onnxruntimeNode()
   const names = model.graph.node.flatMap(node => node.output).filter(name => name !== '')
   const exposed = { ...model, graph: { ...model.graph, output: names.map(name => ({ name })) } }
   const session = await InferenceSession.create(encodeModel(exposed), {
@@ -191,7 +192,7 @@ export async function runOnnx(
   batches: readonly Feeds[],
   o: { optimized?: string } = {},
 ): Promise<Float32Array[]> {
-  const { InferenceSession, Tensor: OrtTensor } = await import('onnxruntime-node')
+  const { InferenceSession, Tensor: OrtTensor } = await onnxruntimeNode()
   const session = await InferenceSession.create(encodeModel(model), {
     logSeverityLevel: 4,
     ...(o.optimized !== undefined && { optimizedModelFilePath: o.optimized, graphOptimizationLevel: 'extended' }),

@@ -10,7 +10,8 @@ import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { makeFolder } from '../../../host/files.ts'
 import { usageError } from '../../../base/errors.ts'
-import { openBackend, type BackendName, type BackendOptions } from '../../../infer/backend.ts'
+import { openBackend } from '../../../infer/open.ts'
+import type { BackendName, BackendOptions } from '../../../infer/options.ts'
 import { openMono, refuseSilent } from '../../../signal/mono-source.ts'
 import type { Recording } from './pick-recording.ts'
 import { quantile, rounded } from '../../../base/statistics.ts'
@@ -80,14 +81,8 @@ async function run(
     mixdown: mix.mixdown,
     resampling: mix.resampling,
   } satisfies KnownMetrics)
-  const { ortDriver, isolate, deviceId, group, timeoutMs } = job
-  await using backend = await openBackend(job.backend, job.modelPath, {
-    ortDriver,
-    isolate,
-    deviceId,
-    group,
-    timeoutMs,
-  })
+  const { isolate, ort, hailort, tensorrt } = job
+  await using backend = await openBackend(job.modelPath, { backend: job.backend, isolate, ort, hailort, tensorrt })
   Object.assign(known, {
     device_info: backend.device,
     load_ms: rounded(backend.loadMs, 3),
