@@ -3,7 +3,8 @@
  *
  * Everything goes through `root`, so that an installation can be made, checked and removed in a temporary folder. Such
  * a root has accounts of its own (`etc/passwd` and `etc/group` in it) but no running system: `isLive` is false, and
- * steps that would speak to a service manager or to a port say `not here`. Tests give a `run` of their own and set `isLive`.
+ * steps that would speak to a service manager or to a port say `not here`. Tests give a `run` of their own and set
+ * `isLive`.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
