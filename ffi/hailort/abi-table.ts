@@ -7,7 +7,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { compareVersions, parseVersion, type ProfileName, type Version } from './profiles.ts'
+import { hailortStatusName } from '../../lib/contract/hailort-status.ts'
+import { compareVersions, parseVersion, versionText, type ProfileName, type Version } from './profiles.ts'
 
 /** A struct as a compiler lays it out, in bytes. */
 export interface Layout {
@@ -62,6 +63,5 @@ export function enumName(name: string, value: number, version: Version): string 
 }
 
 /** `HAILO_TIMEOUT` for 4, as this version calls it; undefined for a number that it does not have. */
-export function statusName(status: number, version: Version): string | undefined {
-  return inForce(abiTable().status, version).findLast(({ names }) => names[status] !== undefined)?.names[status]
-}
+export const statusName = (status: number, version: Version): string | undefined =>
+  hailortStatusName(status, versionText(version))

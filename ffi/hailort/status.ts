@@ -5,9 +5,9 @@
  * it, the
  * likely cause and the fix.
  */
+import { adviceFor } from '../../lib/contract/hailort-status.ts'
 import { FfiError } from '../errors.ts'
 import { statusName } from './abi-table.ts'
-import { adviceFor } from './advice.ts'
 import type { Version } from './profiles.ts'
 
 /** `HAILO_SUCCESS` */

@@ -1,10 +1,11 @@
 /**
- * What do people meet with HailoRT, why, and what helps?
+ * What people meet with HailoRT, why, and what helps: one row for each thing that users report.
  *
- * One row for each thing that users report. A row with `statuses` explains a failed call; one with a `symptom` only is
- * for whoever
- * looks at the machine. Rows are tried in order: the first that fits the call and the status explains it.
+ * A row with `statuses` explains a failed call; one with a `symptom` only is for whoever looks at the machine. The rows
+ * are looked up in `hailort-status.ts`.
  */
+
+/** Why something fails, and what helps. */
 export interface Advice {
   /** Names of statuses, in the words of each version that has them. */
   readonly statuses: readonly string[]
@@ -15,9 +16,7 @@ export interface Advice {
   readonly cause: string
   /** A command, or what to change. */
   readonly fix: string
-  /**
-   * What the failure is to whoever asked: something absent, something that must not be used, or a wrong thing given.
-   */
+  /** What the failure is: something absent, something that must not be used, or a wrong thing given. */
   readonly kind?: 'absent' | 'refused' | 'usage'
 }
 
@@ -59,15 +58,18 @@ export const advice: readonly Advice[] = [
     statuses: ['HAILO_NOT_SUPPORTED'],
     calls: /create_(vdevice|device)/,
     kind: 'refused',
-    cause: 'this HailoRT does not serve the board: HailoRT 4 serves no Hailo-10H',
-    fix: 'install HailoRT 5 with its driver (Raspberry Pi OS: sudo apt install h10-hailort), then reboot',
+    cause: 'this HailoRT does not serve the board: HailoRT 4 serves no Hailo-10H, and HailoRT 5 no Hailo-8',
+    fix:
+      'install the series of the board (Raspberry Pi OS: sudo apt install hailo-h10-all for a Hailo-10H, ' +
+      'hailo-all else), then reboot',
   },
   {
     statuses: ['HAILO_INVALID_OPERATION'],
     calls: /create_vdevice/,
     kind: 'absent',
     cause:
-      "the board's firmware is not loaded; or HailoRT's multi-process service was asked for, and this library was built without it",
+      "the board's firmware is not loaded; or HailoRT's multi-process service was asked for, and this " +
+      'library was built without it',
     fix: `${lookAndReboot}; without the service: do not ask for several processes`,
   },
   {
@@ -76,6 +78,20 @@ export const advice: readonly Advice[] = [
     kind: 'absent',
     cause: 'no device here has the id that was given',
     fix: 'hailortcli scan lists the ids',
+  },
+  {
+    statuses: ['HAILO_INVALID_ARGUMENT'],
+    calls: /hailo_configure \(InferModel\)/,
+    kind: 'absent',
+    cause: 'no device here has the id that was given; without an id, HailoRT took no device for this HEF',
+    fix: 'hailortcli scan lists the ids; with none, sudo dmesg | grep -i hailo tells whether the driver took the board',
+  },
+  {
+    statuses: ['HAILO_COMMUNICATION_CLOSED', 'HAILO_CONNECTION_REFUSED'],
+    calls: opening,
+    kind: 'absent',
+    cause: 'the device was named by a network address, and nobody answers for a Hailo device there',
+    fix: 'name a board of this machine: hailortcli scan lists the ids, such as 0000:01:00.0',
   },
   {
     statuses: ['HAILO_DRIVER_INVALID_RESPONSE'],
@@ -124,14 +140,17 @@ export const advice: readonly Advice[] = [
     calls: /create_hef|hailo_hef_/,
     kind: 'usage',
     cause:
-      'this version of HailoRT cannot read the HEF: it is of a newer form, for an architecture that it does not know, or has too long a name',
+      'this version of HailoRT cannot read the HEF: it is of a newer form, for an architecture that it does ' +
+      'not know, or has too long a name',
     fix: otherHef,
   },
   {
     statuses: ['HAILO_TIMEOUT'],
     calls: /_(read|write)_raw_buffer|hailo_infer/,
     cause: 'the device gave no frame in time: it is slower than that, an output is not read, or the firmware hangs',
-    fix: 'give it longer (--timeout-ms), and with code of your own read every output at the same time; if it stays, power the device off and on',
+    fix:
+      'give it longer (--timeout-ms), and with code of your own read every output at the same time; if it ' +
+      'stays, power the device off and on',
   },
   {
     statuses: ['HAILO_DRIVER_OPERATION_FAILED', 'HAILO_DRIVER_FAIL'],
@@ -145,14 +164,16 @@ export const advice: readonly Advice[] = [
     statuses: ['HAILO_NOT_AVAILABLE'],
     calls: /latency/,
     cause:
-      'no latency was measured: that takes a group of one input that was configured to measure it, and a frame since the last answer',
+      'no latency was measured: that takes a group of one input that was configured to measure it, and a ' +
+      'frame since the last answer',
     fix: 'configure with measuresLatency, run a frame, then ask',
   },
   {
     statuses: ['HAILO_INTERNAL_FAILURE'],
     calls: /configure|vdevice/,
     cause:
-      'HailoRT failed inside; on a Raspberry Pi 5 often because its PCIe page (4096) is smaller than the driver asks for',
+      'HailoRT failed inside; on a Raspberry Pi 5 often because its PCIe page (4096) is smaller than the ' +
+      'driver asks for',
     fix: 'echo "options hailo_pci force_desc_page_size=4096" | sudo tee /etc/modprobe.d/hailo_pci.conf, then reboot',
   },
   {
@@ -177,13 +198,17 @@ export const advice: readonly Advice[] = [
     calls: /configure|vstream|hailo_infer/,
     kind: 'refused',
     cause: "a Hailo-10H does not run models through HailoRT's C interface",
-    fix: 'open the model with --backend hailort, which compiles there what such a device needs (sudo apt install g++ h10-hailort)',
+    fix:
+      'open the model with --backend hailort, which compiles there what such a device needs (sudo apt install ' +
+      'g++ hailo-h10-all)',
   },
   {
     statuses: ['HAILO_NOT_IMPLEMENTED'],
     kind: 'refused',
     cause: 'this device, or this version of HailoRT, does not do what was asked',
-    fix: 'ask a Hailo-8 or Hailo-8L under HailoRT 4; a Hailo-10H tells through this interface its identity, temperature and power',
+    fix:
+      'ask a Hailo-8 or Hailo-8L under HailoRT 4; a Hailo-10H tells through this interface its identity, ' +
+      'temperature and power',
   },
   {
     statuses: [],
@@ -203,8 +228,10 @@ export const advice: readonly Advice[] = [
     statuses: ['HAILO_DRIVER_NOT_INSTALLED', 'HAILO_PCIE_DRIVER_NOT_INSTALLED'],
     kind: 'absent',
     symptom: 'apt says that hailort is replaced by h10-hailort',
-    cause: 'the driver is not installed; Raspberry Pi OS has one package for Hailo-8 and another for Hailo-10H',
-    fix: 'sudo apt install hailo-all (Hailo-8, Hailo-8L) or h10-hailort (Hailo-10H), then reboot',
+    cause: 'the driver is not loaded: it is not installed, or was not built for the kernel that runs',
+    fix:
+      'lsmod | grep hailo; Raspberry Pi OS: sudo apt install hailo-all (Hailo-8, Hailo-8L) or hailo-h10-all ' +
+      '(Hailo-10H), then reboot',
   },
   {
     statuses: [],
@@ -229,9 +256,45 @@ export const advice: readonly Advice[] = [
     symptom: 'permission denied on /dev/hailo0 or /dev/h1x-0',
     cause: "the device's node is absent, or this user may not open it, or the driver failed",
     fix:
-      'ls -l /dev/hailo0 /dev/h1x-0 tells which: with neither, sudo modprobe hailo_pci (of a Hailo-10H hailo1x_pci), or in a container ' +
-      'docker run --device /dev/hailo0; where its mode keeps this user out, join its group: sudo usermod -aG GROUP "$USER"; ' +
+      'ls -l /dev/hailo0 /dev/h1x-0 tells which: with neither, sudo modprobe hailo_pci (of a Hailo-10H ' +
+      'hailo1x_pci), or in a container ' +
+      'docker run --device /dev/hailo0; where its mode keeps this user out, join its group: sudo usermod -aG ' +
+      'GROUP "$USER"; ' +
       'else sudo dmesg | grep -i hailo',
+  },
+  {
+    statuses: ['HAILO_NMS_BURST_INVALID_DATA'],
+    cause: 'the boxes that the device wrote could not be read: an output was read out of step, or the frame was cut',
+    fix: 'read every output of each frame, in one process for each device; else compile the HEF again',
+  },
+  {
+    statuses: ['HAILO_DMA_MAPPING_ALREADY_EXISTS'],
+    kind: 'usage',
+    cause: 'a buffer is mapped for the device twice',
+    fix: 'map each buffer once, or let the library map it: leave out hailo_vdevice_dma_map_buffer',
+  },
+  {
+    statuses: ['HAILO_QUEUE_IS_FULL'],
+    kind: 'usage',
+    cause: 'more frames were sent than the device has room for before one was read',
+    fix: 'wait until the device is ready for another frame: ConfiguredInferModel::wait_for_async_ready',
+  },
+  {
+    statuses: ['HAILO_TIMEOUT'],
+    cause: 'the device or its firmware did not answer in time',
+    fix: lookAndReboot,
+  },
+  {
+    statuses: ['HAILO_DEVICE_NOT_CONNECTED', 'HAILO_DEVICE_TEMPORARILY_UNAVAILABLE'],
+    kind: 'absent',
+    cause: 'the device was there and is not now: it resets, or lost its power or its link',
+    fix: lookAndReboot,
+  },
+  {
+    statuses: ['HAILO_HEF_NOT_COMPATIBLE_WITH_DEVICE'],
+    kind: 'usage',
+    cause: 'the HEF was compiled for another architecture than this device has',
+    fix: 'compile it again with --hw-arch for this device: hailortcli fw-control identify tells its architecture',
   },
   {
     statuses: [],
@@ -240,7 +303,3 @@ export const advice: readonly Advice[] = [
     fix: 'export HAILORT_LOGGER_PATH=NONE',
   },
 ]
-
-/** What explains a failed call, if anything does. @param status its name in the library's version */
-export const adviceFor = (call: string, status: string): Advice | undefined =>
-  advice.find(({ statuses, calls }) => statuses.includes(status) && (calls?.test(call) ?? true))

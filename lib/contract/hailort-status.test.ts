@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { abiTable } from './abi-table.ts'
-import { advice, adviceFor } from './advice.ts'
+import { advice } from './hailort-advice.ts'
+import { adviceFor, hailortStatusName } from './hailort-status.ts'
 
 test('advice names only statuses that some version has', () => {
-  const known = new Set(abiTable().status.flatMap(({ names }) => Object.values(names)))
+  const versions = ['4.17.0', '4.18.0', '4.20.0', '4.21.0', '5.2.0']
+  const known = new Set(
+    versions.flatMap(version => Array.from({ length: 100 }, (_, i) => hailortStatusName(i, version))),
+  )
   assert.deepEqual(
     advice.flatMap(({ statuses }) => statuses).filter(name => !known.has(name)),
     [],
@@ -28,6 +31,7 @@ test('adviceFor() reaches every row that has a status', () => {
     'hailo_infer',
     'hailo_identify',
     'hailo_get_latency_measurement',
+    'hailo_configure (InferModel)',
   ]
   const reached = new Set(
     calls.flatMap(call => advice.flatMap(({ statuses }) => statuses).map(name => adviceFor(call, name))),
@@ -41,14 +45,18 @@ test('adviceFor() reaches every row that has a status', () => {
 test('adviceFor() says what a person can do when a call is not implemented, for models and for anything else', () => {
   const fixOf = (call: string) => adviceFor(call, 'HAILO_NOT_IMPLEMENTED')!.fix
   for (const call of ['hailo_configure_vdevice', 'hailo_create_input_vstreams', 'hailo_infer']) {
-    assert.match(fixOf(call), /^open the model with --backend hailort, .*\(sudo apt install g\+\+ h10-hailort\)$/, call)
+    assert.match(
+      fixOf(call),
+      /^open the model with --backend hailort, .*\(sudo apt install g\+\+ hailo-h10-all\)$/,
+      call,
+    )
   }
   assert.match(fixOf('hailo_get_throttling_state'), /^ask a Hailo-8 or Hailo-8L under HailoRT 4; a Hailo-10H tells/)
 })
 
 test('adviceFor() knows nothing of a success, or of a call that it does not explain', () => {
   assert.equal(adviceFor('hailo_identify', 'HAILO_SUCCESS'), undefined)
-  assert.equal(adviceFor('hailo_identify', 'HAILO_TIMEOUT'), undefined)
+  assert.equal(adviceFor('hailo_identify', 'HAILO_UTF16_TO_ANSI_CONVERSION_FAILED'), undefined)
 })
 
 test('adviceFor() takes a device that does not open for absent or refused, and never for a failure of the model', () => {
@@ -82,7 +90,7 @@ test('adviceFor() tells the ways apart in which a device does not open', () => {
     const { cause, fix } = adviceFor(call, `HAILO_${status}`)!
     assert.match(`${cause}: ${fix}`, words, status)
   }
-  says('NOT_SUPPORTED', /no Hailo-10H: install HailoRT 5 .*h10-hailort/)
+  says('NOT_SUPPORTED', /no Hailo-10H.*: install the series .*hailo-h10-all/)
   says('DEVICE_IN_USE', /another process holds.*: sudo lsof \/dev\/hailo\*/)
   says('DRIVER_INVALID_IOCTL', /different versions: install one version of both/)
   says('DRIVER_INVALID_RESPONSE', /\/sys\/class\/hailo_chardev lacks.*dmesg.*reboot/, 'hailo_scan_devices')
@@ -133,4 +141,31 @@ test('adviceFor() tells a device that was lost in the middle from one that does 
   const lost = adviceFor('hailo_vstream_read_raw_buffer', 'HAILO_DRIVER_OPERATION_FAILED')!
   assert.deepEqual([lost.kind, /unplugged/.test(lost.cause), /dmesg/.test(lost.fix)], [undefined, true, true])
   assert.equal(adviceFor('hailo_create_vdevice', 'HAILO_DRIVER_OPERATION_FAILED')!.kind, 'absent')
+})
+
+test('adviceFor() explains statuses of a device named by an address or by an unknown id', () => {
+  for (const call of ['hailo_create_vdevice', 'hailo_configure (InferModel)']) {
+    assert.match(adviceFor(call, 'HAILO_COMMUNICATION_CLOSED')!.cause, /network address/, call)
+    assert.match(adviceFor(call, 'HAILO_INVALID_ARGUMENT')!.cause, /the id that was given/, call)
+  }
+  assert.equal(adviceFor('hailo_vstream_read_raw_buffer', 'HAILO_COMMUNICATION_CLOSED'), undefined)
+})
+
+test('adviceFor() takes only what holds for any call where the call is not known', () => {
+  assert.match(adviceFor(undefined, 'HAILO_OUT_OF_PHYSICAL_DEVICES')!.cause, /no Hailo device is free/)
+  assert.match(adviceFor(undefined, 'HAILO_TIMEOUT')!.cause, /did not answer in time/)
+  assert.equal(adviceFor(undefined, 'HAILO_INVALID_OPERATION'), undefined)
+  assert.equal(adviceFor(undefined, 'HAILO_INVALID_ARGUMENT'), undefined)
+})
+
+test('hailortStatusName() has the words of each version, and nothing for a number that it does not have', () => {
+  assert.deepEqual(
+    ['4.16.0', '4.19.0', '4.20.0', '5.4.1', undefined].map(version => hailortStatusName(36, version)),
+    ['HAILO_DRIVER_FAIL', 'HAILO_DRIVER_FAIL', ...Array<string>(3).fill('HAILO_DRIVER_OPERATION_FAILED')],
+  )
+  assert.deepEqual(
+    [hailortStatusName(97, '5.0.1'), hailortStatusName(97, '5.10.0')],
+    [undefined, 'HAILO_DEVICE_TEMPORARILY_UNAVAILABLE'],
+  )
+  assert.equal(hailortStatusName(999), undefined)
 })
