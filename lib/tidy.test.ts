@@ -77,8 +77,6 @@ const owed = new Set([
   'lib/failure/buckets.ts -> lib/failure/tensorrt.ts -> lib/failure/buckets.ts',
   'lib/failure/buckets.ts -> lib/failure/tensorrt.ts -> lib/failure/signatures.ts -> lib/failure/buckets.ts',
   'lib/ladder/case.ts -> lib/ladder/cache.ts -> lib/ladder/case.ts',
-  'ffi/hailort holds 14',
-  'ffi/tensorrt holds 15',
 ])
 const none = (problems: readonly string[]) =>
   assert.deepEqual(

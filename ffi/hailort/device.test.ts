@@ -5,7 +5,7 @@ import { FfiError } from '../errors.ts'
 import { hailortStandin, standinOf, type Fault, type Standin } from '../testing/hailort.ts'
 import { Device, scan, VDevice } from './device.ts'
 import { openHailort, type Hailort } from './library.ts'
-import { profileNames, type ProfileName } from './profiles.ts'
+import { profileNames, type ProfileName } from './abi/profiles.ts'
 import { HailoError } from './status.ts'
 
 const skip = needsTool('gcc')

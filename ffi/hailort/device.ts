@@ -8,9 +8,9 @@
 import { FfiError } from '../errors.ts'
 import { allDone, orUndo } from '../jobs.ts'
 import { keeping } from '../settled.ts'
-import { enumName } from './abi-table.ts'
+import { enumName } from './abi/table.ts'
 import { handlesIn, type Hailort, type Handle } from './library.ts'
-import type { Version } from './profiles.ts'
+import type { Version } from './abi/profiles.ts'
 import { HailoError } from './status.ts'
 
 /** What a device says that it is. */

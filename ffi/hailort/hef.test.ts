@@ -8,7 +8,7 @@ import { FfiError } from '../errors.ts'
 import { hailortStandin, standinOf } from '../testing/hailort.ts'
 import { Hef } from './hef.ts'
 import { openHailort } from './library.ts'
-import { profileNames, type ProfileName } from './profiles.ts'
+import { profileNames, type ProfileName } from './abi/profiles.ts'
 import { HailoError } from './status.ts'
 
 const skip = needsTool('gcc')

@@ -15,7 +15,7 @@ import { FfiError } from '../errors.ts'
 import { bind, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { keeping, settled } from '../settled.ts'
 import { memoryOf, type Hailort, type Handle } from './library.ts'
-import { versionText } from './profiles.ts'
+import { versionText } from './abi/profiles.ts'
 import { check } from './status.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -9,7 +9,7 @@ import { FfiError } from '../errors.ts'
 import { buildStandin, sanitizerEnv } from '../testing/build.ts'
 import { hailortStandin, standinOf } from '../testing/hailort.ts'
 import { handlesIn, memoryOf, openHailort } from './library.ts'
-import { profileNames } from './profiles.ts'
+import { profileNames } from './abi/profiles.ts'
 
 const skip = needsTool('gcc')
 const root = join(import.meta.dirname, '../..')

@@ -7,10 +7,10 @@
  */
 import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { settled } from '../settled.ts'
-import { isTested, profileOf, versionText, type Version } from './profiles.ts'
+import { isTested, profileOf, versionText, type Version } from './abi/profiles.ts'
 import { check, errorOf, statusInsufficientBuffer, success, type Deed } from './status.ts'
-import { Structs, structsOf } from './structs.ts'
-import { declareNames, symbols, versionPrototype, type HailortFunctions, type SymbolName } from './symbols.ts'
+import { Structs, structsOf } from './abi/structs.ts'
+import { declareNames, symbols, versionPrototype, type HailortFunctions, type SymbolName } from './abi/symbols.ts'
 
 /** A native object: an address. */
 export type Handle = bigint

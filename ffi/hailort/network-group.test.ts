@@ -9,7 +9,7 @@ import { VDevice, type VDeviceOptions } from './device.ts'
 import { Hef } from './hef.ts'
 import { openHailort, type Hailort } from './library.ts'
 import { configure, type ConfigureOptions, type NetworkGroup } from './network-group.ts'
-import { profileNames, type ProfileName } from './profiles.ts'
+import { profileNames, type ProfileName } from './abi/profiles.ts'
 import { HailoError } from './status.ts'
 
 const skip = needsTool('gcc')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { FfiError } from '../errors.ts'
-import { parseVersion } from './profiles.ts'
+import { parseVersion } from './abi/profiles.ts'
 import { check, errorOf, HailoError } from './status.ts'
 
 const deed = { act: 'open', thing: 'it' }

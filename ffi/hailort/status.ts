@@ -7,8 +7,8 @@
  */
 import { adviceFor } from '../../lib/contract/hailort-status.ts'
 import { FfiError } from '../errors.ts'
-import { statusName } from './abi-table.ts'
-import type { Version } from './profiles.ts'
+import { statusName } from './abi/table.ts'
+import type { Version } from './abi/profiles.ts'
 
 /** `HAILO_SUCCESS` */
 export const success = 0

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { parseVersion } from './profiles.ts'
+import { parseVersion } from './abi/profiles.ts'
 import { describeStream, isNmsOrder, quantisationFrom, streamInfoFrom, type RawVStreamInfo } from './stream-info.ts'
 
 const quantum = { qp_zp: 3, qp_scale: 0.5, limvals_min: -1, limvals_max: 1 }

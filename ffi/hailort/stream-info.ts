@@ -5,8 +5,8 @@
  * width and
  * features. A quantisation of zero says that each feature has its own, and is never divided by.
  */
-import { enumName } from './abi-table.ts'
-import type { Version } from './profiles.ts'
+import { enumName } from './abi/table.ts'
+import type { Version } from './abi/profiles.ts'
 
 /** real = (byte − zeroPoint) × scale */
 export interface Quantisation {

@@ -8,14 +8,14 @@
 import { settled } from '../settled.ts'
 import { FfiError } from '../errors.ts'
 import { bind, koffi, type NativeFunction } from '../load.ts'
-import { versionText } from './abi.ts'
+import { versionText } from './abi/abi.ts'
 import { failed } from './causes.ts'
 import { dimsBytes, dimsValue } from './dims.ts'
 import type { LogMessage } from './logger.ts'
 import { canary, codePath, type TensorRt } from './open.ts'
 import { openParser } from './parser.ts'
 import type { ProfileRange } from './runtime.ts'
-import { objectOf, type NativeObject } from './vtable.ts'
+import { objectOf, type NativeObject } from './abi/vtable.ts'
 
 /** How a plan is built. */
 export interface BuildOptions {

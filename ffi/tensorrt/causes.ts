@@ -6,7 +6,7 @@
  * goes into the error.
  */
 import { FfiError } from '../errors.ts'
-import { versionText, type TensorRtVersion } from './abi.ts'
+import { versionText, type TensorRtVersion } from './abi/abi.ts'
 import type { Logger } from './logger.ts'
 import { againHint } from './plan-version.ts'
 

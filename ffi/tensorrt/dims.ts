@@ -5,7 +5,7 @@
  * since 10.
  */
 import { FfiError } from '../errors.ts'
-import type { DimsLayout } from './abi.ts'
+import type { DimsLayout } from './abi/abi.ts'
 
 /** What koffi gives for a Dims. */
 export interface NativeDims {

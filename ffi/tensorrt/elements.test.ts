@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { arrayOf } from '../../lib/formats/tensors/tensor.ts'
 import { FfiError } from '../errors.ts'
-import { abiTables } from './abi.ts'
+import { abiTables } from './abi/abi.ts'
 import { elementBytes, mustBePlain } from './elements.ts'
 import type { IoTensor } from './runtime.ts'
 

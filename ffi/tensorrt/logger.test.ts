@@ -6,7 +6,7 @@ import { FfiError } from '../errors.ts'
 import { koffi, type NativeFunction } from '../load.ts'
 import { standinVersions, tensorRtStandin } from '../testing/tensorrt/standin.ts'
 import { inChild } from '../testing/tensorrt/in-child.ts'
-import { abiOf } from './abi.ts'
+import { abiOf } from './abi/abi.ts'
 import { createLogger, type LogMessage, type Logger } from './logger.ts'
 import { openTensorRt } from './open.ts'
 

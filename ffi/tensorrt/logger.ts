@@ -12,8 +12,8 @@
  */
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
-import type { Abi } from './abi.ts'
-import { constantFunctions } from './machine-code.ts'
+import type { Abi } from './abi/abi.ts'
+import { constantFunctions } from './abi/machine-code.ts'
 
 /** TensorRT's own: 0 is an internal error and 4 is verbose. */
 export const severityNames = ['internal error', 'error', 'warning', 'info', 'verbose'] as const

@@ -17,11 +17,11 @@ import {
   type OpenedLibrary,
 } from '../load.ts'
 import { FfiError } from '../errors.ts'
-import { abiOfNumber, knownVersions, versionText, type Abi, type TensorRtVersion } from './abi.ts'
+import { abiOfNumber, knownVersions, versionText, type Abi, type TensorRtVersion } from './abi/abi.ts'
 import { failed } from './causes.ts'
 import { createLogger, type Logger } from './logger.ts'
 import { MemoryMap } from '../memory-map.ts'
-import { objectOf, Vtables, type NativeObject } from './vtable.ts'
+import { objectOf, Vtables, type NativeObject } from './abi/vtable.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

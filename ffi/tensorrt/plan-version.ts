@@ -8,7 +8,7 @@
  * the GPU that the plan was built for nor whether it was built to be version compatible can be read here.
  * Layout: `printPlanVersion` in `samples/common/sampleEngines.cpp` of TensorRT 8.6 to 11.1.
  */
-import type { TensorRtVersion } from './abi.ts'
+import type { TensorRtVersion } from './abi/abi.ts'
 
 /** "ftrt" as a little-endian number, the first four bytes of every plan since 8.6. */
 const planMagic = 0x74727466

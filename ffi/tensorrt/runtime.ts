@@ -6,11 +6,11 @@
  * `builder.ts`.
  */
 import { FfiError } from '../errors.ts'
-import { versionText } from './abi.ts'
+import { versionText } from './abi/abi.ts'
 import { failed } from './causes.ts'
 import { canary, type TensorRt } from './open.ts'
 import { againHint, planVersionOf } from './plan-version.ts'
-import { objectOf, type NativeObject } from './vtable.ts'
+import { objectOf, type NativeObject } from './abi/vtable.ts'
 
 /** Element type as TensorRT names it in our words: `float32`, `float16`, `int64`, `bool`, … */
 export type ElementType = string

@@ -9,7 +9,7 @@ import { FfiError } from '../errors.ts'
 import { dimsBytes } from './dims.ts'
 import { elementBytes } from './elements.ts'
 import type { Engine, IoTensor } from './runtime.ts'
-import type { NativeObject } from './vtable.ts'
+import type { NativeObject } from './abi/vtable.ts'
 
 /** A context, its engine, and the profile that it runs. */
 export interface ShapedContext {

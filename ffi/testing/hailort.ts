@@ -9,7 +9,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Hailort } from '../hailort/library.ts'
-import type { ProfileName } from '../hailort/profiles.ts'
+import type { ProfileName } from '../hailort/abi/profiles.ts'
 import { buildStandin } from './build.ts'
 
 export interface StandinOptions {

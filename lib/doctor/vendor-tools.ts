@@ -72,7 +72,7 @@ export async function trtexecFact(machine: Machine): Promise<Fact> {
   }
   const number = /\[TensorRT v(\d+)\]/.exec(said.text)?.[1]
   if (number === undefined || /^&&&& FAILED/m.test(said.text)) return broken(name, oddAnswer(said), install)
-  const { versionFromNumber, versionText } = await import('../../ffi/tensorrt/abi.ts')
+  const { versionFromNumber, versionText } = await import('../../ffi/tensorrt/abi/abi.ts')
   const version = versionText(versionFromNumber(Number(number)))
   const probed = await machine.probe('tensorrt')
   const words = `${version} (${said.path})`

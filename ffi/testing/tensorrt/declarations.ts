@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { abiOf, abiTables, type TensorRtVersion } from '../../tensorrt/abi.ts'
+import { abiOf, abiTables, type TensorRtVersion } from '../../tensorrt/abi/abi.ts'
 
 /** C++ signatures of what the stand-in does; `%` stands for the name. Methods that are not here are traps too. */
 const signatures: Readonly<Record<string, Readonly<Record<string, string | Readonly<Record<number, string>>>>>> = {

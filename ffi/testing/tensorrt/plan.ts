@@ -5,7 +5,7 @@
  * of our
  * own. The same layout stands in `graph.h`, which reads it.
  */
-import type { TensorRtVersion } from '../../tensorrt/abi.ts'
+import type { TensorRtVersion } from '../../tensorrt/abi/abi.ts'
 
 /** TensorRT's numbers of element types. */
 export const planTypes = {

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { koffi } from '../../load.ts'
-import type { TensorRtVersion } from '../../tensorrt/abi.ts'
+import type { TensorRtVersion } from '../../tensorrt/abi/abi.ts'
 import { buildStandin } from '../build.ts'
 import { writeDeclarations, type Shift } from './declarations.ts'
 

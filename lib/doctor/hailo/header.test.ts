@@ -11,8 +11,8 @@ async function header(
   version: string,
   o: { grown?: string; constants?: Readonly<Record<string, number>> } = {},
 ): Promise<string> {
-  const { abiTable, enumOf, layoutOf, statusName } = await import('../../../ffi/hailort/abi-table.ts')
-  const { parseVersion } = await import('../../../ffi/hailort/profiles.ts')
+  const { abiTable, enumOf, layoutOf, statusName } = await import('../../../ffi/hailort/abi/table.ts')
+  const { parseVersion } = await import('../../../ffi/hailort/abi/profiles.ts')
   const of = parseVersion(version)
   const structs = Object.keys(abiTable().structs).flatMap(struct => {
     const layout = layoutOf(struct, of)

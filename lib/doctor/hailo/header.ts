@@ -34,7 +34,7 @@ export async function hailortAbiFact(machine: Machine): Promise<Fact> {
       'install the library beside it',
     )
   }
-  const { parseVersion, isTested } = await import('../../../ffi/hailort/profiles.ts')
+  const { parseVersion, isTested } = await import('../../../ffi/hailort/abi/profiles.ts')
   if (!isTested(parseVersion(version))) {
     return broken(name, `${version} is not in the table`, 'install a version that is: 4.17 to 4.23, 5.0 to 5.2')
   }
@@ -68,9 +68,9 @@ async function problemsOf(
   machine: Machine,
   o: { compiler: string; include: string; version: string },
 ): Promise<string[]> {
-  const { compareProbe, probeSource } = await import('../../../ffi/hailort/abi-probe.ts')
-  const { abiTable } = await import('../../../ffi/hailort/abi-table.ts')
-  const { parseVersion } = await import('../../../ffi/hailort/profiles.ts')
+  const { compareProbe, probeSource } = await import('../../../ffi/hailort/abi/probe.ts')
+  const { abiTable } = await import('../../../ffi/hailort/abi/table.ts')
+  const { parseVersion } = await import('../../../ffi/hailort/abi/profiles.ts')
   const version = parseVersion(o.version)
   const structs = Object.keys(abiTable().structs)
   const header = 'hailo/hailort.h'
@@ -88,8 +88,8 @@ async function problemsOf(
 
 /** Every name with a number that the table has for a version: enums and statuses. */
 async function constantsOf(text: string): Promise<ReadonlyMap<string, number>> {
-  const { abiTable, enumOf, statusName } = await import('../../../ffi/hailort/abi-table.ts')
-  const { parseVersion } = await import('../../../ffi/hailort/profiles.ts')
+  const { abiTable, enumOf, statusName } = await import('../../../ffi/hailort/abi/table.ts')
+  const { parseVersion } = await import('../../../ffi/hailort/abi/profiles.ts')
   const version = parseVersion(text)
   const codes = [...new Set(abiTable().status.flatMap(({ names }) => Object.keys(names)))].map(Number)
   const statuses = codes.flatMap((code): [string, number][] => {

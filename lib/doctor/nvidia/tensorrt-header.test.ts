@@ -17,7 +17,7 @@ interface Bend {
 
 /** Headers whose classes have their methods at the slots of the table; a test bends them. */
 async function headers(version: string, bend: Bend = {}): Promise<Record<string, string>> {
-  const { abiTables } = await import('../../../ffi/tensorrt/abi.ts')
+  const { abiTables } = await import('../../../ffi/tensorrt/abi/abi.ts')
   const { majors, objects } = abiTables()
   const [major, minor, patch] = version.split('.')
   const table = majors[major!] ?? majors['10']!

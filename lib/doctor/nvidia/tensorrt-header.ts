@@ -50,7 +50,7 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
   if ('complaint' in version)
     return broken(name, `${include}/NvInferVersion.h: ${version.complaint}`, 'reinstall the headers')
   const [major = 0, minor = 0, patch = 0] = version.printed.trim().split('.').map(Number)
-  const { abiOf, abiTables, knownVersions, versionText } = await import('../../../ffi/tensorrt/abi.ts')
+  const { abiOf, abiTables, knownVersions, versionText } = await import('../../../ffi/tensorrt/abi/abi.ts')
   const text = versionText({ major, minor, patch })
   const table = abiTables().majors[major]
   if (!isKnown(table, { minor, patch })) {
@@ -93,7 +93,7 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
   )
 }
 
-type AbiTables = ReturnType<(typeof import('../../../ffi/tensorrt/abi.ts'))['abiTables']>
+type AbiTables = ReturnType<(typeof import('../../../ffi/tensorrt/abi/abi.ts'))['abiTables']>
 type Table = AbiTables['majors'][string]
 
 /** Early accesses, and minors before or after those that the table describes, have methods elsewhere. */

@@ -46,7 +46,7 @@ export const load: Readonly<Record<Subject, () => Promise<Found>>> = {
 async function hailort(): Promise<Found> {
   const { openHailort } = await import('../../../ffi/hailort/library.ts')
   const { scan } = await import('../../../ffi/hailort/device.ts')
-  const { isTested, versionText } = await import('../../../ffi/hailort/profiles.ts')
+  const { isTested, versionText } = await import('../../../ffi/hailort/abi/profiles.ts')
   const opened = openHailort()
   const words = `ABI profile ${opened.structs.profile}${isTested(opened.version) ? '' : ', never tested (HAILO_ABI=force)'}`
   const found: Found = { version: versionText(opened.version), path: opened.library.path, words }
@@ -65,7 +65,7 @@ type Hailort = Awaited<ReturnType<(typeof import('../../../ffi/hailort/library.t
 
 async function identify(opened: Hailort, id: string): Promise<HailoAnswer> {
   const { Device } = await import('../../../ffi/hailort/device.ts')
-  const { versionText } = await import('../../../ffi/hailort/profiles.ts')
+  const { versionText } = await import('../../../ffi/hailort/abi/profiles.ts')
   try {
     await using device = await Device.open(opened, id)
     const { architecture, firmware } = device.identify()
@@ -84,7 +84,7 @@ async function cuda(): Promise<Found> {
 
 async function tensorrt(): Promise<Found> {
   const { openTensorRt } = await import('../../../ffi/tensorrt/open.ts')
-  const { versionText } = await import('../../../ffi/tensorrt/abi.ts')
+  const { versionText } = await import('../../../ffi/tensorrt/abi/abi.ts')
   const { hasSymbol } = await import('../../../ffi/load.ts')
   const opened = openTensorRt()
   const { library, version, abi } = opened

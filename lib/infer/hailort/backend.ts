@@ -10,7 +10,7 @@
 import { performance } from 'node:perf_hooks'
 import { orUndo } from '../../../ffi/jobs.ts'
 import type { Device } from '../../../ffi/hailort/device.ts'
-import { versionText } from '../../../ffi/hailort/profiles.ts'
+import { versionText } from '../../../ffi/hailort/abi/profiles.ts'
 import { describe } from '../../formats/tensors/tensor.ts'
 import { requireRunnable } from '../../formats/hef/preflight.ts'
 import { readHef } from '../../formats/hef/read.ts'

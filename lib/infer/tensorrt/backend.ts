@@ -10,7 +10,7 @@
  */
 import { performance } from 'node:perf_hooks'
 import { openCuda } from '../../../ffi/cuda/cuda.ts'
-import { versionText } from '../../../ffi/tensorrt/abi.ts'
+import { versionText } from '../../../ffi/tensorrt/abi/abi.ts'
 import { openTensorRt } from '../../../ffi/tensorrt/open.ts'
 import { againHint, planVersionOf } from '../../../ffi/tensorrt/plan-version.ts'
 import { deserialize, type Engine, type IoTensor } from '../../../ffi/tensorrt/runtime.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { koffi } from '../load.ts'
+import { koffi } from '../../load.ts'
 import { abiOf } from './abi.ts'
 import { prototypes } from './prototypes.ts'
 
@@ -37,10 +37,11 @@ test('prototypes: each is C that koffi reads, with the object as its first argum
 })
 
 test('prototypes: each method is called by the bindings', () => {
-  const files = readdirSync(import.meta.dirname).filter(
-    name => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'prototypes.ts',
+  const room = join(import.meta.dirname, '..')
+  const files = (readdirSync(room, { recursive: true }) as string[]).filter(
+    name => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.endsWith('prototypes.ts'),
   )
-  const sources = files.map(name => readFileSync(join(import.meta.dirname, name), 'utf8')).join('\n')
+  const sources = files.map(name => readFileSync(join(room, name), 'utf8')).join('\n')
   const uncalled = Object.entries(prototypes).flatMap(([type, methods]) =>
     Object.keys(methods)
       .filter(method => !sources.includes(`'${method}'`))

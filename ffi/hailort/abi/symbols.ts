@@ -5,7 +5,7 @@
  * are opaque
  * here: who calls passes memory of the size that the library's version asks for (`structs.ts`).
  */
-import { koffi, type FunctionSpec, type NativeFunction } from '../load.ts'
+import { koffi, type FunctionSpec, type NativeFunction } from '../../load.ts'
 
 /** The one question that may be asked before the version is known. */
 export const versionPrototype = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { abiTable, enumName, enumOf, layoutOf, statusName } from './abi-table.ts'
+import { abiTable, enumName, enumOf, layoutOf, statusName } from './table.ts'
 import { parseVersion, profileOf } from './profiles.ts'
 
 const at = parseVersion

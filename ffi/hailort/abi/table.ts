@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hailortStatusName } from '../../lib/contract/hailort-status.ts'
+import { hailortStatusName } from '../../../lib/contract/hailort-status.ts'
 import { compareVersions, parseVersion, versionText, type ProfileName, type Version } from './profiles.ts'
 
 /** A struct as a compiler lays it out, in bytes. */
@@ -26,7 +26,7 @@ interface AbiTable {
 }
 
 /** Where the measured table lies. */
-export const abiTablePath: string = join(import.meta.dirname, '../../contracts/abi/hailort.json')
+export const abiTablePath: string = join(import.meta.dirname, '../../../contracts/abi/hailort.json')
 
 let table: AbiTable | undefined
 

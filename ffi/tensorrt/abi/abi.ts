@@ -7,7 +7,7 @@
  * function.
  */
 import { readFileSync } from 'node:fs'
-import { FfiError } from '../errors.ts'
+import { FfiError } from '../../errors.ts'
 
 /** As the library tells it. */
 export interface TensorRtVersion {
@@ -75,7 +75,7 @@ let tables: AbiTables | undefined
 /** The tables as they stand in `contracts/abi/tensorrt.json`. */
 export function abiTables(): AbiTables {
   return (tables ??= JSON.parse(
-    readFileSync(new URL('../../contracts/abi/tensorrt.json', import.meta.url), 'utf8'),
+    readFileSync(new URL('../../../contracts/abi/tensorrt.json', import.meta.url), 'utf8'),
   ) as AbiTables)
 }
 

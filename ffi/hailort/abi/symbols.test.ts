@@ -3,15 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { declareNames, symbols } from './symbols.ts'
-import { koffi } from '../load.ts'
+import { koffi } from '../../load.ts'
 
 test('symbols has each function once, under its own name, and each is called', () => {
   const entries = Object.entries(symbols)
   assert.ok(entries.length >= 45)
-  const room = readdirSync(import.meta.dirname).filter(
-    name => name.endsWith('.ts') && !name.includes('.test.') && name !== 'symbols.ts',
+  const room = join(import.meta.dirname, '..')
+  const files = (readdirSync(room, { recursive: true }) as string[]).filter(
+    name => name.endsWith('.ts') && !name.includes('.test.') && !name.endsWith('symbols.ts'),
   )
-  const code = room.map(name => readFileSync(join(import.meta.dirname, name), 'utf8')).join('')
+  const code = files.map(name => readFileSync(join(room, name), 'utf8')).join('')
   for (const [name, { prototype }] of entries) {
     assert.match(name, /^hailo_[a-z_]+$/)
     assert.ok(code.includes(`'${name}'`), `${name} is never called`)

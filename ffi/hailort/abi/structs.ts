@@ -6,7 +6,7 @@
  * with the measured table. Types are anonymous to koffi: two libraries of different shapes may be open in one process.
  */
 import type { TypeObject } from 'koffi'
-import { koffi } from '../load.ts'
+import { koffi } from '../../load.ts'
 import type { ProfileName } from './profiles.ts'
 
 /**

@@ -5,7 +5,7 @@
  * table. The
  * doctor runs it over the vendor's own header where one is installed; the tests run it over the stand-in's.
  */
-import { layoutOf } from './abi-table.ts'
+import { layoutOf } from './table.ts'
 import type { Version } from './profiles.ts'
 
 /** Members that lie in unions without a name are reached through the names inside; the table has only the union. */

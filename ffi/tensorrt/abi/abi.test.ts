@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { FfiError } from '../errors.ts'
+import { FfiError } from '../../errors.ts'
 import { abiOf, abiOfNumber, abiTables, knownVersions, versionFromNumber, versionText } from './abi.ts'
 
 const v = (text: string) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { FfiError } from '../errors.ts'
+import { FfiError } from '../../errors.ts'
 import { compareVersions, isTested, parseVersion, profileOf, versionText } from './profiles.ts'
 
 test('profileOf() chooses one of four shapes when the version is known', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { koffi } from '../load.ts'
-import { abiTable, layoutOf, type Layout } from './abi-table.ts'
+import { koffi } from '../../load.ts'
+import { abiTable, layoutOf, type Layout } from './table.ts'
 import { parseVersion, profileNames, profileOf } from './profiles.ts'
 import { Structs, structsOf } from './structs.ts'
 

@@ -7,14 +7,14 @@
  * library of
  * another layout is refused before anything is called.
  */
-import { settled } from '../settled.ts'
-import { FfiError } from '../errors.ts'
-import { koffi, type NativeFunction } from '../load.ts'
-import { traced } from '../trace.ts'
+import { settled } from '../../settled.ts'
+import { FfiError } from '../../errors.ts'
+import { koffi, type NativeFunction } from '../../load.ts'
+import { traced } from '../../trace.ts'
 import { abiTables, versionText, type Abi } from './abi.ts'
-import { shapeFromDims, type NativeDims } from './dims.ts'
-import type { Logger } from './logger.ts'
-import { MemoryMap } from '../memory-map.ts'
+import { shapeFromDims, type NativeDims } from '../dims.ts'
+import type { Logger } from '../logger.ts'
+import { MemoryMap } from '../../memory-map.ts'
 import { prototypes, type Pointer } from './prototypes.ts'
 
 type Method = NativeFunction<readonly unknown[], unknown>

@@ -5,7 +5,7 @@
  * own version
  * chooses the shape before any other type is declared, and a version that nobody has compared is refused.
  */
-import { FfiError } from '../errors.ts'
+import { FfiError } from '../../errors.ts'
 
 /** Of a library, driver or firmware. */
 export interface Version {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
-import { FfiError } from '../errors.ts'
-import { koffi, type NativeFunction } from '../load.ts'
+import { FfiError } from '../../errors.ts'
+import { koffi, type NativeFunction } from '../../load.ts'
 import { constantCode, constantFunctions } from './machine-code.ts'
-import { MemoryMap } from '../memory-map.ts'
+import { MemoryMap } from '../../memory-map.ts'
 
 test('constantFunctions() makes functions that give their constants, from any number of arguments', () => {
   const k = koffi()

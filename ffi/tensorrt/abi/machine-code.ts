@@ -7,8 +7,8 @@
  * bytes of
  * code that return a constant are written into a page of their own, which is made executable and no longer writable.
  */
-import { FfiError } from '../errors.ts'
-import { koffi } from '../load.ts'
+import { FfiError } from '../../errors.ts'
+import { koffi } from '../../load.ts'
 
 /** `uint64_t f(...)`, or with `second` a struct of two 64-bit words, both returned in registers. */
 export interface Constant {
