@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { pathToFileURL } from 'node:url'
+import { typescriptCommand } from '../host/typescript.ts'
 
 export interface Cost {
   /** User and system time of the process, in ms. */
@@ -33,11 +34,8 @@ process.on('exit', () => { const u = process.resourceUsage(); writeFileSync(${JS
   )
   try {
     const startedMs = performance.now()
-    const child = spawn(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), '--import', pathToFileURL(probe).href, path, ...argv],
-      { stdio: 'ignore' },
-    )
+    const [program, ...words] = typescriptCommand(path, argv, { flags: ['--import', pathToFileURL(probe).href] })
+    const child = spawn(program!, words, { stdio: 'ignore' })
     const exit = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
     const wallMs = performance.now() - startedMs
     const usage = JSON.parse(readFileSync(report, 'utf8')) as NodeJS.ResourceUsage

@@ -3,9 +3,9 @@
  *
  * A command is a list of arguments, never a line for a shell, and its standard input is empty. Whatever it leaves
  * behind is ended
- * with it (`launch.ts` says when, `descendants.ts` how they are found). The output goes straight to a file, so it
+ * with it (`process/launch.ts` says when, `process/descendants.ts` how they are found). The output goes straight to a file, so it
  * outlives us and
- * no pipe can be held open; `log-tail.ts` follows the file. Small outputs are captured in memory instead.
+ * no pipe can be held open; `process/log-tail.ts` follows the file. Small outputs are captured in memory instead.
  *
  * What is not promised: SIGKILL of ourselves leaves the command running, and where there is no /proc (macOS) a
  * descendant that
@@ -16,8 +16,8 @@ import { closeSync, existsSync, fstatSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { blockedError, usageError } from '../base/errors.ts'
 import { fileError, makeFolder } from './files.ts'
-import { launch, neverStarted, type LaunchOptions, type Outcome } from './launch.ts'
-import { LogTail } from './log-tail.ts'
+import { launch, neverStarted, type LaunchOptions, type Outcome } from './process/launch.ts'
+import { LogTail } from './process/log-tail.ts'
 import { findProgram } from './program.ts'
 
 /** What bounds a command, where it runs, and where its output goes. */

@@ -11,6 +11,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { sha256, sha256File } from '../../host/digest.ts'
 import { readJson } from '../../host/files.ts'
+import { typescriptCommand } from '../../host/typescript.ts'
 import { artifactOf, runStageCommand } from '../stage-command.ts'
 import type { Artifact, Stage, StageOptions, Toolchain } from '../toolchain.ts'
 
@@ -69,18 +70,14 @@ async function stage(
 ): Promise<Stage> {
   const to = join(o.folder, files.to)
   const metricsFile = join(o.folder, `host_${name}.json`)
-  const command = [
-    process.execPath,
-    '--import',
-    import.meta.resolve('tsx'),
-    join(import.meta.dirname, 'stage.ts'),
+  const command = typescriptCommand(join(import.meta.dirname, 'stage.ts'), [
     name,
     files.from.path,
     to,
     o.calibration.path,
     metricsFile,
     join(dirname(files.from.path), `${o.netName}.host_parsed.onnx`),
-  ]
+  ])
   const finished = await runStageCommand(command, o)
   if ('ok' in finished) return finished
   const metrics = existsSync(metricsFile) ? (readJson(metricsFile) as Record<string, number>) : {}

@@ -7,8 +7,8 @@
  * that a thing
  * is tried once however many ask.
  */
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { startTypescript } from '../../host/typescript.ts'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
@@ -109,8 +109,7 @@ async function runChild(
   o: ProbeOptions,
 ): Promise<{ begun: Subject | null; ending: string }> {
   const program = o.child ?? join(import.meta.dirname, 'probe-child.ts')
-  const words = [...loaderArguments(), program, ...subjects]
-  const child = spawn(process.execPath, words, { env: o.env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const child = startTypescript(program, subjects, { env: o.env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
   const timeoutMs = o.timeoutMs ?? 8000
   let begun: Subject | null = null
   let stderr = ''
@@ -167,13 +166,4 @@ function endingOf({
     .map(line => line.trim())
     .find(line => /error|cannot|fail/i.test(line))
   return `loading it ${how}${said === undefined ? '' : `: ${said.slice(0, 200)}`}`
-}
-
-/** Later nodes run TypeScript as it is; where tsx is gone they can still answer. */
-function loaderArguments(): string[] {
-  try {
-    return ['--import', import.meta.resolve('tsx')]
-  } catch {
-    return []
-  }
 }

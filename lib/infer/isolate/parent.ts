@@ -7,12 +7,13 @@
  * function that
  * was called last. The model may then be opened again, in a new child.
  */
-import { fork, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lastCall } from '../../../ffi/trace.ts'
 import { fileError } from '../../host/files.ts'
+import { startTypescript } from '../../host/typescript.ts'
 import { RunbookError } from '../../base/errors.ts'
 import type { Backend, Feeds, Results, Vitals } from '../backend.ts'
 import type { BackendOptions } from '../options.ts'
@@ -122,8 +123,7 @@ class Child {
 
   constructor(o: { path: string; env: IsolateOptions['env'] }) {
     this.#path = o.path
-    this.#process = fork(join(import.meta.dirname, 'child.ts'), [String(traceFd), String(process.pid)], {
-      execArgv: ['--import', import.meta.resolve('tsx')],
+    this.#process = startTypescript(join(import.meta.dirname, 'child.ts'), [String(traceFd), String(process.pid)], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc', this.#trace],
       env: { ...process.env, ...o.env },

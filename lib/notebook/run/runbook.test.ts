@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { typescriptCommand } from '../../host/typescript.ts'
 import demo from '../../testing/notebook/demo-runbook.ts'
 import type { Report } from '../views/report.ts'
 
@@ -167,16 +168,9 @@ test('runbook() interrupted in a cell records it, writes the evidence and leaves
 })
 
 const start = (argv: readonly string[], cwd: string) => {
-  const child = spawn(
-    process.execPath,
-    [
-      '--import',
-      import.meta.resolve('tsx'),
-      join(import.meta.dirname, '../../testing/notebook/demo-runbook.ts'),
-      ...argv,
-    ],
-    { cwd },
-  )
+  const demo = join(import.meta.dirname, '../../testing/notebook/demo-runbook.ts')
+  const [program, ...words] = typescriptCommand(demo, argv)
+  const child = spawn(program!, words, { cwd })
   const out = { stdout: '', stderr: '' }
   child.stdout.on('data', text => {
     out.stdout += String(text)

@@ -12,6 +12,7 @@ import { basename, relative, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgv } from '../inputs/argv.ts'
 import { interruption } from '../../base/async.ts'
+import { errorOfCommand } from '../../host/sh.ts'
 import { shellWord } from '../../base/text.ts'
 import { projectRoot, projectVersion } from '../../base/version.ts'
 import { asError, exitCodes, RunbookError } from '../../base/errors.ts'
@@ -32,6 +33,11 @@ export interface Sheet<S extends Inputs> {
   readonly inputs: S
   /** What `--dry-run` prints: what would be done, one line each. */
   readonly steps?: (inputs: InputValues<S>) => readonly string[] | Promise<readonly string[]>
+  /**
+   * `body`: under `--dry-run` the body runs, and must change nothing; `sh` then only prints its commands, but for those
+   * that read. Without it the steps are printed and the body is not run.
+   */
+  readonly dryRun?: 'body'
   /** `false` for a runbook that only reads and tells: it opens no run folder. */
   readonly evidence?: false
 }
@@ -116,6 +122,7 @@ async function run<S extends Inputs>(
   }
   const report = emptyReport(self, argv)
   let session: Session<S> | undefined
+  let isDryRun = false
   try {
     const flags = parseArgv(argv, knownFlags(self.sheet.inputs))
     if (flags.get('help') === '1')
@@ -127,7 +134,8 @@ async function run<S extends Inputs>(
       inputs: own.records,
       command: [...variablesOf(own.records, env), report.command].join(' '),
     })
-    if (common.dryRun) return finish(await dryRun(self, report, own.values))
+    isDryRun = common.dryRun
+    if (isDryRun && self.sheet.dryRun !== 'body') return finish(await dryRun(self, report, own.values))
     session = await createSession({
       path,
       report,
@@ -136,6 +144,7 @@ async function run<S extends Inputs>(
       cwd,
       signal: around.signal,
       outDir: self.sheet.evidence === false ? null : resolve(cwd, common.outDir),
+      isDryRun,
       runTs: common.runTs,
     })
   } catch (thrown) {
@@ -155,10 +164,12 @@ async function run<S extends Inputs>(
   try {
     await untilInterrupted(Promise.race([body(tools), ...(around.strays ? [around.strays] : [])]), session.signal)
   } catch (error) {
-    thrown = session.signal.aborted ? interruption('finish', session.signal) : error
+    thrown = session.signal.aborted ? interruption('finish', session.signal) : errorOfCommand(error)
   }
   Object.assign(report.fingerprint, await stamps())
-  return finish(await conclude({ report, recorder, narrative, thrown, proposed, startedMs }))
+  const ended = await conclude({ report, recorder, narrative, thrown, proposed, startedMs })
+  if (isDryRun && thrown === undefined) Object.assign(ended, dryVerdict(ended))
+  return finish(ended)
 }
 
 /**
@@ -220,12 +231,14 @@ function errorText(thrown: unknown): string {
 async function dryRun<S extends Inputs>(self: Runbook<S>, report: Report, values: InputValues<S>): Promise<Report> {
   for (const input of report.inputs) report.lines.push(`${input.flag}=${String(input.value)} (${input.from})`)
   report.lines.push(...((await self.sheet.steps?.(values)) ?? []).map(step => `would ${step}`))
-  return Object.assign(report, {
-    verdict: 'DRY-RUN',
-    exit: exitCodes.pass,
-    next: report.command.replace(' --dry-run', ''),
-  })
+  return Object.assign(report, dryVerdict(report))
 }
+
+const dryVerdict = (report: Report) => ({
+  verdict: 'DRY-RUN' as const,
+  exit: exitCodes.pass,
+  next: report.command.replace(' --dry-run', ''),
+})
 
 function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly string[]): Report {
   return {

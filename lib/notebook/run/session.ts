@@ -11,6 +11,7 @@ import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { createRunFolder, runTs } from './run-folder.ts'
 import { shownPath, writeFileAtomic } from '../../host/files.ts'
+import { createSh, errorOfCommand, type Sh } from '../../host/sh.ts'
 import { RunbookError } from '../../base/errors.ts'
 import { blockedGate, gateText, judge, type Bound, type GateOptions } from './gates.ts'
 import type { Inputs, InputValues } from '../inputs/inputs.ts'
@@ -35,6 +36,8 @@ export interface CellTools {
   show(...displays: readonly Display[]): void
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal
+  /** As in `Tools`. */
+  readonly sh: Sh
 }
 
 /** The folder of this run. */
@@ -46,7 +49,7 @@ export interface Run {
   readonly ts: string
   /** A path inside the folder. */
   path(...parts: readonly string[]): string
-  /** Write a file into the folder, whole or not at all; gives its path. */
+  /** Write a file into the folder, whole or not at all; gives its path. A dry run writes nothing. */
   write(name: string, data: string | Uint8Array): string
 }
 
@@ -66,6 +69,13 @@ export interface Tools<S extends Inputs> {
   readonly signal: AbortSignal
   /** Run one titled step; its result is the cell's. A failure is recorded, then rethrown. */
   cell<T>(title: string, work: (tools: CellTools) => T | Promise<T>): Promise<T>
+  /**
+   * Run a shell command in plain sight: zx's `$` with a time limit, a log in the run's `commands` folder and the end of
+   * all that it starts. A failure that nobody catches fails the run, and names the command and its log.
+   */
+  readonly sh: Sh
+  /** Whether `--dry-run` asks to change nothing; only a sheet with `dryRun: 'body'` is run then. */
+  readonly isDryRun: boolean
   /** Show tables, plots, pictures or sound in the cell that is open, else in the latest one. */
   show(...displays: readonly Display[]): void
   readonly gate: Gate
@@ -99,6 +109,7 @@ interface Setting<S extends Inputs> {
   /** Where run folders go, absolute; null to keep nothing. */
   readonly outDir: string | null
   readonly runTs: string | undefined
+  readonly isDryRun: boolean
 }
 
 /** Open the run folder and make the tools. Errors: usage (a bad run name), blocked (the folder cannot be written). */
@@ -107,14 +118,17 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
   const signal = setting.signal ?? new AbortController().signal
   const startedMs = performance.now()
   const run = openRun(setting)
-  if (run) report.run = run.shown
-  const recorder = new Recorder(report, run?.folder ?? null)
+  const folder = setting.isDryRun ? null : (run?.folder ?? null)
+  if (folder !== null) report.run = run!.shown
+  const recorder = new Recorder(report, folder)
   recorder.event('started', { runbook: report.runbook, command: report.command })
   await recorder.save()
   const stamps =
     outDir === null ? Promise.resolve({}) : import('../../host/fingerprint.ts').then(({ fingerprint }) => fingerprint())
   const proposed: NextSteps = {}
-  const cells = cellTools({ path, report, narrative, recorder, signal })
+  const { isDryRun } = setting
+  const commands = folder === null ? null : join(folder, 'commands')
+  const cells = cellTools({ path, report, narrative, recorder, signal, commands, isDryRun })
   const tools: Tools<S> = {
     inputs: values,
     signal,
@@ -124,6 +138,8 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
     },
     cell: cells.cell,
     show: cells.show,
+    sh: cells.sh,
+    isDryRun,
     gate: gateTool(report, narrative, recorder),
     next: steps => void Object.assign(proposed, steps),
     mark: (name, value) => void Object.assign(report.marks, { [name]: value }),
@@ -135,14 +151,15 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
 
 function openRun(setting: Setting<Inputs>): Run | null {
   if (setting.outDir === null) return null
-  const folder = createRunFolder(setting.outDir, setting.runTs ?? runTs())
+  const ts = setting.runTs ?? runTs()
+  const folder = setting.isDryRun ? join(setting.outDir, ts) : createRunFolder(setting.outDir, ts)
   return {
     folder,
     shown: shownPath(folder, setting.cwd),
     ts: basename(folder),
     path: (...parts) => join(folder, ...parts),
     write(name, data) {
-      writeFileAtomic(join(folder, name), data)
+      if (!setting.isDryRun) writeFileAtomic(join(folder, name), data)
       return join(folder, name)
     },
   }
@@ -161,7 +178,16 @@ function gateTool(report: Report, narrative: Narrative, recorder: Recorder): Gat
   )
 }
 
-function cellTools(o: { path: string; report: Report; narrative: Narrative; recorder: Recorder; signal: AbortSignal }) {
+function cellTools(o: {
+  path: string
+  report: Report
+  narrative: Narrative
+  recorder: Recorder
+  signal: AbortSignal
+  /** Where `sh` keeps the logs of its commands. */
+  commands: string | null
+  isDryRun: boolean
+}) {
   const { path, report, narrative, recorder, signal } = o
   const current = new AsyncLocalStorage<CellRecord>()
   const text = readFileSync(path, 'utf8')
@@ -204,6 +230,7 @@ function cellTools(o: { path: string; report: Report; narrative: Narrative; reco
         narrative.progress(home().n, { done, total, label: '', durationMs: performance.now() - startedMs })
     }
   }
+  const sh = createSh({ folder: o.commands, print, signal, isDryRun: o.isDryRun })
   const cell: Tools<Inputs>['cell'] = async (title, work) => {
     signal.throwIfAborted()
     const line = callerLine(new Error('where').stack, path)
@@ -216,15 +243,16 @@ function cellTools(o: { path: string; report: Report; narrative: Narrative; reco
     }
     narrative.open(record.n, title)
     try {
-      const value = await current.run(record, () => work({ progress, advance: advance(), print, show, signal }))
+      const value = await current.run(record, () => work({ progress, advance: advance(), print, show, signal, sh }))
       await recorder.settled()
       await close(signal.aborted ? 'interrupted' : 'ok')
       return value
-    } catch (thrown) {
+    } catch (error) {
+      const thrown = errorOfCommand(error, signal)
       const stopped = signal.aborted || (thrown instanceof RunbookError && thrown.exit === 'interrupted')
       await close(stopped ? 'interrupted' : 'failed', thrown).catch(() => {})
       throw thrown
     }
   }
-  return { cell, show }
+  return { cell, show, sh }
 }

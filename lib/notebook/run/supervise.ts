@@ -7,9 +7,9 @@
  * session of its
  * own, passes signals on, and gives a verdict when native code or a full memory takes the runbook away.
  */
-import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { exitCodes } from '../../base/errors.ts'
+import { startTypescript } from '../../host/typescript.ts'
 
 /**
  * Whether this process was started by the `tsx` command, which preloads a file of that name, and not by `node --import
@@ -23,7 +23,7 @@ export const isUnderTsxCommand = (execArgv: readonly string[] = process.execArgv
  * a bug's code.
  */
 export async function supervise(script: string, o: { id: string; argv: readonly string[] }): Promise<number> {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, ...o.argv], {
+  const child = startTypescript(script, o.argv, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // In a session of its own, so that a Ctrl-C comes once, by way of us.
     detached: true,

@@ -5,6 +5,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { shellWord } from '../../base/text.ts'
+import { typescriptCommand } from '../../host/typescript.ts'
 
 /** Where the stand-in lies. */
 export interface InstalledStandin {
@@ -17,12 +19,9 @@ export interface InstalledStandin {
 export function installHailoStandin(folder: string, o: { wheel?: string } = {}): InstalledStandin {
   const program = join(folder, 'bin/hailo')
   mkdirSync(join(folder, 'bin'), { recursive: true })
-  const words = [process.execPath, '--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'program.ts')]
-  writeFileSync(program, `#!/bin/sh\nexec ${words.map(quoted).join(' ')} "$@"\n`, { mode: 0o755 })
+  const words = typescriptCommand(join(import.meta.dirname, 'program.ts'))
+  writeFileSync(program, `#!/bin/sh\nexec ${words.map(shellWord).join(' ')} "$@"\n`, { mode: 0o755 })
   const mark = `lib/python3.10/site-packages/hailo_dataflow_compiler-${o.wheel}.dist-info`
   if (o.wheel !== undefined) mkdirSync(join(folder, mark), { recursive: true })
   return { folder, program }
 }
-
-/** A word as a shell takes it literally. */
-const quoted = (word: string) => `'${word.replaceAll("'", String.raw`'\''`)}'`

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { typescriptCommand } from '../../../host/typescript.ts'
 import { needsPlainMemory } from '../../../testing/needs.ts'
 import { halves, longRecording, modelFile, sampleRate, scratch } from '../../../testing/infer/fixtures.ts'
 
@@ -33,7 +34,8 @@ test(
     const recordings = [120, 120, 1800].map(seconds => longRecording(seconds))
     const path = join(folder, 'probe.mts')
     writeFileSync(path, script(modelFile(halves(16_000)), recordings, folder))
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), path], {
+    const [program, ...words] = typescriptCommand(path)
+    const { stdout, stderr, status } = spawnSync(program!, words, {
       encoding: 'utf8',
       timeout: 120_000,
     })

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { after } from 'node:test'
-import { needsTool } from '../testing/needs.ts'
+import { needsTool } from '../../testing/needs.ts'
 import { procSource } from './descendants.ts'
+import { typescriptCommand } from '../typescript.ts'
 import { launch, type LaunchOptions } from './launch.ts'
 
 const skip = existsSync('/proc/self/stat') ? needsTool('setsid') : 'tool: /proc is not there'
@@ -168,7 +169,8 @@ function leave(how: string, first = '') {
     ${how}
     await running`,
   )
-  const done = spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), file], {
+  const [program, ...words] = typescriptCommand(file)
+  const done = spawnSync(program!, words, {
     encoding: 'utf8',
     timeout: 30_000,
   })

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'node:test'
-import { needsTool } from '../testing/needs.ts'
+import { needsTool } from '../../testing/needs.ts'
 import { Family, procSource, psSource, rowFromStat, type ProcessRow, type ProcessSource } from './descendants.ts'
 
 const needsProc = existsSync('/proc/self/stat') ? false : 'tool: /proc is not there'

@@ -13,9 +13,9 @@ import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { blockedError, usageError } from '../base/errors.ts'
+import { blockedError, usageError } from '../../base/errors.ts'
 import { Family } from './descendants.ts'
-import { fileError } from './files.ts'
+import { fileError } from '../files.ts'
 
 /** What bounds a command, and where it runs. */
 export interface LaunchOptions {
@@ -122,7 +122,7 @@ const families = new Set<Family>()
 const deadly = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** End the family when our own process ends; call what is returned once it has ended by itself. */
-function endWithUs(family: Family): () => void {
+export function endWithUs(family: Family): () => void {
   if (families.size === 0) {
     process.on('exit', endFamilies)
     // First in the row, so that a listener that is called once is still counted when we are asked.
