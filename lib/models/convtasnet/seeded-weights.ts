@@ -173,7 +173,7 @@ function orthonormalColumns(rows: number, columns: number, draw: () => number): 
  * xorshift32
  * ("Xorshift RNGs", 2003), started from a hash (FNV-1a) of the key, so that no tensor depends on the ones before it.
  */
-function normals(key: string): () => number {
+export function normals(key: string): () => number {
   let state = 0x811c9dc5
   for (const character of key) state = Math.imul(state ^ character.codePointAt(0)!, 0x01000193)
   if (state === 0) state = 1

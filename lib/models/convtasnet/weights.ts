@@ -51,7 +51,8 @@ const savedSizes = 'give the sizes of the model that was saved'
 const some = (names: readonly string[]): string =>
   names.slice(0, 4).join(', ') + (names.length > 4 ? `, and ${names.length - 4} more` : '')
 
-async function readTensors(path: string): Promise<Map<string, () => Tensor>> {
+/** Every tensor of a `.safetensors` or `.npz` file by name, read when asked for. Errors: blocked, usage. */
+export async function readTensors(path: string): Promise<Map<string, () => Tensor>> {
   if (path.endsWith('.safetensors')) {
     const { readSafetensors } = await import('../../formats/tensors/safetensors.ts')
     return new Map([...readSafetensors(path)].map(([name, tensor]) => [name, () => tensor]))
