@@ -4,6 +4,7 @@ import test from 'node:test'
 import { encodeModel } from '../../formats/onnx/index.ts'
 import { readNpz } from '../../formats/tensors/npz.ts'
 import { float32 } from '../../formats/tensors/tensor.ts'
+import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 import { sha256, sha256File } from '../../host/digest.ts'
 import { checkModel, inspect } from '../../onnx/index.ts'
 import { dataPath, needsData } from '../../testing/needs.ts'
@@ -27,7 +28,7 @@ const windows = [0, 1, 2].map(seed =>
 )
 
 async function answers(form: TcnForm, weights: TcnWeights, feeds: readonly Float32Array[]) {
-  const ort = await import('onnxruntime-node')
+  const ort = await onnxruntimeNode()
   const options = { intraOpNumThreads: 1, interOpNumThreads: 1 }
   const session = await ort.InferenceSession.create(encodeModel(tcnGraph(form, weights, head)), options)
   const latents: Float32Array[] = []
@@ -105,7 +106,7 @@ test(
   'tcnGraph with the weights of an exported donor gives what the donor gives, in every form',
   { skip: needsData(donor) },
   async () => {
-    const ort = await import('onnxruntime-node')
+    const ort = await onnxruntimeNode()
     const session = await ort.InferenceSession.create(dataPath(donor))
     const want = []
     for (const window of windows) {
