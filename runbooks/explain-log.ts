@@ -29,6 +29,7 @@ export default runbook(
     steps: ({ log, jsonl }) => [log ? `read ${log} and classify it` : `score ${jsonl}`],
   },
   async ({ inputs, cell, gate, line, next }) => {
+    const { bareCommand } = await import('../lib/systems/monolithic/search/knob-command.ts')
     if ((inputs.log === undefined) === (inputs.jsonl === undefined)) {
       throw usageError('Cannot explain: give one of --log and --jsonl', 'npx tsx runbooks/explain-log.ts --log FILE')
     }
@@ -49,12 +50,7 @@ export default runbook(
       gate('share of rows in their bucket', k / n, { atLeast: inputs.atLeast })
       return
     }
-    const {
-      failure,
-      cause,
-      nextKnob,
-      next: step,
-    } = await cell(`Read ${inputs.log}`, ({ show }) => {
+    const { failure, cause, nextKnob } = await cell(`Read ${inputs.log}`, ({ show }) => {
       const explained = explainLog(logText(inputs.log!, readFile(inputs.log!)))
       show(json(explained.failure, { title: 'all that was read' }))
       return explained
@@ -65,7 +61,10 @@ export default runbook(
     line(`cause: ${cause}`)
     line(`next knob: ${nextKnob}`)
     gate('the log is understood', failure.bucket !== 'unknown', { equals: true })
-    next({ pass: step, fail: 'look for the first [error] line, and report the log so that it gets a bucket' })
+    next({
+      pass: bareCommand(nextKnob) ?? nextKnob,
+      fail: 'look for the first [error] line, and report the log so that it gets a bucket',
+    })
   },
 )
 

@@ -42,8 +42,7 @@ const knobs: Knob[] = Object.keys(buckets).flatMap(bucket =>
     const failure = { ...classifyFailure(''), bucket, isInfeasible: buckets[bucket]!.isInfeasible, counters: [counter] }
     const outcome: CaseOutcome = {
       config,
-      harSuccess: true,
-      hefSuccess: false,
+      isCompiled: false,
       exceptionType: 'x',
       failure,
       attempted: true,

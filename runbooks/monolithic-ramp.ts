@@ -20,7 +20,7 @@ import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
 import { runbook } from '../lib/notebook/run/runbook.ts'
 
 const contract = monolithicContract()
-const { files, tsv } = contract
+const { files } = contract
 const declared = rampInputs()
 
 export default runbook(
@@ -36,7 +36,7 @@ export default runbook(
   async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
     const { openSearch } = await import('../lib/systems/monolithic/search/search.ts')
     const { prefixesFor, rampCase } = await import('../lib/systems/monolithic/ramp/cases.ts')
-    const { runRamp } = await import('../lib/systems/monolithic/ramp/ramp.ts')
+    const { rampSummary, runRamp } = await import('../lib/systems/monolithic/ramp/ramp.ts')
     const report = await import('../lib/systems/monolithic/ramp/report.ts')
     const { caseTeller, milestoneTeller } = await import('../lib/ladder/report.ts')
     const { bars, table } = await import('../lib/notebook/display/show.ts')
@@ -63,7 +63,7 @@ export default runbook(
         cases,
         search: inputs.search,
         profile: inputs.profile,
-        summary: { path, columns: tsv.rampColumns, shown: shownPath },
+        summary: rampSummary(path, cases),
         onCase: caseTeller(print, cases.length),
         onLine: milestoneTeller(print),
       })

@@ -21,7 +21,7 @@ import { commandWith } from '../lib/notebook/inputs/command.ts'
 import { choice, file, folder, runbook, text } from '../lib/notebook/run/runbook.ts'
 
 const contract = monolithicContract()
-const { defaults, files, gates, model, tsv } = contract
+const { defaults, files, gates, model } = contract
 
 const declared = {
   profile: choice(['focused', 'extended'], {
@@ -60,7 +60,7 @@ export default runbook(
     asks: 'which is the first whole ConvTasNet that compiles and runs?',
     inputs: declared,
     steps: async inputs => {
-      const { sliceCases } = await import('../lib/ladder/ladder.ts')
+      const { sliceCases } = await import('../lib/ladder/select.ts')
       const named = rungsOf(inputs).map((rung, i) => ({
         tag: runTag(rung),
         step: `compile rung ${i + 1}, ${runTag(rung)}`,
@@ -71,7 +71,6 @@ export default runbook(
   async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
     const compile = await import('../lib/systems/monolithic/search/index.ts')
     const infer = await import('../lib/systems/monolithic/separation/index.ts')
-    const onnx = await import('../lib/onnx/index.ts')
     const { bars, table } = await import('../lib/notebook/display/show.ts')
     const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
     const rungs = rungsOf(inputs)
@@ -89,31 +88,13 @@ export default runbook(
       inputs,
     )
 
-    await cell(`Author ${cases.length} graphs`, async ({ show }) => {
-      const facts = await Promise.all(
-        cases.map(async rung => ({ tag: rung.tag, ...onnx.inspect(onnx.decodeModel((await rung.prepare()).onnx)) })),
-      )
-      show(
-        table(
-          facts.map(({ tag, parameters, macs, weightBytes, peakActivationBytes }) => ({
-            tag,
-            parameters,
-            MMAC: macs / 1e6,
-            'weights kB': weightBytes / 1e3,
-            'peak activations kB': peakActivationBytes / 1e3,
-          })),
-          { title: `the ladder ${inputs.ladder}` },
-        ),
-      )
-    })
-
     const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async ({ print, show }) => {
       const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
       const climbed = await compile.runLadder({
         ...search.ladder,
         cases,
         profile: inputs.profile,
-        summary: { path, columns: tsv.sweepColumns, shown: shownPath },
+        summary: compile.sweepSummary(path),
         onCase: compile.caseTeller(print, cases.length),
         onLine: compile.milestoneTeller(print),
       })
@@ -148,7 +129,7 @@ export default runbook(
       gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
 
     const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
-    const compiledModel = run.path(winner.tag, winner.files.hef)
+    const compiledModel = run.path(winner.tag, winner.files.compiled)
     const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
     next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
     if (rung.decoderMode === 'conv1x1_head') {

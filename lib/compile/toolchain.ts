@@ -1,11 +1,9 @@
 /**
- * What turns an authored graph into something that a device runs?
+ * The face of every compiler: what turns an authored graph into something that a device runs.
  *
- * One face over the compilers. `host` proves the graph, the quantisation and the runtime path on this machine and
- * nothing about
- * a device; `dfc` drives Hailo's Dataflow Compiler. Both run every stage as a process of its own with a hard time
- * limit, so a
- * hang, a crash or a leak of the compiler ends with the stage. Every stage gives an artifact or a classified failure.
+ * `host` proves the graph, the quantisation and the runtime path on this machine and nothing about a device; `dfc`
+ * drives Hailo's Dataflow Compiler. Each runs every stage as a process of its own with a hard time limit, so a hang, a
+ * crash or a leak of the compiler ends with the stage. Every stage gives an artifact or a classified failure.
  */
 import type { Failure } from '../failure/classify.ts'
 
@@ -25,20 +23,21 @@ export interface Availability {
   readonly hint: string
 }
 
-/** Calibration samples on disk: one `.npy`, float32, samples first, in the layout that the toolchain asks for. */
+/** Calibration samples on disk, as `calibration-file.ts` writes them in the layout that the toolchain asks for. */
 export interface CalibrationFile extends Artifact {
   readonly count: number
 }
 
+/** What a stage is told beside the file that it takes. */
 export interface StageOptions {
   /** The case's own folder: the stage's working folder, where vendor logs land. */
   readonly folder: string
   readonly netName: string
   readonly hwArch: string
-  readonly inputName: string
-  readonly inputShape: readonly number[]
+  /** The graph's inputs, every dimension a number. */
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[]
   /** The output values that were asked for; a parser that cuts the graph elsewhere has failed. */
-  readonly endNodes: readonly string[]
+  readonly outputs: readonly string[]
   readonly calibration: CalibrationFile
   /** A model script's text, one command a line; empty for none. */
   readonly modelScript: string
@@ -48,6 +47,7 @@ export interface StageOptions {
   readonly onLine?: (line: string) => void
 }
 
+/** How a stage ended: with an artifact and numbers about it, or with a classified failure. */
 export type Stage =
   | {
       readonly ok: true
@@ -62,15 +62,19 @@ export type Stage =
       readonly durationMs: number
     }
 
+/** A compiler. Its stages throw blocked when its program is absent or the disk is full. */
 export interface Toolchain {
   readonly name: 'host' | 'dfc'
-  /** `host`: N C 1 W as in the graph. `dfc`: N 1 W C. */
+  /** What its last stage makes, as the ending of a file's name. */
+  readonly product: 'onnx' | 'hef'
+  /** `nchw`: as in the graph. `nhwc`: the channels of a float32 input of four axes last. */
   readonly calibrationLayout: 'nchw' | 'nhwc'
+  /** Where it is, or why it cannot be used. Never throws. */
   available(): Promise<Availability>
-  /** ONNX to HAR; on `host` to a checked, shape-inferred ONNX. */
+  /** Check the graph. `dfc`: ONNX to HAR. `host`: to a checked ONNX. */
   parse(onnx: Artifact, o: StageOptions): Promise<Stage>
-  /** HAR to quantised HAR; on `host` to int8 QDQ with real calibration. */
-  optimize(har: Artifact, o: StageOptions): Promise<Stage>
-  /** Quantised HAR to HEF; on `host` to ONNX Runtime's optimised model, opened and run. */
-  compile(har: Artifact, o: StageOptions): Promise<Stage>
+  /** Quantise with the calibration samples. `dfc`: to a quantised HAR. `host`: to int8 QDQ. */
+  optimize(parsed: Artifact, o: StageOptions): Promise<Stage>
+  /** Compile. `dfc`: to a HEF. `host`: to ONNX Runtime's optimised model, opened and run. */
+  compile(quantised: Artifact, o: StageOptions): Promise<Stage>
 }

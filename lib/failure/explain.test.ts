@@ -56,24 +56,6 @@ test('explainLog() gives bucket, cause and one step, also when it does not know 
   assert.ok(unknown.cause !== '' && unknown.nextKnob !== '')
 })
 
-test('explainLog() goes on with a command where the knob is a flag of the sweep, else in words', () => {
-  const next = (log: string) => explainLog(log).next
-  assert.equal(next('Agent infeasible'), 'npx tsx runbooks/monolithic-sweep.ts --ladder temporal')
-  assert.equal(next('HAR export timed out'), 'npx tsx runbooks/monolithic-sweep.ts --case-timeout-min 60')
-  assert.equal(next('Reshape is needed for layers: conv1'), 'npx tsx runbooks/monolithic-sweep.ts --encoder framed')
-  assert.equal(
-    next('Super deconv is not supported with groups'),
-    'npx tsx runbooks/monolithic-sweep.ts --decoder polyphase',
-  )
-  // Flags of another runbook, and of a run that this log does not name, make no command.
-  assert.match(next('Multiple output vstreams found (2); specify which one'), /^--input NAME/)
-  assert.match(next('KeyboardInterrupt'), /^go on/)
-  assert.match(
-    next('Context switch is disabled, but the model could not fit in single context'),
-    /^context_switch_param/,
-  )
-})
-
 test('logText() reads UTF-8 and the UTF-16 of PowerShell, and refuses what is empty or no text', () => {
   assert.equal(logText('a', Buffer.from('\uFEFFAgent')), 'Agent')
   assert.equal(logText('a', Buffer.from('\uFEFFAgent', 'utf16le')), 'Agent')

@@ -6,15 +6,12 @@
 import { usageError } from '../base/errors.ts'
 import { bucketOf } from './buckets.ts'
 import { classifyFailure, type ExitContext, type Failure } from './classify.ts'
-import { bareCommand } from '../systems/monolithic/search/knob-command.ts'
 
 /** A log explained: the classified failure, why it happens, and one step to take. */
 export interface Explanation {
   failure: Failure
   cause: string
   nextKnob: string
-  /** The command that turns that knob, where it is an input of the sweep; else its words. */
-  next: string
 }
 
 /** A text and the bucket that it belongs to. */
@@ -34,7 +31,7 @@ export interface Miss {
 export function explainLog(text: string, context: ExitContext = {}): Explanation {
   const failure = classifyFailure(text, context)
   const { nextKnob } = bucketOf(failure.bucket)
-  return { failure, cause: failure.cause, nextKnob, next: bareCommand(nextKnob) ?? nextKnob }
+  return { failure, cause: failure.cause, nextKnob }
 }
 
 /**

@@ -7,14 +7,14 @@
 import { constants } from 'node:buffer'
 import {
   closeSync,
+  constants as fsConstants,
   copyFileSync,
   fstatSync,
-  linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
-  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -171,32 +171,31 @@ export function shownPath(path: string, cwd: string = process.cwd()): string {
   return inside === '' || inside.startsWith('..') ? path : inside
 }
 
-/** Every file below a folder, relative to it. */
-export function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .map(entry => relative(folder, join(entry.parentPath, entry.name)))
-    .toSorted()
-}
-
 /**
- * One more name for a file, or a copy where links do not reach. Evidence is never written in place, so sharing is safe.
- * Errors: blocked (full disk, no permission).
+ * Every file below a folder, relative to it, sorted.
+ * @throws blocked when the folder is absent
  */
-export function share(from: string, to: string): void {
-  makeFolder(dirname(to))
-  rmSync(to, { force: true })
+export function filesIn(folder: string): string[] {
   try {
-    linkSync(from, to)
-  } catch {
-    copy(from, to)
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile())
+      .map(entry => relative(folder, join(entry.parentPath, entry.name)))
+      .toSorted()
+  } catch (thrown) {
+    throw fileError('list', folder, thrown)
   }
 }
 
-function copy(from: string, to: string): void {
+/**
+ * Copy a file over another, and make its folder. Where the file system can, the copy shares blocks until one is
+ * written to.
+ * @throws blocked when the first is absent, or for a full disk or no permission
+ */
+export function copyFile(from: string, to: string): void {
+  makeFolder(dirname(to))
   try {
-    copyFileSync(from, to)
+    copyFileSync(from, to, fsConstants.COPYFILE_FICLONE)
   } catch (thrown) {
-    throw fileError('copy to', to, thrown)
+    throw fileError(`copy "${from}" to`, to, thrown)
   }
 }

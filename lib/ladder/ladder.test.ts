@@ -5,50 +5,53 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { readTsv } from '../host/tsv.ts'
 import { usageError } from '../base/errors.ts'
+import { readNpz } from '../formats/tensors/npz.ts'
+import { float32 } from '../formats/tensors/tensor.ts'
 import { fakeToolchain, type Fate } from '../testing/fake-toolchain.ts'
 import { openCache } from './cache.ts'
-import { outcomesOf, resumeFolder, runLadder, sliceCases, type Ladder } from './ladder.ts'
-import type { LadderCase } from './case.ts'
+import { runLadder, type Ladder, type LadderSummary } from './ladder.ts'
+import { hasPassed, isCompiled, type LadderCase } from './types.ts'
 
-const columns = [
-  'run_tag',
-  'n_filters',
-  'bn_chan',
-  'hid_chan',
-  'skip_chan',
-  'n_blocks',
-  'n_repeats',
-  'input_len',
-  'har_success',
-  'hef_success',
-  'exception_type',
-  'failure_head',
-  'har_path',
-  'hef_path',
-  'har_log',
-  'hef_log',
-  'failure_log',
-]
+interface Size {
+  readonly width: number
+}
+const columns = ['tag', 'width', 'parsed', 'compiled', 'exception', 'why', 'graph', 'product', 'log']
+const row: LadderSummary<Size>['row'] = (result, at) => ({
+  tag: result.tag,
+  width: result.config.width,
+  parsed: hasPassed(result, 'parsed'),
+  compiled: isCompiled(result),
+  exception: result.exceptionType,
+  why: result.failureHead,
+  graph: at(result.files.parsed),
+  product: at(result.files.compiled),
+  log: at(result.files.failureLog),
+})
 const infeasible =
   '[error] Mapping Failed (allocation time: 13s)\nNo successful assignments: concat24 errors:\n    Agent infeasible\nBackendAllocatorException: Compilation failed\n'
 const allocator: Fate = { stage: 'compile', log: infeasible }
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'ladder-'))
 
-function rung(tag: string, hidChan: number): LadderCase {
+function rung(tag: string, width: number): LadderCase<Size> {
   return {
     tag,
-    config: { nFilters: 64, bnChan: 24, hidChan, skipChan: 24, nBlocks: 1, nRepeats: 1, inputLen: 16000 },
+    config: { width },
     prepare: () => ({
       onnx: Buffer.from(`onnx of ${tag}`),
-      inputName: 'input',
-      inputShape: [1, 1, 1, 16000],
-      endNodes: ['output'],
+      inputs: [
+        { name: 'sound', shape: [1, width] },
+        { name: 'state', shape: [1, 2] },
+      ],
+      outputs: ['output'],
       modelScript: 'quick\n',
-      writeCalibration(folder) {
-        writeFileSync(join(folder, 'calibration.npy'), 'calibration')
-        return { path: join(folder, 'calibration.npy'), sha256: 'c', count: 1 }
-      },
+      facts: { parameters: width },
+      samples: () => [
+        {
+          sound: float32([1, width], new Float32Array(width)),
+          state: { dtype: 'int64', shape: [1, 2], data: BigInt64Array.of(1n, 2n) },
+        },
+      ],
     }),
   }
 }
@@ -56,7 +59,7 @@ const cases = [rung('a', 48), rung('b', 40), rung('c', 32)]
 
 async function climb(
   fates: Record<string, Fate>,
-  o: Partial<Ladder> & { cacheRoot?: string; signal?: AbortSignal } = {},
+  o: Partial<Ladder<Size>> & { cacheRoot?: string; signal?: AbortSignal } = {},
 ) {
   const folder = o.folder ?? join(scratch(), 'run')
   const toolchain = fakeToolchain(fates)
@@ -68,7 +71,7 @@ async function climb(
     caseTimeoutMs: 60_000,
     folder,
     resume: null,
-    summary: { path: join(folder, 'summary.tsv'), columns, shown: path => path },
+    summary: { path: join(folder, 'summary.tsv'), columns, row },
     run: {
       toolchain,
       toolchainVersion: '1',
@@ -86,32 +89,31 @@ test('runLadder() stops at the first success and has a row for every configured 
   assert.equal(winner?.tag, 'b')
   assert.deepEqual(Object.keys(rows[0]!), columns)
   assert.deepEqual(
-    rows.map(row => [row.run_tag, row.har_success, row.hef_success, row.exception_type]),
+    rows.map(row => [row.tag, row.parsed, row.compiled, row.exception]),
     [
       ['a', 'true', 'false', 'BackendAllocatorException'],
       ['b', 'true', 'true', ''],
       ['c', 'false', 'false', 'NotReached'],
     ],
   )
-  assert.match(rows[2]!.failure_head!, /stopped at the first success, b/)
+  assert.match(rows[2]!.why!, /stopped at the first success, b/)
   assert.ok(!ran.some(stage => stage.startsWith('c')))
 })
 
 test('runLadder() goes on to the last case when the profile is extended', async () => {
   const { rows, winner } = await climb({}, { profile: 'extended' })
   assert.deepEqual(
-    rows.map(row => row.hef_success),
+    rows.map(row => row.compiled),
     ['true', 'true', 'true'],
   )
   assert.equal(winner?.tag, 'a')
 })
 
-test('runLadder() writes logs, failure text and JSON for a case whose HAR passed and whose HEF failed', async () => {
+test('runLadder() writes logs, failure text and JSON for a case that was parsed and not compiled', async () => {
   const { rows } = await climb({ a: allocator, b: allocator, c: allocator })
-  for (const row of rows)
-    for (const path of [row.har_path, row.har_log, row.hef_log, row.failure_log]) assert.ok(existsSync(path!), path)
-  assert.equal(rows[0]!.hef_path, '')
-  const json = JSON.parse(readFileSync(`${rows[0]!.failure_log}.json`, 'utf8')) as Record<string, unknown>
+  for (const row of rows) for (const path of [row.graph, row.log]) assert.ok(existsSync(path!), path)
+  assert.equal(rows[0]!.product, '')
+  const json = JSON.parse(readFileSync(`${rows[0]!.log}.json`, 'utf8')) as Record<string, unknown>
   assert.equal(json.exception_type, 'BackendAllocatorException')
   assert.equal(json.signature, 'allocator_infeasible')
 })
@@ -119,7 +121,7 @@ test('runLadder() writes logs, failure text and JSON for a case whose HAR passed
 test('runLadder() marks a case that ran out of its time as Timeout and goes on', async () => {
   const { rows, results } = await climb({ a: 'hang', b: 'ok' }, { caseTimeoutMs: 30 })
   assert.deepEqual(
-    rows.map(row => row.exception_type),
+    rows.map(row => row.exception),
     ['Timeout', '', 'NotReached'],
   )
   assert.equal(results[0]!.status, 'timed-out')
@@ -129,10 +131,10 @@ test('runLadder() marks a case that ran out of its time as Timeout and goes on',
 test('runLadder() keeps to the time limit of the whole ladder, and still has every row', async () => {
   const { rows } = await climb({ a: 'hang' }, { timeLimitMs: 500 })
   assert.deepEqual(
-    rows.map(row => row.exception_type),
+    rows.map(row => row.exception),
     ['Timeout', 'NotReached', 'NotReached'],
   )
-  assert.match(rows[1]!.failure_head!, /time limit/)
+  assert.match(rows[1]!.why!, /time limit/)
 })
 
 test('runLadder() interrupted in a case says so in its row, and does not count it as attempted', async () => {
@@ -143,12 +145,8 @@ test('runLadder() interrupted in a case says so in its row, and does not count i
     results.map(result => result.status),
     ['interrupted', 'not-reached', 'not-reached'],
   )
-  assert.match(rows[1]!.failure_head!, /interrupted/)
+  assert.match(rows[1]!.why!, /interrupted/)
   assert.ok(!existsSync(join(folder, 'a/case.json')))
-  assert.deepEqual(
-    outcomesOf(results).map(outcome => outcome.attempted),
-    [false, false, false],
-  )
 })
 
 test('runLadder() never runs an identical case twice, and takes its files from the cache', async () => {
@@ -162,13 +160,13 @@ test('runLadder() never runs an identical case twice, and takes its files from t
     ['cache', 'cache'],
   )
   assert.equal(second.winner?.tag, 'b')
-  for (const path of [second.rows[1]!.hef_path, second.rows[0]!.failure_log]) assert.ok(existsSync(path!), path)
+  for (const path of [second.rows[1]!.product, second.rows[0]!.log]) assert.ok(existsSync(path!), path)
 })
 
 test('runLadder() runs a case again when its cached files were changed', async () => {
   const cacheRoot = join(scratch(), 'cache')
   const { results } = await climb({}, { cacheRoot })
-  writeFileSync(join(cacheRoot, results[0]!.key!, results[0]!.files.hef), 'somebody wrote here')
+  writeFileSync(join(cacheRoot, results[0]!.key!, results[0]!.files.compiled), 'somebody wrote here')
   assert.deepEqual((await climb({}, { cacheRoot })).ran, ['a:parse', 'a:optimize', 'a:compile'])
 })
 
@@ -197,13 +195,13 @@ test('runLadder() with resume takes over every finished case and leaves the earl
     results.map(result => result.origin),
     ['resume', 'resume', 'ran'],
   )
-  assert.ok(existsSync(rows[0]!.failure_log!))
+  assert.ok(existsSync(rows[0]!.log!))
   assert.equal(readFileSync(join(earlier.folder, 'summary.tsv'), 'utf8'), before)
 })
 
 test('runLadder() takes over only the very same case: graph, script, device and compiler', async () => {
   const earlier = await climb({ a: allocator }, { cases: [cases[0]!] })
-  const again = async (rung: LadderCase, run: Partial<Ladder['run']> = {}) => {
+  const again = async (rung: LadderCase<Size>, run: Partial<Ladder['run']> = {}) => {
     const toolchain = fakeToolchain({})
     const base = {
       toolchain,
@@ -224,40 +222,62 @@ test('runLadder() takes over only the very same case: graph, script, device and 
 })
 
 test('runLadder() makes a calibration that does not fit a failing row, not an error', async () => {
-  const misfit: LadderCase = {
+  const misfit: LadderCase<Size> = {
     ...cases[0]!,
     prepare: () => ({
       ...(cases[0]!.prepare() as Awaited<ReturnType<LadderCase['prepare']>>),
-      writeCalibration: () => {
+      samples: () => {
         throw usageError('Unsupported calibration shape: expected (N, 16000), got (8, 3200) from "x.npz"', 'crop')
       },
     }),
   }
   const { rows, results } = await climb({}, { cases: [misfit, cases[1]!] })
   assert.equal(results[0]!.failure!.bucket, 'calibration_shape')
-  assert.match(rows[0]!.failure_head!, /3200/)
+  assert.match(rows[0]!.why!, /3200/)
   assert.equal(results[1]!.status, 'succeeded')
 })
 
-test('sliceCases() takes numbers and tags, and refuses what is not there', () => {
-  assert.deepEqual(
-    sliceCases(cases, { from: '2' }).map(rung => rung.tag),
-    ['b', 'c'],
-  )
-  assert.deepEqual(
-    sliceCases(cases, { from: 'a', until: 'b' }).map(rung => rung.tag),
-    ['a', 'b'],
-  )
-  assert.throws(() => sliceCases(cases, { from: '4' }), /cases 1 to 3/)
-  assert.throws(() => sliceCases(cases, { from: '0' }), /cases 1 to 3/)
-  assert.throws(() => sliceCases(cases, { from: '3', until: '1' }), /wrong way round/)
+test('runLadder() with resume runs a case again when a file of the earlier run is gone or was changed', async () => {
+  for (const spoil of [(path: string) => rmSync(path), (path: string) => writeFileSync(path, 'cut')]) {
+    const earlier = await climb({}, { cases: [cases[0]!] })
+    spoil(earlier.rows[0]!.product!)
+    const { results, ran } = await climb({}, { cases: [cases[0]!], resume: earlier.folder })
+    assert.deepEqual([results[0]!.origin, ran.length], ['ran', 3])
+  }
 })
 
-test('resumeFolder() finds a run by path or by name, and refuses one that is not there', () => {
-  const outDir = scratch()
-  mkdirSync(join(outDir, 'r1'))
-  writeFileSync(join(outDir, 'r1/report.json'), '{}')
-  assert.equal(resumeFolder('r1', outDir), join(outDir, 'r1'))
-  assert.equal(resumeFolder(undefined, outDir), null)
-  assert.throws(() => resumeFolder('r2', outDir), /there is no such run/)
+test('runLadder() with resume copies files: an edit there leaves the earlier run as it is', async () => {
+  const earlier = await climb({}, { cases: [cases[0]!] })
+  const later = await climb({}, { cases: [cases[0]!], resume: earlier.folder })
+  assert.equal(later.results[0]!.origin, 'resume')
+  const before = readFileSync(earlier.rows[0]!.product!, 'utf8')
+  writeFileSync(later.rows[0]!.product!, 'edited')
+  assert.equal(readFileSync(earlier.rows[0]!.product!, 'utf8'), before)
+})
+
+test('runLadder() keeps a config and the facts of a graph as they are, and feeds every input by its name', async () => {
+  const { results, folder } = await climb({}, { cases: [cases[0]!] })
+  assert.deepEqual(results[0]!.config, { width: 48 })
+  assert.equal(results[0]!.metrics.parameters, 48)
+  const arrays = await readNpz(join(folder, 'a/calibration.npz'))
+  assert.deepEqual([...arrays.keys()], ['sound', 'state'])
+  assert.deepEqual(arrays.get('state')!.tensor().data, BigInt64Array.of(1n, 2n))
+})
+
+test('runLadder() takes a given file where it lies, and sees when it or its weights have changed', async () => {
+  const at = scratch()
+  const [graph, weights] = [join(at, 'my.onnx'), join(at, 'my.onnx.data')]
+  writeFileSync(graph, 'graph')
+  writeFileSync(weights, 'weights')
+  const given = {
+    ...cases[0]!,
+    prepare: async () => ({ ...(await cases[0]!.prepare()), onnx: graph, externalFiles: [weights] }),
+  }
+  const cacheRoot = join(scratch(), 'cache')
+  const origin = async () => (await climb({}, { cases: [given], cacheRoot })).results[0]!
+  const first = await origin()
+  assert.deepEqual([first.files.onnx, first.origin], [graph, 'ran'])
+  assert.equal((await origin()).origin, 'cache')
+  writeFileSync(weights, 'other weights')
+  assert.equal((await origin()).origin, 'ran')
 })

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { convTasNetDefaults } from '../models/convtasnet/options.ts'
 import { classifyFailure } from '../failure/classify.ts'
-import { caseTeller, chooseKnob, milestoneTeller, searchRows } from './report.ts'
-import { noFiles, type CaseResult } from './case.ts'
-import type { CaseOutcome } from '../systems/monolithic/search/next-knob.ts'
+import { caseTeller, milestoneTeller, searchRows } from './report.ts'
+import { noFiles, type CaseResult } from './types.ts'
 
-const config = { nFilters: 64, bnChan: 24, hidChan: 48, skipChan: 24, nBlocks: 1, nRepeats: 1, inputLen: 16000 }
+const config = { width: 64 }
 const failure = classifyFailure(
   'No successful assignments: conv1 errors:\n\tAgent infeasible\nBackendAllocatorException: x',
 )
@@ -14,8 +12,7 @@ const result = (change: Partial<CaseResult>): CaseResult => ({
   tag: 'a',
   config,
   status: 'succeeded',
-  harSuccess: true,
-  hefSuccess: true,
+  stage: 'compiled',
   exceptionType: '',
   failureHead: '',
   failure: null,
@@ -65,30 +62,4 @@ test('searchRows() keeps the reason short and leaves it out for cases that never
   ])
   assert.equal(failed!.why.length, 80)
   assert.equal(never!.why, '')
-})
-
-test('chooseKnob() asks the plan or the evidence, and does not propose a command that the script already holds', () => {
-  const outcomes: CaseOutcome[] = [
-    {
-      config,
-      harSuccess: true,
-      hefSuccess: false,
-      exceptionType: 'BackendAllocatorException',
-      failure,
-      attempted: true,
-    },
-  ]
-  const setting = {
-    ladder: 'temporal' as const,
-    options: { ...convTasNetDefaults, encoderMode: 'framed' as const },
-    scriptExtra: '',
-    quickOpt: true,
-    caseTimeoutMin: 12,
-    calibNpz: undefined,
-  }
-  assert.equal(chooseKnob('plan', outcomes, setting).change, 'reduce hid_chan: 48 -> 32')
-  const first = chooseKnob('evidence', outcomes, setting).change
-  const command = /\w+\([^)]*\)/.exec(first)?.[0]
-  assert.ok(command, first)
-  assert.notEqual(chooseKnob('evidence', outcomes, { ...setting, scriptExtra: command }).change, first)
 })

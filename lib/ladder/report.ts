@@ -1,13 +1,8 @@
 /**
- * How does a search tell what it does, and what it found?
- *
- * Lines while it works, a row per case for the table and the plot, and the next knob from the outcomes. Nothing here
- * decides.
+ * Tells a person what a search does and what it found: lines while it works, a row for each case after it.
  */
-import type { ConvTasNetOptions } from '../models/convtasnet/options.ts'
 import { lastMilestone } from '../failure/log-reading.ts'
-import { evidenceKnob, planKnob, type CaseOutcome, type Knob } from '../systems/monolithic/search/next-knob.ts'
-import type { CaseResult, LadderCase } from './case.ts'
+import type { CaseResult, LadderCase } from './types.ts'
 
 /** One row a case for a person: how it ended and why. */
 export function searchRows(results: readonly CaseResult[]) {
@@ -47,39 +42,4 @@ export function milestoneTeller(print: (text: string) => void): (line: string) =
     last = milestone
     print(`  ${milestone}`)
   }
-}
-
-export interface KnobSetting {
-  readonly ladder: 'plan' | 'temporal'
-  readonly options: ConvTasNetOptions
-  readonly quickOpt: boolean
-  readonly caseTimeoutMin: number
-  /** The person's own calibration, or undefined for the shipped recordings. */
-  readonly calibNpz: string | undefined
-  /** The model script's extra commands: what was tried already. */
-  readonly scriptExtra: string
-}
-
-/** The one change to try next. */
-export function chooseKnob(how: 'evidence' | 'plan', outcomes: readonly CaseOutcome[], o: KnobSetting): Knob {
-  if (how === 'plan') return planKnob(outcomes)
-  const tried = o.scriptExtra
-    .split('\n')
-    .map(line => line.trim())
-    .filter(line => line !== '')
-  const { decoderMode: decoder, encoderMode: encoder, skipTopologyMode, normMode, maskAct } = o.options
-  const { ladder, quickOpt, caseTimeoutMin } = o
-  const hasCalibration = o.calibNpz !== undefined
-  return evidenceKnob(outcomes, {
-    ladder,
-    decoder,
-    encoder,
-    skipTopologyMode,
-    normMode,
-    maskAct,
-    quickOpt,
-    caseTimeoutMin,
-    hasCalibration,
-    tried,
-  })
 }

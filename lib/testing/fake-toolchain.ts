@@ -44,6 +44,7 @@ export function fakeToolchain(fates: Readonly<Record<string, Fate>>): Toolchain 
     }
   return {
     name: 'host',
+    product: 'onnx',
     calibrationLayout: 'nchw',
     ran,
     available: () => Promise.resolve({ found: true, where: 'here', version: '1', why: '', hint: '' }),

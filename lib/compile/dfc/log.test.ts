@@ -60,7 +60,7 @@ const parsed = (start: string, end: string) =>
     `[info] End nodes mapped from original model: ${end}.`,
   ].join('\n')
 
-const why = (log: string) => whyCut(log, { inputName: 'input', ends })
+const why = (log: string) => whyCut(log, { inputNames: ['input'], ends })
 
 test('whyCut() is content when the graph ends where it was asked to, under any of its names', () => {
   for (const name of ['decoder', 'squeeze', 'output', 'decoded']) {
@@ -71,7 +71,7 @@ test('whyCut() is content when the graph ends where it was asked to, under any o
     { node: 'b', same: ['b'] },
   ]
   assert.equal(
-    whyCut(parsed('input', "'b', 'a'"), { inputName: 'input', ends: two }),
+    whyCut(parsed('input', "'b', 'a'"), { inputNames: ['input'], ends: two }),
     null,
     'their order does not matter',
   )
@@ -89,7 +89,7 @@ test('whyCut() says what is asked and what is found when an end is missing, anot
     { node: 'b', same: ['b'] },
   ]
   assert.match(
-    whyCut(parsed('input', "'a'"), { inputName: 'input', ends: two })!,
+    whyCut(parsed('input', "'a'"), { inputNames: ['input'], ends: two })!,
     /asked to end at a, b, it ended at a$/,
   )
 })

@@ -75,15 +75,15 @@ function lastNames(log: string, pattern: RegExp): { name: string; isLayer: boole
  * Why the parsed graph is not the one that was asked for, or null when it is. A log that names no end nodes proves
  * nothing.
  */
-export function whyCut(log: string, o: { inputName: string; ends: readonly EndPoint[] }): string | null {
+export function whyCut(log: string, o: { inputNames: readonly string[]; ends: readonly EndPoint[] }): string | null {
   const asked = o.ends.map(end => end.node).join(', ')
   const found = endNodesIn(log)
   if (found === null)
     return `the parser's log names no end nodes, so nothing shows that the graph still ends at ${asked}`
   const starts = startNodesIn(log)
-  if (starts !== null && (starts.length !== 1 || starts[0] !== o.inputName)) {
-    const start = starts.join(', ') || 'nothing'
-    return `the parser cut the graph at its head: asked to start at ${o.inputName}, it started at ${start}`
+  if (starts !== null && starts.toSorted().join() !== o.inputNames.toSorted().join()) {
+    const [wanted, start] = [o.inputNames.join(', '), starts.join(', ') || 'nothing']
+    return `the parser cut the graph at its head: asked to start at ${wanted}, it started at ${start}`
   }
   const isEnd = (end: EndPoint, name: string) => end.same.includes(name)
   const hasAll = o.ends.every(end => found.some(name => isEnd(end, name)))

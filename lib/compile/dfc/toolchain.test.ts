@@ -134,7 +134,7 @@ test('dfcToolchain() fails when the parser starts elsewhere, or names no end nod
 
 test('dfcToolchain() fails as parse_internal_error when the ONNX is broken or the end is nowhere in it', async () => {
   const { toolchain, onnx, options } = setUp()
-  const elsewhere = await toolchain.parse(onnx, { ...options, endNodes: ['nowhere'] })
+  const elsewhere = await toolchain.parse(onnx, { ...options, outputs: ['nowhere'] })
   assert.equal(!elsewhere.ok && elsewhere.failure.bucket, 'parse_internal_error')
   writeFileSync(onnx.path, readFileSync(onnx.path).subarray(0, 100))
   const broken = await toolchain.parse(onnx, options)

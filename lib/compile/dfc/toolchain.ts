@@ -10,10 +10,9 @@
 import { appendFileSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readModel } from '../../formats/onnx/index.ts'
-import { fileError, makeFolder, readFile } from '../../host/files.ts'
+import { fileError, filesIn, makeFolder, readFile } from '../../host/files.ts'
 import { closest } from '../../base/text.ts'
 import { RunbookError, usageError } from '../../base/errors.ts'
-import { filesIn } from '../../host/files.ts'
 import { compileMetrics, endPointsOf, failureFrom, optimizeMetrics, whyCut, type EndPoint } from './log.ts'
 import { dfcAvailability, findHailo, hailoCommand, type DfcOptions } from './program.ts'
 import { classifyFailure, type Failure } from '../../failure/classify.ts'
@@ -47,6 +46,7 @@ export function hwArchFrom(name: string): HwArch {
 export function dfcToolchain(o: DfcOptions = {}): Toolchain {
   return {
     name: 'dfc',
+    product: 'hef',
     calibrationLayout: 'nhwc',
     available: () => dfcAvailability(o),
     parse: async (onnx, options) => stage(parseJob(onnx, options), options, o),
@@ -68,7 +68,7 @@ interface Job {
 
 function parseJob(onnx: Artifact, o: StageOptions): Job {
   const made = join(o.folder, `${o.netName}.har`)
-  const ends = endPoints(onnx.path, o.endNodes)
+  const ends = endPoints(onnx.path, o.outputs)
   return {
     made,
     words: [
@@ -83,16 +83,16 @@ function parseJob(onnx: Artifact, o: StageOptions): Job {
       o.hwArch,
       '-y',
       '--start-node-names',
-      o.inputName,
+      ...o.inputs.map(({ name }) => name),
       '--end-node-names',
       ...ends.map(end => end.node),
       '--tensor-shapes',
-      `[${o.inputShape.join(',')}]`,
+      ...o.inputs.map(({ shape }) => `[${shape.join(',')}]`),
     ],
     judge(log) {
       const missing = `the parser ended with exit code 0, and there is no ${o.netName}.har`
       if (isEmpty(made)) return unreported(log, { bucket: 'har_build_failed_unspecified', evidence: missing })
-      const cut = whyCut(log, { inputName: o.inputName, ends })
+      const cut = whyCut(log, { inputNames: o.inputs.map(({ name }) => name), ends })
       return cut === null
         ? { metrics: {} }
         : failureFrom('parse_unsupported_op_with_recommendation', { evidence: cut, log })

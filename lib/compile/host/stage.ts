@@ -1,18 +1,15 @@
 /**
- * One stage of the host toolchain, as a program: it reads a file, writes a file, and says what it does as vendors'
- * tools do.
+ * Runs one stage of the host toolchain as a program: it reads a file, writes a file, and logs as vendors' tools do.
  *
- *   node --import tsx lib/compile/host/stage.ts <parse|optimize|compile> <from> <to> <calib.npy> <metrics.json>
- * <parsed.onnx>
+ *   node --import tsx lib/compile/host/stage.ts <parse|optimize|compile> <from> <to> <calibration> <metrics.json> <parsed.onnx>
  */
 import { basename } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { decodeModel, encodeModel } from '../../formats/onnx/index.ts'
-import { decodeNpy } from '../../formats/tensors/npy.ts'
+import { decodeModel, dimsOf, encodeModel, type ModelProto } from '../../formats/onnx/index.ts'
 import type { Tensor } from '../../formats/tensors/tensor.ts'
 import { readFile, writeFileAtomic } from '../../host/files.ts'
 import { openOrtNode } from '../../infer/ort/node-package.ts'
-import type { Backend } from '../../infer/backend.ts'
+import type { Feeds, Results } from '../../infer/backend.ts'
 import { asError, RunbookError } from '../../base/errors.ts'
 import { calibrate } from '../../onnx/quantize/calibrate.ts'
 import { checkModel } from '../../onnx/check/check.ts'
@@ -20,6 +17,7 @@ import { inspect } from '../../onnx/inspect.ts'
 import { quantizeQdq } from '../../onnx/quantize/quantize.ts'
 import { inferShapes } from '../../onnx/shapes/infer.ts'
 import { SnrSum } from '../../signal/snr.ts'
+import { readCalibration } from '../calibration-file.ts'
 
 interface Job {
   readonly from: string
@@ -59,13 +57,9 @@ function parse(job: Job): Record<string, number> {
 async function optimize(job: Job): Promise<Record<string, number>> {
   info('Starting Model Optimization')
   const model = decodeModel(readFile(job.from))
-  const name = model.graph!.input[0]!.name
-  const { used } = splitSamples(job.calibration)
+  const { used } = await splitSamples(job, inputsOf(model))
   info(`Using dataset with ${used.length} entries for calibration`)
-  const ranges = await calibrate(
-    model,
-    used.map(sample => ({ [name]: sample })),
-  )
+  const ranges = await calibrate(model, used)
   const quantised = quantizeQdq(model, ranges)
   writeFileAtomic(job.to, encodeModel(quantised))
   info('Model Optimization is done')
@@ -81,41 +75,79 @@ async function compile(job: Job): Promise<Record<string, number>> {
   })
   await using compiled = await openOrtNode(job.to)
   await using reference = await openOrtNode(job.parsed)
-  const name = making.inputs[0]!.name
-  const snr = new SnrSum()
+  const { heldOut } = await splitSamples(job, inputsOf(decodeModel(readFile(job.parsed))))
+  const likeness = new Map(making.outputs.map(({ name }) => [name, new Likeness()]))
   const latencies: number[] = []
-  const { heldOut } = splitSamples(job.calibration)
-  await outputOf(compiled, name, heldOut[0]!)
+  await compiled.infer(heldOut[0]!)
   for (const sample of heldOut) {
-    const expected = await outputOf(reference, name, sample)
+    const expected = copied(await reference.infer(sample))
     const startedMs = performance.now()
-    const actual = await outputOf(compiled, name, sample)
+    const actual = await compiled.infer(sample)
     latencies.push(performance.now() - startedMs)
-    snr.push(actual, expected)
+    for (const [name, sum] of likeness) sum.push(actual[name]!, expected[name]!)
   }
-  const latencyMsP50 = latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length / 2)]!
-  info(`output_layer1 SNR:\t${snr.db().toFixed(3)} dB`)
+  const snrs: Record<string, number> = {}
+  for (const [i, [name, sum]] of [...likeness].entries()) {
+    const { metric, value } = sum.result()
+    info(`output_layer${i + 1} ${metric === 'snrDb' ? `SNR:\t${value.toFixed(3)} dB` : `agreement:\t${value}`} ${name}`)
+    snrs[`${metric}.${name}`] = value
+  }
+  const worst = Object.entries(snrs).flatMap(([name, value]) => (name.startsWith('snrDb.') ? [value] : []))
   info(`Successful Compilation (host), ${compiled.device}`)
-  return { snrDb: snr.db(), latencyMsP50, loadMs: compiled.loadMs, heldOutSamples: heldOut.length }
+  return {
+    ...(likeness.size > 1 ? snrs : {}),
+    ...(worst.length > 0 ? { snrDb: Math.min(...worst) } : {}),
+    latencyMsP50: latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length / 2)]!,
+    loadMs: compiled.loadMs,
+    heldOutSamples: heldOut.length,
+  }
 }
 
-async function outputOf(model: Backend, name: string, sample: Tensor): Promise<Float32Array> {
-  const results = await model.infer({ [name]: sample })
-  return Float32Array.from(results[model.outputs[0]!.name]!.data as Float32Array)
+/** How far an output of the int8 model is from the float32 model's: SNR for float32, the share of equal values else. */
+class Likeness {
+  readonly #snr = new SnrSum()
+  #equal = 0
+  #count = 0
+  #isFloat = true
+
+  push(actual: Tensor, expected: Tensor): void {
+    this.#isFloat = expected.data instanceof Float32Array
+    if (this.#isFloat) return this.#snr.push(actual.data as Float32Array, expected.data as Float32Array)
+    for (const [i, value] of expected.data.entries()) this.#equal += actual.data[i] === value ? 1 : 0
+    this.#count += expected.data.length
+  }
+
+  result(): { metric: 'snrDb' | 'agreement'; value: number } {
+    if (this.#isFloat) return { metric: 'snrDb', value: this.#snr.db() }
+    return { metric: 'agreement', value: this.#equal / this.#count }
+  }
+}
+
+/** Results outlive the next inference only as copies. */
+const copied = (results: Results): Results =>
+  Object.fromEntries(
+    Object.entries(results).map(([name, { data, ...rest }]) => [name, { ...rest, data: data.slice() }]),
+  )
+
+/** The graph's inputs, every dimension a number. */
+function inputsOf(model: ModelProto): { name: string; shape: number[] }[] {
+  const weights = new Set(model.graph!.initializer.map(({ name }) => name))
+  return model
+    .graph!.input.filter(({ name }) => !weights.has(name))
+    .map(value => ({ name: value.name, shape: dimsOf(value).map(Number) }))
 }
 
 /** One sample in five, at least one, is kept back to measure with; a single sample serves for both. */
-function splitSamples(path: string): { used: Tensor[]; heldOut: Tensor[] } {
-  const all = decodeNpy(readFile(path))
-  const [count = 0, ...rest] = all.shape
-  const size = all.data.length / Math.max(1, count)
-  const samples = Array.from({ length: count }, (_, i): Tensor => ({
-    dtype: 'float32',
-    shape: [1, ...rest],
-    data: (all.data as Float32Array).subarray(i * size, (i + 1) * size),
-  }))
-  const held = Math.max(1, Math.floor(count / 5))
-  return { used: count > 1 ? samples.slice(0, count - held) : samples, heldOut: samples.slice(count - held) }
+async function splitSamples(
+  job: Job,
+  inputs: ReturnType<typeof inputsOf>,
+): Promise<{ used: Feeds[]; heldOut: Feeds[] }> {
+  const samples = await readCalibration(job.calibration, inputs)
+  const held = Math.max(1, Math.floor(samples.length / 5))
+  return {
+    used: samples.length > 1 ? samples.slice(0, samples.length - held) : samples,
+    heldOut: samples.slice(samples.length - held),
+  }
 }
 
 const stages = { parse, optimize, compile }

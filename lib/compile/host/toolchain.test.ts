@@ -8,6 +8,7 @@ import { encodeModel, readModel, type ModelProto } from '../../formats/onnx/inde
 import { float32, type FloatTensor } from '../../formats/tensors/tensor.ts'
 import { openOrtNode } from '../../infer/ort/node-package.ts'
 import { GraphBuilder } from '../../onnx/builder.ts'
+import { writeCalibration } from '../calibration-file.ts'
 import { hostToolchain } from './toolchain.ts'
 import { artifactOf } from '../stage-command.ts'
 import type { Stage, StageOptions } from '../toolchain.ts'
@@ -65,9 +66,8 @@ function setUp(
     folder,
     netName: 'net',
     hwArch: 'hailo8',
-    inputName: 'input',
-    inputShape: [1, 1, 1, width],
-    endNodes: ['output'],
+    inputs: [{ name: 'input', shape: [1, 1, 1, width] }],
+    outputs: ['output'],
     calibration: { ...artifactOf(path), count: samples.shape[0]! },
     modelScript: '',
     logFile: join(folder, 'net.log'),
@@ -207,4 +207,38 @@ test('hostToolchain() tells its milestones in the words of a vendor', async () =
     places.every((place, i) => place >= 0 && place > (places[i - 1] ?? -1)),
     lines.join('\n'),
   )
+})
+
+test('hostToolchain() takes several inputs of any type and tells the likeness of each output', async () => {
+  const graph = new GraphBuilder({ name: 'two' })
+  const sound = graph.input('sound', 'float32', [1, width])
+  const step = graph.input('step', 'int64', [1])
+  const weight = graph.weight('weight', float32([width, 4], noise(4 * width, 3)))
+  graph.node('MatMul', [sound, weight], { name: 'head', output: 'scores' })
+  graph.output('scores', 'float32', [1, 4])
+  graph.node('Add', [step, step], { name: 'count', output: 'next' })
+  graph.output('next', 'int64', [1])
+  const folder = mkdtempSync(join(root, 'case-'))
+  writeFileSync(join(folder, 'net.onnx'), encodeModel(graph.build()))
+  const inputs = [
+    { name: 'sound', shape: [1, width] },
+    { name: 'step', shape: [1] },
+  ]
+  const samples = Array.from({ length: 10 }, (_, i) => ({
+    sound: float32([1, width], noise(width, i + 1)),
+    step: { dtype: 'int64' as const, shape: [1], data: BigInt64Array.of(BigInt(i)) },
+  }))
+  const calibration = await writeCalibration(folder, { inputs: ['sound', 'step'], samples, layout: 'nchw' })
+  const { options, toolchain } = setUp(graph.build(), { folder, inputs, outputs: ['scores', 'next'] })
+  const stages = await allStages({
+    toolchain,
+    onnx: artifactOf(join(folder, 'net.onnx')),
+    options: { ...options, calibration },
+    folder,
+  })
+  const last = stages.at(-1)!
+  assert.ok(last.ok && stages.length === 3, readFileSync(options.logFile, 'utf8'))
+  assert.equal(last.metrics['agreement.next'], 1)
+  assert.ok(last.metrics.snrDb! > 25, `${last.metrics.snrDb}`)
+  assert.equal(last.metrics['snrDb.scores'], last.metrics.snrDb)
 })

@@ -1,9 +1,8 @@
 /**
- * What does this machine say about a rung, with no vendor's compiler?
+ * Compiles for this machine's CPU, with no vendor's compiler.
  *
  * It proves that the graph is sound, that int8 keeps the signal, and that the compiled model opens and runs. It proves
- * nothing
- * about allocation on a device. Each stage is `stage.ts` in a process of its own; nothing it makes is called
+ * nothing about allocation on a device. Each stage is `stage.ts` in a process of its own; nothing it makes is called
  * `.har` or `.hef`.
  */
 import { existsSync, readFileSync } from 'node:fs'
@@ -21,6 +20,7 @@ const require = createRequire(import.meta.url)
 export function hostToolchain(): Toolchain {
   return {
     name: 'host',
+    product: 'onnx',
     calibrationLayout: 'nchw',
     available() {
       const { version } = require('onnxruntime-node/package.json') as { version: string }
@@ -33,8 +33,8 @@ export function hostToolchain(): Toolchain {
       })
     },
     parse: (onnx, o) => stage('parse', { from: onnx, to: `${o.netName}.host_parsed.onnx` }, o),
-    optimize: (har, o) => stage('optimize', { from: har, to: `${o.netName}.host_int8.onnx` }, o),
-    compile: (har, o) => stage('compile', { from: har, to: `${o.netName}.host_compiled.onnx` }, o),
+    optimize: (parsed, o) => stage('optimize', { from: parsed, to: `${o.netName}.host_int8.onnx` }, o),
+    compile: (quantised, o) => stage('compile', { from: quantised, to: `${o.netName}.host_compiled.onnx` }, o),
   }
 }
 

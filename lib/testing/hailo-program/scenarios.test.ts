@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
 import { openCache } from '../../ladder/cache.ts'
-import { runCase, type CaseRun, type LadderCase } from '../../ladder/case.ts'
+import { runCase, type CaseRun } from '../../ladder/case.ts'
+import { hasPassed, isCompiled, type LadderCase } from '../../ladder/types.ts'
 import { dfcToolchain } from '../../compile/dfc/toolchain.ts'
 import { runLadder, type Ladder } from '../../ladder/ladder.ts'
-import { artifactOf } from '../../compile/stage-command.ts'
-import { encodeNpy } from '../../formats/tensors/npy.ts'
 import { encodeModel } from '../../formats/onnx/index.ts'
 import { float32 } from '../../formats/tensors/tensor.ts'
 import { readTsv } from '../../host/tsv.ts'
@@ -104,20 +103,14 @@ const columns = ['run_tag', 'har_success', 'hef_success', 'exception_type', 'hef
 function rung(tag: string): LadderCase {
   return {
     tag,
-    config: { nFilters: 4, bnChan: 4, hidChan: 4, skipChan: 4, nBlocks: 1, nRepeats: 1, inputLen: 32 },
+    config: null,
     prepare: () => ({
       // Named by the tag, because the cache takes two equal graphs for one.
       onnx: encodeModel(smallModel(tag)),
-      inputName: 'input',
-      inputShape: [1, 1, 1, 32],
-      endNodes: ['output'],
+      inputs: [{ name: 'input', shape: [1, 1, 1, 32] }],
+      outputs: ['output'],
       modelScript: '',
-      writeCalibration(folder, layout) {
-        assert.equal(layout, 'nhwc')
-        const path = join(folder, 'calibration.npy')
-        writeFileSync(path, encodeNpy(float32([2, 1, 32, 1], new Float32Array(64))))
-        return { ...artifactOf(path), count: 2 }
-      },
+      samples: () => [0, 1].map(() => ({ input: float32([1, 1, 1, 32], new Float32Array(32)) })),
     }),
   }
 }
@@ -134,7 +127,18 @@ async function climb(fates: Record<string, string>, o: Partial<Ladder> & { cache
     resume: null,
     timeLimitMs: 120_000,
     caseTimeoutMs: 60_000,
-    summary: { path: join(folder, 'summary.tsv'), columns, shown: path => path },
+    summary: {
+      path: join(folder, 'summary.tsv'),
+      columns,
+      row: (result, at) => ({
+        run_tag: result.tag,
+        har_success: hasPassed(result, 'parsed'),
+        hef_success: isCompiled(result),
+        exception_type: result.exceptionType,
+        hef_path: at(result.files.compiled),
+        failure_log: at(result.files.failureLog),
+      }),
+    },
     run: { toolchain, toolchainVersion: '1', hwArch: 'hailo8', signal: new AbortController().signal, cache },
     ...rest,
   })
@@ -170,7 +174,7 @@ test('runLadder() goes on after the Dataflow Compiler timed out or cut a graph, 
       ['succeeded', ''],
     ],
   )
-  assert.equal(results[1]!.harSuccess, false)
+  assert.equal(results[1]!.stage, null)
   assert.ok(results.every(({ failure }) => failure?.isInfeasible !== true))
 })
 
@@ -202,7 +206,7 @@ test('runCase() tells the stages of a slow compile while they run', async () => 
   const result = await runCase(rung('rung_slow'), folder, run)
   assert.equal(result.status, 'succeeded')
   assert.ok(result.metrics.compileMs! >= 900, `${result.metrics.compileMs}`)
-  assert.equal(result.files.hef, 'rung_slow.hef')
+  assert.equal(result.files.compiled, 'rung_slow.hef')
   assert.ok(
     lines.some(line => line.includes('End nodes mapped')) && lines.some(line => line.includes('Successful Mapping')),
   )

@@ -172,12 +172,12 @@ test('rampCase() at an end node prepares a sound graph that ends there, with cal
     const prepared = await rampCase(prefix, setting).prepare()
     const model = decodeModel(prepared.onnx)
     assert.deepEqual(checkModel(model).problems, [], prefix.tag)
-    assert.deepEqual(prepared.endNodes, [prefix.endNode])
+    assert.deepEqual(prepared.outputs, [prefix.endNode])
     assert.deepEqual(
       model.graph.output.map(({ name }) => name),
       [prefix.endNode],
     )
-    assert.deepEqual([prepared.inputName, prepared.inputShape], ['input', [1, 1, 1, 160]])
+    assert.deepEqual(prepared.inputs, [{ name: 'input', shape: [1, 1, 1, 160] }])
   }
 })
 

@@ -8,21 +8,20 @@
  * network with its masker bypassed: three convolutions, and if they fail, no block is to blame. How they are asked is
  * `prefix-ramp.ts`.
  */
-import { decodeModel, encodeModel } from '../../../formats/onnx/index.ts'
+import type { ModelProto } from '../../../formats/onnx/index.ts'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
 import { ladderConfigs } from '../contract.ts'
 import { convTasNetOptions, dilationsOf, runTag, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { usageError } from '../../../base/errors.ts'
 import { cutPoints, subgraphTo } from '../../../onnx/extract.ts'
-import { convTasNetCase, type CaseSetting } from '../search/convtasnet-case.ts'
+import { convTasNetCase, type CaseSetting, type ConvTasNetCase } from '../search/convtasnet-case.ts'
 import { rampAxes, type RampAxis, type RampValues } from './inputs.ts'
 import { graphChange } from '../search/search-inputs.ts'
-import type { LadderCase } from '../../../ladder/case.ts'
 
 export type RampStage = 'prefix_bypass' | 'truncate' | 'blocks' | 'repeats' | 'end_nodes'
 
 /** One prefix. */
-export interface RampCase extends LadderCase {
+export interface RampCase extends ConvTasNetCase {
   readonly stage: RampStage
   /** What tells it from the other prefixes of its stage, in a word or two. */
   readonly label: string
@@ -96,14 +95,9 @@ function endNodes(base: ConvTasNetOptions): Prefix[] {
 
 /** A prefix as a case. Nothing is authored before its turn comes. */
 export function rampCase({ tag, stage, label, options, endNode }: Prefix, setting: CaseSetting): RampCase {
-  const whole = convTasNetCase(shortest(options), setting, tag)
-  const { config } = convTasNetCase(options, setting, tag)
-  if (endNode === null) return { ...whole, config, stage, label, options }
-  const prepare = async () => {
-    const prepared = await whole.prepare()
-    return { ...prepared, onnx: encodeModel(subgraphTo(decodeModel(prepared.onnx), endNode)), endNodes: [endNode] }
-  }
-  return { tag, config, stage, label, options, prepare }
+  const cut = (whole: ModelProto) => (endNode === null ? whole : subgraphTo(whole, endNode))
+  const rung = convTasNetCase(shortest(options), setting, { tag, cut })
+  return { ...rung, config: convTasNetCase(options, setting).config, stage, label, options }
 }
 
 /**

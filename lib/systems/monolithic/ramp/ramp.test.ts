@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
 import fc from 'fast-check'
+import { float32 } from '../../../formats/tensors/tensor.ts'
 import { readTsv } from '../../../host/tsv.ts'
 import { monolithicContract } from '../contract.ts'
 import { convTasNetOptions } from '../../../models/convtasnet/options.ts'
@@ -12,8 +13,9 @@ import { classifyFailure } from '../../../failure/classify.ts'
 import { openCache } from '../../../ladder/cache.ts'
 import { openBoard } from '../../../ladder/ladder.ts'
 import { prefixesOf, rampCase, type RampCase } from './cases.ts'
-import { boundaryOf, isDecided, runRamp, type Ramp } from './ramp.ts'
-import type { CaseResult } from '../../../ladder/case.ts'
+import { boundaryOf, isDecided, rampSummary, runRamp, type Ramp } from './ramp.ts'
+import { noFiles } from '../../../ladder/types.ts'
+import { summaryRow, type ConvTasNetResult as CaseResult } from '../search/summary.ts'
 
 const columns = monolithicContract().tsv.rampColumns
 const root = mkdtempSync(join(tmpdir(), 'ramp-'))
@@ -36,17 +38,14 @@ const cases: RampCase[] = prefixesOf(base, ['truncate', 'blocks', 'repeats']).ma
     scriptExtra: '',
     weights: undefined,
   }),
-  prepare: () => ({
-    onnx: Buffer.from(prefix.tag),
-    inputName: 'input',
-    inputShape: [1, 1, 1, 16000],
-    endNodes: ['output'],
-    modelScript: '',
-    writeCalibration(folder) {
-      writeFileSync(join(folder, 'calibration.npy'), '')
-      return { path: join(folder, 'calibration.npy'), sha256: 'c', count: 1 }
-    },
-  }),
+  prepare: () =>
+    Promise.resolve({
+      onnx: Buffer.from(prefix.tag),
+      inputs: [{ name: 'input', shape: [1] }],
+      outputs: ['output'],
+      modelScript: '',
+      samples: () => [{ input: float32([1], [0]) }],
+    }),
 }))
 const truncated = cases.filter(({ stage }) => stage === 'truncate')
 const short = (tag: string | undefined) =>
@@ -74,7 +73,7 @@ async function climb(fates: Record<string, Fate>, { cacheRoot, signal, ...change
     caseTimeoutMs: 60_000,
     folder,
     resume: null,
-    summary: { path: join(folder, 'ramp.tsv'), columns, shown: path => path },
+    summary: rampSummary(join(folder, 'ramp.tsv'), change.cases ?? cases),
     run: {
       toolchain,
       toolchainVersion: '1',
@@ -257,13 +256,12 @@ const resultOf = (rung: RampCase, status: CaseResult['status']): CaseResult => (
   tag: rung.tag,
   config: rung.config,
   status,
-  harSuccess: true,
-  hefSuccess: status === 'succeeded',
+  stage: status === 'succeeded' ? 'compiled' : 'quantised',
   exceptionType: '',
   failureHead: '',
   failure:
     status === 'failed' ? classifyFailure('Agent infeasible\nBackendAllocatorException: x\n', { exitCode: 1 }) : null,
-  files: { onnx: '', har: '', hef: '', harLog: '', hefLog: '', failureLog: '' },
+  files: noFiles,
   metrics: {},
   durationMs: 1,
   key: null,
@@ -326,7 +324,11 @@ test('openBoard() writes every row at once, and one more time for each case, run
     caseTimeoutMs: 60_000,
     folder,
     resume: null,
-    summary: { path, columns, shown: name => name, more: i => ({ stage: `place ${i}` }) },
+    summary: {
+      path,
+      columns,
+      row: (result, at, i) => ({ ...summaryRow(result, at), stage: `place ${i}` }),
+    },
     run: {
       toolchain: fakeToolchain({}),
       toolchainVersion: '1',

@@ -7,14 +7,15 @@
  * prefixes are
  * made in `prefix-cases.ts`, one case runs in `case.ts`.
  */
-import type { Cellular } from '../../../host/tsv.ts'
 import { firstFailing } from '../../../ladder/bisect.ts'
 import { isConclusive } from '../../../failure/classify.ts'
-import { openBoard, type Board, type BoardOptions } from '../../../ladder/ladder.ts'
-import type { CaseResult } from '../../../ladder/case.ts'
+import { openBoard, type Board, type BoardOptions, type LadderSummary } from '../../../ladder/ladder.ts'
+import { isCompiled } from '../../../ladder/types.ts'
+import { monolithicContract } from '../contract.ts'
+import { summaryRow, type CaseConfig, type ConvTasNetResult as CaseResult } from '../search/summary.ts'
 import type { RampCase, RampStage } from './cases.ts'
 
-export interface Ramp extends Omit<BoardOptions, 'cases'> {
+export interface Ramp extends Omit<BoardOptions<CaseConfig>, 'cases'> {
   /** Cases of one stage stand together, from small to large. */
   readonly cases: readonly RampCase[]
   /** `linear` asks in order; `bisect` asks about log2 as many, and takes for granted that all behind a failure fail. */
@@ -49,7 +50,7 @@ export interface RampResult {
 
 /** Climb the ramp. Errors: blocked when the folder cannot be written. A failing case is a result, not an error. */
 export async function runRamp(ramp: Ramp): Promise<RampResult> {
-  const board = openBoard({ ...ramp, summary: { ...ramp.summary, more: i => rampColumns(ramp.cases[i]!) } })
+  const board = openBoard(ramp)
   let cutShort: string | null = null
   const ask = async (i: number) => {
     const result = await board.run(i)
@@ -61,7 +62,7 @@ export async function runRamp(ramp: Ramp): Promise<RampResult> {
     if (ended !== null) for (const i of places) board.skip(i, ended)
     else if (ramp.search === 'bisect') await askByHalves(places, { board, ask })
     else await askInOrder(places, { board, ask, goesOn: ramp.profile === 'extended' })
-    const fails = places.some(i => wasRun(board.results[i]!) && !board.results[i]!.hefSuccess)
+    const fails = places.some(i => wasRun(board.results[i]!) && !isCompiled(board.results[i]!))
     const { stage } = ramp.cases[places[0]!]!
     if (fails && ramp.profile === 'focused') ended ??= `stopped behind the stage ${stage}, which does not pass`
   }
@@ -76,7 +77,7 @@ function stagesOf(cases: readonly RampCase[]): number[][] {
 }
 
 interface Asking {
-  readonly board: Board
+  readonly board: Board<CaseConfig>
   readonly ask: (i: number) => Promise<CaseResult>
 }
 
@@ -91,7 +92,7 @@ async function askInOrder(
       continue
     }
     const result = await ask(i)
-    if (wasRun(result) && !result.hefSuccess && !goesOn) failed = result.tag
+    if (wasRun(result) && !isCompiled(result) && !goesOn) failed = result.tag
   }
 }
 
@@ -100,7 +101,7 @@ async function askByHalves(places: readonly number[], { board, ask }: Asking): P
   const asked = new Set<number>()
   await firstFailing(places.length, async n => {
     asked.add(places[n]!)
-    return (await ask(places[n]!)).hefSuccess
+    return isCompiled(await ask(places[n]!))
   })
   for (const i of places) if (!asked.has(i)) board.skip(i, 'bisecting needs no answer from it')
 }
@@ -121,18 +122,18 @@ export function boundaryOf(
   results: readonly CaseResult[],
   cutShort: string | null,
 ): Boundary {
-  const first = results.findIndex(result => wasRun(result) && !result.hefSuccess)
+  const first = results.findIndex(result => wasRun(result) && !isCompiled(result))
   const none = { stage: null, firstFail: null, undecided: null, passBehind: [] }
   if (first < 0) {
-    const lastPass = results.findLast(({ hefSuccess }) => hefSuccess) ?? null
+    const lastPass = results.findLast(isCompiled) ?? null
     return { ...none, lastPass, open: cutShort ?? (lastPass ? null : 'no case was asked') }
   }
   const { stage } = cases[first]!
   const found = results[first]!
   const inStage = (i: number) => cases[i]!.stage === stage
   const lastPass =
-    results.findLast((result, i) => i < first && inStage(i) && result.hefSuccess) ??
-    results.find((result, i) => i < first && cases[i]!.stage === 'prefix_bypass' && result.hefSuccess) ??
+    results.findLast((result, i) => i < first && inStage(i) && isCompiled(result)) ??
+    results.find((result, i) => i < first && cases[i]!.stage === 'prefix_bypass' && isCompiled(result)) ??
     null
   if (!isDecided(found)) {
     const why = found.failure?.cause ?? found.status
@@ -144,14 +145,18 @@ export function boundaryOf(
     lastPass,
     firstFail: found,
     undecided: null,
-    open: below === null || below.hefSuccess ? null : (cutShort ?? `${below.tag} was not asked`),
-    passBehind: results.filter((result, i) => i > first && inStage(i) && result.hefSuccess),
+    open: below === null || isCompiled(below) ? null : (cutShort ?? `${below.tag} was not asked`),
+    passBehind: results.filter((result, i) => i > first && inStage(i) && isCompiled(result)),
   }
 }
 
-/** The columns of the prefix ramp that the sweep's summary does not have. */
-export const rampColumns = ({ stage, options }: RampCase): Record<string, Cellular> => ({
-  stage,
-  mask_mul_mode: options.maskMulMode,
-  truncate_k_blocks: options.truncateKBlocks,
+/** The summary of a ramp, written to `path`: the sweep's columns and three of its own. */
+export const rampSummary = (path: string, cases: readonly RampCase[]): LadderSummary<CaseConfig> => ({
+  path,
+  columns: monolithicContract().tsv.rampColumns,
+  row(result, at, i) {
+    const { stage, options } = cases[i]!
+    const { maskMulMode, truncateKBlocks } = options
+    return { ...summaryRow(result, at), stage, mask_mul_mode: maskMulMode, truncate_k_blocks: truncateKBlocks }
+  },
 })

@@ -10,7 +10,8 @@ import { prefixesOf, rampCase, type RampCase } from './cases.ts'
 import { boundaryOf } from './ramp.ts'
 import { boundaryRecord, boundaryRows, boundaryText, rampNext, rampRows, stageRows } from './report.ts'
 import { rampInputs } from './inputs.ts'
-import type { CaseResult } from '../../../ladder/case.ts'
+import { noFiles } from '../../../ladder/types.ts'
+import type { ConvTasNetResult as CaseResult } from '../search/summary.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'ramp-report-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -38,12 +39,11 @@ function resultOf(rung: RampCase, o: { status: CaseResult['status']; log?: strin
     tag: rung.tag,
     config: rung.config,
     status: o.status,
-    harSuccess: true,
-    hefSuccess: o.status === 'succeeded',
+    stage: o.status === 'succeeded' ? 'compiled' : 'quantised',
     exceptionType: failure?.exceptionType ?? '',
     failureHead: failure?.evidence ?? '',
     failure,
-    files: { onnx: '', har: '', hef: '', harLog: 'a.log', hefLog: 'a_hef.log', failureLog: '' },
+    files: { ...noFiles, parseLog: 'a.log', compileLog: 'a_hef.log' },
     metrics: {},
     durationMs: 2000,
     key: null,

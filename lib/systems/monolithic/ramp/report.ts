@@ -7,13 +7,13 @@ import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { commandWith } from '../../../notebook/inputs/command.ts'
 import { text } from '../../../notebook/inputs/inputs.ts'
 import type { Run } from '../../../notebook/run/session.ts'
-import type { CaseResult } from '../../../ladder/case.ts'
+import type { ConvTasNetResult as CaseResult } from '../search/summary.ts'
 import { knobCommand } from '../search/knob-command.ts'
-import { outcomesOf } from '../../../ladder/ladder.ts'
+import { chooseKnob, outcomesOf } from '../search/choose-knob.ts'
 import { shortest, type Prefix, type RampCase, type RampStage } from './cases.ts'
 import type { Boundary, RampResult } from './ramp.ts'
 import type { rampInputs, RampValues } from './inputs.ts'
-import { chooseKnob, searchRows } from '../../../ladder/report.ts'
+import { searchRows } from '../../../ladder/report.ts'
 import { searchInputs, type SearchValues } from '../search/search-inputs.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -107,7 +107,7 @@ export function rampNext({ results, boundary }: RampResult, o: NextOptions): Nex
   }
   if (undecided) {
     const { tag, files } = undecided
-    const log = files.failureLog || files.hefLog || files.harLog
+    const log = files.failureLog || files.compileLog || files.parseLog
     const next = `npx tsx runbooks/explain-log.ts --log ${run.shown}/${tag}/${log}`
     return { next, because: 'this failure says nothing about the graph' }
   }

@@ -3,13 +3,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { decodeNpy, encodeNpy } from '../../../formats/tensors/npy.ts'
+import { encodeNpy } from '../../../formats/tensors/npy.ts'
 import { writeNpz } from '../../../formats/tensors/npz.ts'
 import { float32 } from '../../../formats/tensors/tensor.ts'
-import { readFile } from '../../../host/files.ts'
 import { RunbookError } from '../../../base/errors.ts'
 import { dataPath, needsData } from '../../../testing/needs.ts'
-import { openCalibration, writeCalibration } from './calibration.ts'
+import { openCalibration } from './calibration.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'calibration-'))
 const npz = async (name: string, shape: readonly number[], fill = (i: number) => i) => {
@@ -111,15 +110,3 @@ test(
     assert.match(from, /64 windows of 16000 samples/)
   },
 )
-
-test('writeCalibration() writes samples first, channels first or last as the toolchain wants them', () => {
-  const sample = float32([1, 2, 1, 3], [1, 2, 3, 10, 20, 30])
-  const first = writeCalibration(folder, { samples: [sample, sample], layout: 'nchw' })
-  assert.deepEqual(decodeNpy(readFile(first.path)).shape, [2, 2, 1, 3])
-  const last = writeCalibration(folder, { samples: [sample, sample], layout: 'nhwc' })
-  const written = decodeNpy(readFile(last.path))
-  assert.deepEqual(written.shape, [2, 1, 3, 2])
-  assert.deepEqual([...(written.data as Float32Array)].slice(0, 6), [1, 10, 2, 20, 3, 30])
-  assert.notEqual(first.sha256, last.sha256)
-  assert.equal(last.count, 2)
-})

@@ -6,16 +6,13 @@
  * windows must be as wide as the network's input, or may be cut to it when the caller says so; they are never
  * stretched.
  */
-import { join } from 'node:path'
-import { decodeNpy, encodeNpy } from '../../../formats/tensors/npy.ts'
+import { decodeNpy } from '../../../formats/tensors/npy.ts'
 import { readNpz } from '../../../formats/tensors/npz.ts'
-import { describe, float32, type Tensor } from '../../../formats/tensors/tensor.ts'
+import { describe, type Tensor } from '../../../formats/tensors/tensor.ts'
 import { readWav } from '../../../formats/wav/index.ts'
-import { readFile, writeFileAtomic } from '../../../host/files.ts'
+import { readFile } from '../../../host/files.ts'
 import { usageError } from '../../../base/errors.ts'
-import { sha256 } from '../../../host/digest.ts'
 import { shippedMixtures } from '../separation/pick-recording.ts'
-import type { CalibrationFile, Toolchain } from '../../../compile/toolchain.ts'
 
 export interface Calibration {
   /** Where the windows come from, for the narrative. */
@@ -120,35 +117,3 @@ function windowsOfRecordings(): Calibration['windows'] {
 /** `count` whole numbers from `from` to `to`, both included. */
 const evenly = (count: number, { from, to }: { from: number; to: number }): number[] =>
   Array.from({ length: count }, (_, i) => Math.floor(from + ((to - from) * i) / Math.max(1, count - 1)))
-
-/**
- * Write windows as the one `.npy` that a toolchain reads.
- * @param samples each float32[1, C, 1, W], as the graph's input
- */
-export function writeCalibration(
-  folder: string,
-  o: { samples: readonly Tensor[]; layout: Toolchain['calibrationLayout'] },
-): CalibrationFile {
-  const [, channels = 0, , width = 0] = o.samples[0]!.shape
-  const data = new Float32Array(o.samples.length * channels * width)
-  for (const [i, sample] of o.samples.entries()) {
-    const values = sample.data as Float32Array
-    data.set(
-      o.layout === 'nchw' ? values : transposed(values, { rows: channels, columns: width }),
-      i * channels * width,
-    )
-  }
-  const shape = o.layout === 'nchw' ? [o.samples.length, channels, 1, width] : [o.samples.length, 1, width, channels]
-  const bytes = encodeNpy(float32(shape, data))
-  const path = join(folder, 'calibration.npy')
-  writeFileAtomic(path, bytes)
-  return { path, sha256: sha256(bytes), count: o.samples.length }
-}
-
-function transposed(values: Float32Array, o: { rows: number; columns: number }): Float32Array {
-  const out = new Float32Array(values.length)
-  for (let row = 0; row < o.rows; row++) {
-    for (let column = 0; column < o.columns; column++) out[column * o.rows + row] = values[row * o.columns + column]!
-  }
-  return out
-}

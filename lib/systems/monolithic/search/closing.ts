@@ -5,8 +5,7 @@
  */
 import type { Tools } from '../../../notebook/run/session.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
-import { passingBuckets } from '../../../ladder/cache.ts'
-import type { CaseResult } from '../../../ladder/case.ts'
+import { hasPassed, isCompiled, isOfMachine, type CaseResult } from '../../../ladder/types.ts'
 import type { Knob } from './next-knob.ts'
 
 export interface Closing {
@@ -36,8 +35,8 @@ export function closeSweep(
     bucket: knob.bucket,
   }
   run.write(o.sidecar.file, `${JSON.stringify(record, null, 2)}\n`)
-  const compiled = results.filter(row => row.hefSuccess).length
-  line(`HAR status: ${results.filter(row => row.harSuccess).length}/${results.length}${tail}`)
+  const compiled = results.filter(isCompiled).length
+  line(`HAR status: ${results.filter(row => hasPassed(row, 'parsed')).length}/${results.length}${tail}`)
   line(`HEF status: ${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${tail}`)
   const name = `rungs that compile (${o.toolchain})`
   const why = whyUndecided(results)
@@ -61,6 +60,6 @@ function whyUndecided(results: readonly CaseResult[]): string | null {
   const buckets = attempted.map(({ status, failure }) =>
     status === 'interrupted' ? 'interrupted' : (failure?.bucket ?? ''),
   )
-  const isOpen = buckets.every(bucket => bucket === 'interrupted' || passingBuckets.has(bucket))
+  const isOpen = buckets.every(bucket => bucket === 'interrupted' || isOfMachine(bucket))
   return isOpen ? `no case came to a verdict: ${[...new Set(buckets)].join(', ') || 'none was attempted'}` : null
 }

@@ -1,20 +1,22 @@
 /**
- * How does a ConvTasNet become a rung of a ladder?
+ * Makes a rung of a ladder from a ConvTasNet.
  *
  * Its graph is authored, its weights are seeded or read, its calibration windows are cut to its input, and the names
- * that the
- * compiler must keep are written down. Nothing is made before the rung's turn comes.
+ * that the compiler must keep are written down. Nothing is made before the rung's turn comes.
  */
-import { encodeModel } from '../../../formats/onnx/index.ts'
+import { modelScript } from '../../../compile/dfc/model-script.ts'
+import { encodeModel, type ModelProto } from '../../../formats/onnx/index.ts'
 import { float32, type Tensor } from '../../../formats/tensors/tensor.ts'
+import type { LadderCase, PreparedCase } from '../../../ladder/types.ts'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
-import { frameSignal } from '../../../signal/frames.ts'
 import { runTag, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { loadWeights, seededWeights } from '../../../models/convtasnet/weights.ts'
-import { writeCalibration, type Calibration } from './calibration.ts'
-import { modelScript } from '../../../compile/dfc/model-script.ts'
-import type { LadderCase } from '../../../ladder/case.ts'
+import { inspect } from '../../../onnx/inspect.ts'
+import { frameSignal } from '../../../signal/frames.ts'
+import type { Calibration } from './calibration.ts'
+import type { CaseConfig } from './summary.ts'
 
+/** What every rung of a search is prepared with. */
 export interface CaseSetting {
   readonly calibration: Calibration
   readonly calibrationSamples: number
@@ -26,25 +28,43 @@ export interface CaseSetting {
   readonly weights: string | undefined
 }
 
-/** A rung made from a ConvTasNet. `tag` names it when one `runTag` serves several rungs. */
-export function convTasNetCase(options: ConvTasNetOptions, setting: CaseSetting, tag = runTag(options)): LadderCase {
+/** A rung whose graph is in memory. */
+export interface ConvTasNetCase extends LadderCase<CaseConfig> {
+  prepare(): Promise<PreparedCase & { readonly onnx: Uint8Array }>
+}
+
+/**
+ * A rung made from a ConvTasNet.
+ * @param o.tag names it when one `runTag` serves several rungs
+ * @param o.cut what to keep of the graph, for a part of it; the whole by default
+ * @throws by `prepare`: usage for weights that do not fit, blocked for a file that is absent
+ */
+export function convTasNetCase(
+  options: ConvTasNetOptions,
+  setting: CaseSetting,
+  o: { tag?: string; cut?: (whole: ModelProto) => ModelProto } = {},
+): ConvTasNetCase {
   const { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen } = options
+  const { tag = runTag(options), cut = whole => whole } = o
   return {
     tag,
     config: { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen },
     async prepare() {
       const weights =
         setting.weights === undefined ? seededWeights(options) : await loadWeights(setting.weights, options)
-      const model = convTasNetGraph(options, weights)
-      const samples = () =>
-        setting.calibration.windows(inputLen, setting.calibrationSamples).map(window => feedOf(window, options))
+      const model = cut(convTasNetGraph(options, weights))
+      const name = model.graph!.input[0]!.name
+      const { parameters, macs, weightBytes, peakActivationBytes } = inspect(model)
       return {
         onnx: encodeModel(model),
-        inputName: model.graph!.input[0]!.name,
-        inputShape: feedOf(new Float32Array(inputLen), options).shape,
-        endNodes: model.graph!.output.map(output => output.name),
+        inputs: [{ name, shape: feedOf(new Float32Array(inputLen), options).shape }],
+        outputs: model.graph!.output.map(output => output.name),
         modelScript: modelScript({ ...setting, extra: setting.scriptExtra }),
-        writeCalibration: (folder, layout) => writeCalibration(folder, { samples: samples(), layout }),
+        facts: { parameters, macs, weightBytes, peakActivationBytes },
+        samples: () =>
+          setting.calibration
+            .windows(inputLen, setting.calibrationSamples)
+            .map(window => ({ [name]: feedOf(window, options) })),
       }
     },
   }

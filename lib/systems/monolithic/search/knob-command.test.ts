@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { explainLog } from '../../../failure/explain.ts'
 import { searchInputs } from './search-inputs.ts'
 import { bareCommand, knobChange, knobCommand } from './knob-command.ts'
 import type { Knob } from './next-knob.ts'
@@ -132,4 +133,22 @@ test('bareCommand() makes a command of a flag of the sweep and of nothing else',
     '--input NAME',
   ])
     assert.equal(bareCommand(words), null, words)
+})
+
+test('bareCommand() is a command where what a log asks for is a flag of the sweep, else null', () => {
+  const next = (log: string) => bareCommand(explainLog(log).nextKnob)
+  assert.equal(next('Agent infeasible'), 'npx tsx runbooks/monolithic-sweep.ts --ladder temporal')
+  assert.equal(next('HAR export timed out'), 'npx tsx runbooks/monolithic-sweep.ts --case-timeout-min 60')
+  assert.equal(next('Reshape is needed for layers: conv1'), 'npx tsx runbooks/monolithic-sweep.ts --encoder framed')
+  assert.equal(
+    next('Super deconv is not supported with groups'),
+    'npx tsx runbooks/monolithic-sweep.ts --decoder polyphase',
+  )
+  // Flags of another runbook, and of a run that this log does not name, make no command.
+  for (const log of [
+    'Multiple output vstreams found (2); specify which one',
+    'KeyboardInterrupt',
+    'Context switch is disabled, but the model could not fit in single context',
+  ])
+    assert.equal(next(log), null)
 })

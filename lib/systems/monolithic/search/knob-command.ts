@@ -13,7 +13,8 @@ import type { Inputs } from '../../../notebook/inputs/inputs.ts'
 import type { Run } from '../../../notebook/run/session.ts'
 import { bucketOf } from '../../../failure/buckets.ts'
 import { searchInputs } from './search-inputs.ts'
-import type { CaseConfig, Knob } from './next-knob.ts'
+import type { Knob } from './next-knob.ts'
+import type { CaseConfig } from './summary.ts'
 
 const sweep = 'runbooks/monolithic-sweep.ts'
 const sizes: Record<string, readonly (keyof CaseConfig)[]> = {

@@ -3,15 +3,8 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { buckets } from '../../../failure/buckets.ts'
 import { classifyFailure, type Failure } from '../../../failure/classify.ts'
-import {
-  evidenceKnob,
-  exhaustedCounter,
-  lastKnobs,
-  planKnob,
-  type CaseConfig,
-  type CaseOutcome,
-  type KnobOptions,
-} from './next-knob.ts'
+import { evidenceKnob, exhaustedCounter, lastKnobs, planKnob, type CaseOutcome, type KnobOptions } from './next-knob.ts'
+import type { CaseConfig } from './summary.ts'
 
 const config = (o: Partial<CaseConfig> = {}): CaseConfig => ({
   nFilters: 64,
@@ -47,8 +40,7 @@ function failed(log: string, o: { config?: Partial<CaseConfig>; context?: object
   const failure = classifyFailure(log, o.context)
   return {
     config: config(o.config),
-    harSuccess: true,
-    hefSuccess: false,
+    isCompiled: false,
     exceptionType: failure.exceptionType,
     failure,
     attempted: true,
@@ -57,16 +49,14 @@ function failed(log: string, o: { config?: Partial<CaseConfig>; context?: object
 const timedOut = failed('[info] Using Multi-context flow', { context: { timedOut: true } })
 const unreached: CaseOutcome = {
   config: config(),
-  harSuccess: false,
-  hefSuccess: false,
+  isCompiled: false,
   exceptionType: 'NotReached',
   failure: null,
   attempted: false,
 }
 const won: CaseOutcome = {
   config: config({ nBlocks: 2 }),
-  harSuccess: true,
-  hefSuccess: true,
+  isCompiled: true,
   exceptionType: '',
   failure: null,
   attempted: true,

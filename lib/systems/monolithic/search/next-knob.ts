@@ -12,23 +12,12 @@ import { runTag } from '../../../models/convtasnet/options.ts'
 import { bucketOf } from '../../../failure/buckets.ts'
 import { isConclusive, type Failure } from '../../../failure/classify.ts'
 import type { Counter } from '../../../failure/log-reading.ts'
-
-/** One rung: channels, blocks and the input length in samples. */
-export interface CaseConfig {
-  nFilters: number
-  bnChan: number
-  hidChan: number
-  skipChan: number
-  nBlocks: number
-  nRepeats: number
-  inputLen: number
-}
+import type { CaseConfig } from './summary.ts'
 
 /** What became of one rung. `attempted` is false for a rung that was never reached. */
 export interface CaseOutcome {
   config: CaseConfig
-  harSuccess: boolean
-  hefSuccess: boolean
+  isCompiled: boolean
   exceptionType: string
   failure: Failure | null
   attempted: boolean
@@ -74,7 +63,7 @@ const knobOf = (change: string, o: Partial<Omit<Knob, 'change'>> & { because: st
   ...o,
 })
 const winnerKnob = (outcomes: readonly CaseOutcome[]): Knob | null => {
-  const winner = outcomes.find(({ hefSuccess }) => hefSuccess)
+  const winner = outcomes.find(({ isCompiled }) => isCompiled)
   return winner ? knobOf(`none: ${runTag(winner.config)} compiled`, { because: 'a rung compiled' }) : null
 }
 const untriedKnob = knobOf('run the sweep again: no case was attempted', { because: 'there is no evidence yet' })
@@ -95,7 +84,7 @@ const untriedKnob = knobOf('run the sweep again: no case was attempted', { becau
 export function planKnob(outcomes: readonly CaseOutcome[]): Knob {
   const winner = winnerKnob(outcomes)
   if (winner) return winner
-  const failed = outcomes.filter(({ attempted, hefSuccess }) => attempted && !hefSuccess)
+  const failed = outcomes.filter(({ attempted, isCompiled }) => attempted && !isCompiled)
   const [first, last] = [failed[0], failed.at(-1)]
   if (!first || !last) return untriedKnob
   if (!failed.every(isPlanAllocator)) {
@@ -132,7 +121,7 @@ const planShrink = (c: CaseConfig): string | null => shrinkHid(c) ?? shrinkBn(c)
 export function evidenceKnob(outcomes: readonly CaseOutcome[], options: KnobOptions): Knob {
   const winner = winnerKnob(outcomes)
   if (winner) return winner
-  const failed = outcomes.filter(({ attempted, hefSuccess }) => attempted && !hefSuccess)
+  const failed = outcomes.filter(({ attempted, isCompiled }) => attempted && !isCompiled)
   const subject = failed.findLast(({ failure }) => failure !== null && !silent.has(failure.bucket)) ?? failed.at(-1)
   if (!subject) return untriedKnob
   const { failure, config } = subject
