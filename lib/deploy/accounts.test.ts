@@ -5,20 +5,20 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { capture } from '../host/exec.ts'
 import { deviceGroupStep, groupStep, noGroupStep, noUserStep, userStep } from './accounts.ts'
-import { accountsOf, membersOf, openMachine, type Machine } from './machine.ts'
+import { accountsOf, membersOf, openTarget, type Target } from './target.ts'
 import { applySteps, type Step } from './steps.ts'
 
 const isRoot = process.getuid?.() === 0
 const skip = isRoot ? false : 'root: accounts are made by root'
 
 /** A root with empty account files of its own, and the machine's real `useradd` and kin. */
-function machine(t: TestContext): Machine {
+function target(t: TestContext): Target {
   const root = mkdtempSync(join(tmpdir(), 'accounts-'))
   t.after(() => rmSync(root, { recursive: true, force: true }))
   mkdirSync(join(root, 'etc'))
   mkdirSync(join(root, 'dev'))
   for (const name of ['passwd', 'group']) writeFileSync(join(root, 'etc', name), '')
-  return openMachine({ root, run: argv => capture(argv) })
+  return openTarget({ root, run: argv => capture(argv) })
 }
 const statuses = async (...steps: Step[]) => (await applySteps(steps)).map(({ status }) => status)
 
@@ -26,7 +26,7 @@ test(
   'groupStep() and userStep() make accounts once, in their own root, and removal takes them away',
   { skip },
   async t => {
-    const m = machine(t)
+    const m = target(t)
     const make = [groupStep(m, 'hailo-x'), userStep(m, 'hailo-x', { home: '/var/lib/x' })]
     assert.deepEqual(await statuses(...make), ['changed', 'changed'])
     assert.deepEqual(await statuses(...make), ['ok', 'ok'])
@@ -41,7 +41,7 @@ test(
 )
 
 test('deviceGroupStep() puts a user into the group that owns the node', { skip }, async t => {
-  const m = machine(t)
+  const m = target(t)
   await applySteps([groupStep(m, 'hailo'), groupStep(m, 'svc'), userStep(m, 'svc', { home: '/' })])
   const step = deviceGroupStep(m, 'svc', '/dev/hailo0')
   assert.deepEqual(await statuses(step), ['not here'])
@@ -57,8 +57,8 @@ test('deviceGroupStep() puts a user into the group that owns the node', { skip }
 })
 
 test('userStep() fails with what useradd said when it refuses', async t => {
-  const m: Machine = {
-    ...machine(t),
+  const m: Target = {
+    ...target(t),
     run: () => Promise.resolve({ exitCode: 9, stdout: '', stderr: 'useradd: no\nuseradd: cannot lock' }),
   }
   const [result] = await applySteps([userStep(m, 'svc', { home: '/' })])
@@ -66,6 +66,6 @@ test('userStep() fails with what useradd said when it refuses', async t => {
   assert.match(result!.detail, /exit 9, useradd: cannot lock/)
 })
 
-test('openMachine() refuses a root that is not absolute', () => {
-  assert.throws(() => openMachine({ root: 'x', run: () => assert.fail() }), /Cannot install into "x"/)
+test('openTarget() refuses a root that is not absolute', () => {
+  assert.throws(() => openTarget({ root: 'x', run: () => assert.fail() }), /Cannot install into "x"/)
 })

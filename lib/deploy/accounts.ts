@@ -5,37 +5,37 @@
  */
 import { statSync } from 'node:fs'
 import { blockedError } from '../base/errors.ts'
-import { accountsOf, membersOf, mustRun, pathIn, type Machine } from './machine.ts'
+import { accountsOf, membersOf, mustRun, pathIn, type Target } from './target.ts'
 import { differs, holds, notHere, type Step } from './steps.ts'
 
-const prefix = ({ root }: Machine): string[] => (root === '/' ? [] : ['--prefix', root])
+const prefix = ({ root }: Target): string[] => (root === '/' ? [] : ['--prefix', root])
 const hint = 'run it as root, and see that the package passwd is installed'
-const has = (machine: Machine, kind: 'user' | 'group', name: string) =>
-  accountsOf(machine, kind).some(account => account.name === name)
+const has = (target: Target, kind: 'user' | 'group', name: string) =>
+  accountsOf(target, kind).some(account => account.name === name)
 
 /** A system group. */
-export const groupStep = (machine: Machine, name: string): Step => ({
+export const groupStep = (target: Target, name: string): Step => ({
   name: `group ${name}`,
-  check: () => (has(machine, 'group', name) ? holds('there') : differs('absent', 'groupadd --system')),
-  apply: async () => void (await mustRun(machine, ['groupadd', '--system', ...prefix(machine), name], hint)),
+  check: () => (has(target, 'group', name) ? holds('there') : differs('absent', 'groupadd --system')),
+  apply: async () => void (await mustRun(target, ['groupadd', '--system', ...prefix(target), name], hint)),
 })
 
 /** A system user without a shell, of a group of the same name. */
-export const userStep = (machine: Machine, name: string, o: { home: string }): Step => ({
+export const userStep = (target: Target, name: string, o: { home: string }): Step => ({
   name: `user ${name}`,
-  check: () => (has(machine, 'user', name) ? holds('there') : differs('absent', 'useradd --system')),
+  check: () => (has(target, 'user', name) ? holds('there') : differs('absent', 'useradd --system')),
   async apply() {
     const how = ['--system', '--no-create-home', '--home-dir', o.home, '--shell', '/usr/sbin/nologin', '--gid', name]
-    await mustRun(machine, ['useradd', ...prefix(machine), ...how, name], hint)
+    await mustRun(target, ['useradd', ...prefix(target), ...how, name], hint)
   },
 })
 
 /** A user among the members of the group that owns a device node, such as `/dev/hailo0`. */
-export function deviceGroupStep(machine: Machine, user: string, node: string): Step {
+export function deviceGroupStep(target: Target, user: string, node: string): Step {
   const groupOf = () => {
-    const stat = statSync(pathIn(machine, node), { throwIfNoEntry: false })
+    const stat = statSync(pathIn(target, node), { throwIfNoEntry: false })
     if (stat?.gid === 0) return 'root'
-    return stat && (accountsOf(machine, 'group').find(group => group.id === stat.gid)?.name ?? String(stat.gid))
+    return stat && (accountsOf(target, 'group').find(group => group.id === stat.gid)?.name ?? String(stat.gid))
   }
   return {
     name: `${user} may open ${node}`,
@@ -50,25 +50,25 @@ export function deviceGroupStep(machine: Machine, user: string, node: string): S
           `groupadd --gid ${group} hailo`,
         )
       }
-      return membersOf(machine, group).includes(user)
+      return membersOf(target, group).includes(user)
         ? holds(`in ${group}`)
         : differs(`not in ${group}`, `usermod -aG ${group}`)
     },
     apply: async () =>
-      void (await mustRun(machine, ['usermod', ...prefix(machine), '--append', '--groups', groupOf()!, user], hint)),
+      void (await mustRun(target, ['usermod', ...prefix(target), '--append', '--groups', groupOf()!, user], hint)),
   }
 }
 
 /** No such user, for removal. */
-export const noUserStep = (machine: Machine, name: string): Step => ({
+export const noUserStep = (target: Target, name: string): Step => ({
   name: `no user ${name}`,
-  check: () => (has(machine, 'user', name) ? differs('there', 'userdel') : holds('absent')),
-  apply: async () => void (await mustRun(machine, ['userdel', ...prefix(machine), name], hint)),
+  check: () => (has(target, 'user', name) ? differs('there', 'userdel') : holds('absent')),
+  apply: async () => void (await mustRun(target, ['userdel', ...prefix(target), name], hint)),
 })
 
 /** No such group, for removal; `userdel` often takes it along. */
-export const noGroupStep = (machine: Machine, name: string): Step => ({
+export const noGroupStep = (target: Target, name: string): Step => ({
   name: `no group ${name}`,
-  check: () => (has(machine, 'group', name) ? differs('there', 'groupdel') : holds('absent')),
-  apply: async () => void (await mustRun(machine, ['groupdel', ...prefix(machine), name], hint)),
+  check: () => (has(target, 'group', name) ? differs('there', 'groupdel') : holds('absent')),
+  apply: async () => void (await mustRun(target, ['groupdel', ...prefix(target), name], hint)),
 })

@@ -14,22 +14,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { absentStep, fileStep, folderStep, treeStep } from './files.ts'
-import { openMachine, type Machine } from './machine.ts'
+import { openTarget, type Target } from './target.ts'
 import { applySteps, type Step } from './steps.ts'
 
-function machine(t: TestContext): Machine {
+function target(t: TestContext): Target {
   const root = mkdtempSync(join(tmpdir(), 'deploy-'))
   t.after(() => rmSync(root, { recursive: true, force: true }))
   mkdirSync(join(root, 'etc'))
   writeFileSync(join(root, 'etc/passwd'), 'svc:x:12345:12346::/:/usr/sbin/nologin\n')
   writeFileSync(join(root, 'etc/group'), 'svc:x:12346:\n')
-  return openMachine({ root, run: () => assert.fail('no command is needed') })
+  return openTarget({ root, run: () => assert.fail('no command is needed') })
 }
 const statuses = async (...steps: Step[]) => (await applySteps(steps)).map(({ status }) => status)
 const isRoot = process.getuid?.() === 0
 
 test('folderStep() creates a folder with its mode, and mends a mode that somebody changed', async t => {
-  const m = machine(t)
+  const m = target(t)
   const step = folderStep(m, '/var/lib/x', { mode: 0o750 })
   assert.deepEqual(await statuses(step), ['changed'])
   chmodSync(join(m.root, 'var/lib/x'), 0o777)
@@ -39,7 +39,7 @@ test('folderStep() creates a folder with its mode, and mends a mode that somebod
 })
 
 test('folderStep() fails when a file is in the place, and leaves it', async t => {
-  const m = machine(t)
+  const m = target(t)
   writeFileSync(join(m.root, 'x'), 'mine')
   const [result] = await applySteps([folderStep(m, '/x', { mode: 0o755 })])
   assert.equal(result!.status, 'failed')
@@ -47,7 +47,7 @@ test('folderStep() fails when a file is in the place, and leaves it', async t =>
 })
 
 test('fileStep() writes, writes again what differs, and keeps an edited file when asked', async t => {
-  const m = machine(t)
+  const m = target(t)
   const path = join(m.root, 'etc/a.conf')
   assert.deepEqual(await statuses(fileStep(m, '/etc/a.conf', { content: 'one', mode: 0o644 })), ['changed'])
   assert.deepEqual(await statuses(fileStep(m, '/etc/a.conf', { content: () => 'two', mode: 0o600 })), ['changed'])
@@ -61,7 +61,7 @@ test(
   'fileStep() gives the file to an account of its root',
   { skip: isRoot ? false : 'root: only root gives files away' },
   async t => {
-    const m = machine(t)
+    const m = target(t)
     assert.deepEqual(await statuses(fileStep(m, '/a', { content: '', mode: 0o600, owner: 'svc:svc' })), ['changed'])
     const { uid, gid } = statSync(join(m.root, 'a'))
     assert.deepEqual([uid, gid], [12345, 12346])
@@ -72,7 +72,7 @@ test(
 )
 
 test('treeStep() copies a tree, takes away what is not in it, and sees one changed byte', async t => {
-  const m = machine(t)
+  const m = target(t)
   const from = mkdtempSync(join(tmpdir(), 'deploy-from-'))
   t.after(() => rmSync(from, { recursive: true }))
   mkdirSync(join(from, 'sub'))
@@ -95,7 +95,7 @@ test('treeStep() copies a tree, takes away what is not in it, and sees one chang
 })
 
 test('treeStep() fails when its source is absent, and leaves what was copied before', async t => {
-  const m = machine(t)
+  const m = target(t)
   mkdirSync(join(m.root, 'opt/app'), { recursive: true })
   const [result] = await applySteps([treeStep(m, '/opt/app', { from: '/no/such/folder' })])
   assert.equal(result!.status, 'failed')
@@ -103,7 +103,7 @@ test('treeStep() fails when its source is absent, and leaves what was copied bef
 })
 
 test('absentStep() removes a tree, also a dangling link, and is content when nothing is there', async t => {
-  const m = machine(t)
+  const m = target(t)
   mkdirSync(join(m.root, 'x/y'), { recursive: true })
   symlinkSync('/no/where', join(m.root, 'link'))
   assert.deepEqual(await statuses(absentStep(m, '/x'), absentStep(m, '/link')), ['changed', 'changed'])

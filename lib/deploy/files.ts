@@ -21,7 +21,7 @@ import { join } from 'node:path'
 import { blockedError } from '../base/errors.ts'
 import { sha256 } from '../host/digest.ts'
 import { fileError, writeFileAtomic } from '../host/files.ts'
-import { accountsOf, pathIn, type Machine } from './machine.ts'
+import { accountsOf, pathIn, type Target } from './target.ts'
 import { differs, holds, type Finding, type Step } from './steps.ts'
 
 /** Mode and owner of a path. `owner` is `user:group`; absent, it is not looked at. */
@@ -34,8 +34,8 @@ export interface Access {
 const mayChown = () => process.getuid?.() === 0
 
 /** A folder with its mode and owner, and its parents with the usual ones. */
-export function folderStep(machine: Machine, path: string, access: Access): Step {
-  const at = pathIn(machine, path)
+export function folderStep(target: Target, path: string, access: Access): Step {
+  const at = pathIn(target, path)
   return {
     name: `folder ${path}`,
     check() {
@@ -43,11 +43,11 @@ export function folderStep(machine: Machine, path: string, access: Access): Step
       if (!stat) return differs('absent', 'create it')
       if (!stat.isDirectory())
         throw blockedError(`Cannot create the folder "${path}": a file is in its place`, `ls -l "${path}"`)
-      return accessFinding(machine, at, access) ?? holds(modeText(access.mode))
+      return accessFinding(target, at, access) ?? holds(modeText(access.mode))
     },
     apply() {
       guard('create the folder', path, () => mkdirSync(at, { recursive: true }))
-      setAccess(machine, at, access)
+      setAccess(target, at, access)
     },
   }
 }
@@ -61,8 +61,8 @@ export interface FileOptions extends Access {
 }
 
 /** A file with its content, mode and owner; written whole or not at all. */
-export function fileStep(machine: Machine, path: string, options: FileOptions): Step {
-  const at = pathIn(machine, path)
+export function fileStep(target: Target, path: string, options: FileOptions): Step {
+  const at = pathIn(target, path)
   const content = () => Buffer.from(typeof options.content === 'function' ? options.content() : options.content)
   return {
     name: `file ${path}`,
@@ -70,22 +70,22 @@ export function fileStep(machine: Machine, path: string, options: FileOptions): 
       if (!existsSync(at)) return differs('absent', 'write it')
       if (options.ifAbsent) return holds('there, left as it is')
       if (sha256(readFileSync(at)) !== sha256(content())) return differs('another content', 'write it again')
-      return accessFinding(machine, at, options) ?? holds(modeText(options.mode))
+      return accessFinding(target, at, options) ?? holds(modeText(options.mode))
     },
     apply() {
       writeFileAtomic(at, content())
-      setAccess(machine, at, options)
+      setAccess(target, at, options)
     },
   }
 }
 
 /** A copy of a folder's tree: same files, same bytes, nothing beside them; every file and folder of one owner. */
 export function treeStep(
-  machine: Machine,
+  target: Target,
   path: string,
   o: { from: string; owner?: string; skip?: readonly string[] },
 ): Step {
-  const at = pathIn(machine, path)
+  const at = pathIn(target, path)
   const skip = new Set(o.skip ?? [])
   const wanted = () => treeDigest(o.from, skip)
   const owner = { mode: 0, ...(o.owner !== undefined && { owner: o.owner }) }
@@ -96,7 +96,7 @@ export function treeStep(
       if (!existsSync(at)) return differs('absent', `copy ${o.from}`)
       if (treeDigest(at, new Set()) !== wanted()) return differs('another content', `copy ${o.from} again`)
       const strange = paths(at, new Set()).find(
-        name => ownerDiffers(machine, join(at, name), owner) || isOthersWritable(join(at, name)),
+        name => ownerDiffers(target, join(at, name), owner) || isOthersWritable(join(at, name)),
       )
       return strange === undefined
         ? holds('the same')
@@ -116,15 +116,15 @@ export function treeStep(
         if (lstatSync(file).isSymbolicLink()) continue
         const { mode } = statSync(file)
         // Neither group nor others may write: the service must not be able to change its own program.
-        setAccess(machine, file, { ...owner, mode: mode & 0o7755 & ~0o022 })
+        setAccess(target, file, { ...owner, mode: mode & 0o7755 & ~0o022 })
       }
     },
   }
 }
 
 /** A path that should not be there: for removal. */
-export function absentStep(machine: Machine, path: string): Step {
-  const at = pathIn(machine, path)
+export function absentStep(target: Target, path: string): Step {
+  const at = pathIn(target, path)
   return {
     name: `no ${path}`,
     check: () => (lstatSync(at, { throwIfNoEntry: false }) ? differs('there', 'remove it') : holds('absent')),
@@ -142,16 +142,16 @@ function guard(act: string, path: string, change: () => void): void {
   }
 }
 
-function accessFinding(machine: Machine, at: string, access: Access): Finding | null {
+function accessFinding(target: Target, at: string, access: Access): Finding | null {
   const mode = statSync(at).mode & 0o7777
   if (mode !== access.mode) return differs(`mode ${modeText(mode)}`, `chmod ${modeText(access.mode)}`)
-  if (!ownerDiffers(machine, at, access)) return null
+  if (!ownerDiffers(target, at, access)) return null
   return differs('another owner', `chown ${access.owner}`)
 }
 
-function ownerDiffers(machine: Machine, at: string, { owner }: Access): boolean {
+function ownerDiffers(target: Target, at: string, { owner }: Access): boolean {
   if (owner === undefined || !mayChown()) return false
-  const ids = idsOf(machine, owner)
+  const ids = idsOf(target, owner)
   if (!ids) return true
   const { uid, gid } = lstatSync(at)
   return uid !== ids.uid || gid !== ids.gid
@@ -162,9 +162,9 @@ const isOthersWritable = (at: string) => {
   return !stat.isSymbolicLink() && (stat.mode & 0o022) !== 0
 }
 
-function setAccess(machine: Machine, at: string, { mode, owner }: Access): void {
+function setAccess(target: Target, at: string, { mode, owner }: Access): void {
   if (owner !== undefined && mayChown()) {
-    const ids = idsOf(machine, owner)
+    const ids = idsOf(target, owner)
     if (!ids)
       throw blockedError(
         `Cannot give "${at}" to "${owner}": there is no such user and group`,
@@ -176,10 +176,10 @@ function setAccess(machine: Machine, at: string, { mode, owner }: Access): void 
 }
 
 /** Numbers of `user:group`; root has its own in every root. */
-function idsOf(machine: Machine, owner: string): { uid: number; gid: number } | null {
+function idsOf(target: Target, owner: string): { uid: number; gid: number } | null {
   const [user, group] = owner.split(':') as [string, string]
   const id = (kind: 'user' | 'group', name: string) =>
-    name === 'root' ? 0 : accountsOf(machine, kind).find(account => account.name === name)?.id
+    name === 'root' ? 0 : accountsOf(target, kind).find(account => account.name === name)?.id
   const [uid, gid] = [id('user', user), id('group', group)]
   return uid === undefined || gid === undefined ? null : { uid, gid }
 }

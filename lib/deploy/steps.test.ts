@@ -72,7 +72,7 @@ test('applySteps() tells a step which steps before it changed something', async 
   assert.deepEqual(await statuses([step, restart]), ['ok', 'ok'])
 })
 
-test('applySteps() leaves a step alone that this machine cannot take', async () => {
+test('applySteps() leaves a step alone that this target cannot take', async () => {
   const step: Step = { name: 'a', check: () => notHere('no manager'), apply: () => assert.fail('was applied') }
   assert.deepEqual(await statuses([step]), ['not here'])
 })

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'node:test'
-import type { Machine } from './machine.ts'
+import type { Target } from './target.ts'
 import { holds, differs, applySteps, type Step } from './steps.ts'
 import { enabledStep, healthStep, reloadStep, renderUnit, runningStep, stoppedStep, unitWord } from './systemd.ts'
 
 /** A service manager that behaves as systemd does towards the commands of the steps. */
 function manager(state = { active: 'inactive', enabled: false }) {
   const commands: string[] = []
-  const machine: Machine = {
+  const target: Target = {
     root: '/',
     isLive: true,
     run(argv) {
@@ -23,7 +23,7 @@ function manager(state = { active: 'inactive', enabled: false }) {
       return answer('', 0)
     },
   }
-  return { machine, commands, state }
+  return { target, commands, state }
 }
 const answer = (stdout: string, exitCode: number) => Promise.resolve({ exitCode, stdout: `${stdout}\n`, stderr: '' })
 const statuses = async (...steps: Step[]) => (await applySteps(steps)).map(({ status }) => status)
@@ -56,12 +56,12 @@ test('unitWord() quotes what systemd would split or expand', () => {
 })
 
 test('the steps of a service start it once, and restart it only after its program changed', async () => {
-  const { machine, commands } = manager()
+  const { target, commands } = manager()
   const steps = (isNew: boolean) => [
     program(isNew),
-    reloadStep(machine, ['program']),
-    enabledStep(machine, 'x.service'),
-    runningStep(machine, 'x.service', ['program']),
+    reloadStep(target, ['program']),
+    enabledStep(target, 'x.service'),
+    runningStep(target, 'x.service', ['program']),
   ]
   assert.deepEqual(await statuses(...steps(true)), ['changed', 'changed', 'changed', 'changed'])
   assert.deepEqual(await statuses(...steps(false)), ['ok', 'ok', 'ok', 'ok'])
@@ -70,26 +70,26 @@ test('the steps of a service start it once, and restart it only after its progra
 })
 
 test('runningStep() fails when the service does not come up', async () => {
-  const { machine } = manager({ active: 'broken', enabled: true })
-  const [result] = await applySteps([runningStep(machine, 'x.service', [])])
+  const { target } = manager({ active: 'broken', enabled: true })
+  const [result] = await applySteps([runningStep(target, 'x.service', [])])
   assert.equal(result!.status, 'failed')
   assert.match(result!.detail, /still failed/)
 })
 
 test('stoppedStep() and enabledStep(false) take a service down once', async () => {
-  const { machine } = manager({ active: 'active', enabled: true })
-  const steps = [stoppedStep(machine, 'x.service'), enabledStep(machine, 'x.service', false)]
+  const { target } = manager({ active: 'active', enabled: true })
+  const steps = [stoppedStep(target, 'x.service'), enabledStep(target, 'x.service', false)]
   assert.deepEqual(await statuses(...steps), ['changed', 'changed'])
   assert.deepEqual(await statuses(...steps), ['ok', 'ok'])
 })
 
-test('a root that is not live enables offline, and never asks the manager of this machine', async () => {
-  const { machine, commands } = manager()
-  const other: Machine = {
-    ...machine,
+test('a root that is not live enables offline, and never asks the manager of this target', async () => {
+  const { target, commands } = manager()
+  const other: Target = {
+    ...target,
     root: '/tmp/r',
     isLive: false,
-    run: argv => machine.run(argv.filter(word => !word.startsWith('--root'))),
+    run: argv => target.run(argv.filter(word => !word.startsWith('--root'))),
   }
   const steps = [
     program(true),
@@ -110,12 +110,12 @@ test('healthStep() waits until the address answers, and names what it said when 
   const server = createServer((_, response) => void response.writeHead(asked++ < 1 ? 503 : 200).end())
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
   t.after(() => server.close())
-  const { machine } = manager()
+  const { target } = manager()
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/health`
-  assert.deepEqual(await statuses(healthStep(machine, url, { unit: 'x', timeoutMs: 20_000 })), ['ok'])
+  assert.deepEqual(await statuses(healthStep(target, url, { unit: 'x', timeoutMs: 20_000 })), ['ok'])
   assert.equal(asked, 2)
   asked = -1_000_000
-  const [result] = await applySteps([healthStep(machine, url, { unit: 'x', timeoutMs: 1 })])
+  const [result] = await applySteps([healthStep(target, url, { unit: 'x', timeoutMs: 1 })])
   assert.equal(result!.status, 'failed')
   assert.match(result!.detail, /HTTP 503/)
   assert.match(result!.hint, /journalctl -u x/)

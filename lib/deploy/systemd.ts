@@ -6,7 +6,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { asError, blockedError } from '../base/errors.ts'
-import { mustRun, type Machine } from './machine.ts'
+import { mustRun, type Target } from './target.ts'
 import { differs, holds, notHere, type Finding, type Step, type StepContext } from './steps.ts'
 
 /** A unit file: sections in order, each a list of directives; a directive may stand several times. */
@@ -43,49 +43,48 @@ export function unitWord(word: string): string {
 }
 
 const hint = (unit: string) => `journalctl -u ${unit} -n 50 --no-pager`
-const offline = (machine: Machine): string[] =>
-  machine.root === '/' || machine.isLive ? [] : [`--root=${machine.root}`]
+const offline = (target: Target): string[] => (target.root === '/' || target.isLive ? [] : [`--root=${target.root}`])
 const followed = (context: StepContext, names: readonly string[]) => names.some(name => context.changed.has(name))
 
 /** The manager has read the unit files again after one of the named steps changed one. */
-export const reloadStep = (machine: Machine, after: readonly string[]): Step => ({
+export const reloadStep = (target: Target, after: readonly string[]): Step => ({
   name: 'systemd reload',
   check(context) {
     if (!followed(context, after)) return holds('no unit changed')
-    return machine.isLive
+    return target.isLive
       ? differs('units changed', 'systemctl daemon-reload')
       : notHere('this root has no running manager')
   },
-  apply: async () => void (await mustRun(machine, ['systemctl', 'daemon-reload'], 'systemctl status')),
+  apply: async () => void (await mustRun(target, ['systemctl', 'daemon-reload'], 'systemctl status')),
   confirm: () => holds('reloaded'),
 })
 
 /** The unit starts with the machine, or does not. */
-export function enabledStep(machine: Machine, unit: string, wanted = true): Step {
+export function enabledStep(target: Target, unit: string, wanted = true): Step {
   const verb = wanted ? 'enable' : 'disable'
   return {
     name: `${unit} ${wanted ? 'enabled' : 'disabled'}`,
     async check() {
-      const { stdout } = await machine.run(['systemctl', ...offline(machine), 'is-enabled', unit])
+      const { stdout } = await target.run(['systemctl', ...offline(target), 'is-enabled', unit])
       const state = stdout.trim() || 'unknown'
       return (state === 'enabled') === wanted ? holds(state) : differs(state, `systemctl ${verb}`)
     },
-    apply: async () => void (await mustRun(machine, ['systemctl', ...offline(machine), verb, unit], hint(unit))),
+    apply: async () => void (await mustRun(target, ['systemctl', ...offline(target), verb, unit], hint(unit))),
   }
 }
 
 /** The service runs, and was started after the last of the named steps changed something. */
-export function runningStep(machine: Machine, unit: string, after: readonly string[]): Step {
-  const isActive = async () => (await machine.run(['systemctl', 'is-active', unit])).stdout.trim()
+export function runningStep(target: Target, unit: string, after: readonly string[]): Step {
+  const isActive = async () => (await target.run(['systemctl', 'is-active', unit])).stdout.trim()
   return {
     name: `${unit} running`,
     async check(context) {
-      if (!machine.isLive) return notHere('this root has no running manager')
+      if (!target.isLive) return notHere('this root has no running manager')
       const state = await isActive()
       if (state !== 'active') return differs(state || 'not known', 'systemctl restart')
       return followed(context, after) ? differs('running what was there before', 'systemctl restart') : holds('active')
     },
-    apply: async () => void (await mustRun(machine, ['systemctl', 'restart', unit], hint(unit))),
+    apply: async () => void (await mustRun(target, ['systemctl', 'restart', unit], hint(unit))),
     async confirm(): Promise<Finding> {
       const state = await isActive()
       return state === 'active' ? holds('active') : differs(state, 'systemctl restart')
@@ -94,22 +93,22 @@ export function runningStep(machine: Machine, unit: string, after: readonly stri
 }
 
 /** The service does not run, for removal. */
-export function stoppedStep(machine: Machine, unit: string): Step {
+export function stoppedStep(target: Target, unit: string): Step {
   return {
     name: `${unit} stopped`,
     async check() {
-      if (!machine.isLive) return notHere('this root has no running manager')
-      const state = (await machine.run(['systemctl', 'is-active', unit])).stdout.trim()
+      if (!target.isLive) return notHere('this root has no running manager')
+      const state = (await target.run(['systemctl', 'is-active', unit])).stdout.trim()
       return state === 'active' || state === 'activating'
         ? differs(state, 'systemctl stop')
         : holds(state || 'not known')
     },
-    apply: async () => void (await mustRun(machine, ['systemctl', 'stop', unit], hint(unit))),
+    apply: async () => void (await mustRun(target, ['systemctl', 'stop', unit], hint(unit))),
   }
 }
 
 /** An address that answers with 2xx within a time; looked at again and again until then. */
-export function healthStep(machine: Machine, url: string, o: { unit: string; timeoutMs: number }): Step {
+export function healthStep(target: Target, url: string, o: { unit: string; timeoutMs: number }): Step {
   const look = async (): Promise<string | null> => {
     try {
       const answer = await fetch(url, { signal: AbortSignal.timeout(2000) })
@@ -121,7 +120,7 @@ export function healthStep(machine: Machine, url: string, o: { unit: string; tim
   return {
     name: `${url} answers`,
     async check(context) {
-      if (!machine.isLive) return notHere('this root has no running service')
+      if (!target.isLive) return notHere('this root has no running service')
       const deadline = performance.now() + (context.dryRun ? 0 : o.timeoutMs)
       for (;;) {
         const problem = await look()

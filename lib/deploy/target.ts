@@ -1,5 +1,5 @@
 /**
- * The machine that steps look at and change: a root folder, a way to run commands, and its accounts.
+ * What steps look at and change: a root folder, a way to run commands, and the accounts of that root.
  *
  * Everything goes through `root`, so that an installation can be made, checked and removed in a temporary folder. Such
  * a root has accounts of its own (`etc/passwd` and `etc/group` in it) but no running system: `isLive` is false, and
@@ -20,9 +20,9 @@ export interface CommandResult {
 /** Runs a program with arguments, no shell in between, and resolves however it ends. */
 export type CommandRunner = (argv: readonly string[]) => Promise<CommandResult>
 
-/** A machine, or a folder that is treated as one. */
-export interface Machine {
-  /** Absolute; `/` is the machine itself. */
+/** What is installed into: this machine, or a folder that is treated as one. */
+export interface Target {
+  /** Absolute; `/` is this machine itself. */
   readonly root: string
   /** Whether services, ports and devices of this root can be asked. */
   readonly isLive: boolean
@@ -35,8 +35,8 @@ export interface Account {
   readonly id: number
 }
 
-/** Options of {@linkcode openMachine}. */
-export interface MachineOptions {
+/** Options of {@linkcode openTarget}. */
+export interface TargetOptions {
   /** `/` when absent. Created by the steps that write, not here. */
   readonly root?: string
   readonly run: CommandRunner
@@ -44,20 +44,20 @@ export interface MachineOptions {
   readonly isLive?: boolean
 }
 
-/** A machine by its root. @throws {RunbookError} usage, for a relative or empty root */
-export function openMachine({ root = '/', run, isLive }: MachineOptions): Machine {
+/** A target by its root. @throws {RunbookError} usage, for a relative or empty root */
+export function openTarget({ root = '/', run, isLive }: TargetOptions): Target {
   if (!root.startsWith('/'))
     throw usageError(`Cannot install into "${root}": it is not absolute`, `--root "${resolve(root)}"`)
   const own = resolve(root)
   return { root: own, run, isLive: isLive ?? own === '/' }
 }
 
-/** Where an absolute path of the machine lies on this disk. */
-export const pathIn = ({ root }: Machine, path: string): string => (root === '/' ? path : join(root, path))
+/** Where an absolute path of the target lies on this disk. */
+export const pathIn = ({ root }: Target, path: string): string => (root === '/' ? path : join(root, path))
 
-/** Users or groups of the machine, from its own files; none where the file is absent. */
-export function accountsOf(machine: Machine, kind: 'user' | 'group'): Account[] {
-  const path = pathIn(machine, kind === 'user' ? '/etc/passwd' : '/etc/group')
+/** Users or groups of the target, from its own files; none where the file is absent. */
+export function accountsOf(target: Target, kind: 'user' | 'group'): Account[] {
+  const path = pathIn(target, kind === 'user' ? '/etc/passwd' : '/etc/group')
   if (!existsSync(path)) return []
   return readFileSync(path, 'utf8')
     .split('\n')
@@ -68,8 +68,8 @@ export function accountsOf(machine: Machine, kind: 'user' | 'group'): Account[] 
 }
 
 /** Names of a group's members beside those whose own group it is. */
-export function membersOf(machine: Machine, group: string): string[] {
-  const path = pathIn(machine, '/etc/group')
+export function membersOf(target: Target, group: string): string[] {
+  const path = pathIn(target, '/etc/group')
   if (!existsSync(path)) return []
   const line = readFileSync(path, 'utf8')
     .split('\n')
@@ -81,8 +81,8 @@ export function membersOf(machine: Machine, group: string): string[] {
  * Run a command that must succeed.
  * @throws {RunbookError} blocked, with the last line of what it said
  */
-export async function mustRun(machine: Machine, argv: readonly string[], hint: string): Promise<CommandResult> {
-  const result = await machine.run(argv)
+export async function mustRun(target: Target, argv: readonly string[], hint: string): Promise<CommandResult> {
+  const result = await target.run(argv)
   if (result.exitCode === 0) return result
   const said =
     `${result.stderr}\n${result.stdout}`
