@@ -83,10 +83,10 @@ export function fileStep(target: Target, path: string, options: FileOptions): St
 export function treeStep(
   target: Target,
   path: string,
-  o: { from: string; owner?: string; skip?: readonly string[] },
+  o: { from: string; owner?: string; skip?: (path: string) => boolean },
 ): Step {
   const at = pathIn(target, path)
-  const skip = new Set(o.skip ?? [])
+  const skip = o.skip ?? (() => false)
   const wanted = () => treeDigest(o.from, skip)
   const owner = { mode: 0, ...(o.owner !== undefined && { owner: o.owner }) }
   return {
@@ -94,8 +94,8 @@ export function treeStep(
     check() {
       if (!existsSync(o.from)) throw blockedError(`Cannot copy "${o.from}": it is absent`, `ls "${o.from}"`)
       if (!existsSync(at)) return differs('absent', `copy ${o.from}`)
-      if (treeDigest(at, new Set()) !== wanted()) return differs('another content', `copy ${o.from} again`)
-      const strange = paths(at, new Set()).find(
+      if (treeDigest(at, () => false) !== wanted()) return differs('another content', `copy ${o.from} again`)
+      const strange = paths(at, () => false).find(
         name => ownerDiffers(target, join(at, name), owner) || isOthersWritable(join(at, name)),
       )
       return strange === undefined
@@ -108,10 +108,10 @@ export function treeStep(
         cpSync(o.from, at, {
           recursive: true,
           verbatimSymlinks: true,
-          filter: from => !skip.has(from.slice(o.from.length + 1)),
+          filter: from => !skip(from.slice(o.from.length + 1)),
         })
       })
-      for (const name of ['', ...paths(at, new Set())]) {
+      for (const name of ['', ...paths(at, () => false)]) {
         const file = join(at, name)
         if (lstatSync(file).isSymbolicLink()) continue
         const { mode } = statSync(file)
@@ -185,17 +185,17 @@ function idsOf(target: Target, owner: string): { uid: number; gid: number } | nu
 }
 
 /** Every path under a folder, folders before what they hold, sorted. */
-function paths(folder: string, skip: ReadonlySet<string>, under = ''): string[] {
+function paths(folder: string, skip: (path: string) => boolean, under = ''): string[] {
   return readdirSync(join(folder, under), { withFileTypes: true })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap(entry => {
       const path = join(under, entry.name)
-      if (skip.has(path)) return []
+      if (skip(path)) return []
       return entry.isDirectory() ? [path, ...paths(folder, skip, path)] : [path]
     })
 }
 
-function treeDigest(folder: string, skip: ReadonlySet<string>): string {
+function treeDigest(folder: string, skip: (path: string) => boolean): string {
   return sha256(
     paths(folder, skip)
       .map(path => {

@@ -6,9 +6,13 @@
  */
 import { asError, RunbookError } from '../base/errors.ts'
 
-/** What a look found: nothing to do, something to change, or nothing that can be done on this machine. */
+/**
+ * What a look found: nothing to do, something that people should know, something to change, or nothing that can be done
+ * on this machine.
+ */
 export type Finding =
   | { readonly state: 'ok'; readonly found: string }
+  | { readonly state: 'warning'; readonly found: string }
   | { readonly state: 'differs'; readonly found: string; readonly change: string }
   | { readonly state: 'not here'; readonly found: string }
 
@@ -32,7 +36,7 @@ export interface Step {
 }
 
 /** How one step ended. `not here`: this machine cannot do it, such as starting a service in another root. */
-export type StepStatus = 'ok' | 'changed' | 'would change' | 'failed' | 'not here' | 'not reached'
+export type StepStatus = 'ok' | 'warning' | 'changed' | 'would change' | 'failed' | 'not here' | 'not reached'
 
 /** A step's outcome, as a row of a report. */
 export interface StepResult {
@@ -122,13 +126,16 @@ async function take(step: Step, context: StepContext): Promise<StepResult> {
 
 /** How many steps ended in each way. */
 export function countSteps(results: readonly StepResult[]): Record<StepStatus, number> {
-  const counts = { ok: 0, changed: 0, 'would change': 0, failed: 0, 'not here': 0, 'not reached': 0 }
+  const counts = { ok: 0, warning: 0, changed: 0, 'would change': 0, failed: 0, 'not here': 0, 'not reached': 0 }
   for (const { status } of results) counts[status]++
   return counts
 }
 
 /** The finding of a step that holds. */
 export const holds = (found: string): Finding => ({ state: 'ok', found })
+
+/** The finding of a step that changes nothing, and that people should read. */
+export const warns = (found: string): Finding => ({ state: 'warning', found })
 
 /** The finding of a step that has something to change. */
 export const differs = (found: string, change: string): Finding => ({ state: 'differs', found, change })
