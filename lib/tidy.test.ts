@@ -355,7 +355,7 @@ test('nothing speaks of this machine or of how it is made', () => {
       'TO' + 'DO',
       'FIX' + 'ME',
       '@ts-' + '(ignore|expect-error)',
-      'as an' + 'y\\b',
+      '\\bas an' + 'y\\b',
     ].join('|'),
   )
   none(
