@@ -70,8 +70,6 @@ const imports = (path: string) =>
 const owed = new Set([
   'lib/formats/hef/read.ts imports lib/testing/hef/model.ts',
   'ffi/load.ts -> ffi/trace.ts -> ffi/load.ts',
-  'lib/failure/buckets.ts -> lib/failure/tensorrt.ts -> lib/failure/buckets.ts',
-  'lib/failure/buckets.ts -> lib/failure/tensorrt.ts -> lib/failure/signatures.ts -> lib/failure/buckets.ts',
 ])
 const none = (problems: readonly string[]) =>
   assert.deepEqual(

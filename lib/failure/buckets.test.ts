@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { dataPath, needsData } from '../testing/needs.ts'
 import { bucketOf, buckets } from './buckets.ts'
-import { dfcSignatures } from './signatures.ts'
-import { tensorrtSignatures } from './tensorrt.ts'
+import { families } from './signatures/index.ts'
 
 test('buckets says for each kind why it happens and what helps', () => {
   for (const [name, { cause, nextKnob, exceptionType }] of Object.entries(buckets)) {
@@ -41,8 +40,8 @@ test('bucketOf() reads a name that is in no table as unknown', () => {
   assert.equal(bucketOf(''), buckets.unknown)
 })
 
-test('dfcSignatures and tensorrtSignatures name only buckets that exist, and every bucket has a signature', () => {
-  const named = new Set([...dfcSignatures, ...tensorrtSignatures].map(({ bucket }) => bucket))
+test('families name only buckets that exist, and every bucket has a signature', () => {
+  const named = new Set(Object.values(families).flatMap(family => family.map(({ bucket }) => bucket)))
   for (const name of named) assert.ok(Object.hasOwn(buckets, name), name)
   // Two kinds are not known by words: the absence of any, and a finer kind of reshape_layout that its list of layers
   // tells.

@@ -7,10 +7,15 @@
  * its own.
  * What to do next about a whole sweep is in `next-knob.ts`.
  */
-import { bucketOf, type FailureStage } from './buckets.ts'
-import { dfcSignatures, type Signature } from './signatures.ts'
+import { answerFor } from './advice.ts'
+import type { FailureStage } from './bucket.ts'
+import { bucketOf } from './buckets.ts'
+import { originOf } from './origin.ts'
 import { phrase } from './patterns.ts'
-import { tensorrtSignatures, tensorrtWords } from './tensorrt.ts'
+import { complains, severityOf } from './severity.ts'
+import type { Signature } from './signature.ts'
+import { families, type Family } from './signatures/index.ts'
+import { isSuccess, wholeSuccess } from './success.ts'
 import {
   countersIn,
   exceptionNamesIn,
@@ -38,7 +43,10 @@ export interface Failure {
   counters: Counter[]
   /** The last step that the tool reported as reached, in its words. */
   milestone: string | null
+  /** Why it happens, with what the log names: versions, nodes, paths. */
   cause: string
+  /** What helps, in the same words; ends in a command where there is one. */
+  fix: string
   /**
    * True only when the failure says that this network does not fit; false for an environment, a timeout, a full disk.
    */
@@ -56,8 +64,10 @@ export interface ExitContext {
 }
 
 interface Match {
-  bucket: string
-  line: string
+  readonly bucket: string
+  readonly line: string
+  /** Only a warning or an information names it. */
+  readonly isQuiet?: boolean
 }
 
 /**
@@ -77,6 +87,8 @@ export function classifyFailure(log: string, context: ExitContext = {}): Failure
   const reshapeLayers = reshapeLayersIn(read.text)
   const negativeExponent = negativeExponentIn(read.text)
   const kind = bucketOf(name)
+  const isNamed = match !== null && (match.bucket === name || refined(match.bucket, read) === name)
+  const answer = answerFor(kind, { line: isNamed ? match.line : '', text: read.loud })
   return {
     bucket: name,
     exceptionType: exceptionTypeOf(name, match, read),
@@ -85,7 +97,7 @@ export function classifyFailure(log: string, context: ExitContext = {}): Failure
     layers: layers.length > 0 ? layers : reshapeLayers.slice(0, 64),
     counters: countersIn(counted),
     milestone: lastMilestone(read.lines),
-    cause: kind.cause,
+    ...answer,
     isInfeasible: kind.isInfeasible,
     ...(negativeExponent && { negativeExponent }),
     reshapeLayers,
@@ -101,8 +113,6 @@ const completed: Partial<Record<FailureStage, RegExp>> = {
   optimize: /Model Optimization is done|Optimization complete\b/i,
   compile: /Successful (?:Mapping|Partition and Allocation|Compilation)/i,
 }
-const wholeSuccess = phrase`Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:
-  |HEF (?:was )?(?:written|saved) to`
 
 const everything = () => true
 
@@ -137,41 +147,57 @@ export function isConclusive(failure: Failure | null): boolean {
   return stage !== 'any' && stage !== 'runtime' && !aroundTheGraph.has(failure.bucket)
 }
 
-function firstMatch({ lines, meant, text }: ReadLog, context: ExitContext): Match | null {
-  const isTensorrt = tensorrtWords.test(text) && !/hailo|\bHEF\b|\bHAR\b/i.test(text)
-  if (isTensorrt) return search(tensorrtSignatures, meant, everything) ?? search(dfcSignatures, meant, everything)
-  const loud = search(dfcSignatures, meant, isLoud)
-  if (loud) return genericTail.test(loud.line) ? (causeAbove(meant, loud.line) ?? loud) : loud
+/** The failure that the log names, or null. `isQuiet`: only a warning or an information names it. */
+function firstMatch(read: ReadLog, context: ExitContext): Match | null {
+  const { lines, meant, text } = read
+  const { families: applicable } = originOf(text)
+  // The same line is asked for once for each stage.
+  const loudness = new Map(meant.map(line => [line, isLoud(line)]))
+  const loudOnes: Counts = line => loudness.get(line) ?? isLoud(line)
+  const signatures = Object.entries(families).flatMap(([name, of]) => (applicable.has(name as Family) ? of : []))
+  // A compiler lists causes and consequences in any order; other tools print the cause first.
+  const find = applicable.has('compiler') ? search : earliest
+  const causes = signatures.filter(({ rank }) => rank === undefined)
+  const loud = find(causes, meant, loudOnes)
+  if (loud) return genericTail.test(loud.line) ? (causeAbove(causes, meant, loud.line) ?? loud) : loud
+  const cascade = find(
+    signatures.filter(({ rank }) => rank === 'cascade'),
+    meant,
+    loudOnes,
+  )
+  if (cascade) return cascade
   // Warnings and information name a failure only when the process is known to have failed, or when they are all there
   // is.
   const isFailed = (context.exitCode ?? 0) !== 0 || Boolean(context.signal)
-  const isAllQuiet = lastMilestone(lines) === null
-  const quiet = isFailed || isAllQuiet ? search(dfcSignatures, meant, everything) : null
-  return quiet ?? search(tensorrtSignatures, meant, everything)
+  const isAllQuiet = lastMilestone(lines) === null && !meant.some(complains)
+  const quiet = isFailed || isAllQuiet ? find(causes, meant, everything) : null
+  if (quiet) return { ...quiet, isQuiet: true }
+  const notice = find(
+    signatures.filter(({ rank }) => rank === 'notice'),
+    meant,
+    everything,
+  )
+  return notice && { ...notice, isQuiet: true }
 }
 
 /** What the compiler ends with, whatever went wrong before. */
 const genericTail = /Compilation failed with unexpected crash/i
-const information = /^.{0,60}?[[<]info[\]>]/i
-
 /**
  * A cause of its own in the block of errors that ends with a generic line; null when the block holds nothing more
  * specific.
  */
-function causeAbove(meant: readonly string[], tail: string): Match | null {
+function causeAbove(signatures: readonly Signature[], meant: readonly string[], tail: string): Match | null {
   const end = meant.lastIndexOf(tail)
-  const from = meant.slice(0, Math.max(0, end)).findLastIndex(line => information.test(line)) + 1
-  const cause = search(dfcSignatures, meant.slice(from, Math.max(0, end)), isLoud)
+  const from = meant.slice(0, Math.max(0, end)).findLastIndex(line => severityOf(line) === 'info') + 1
+  const cause = search(signatures, meant.slice(from, Math.max(0, end)), isLoud)
   const isGeneric = cause?.bucket === 'allocator_infeasible' && !/infeasible|No successful/i.test(cause.line)
   return cause === null || isGeneric ? null : cause
 }
 
-/** The first signature that holds among the lines that count, after the last completion of its stage. */
-function search(
-  signatures: readonly Signature[],
-  meant: readonly string[],
-  counts: (line: string) => boolean,
-): Match | null {
+type Counts = (line: string) => boolean
+
+/** Every signature that holds among the lines that count, after the last completion of its stage, in their order. */
+function* matches(signatures: readonly Signature[], meant: readonly string[], counts: Counts): Generator<Match> {
   const done = meant.findLastIndex(line => wholeSuccess.test(line))
   const parts = new Map<FailureStage, { part: string; whole: string }>()
   const partOf = (stage: FailureStage) => {
@@ -187,10 +213,23 @@ function search(
   for (const signature of signatures) {
     const { part, whole } = partOf(signature.stage)
     const line = part === '' ? null : matchingLine(part, signature)
-    if (line === null || (signature.and && !signature.and.test(whole)) || signature.andNot?.test(part)) continue
-    return { bucket: signature.bucket, line }
+    if (line === null || (signature.and && !signature.and.test(whole)) || signature.andNot?.test(whole)) continue
+    yield { bucket: signature.bucket, line }
   }
-  return null
+}
+
+/** The first signature in their order of precedence. */
+const search = (signatures: readonly Signature[], meant: readonly string[], counts: Counts): Match | null =>
+  matches(signatures, meant, counts).next().value ?? null
+
+/** The signature whose line stands first in the log; of two on one line, the one of precedence. */
+function earliest(signatures: readonly Signature[], meant: readonly string[], counts: Counts): Match | null {
+  let best: (Match & { at: number }) | null = null
+  for (const match of matches(signatures, meant, counts)) {
+    const at = meant.indexOf(match.line)
+    if (best === null || at < best.at) best = { ...match, at }
+  }
+  return best && { bucket: best.bucket, line: best.line }
 }
 
 /** The first line that holds every pattern of the signature and not the one that it excludes. */
@@ -209,7 +248,8 @@ function matchingLine(text: string, { match, unless }: Signature): string | null
 }
 
 /** A verdict that the tool printed itself, rather than what its death left in the log. */
-const finalVerdict = phrase`Mapping Failed|Failed to produce compiled graph|No successful assign|valid partition to contexts
+const finalVerdict = phrase`Mapping Failed|Failed to produce compiled graph|No successful assign
+  |valid partition to contexts
   |capacity exceeded|\b\w{1,80}(?:Exception|Error|NonFixable)\b|\[error\]`
 const consequences = new Set([
   'aborted',
@@ -229,38 +269,14 @@ function byContext(match: Match | null, read: ReadLog, { exitCode, signal, timed
   if (signal === 'SIGINT' || signal === 'SIGTERM' || [130, 143, -2, -15].includes(exitCode ?? 0)) return 'aborted'
   if (signal === 'SIGKILL' || exitCode === 137 || exitCode === -9) return 'host_oom'
   if (exitCode === 0 && !finalVerdict.test(read.loud)) return 'not_a_failure'
-  if (said) return said
+  if (said && !(match?.isQuiet && exitCode === undefined && isSuccess(read))) return said
   if (signal === 'SIGSEGV' || signal === 'SIGABRT' || [139, 134, 136, -11, -6].includes(exitCode ?? 0))
-    return 'compiler_crash'
+    return originOf(read.text).isForeign ? 'runtime_crash' : 'compiler_crash'
   if (exitCode === 124) return 'wrapper_timeout'
   if (exitCode === 127) return 'environment_broken_install'
   if (exitCode === 0) return 'not_a_failure'
   if (exitCode !== undefined && exitCode !== null) return 'unknown'
   return isSuccess(read) ? 'not_a_failure' : 'unknown'
-}
-
-/** The last line of a stage that went well, or a plain word for it. */
-const finalLine = phrase`Translation completed on ONNX model|Saved HAR to|Model Optimization is done|Optimization complete\b
-  |Successful Compilation|HEF compiled successfully|Success! HEF saved|Compiled HEF:|HEF (?:was )?(?:written|saved) to`
-const plainSuccess = phrase`(?<!\b(?:not|no|un|without) ?)\bsuccess(?:ful(?:ly)?)?\b
-  (?!\W{0,3}(?:fail|rate|criteri|: ?(?:false|0|no)\b))`
-const failed = phrase`\bfail(?:ed|s|ure)?\b|(?<!\b(?:0|no|without) )\berrors?\b|\bno success|\bnot\b[^\n]{0,30}\bsuccess`
-/** A line that complains without doubt, in whichever words. */
-const complaint = phrase`\[(?:error|critical|fatal|E)\]|Traceback \(most recent
-  |^\s{0,8}(?:\w{1,60}\.){0,12}[A-Z]\w{0,80}(?:Error|Exception)\b
-  |^\s{0,8}(?:error|fatal)\b|CHECK(?:_\w{1,20})? failed`
-
-/**
- * Whether the log is of a success: it ends with a final line, and nothing behind that complains. A step under way is
- * none.
- */
-function isSuccess({ lines, meant }: ReadLog): boolean {
-  const done = meant.findLastIndex(line => finalLine.test(line) || (plainSuccess.test(line) && !failed.test(line)))
-  const behind = meant.slice(done + 1)
-  if (behind.some(line => complaint.test(line))) return false
-  // An attempt that was recovered is part of a success although the word "failed" stands in it.
-  const isRecovered = lastMilestone(lines) !== null && lines.some(line => /Recoverable single context/i.test(line))
-  return isRecovered || (done >= 0 && lastMilestone(behind) === null)
 }
 
 /** A reshape is of another kind at the skip path, a concatenation or the mask multiplication. */

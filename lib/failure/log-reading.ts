@@ -8,6 +8,7 @@
  */
 
 import { every, exact, phrase } from './patterns.ts'
+import { severityOf } from './severity.ts'
 
 /** One number that ran against a limit, in the compiler's own name for it ("LCUs", "L3 weights", "memory units"). */
 export interface Counter {
@@ -34,15 +35,18 @@ export interface ReadLog {
 const keep = { whole: 262_144, head: 16_384, tail: 65_536, middle: 131_072, line: 16_384 }
 
 const ansi = /\x1b\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?/g
-const telling = exact`rror|ERROR|xcept|EXCEPT|[Ff]ail|FAIL|feasib|upport|xceed|assign|Kill|KILL|emory|MEMORY|space|[Cc]ancel
-  |CANCEL|nterrupt|imed? ?out|TIME|eshape|ssert|crash|ault|ymbol|ound|odule|HAILO_|HailoRT|match|alid|xhaust|artition|ontext
+const telling = exact`rror|ERROR|xcept|EXCEPT|[Ff]ail|FAIL|feasib|upport|xceed|assign|Kill|KILL|emory|MEMORY|space
+  |[Cc]ancel
+  |CANCEL|nterrupt|imed? ?out|TIME|eshape|ssert|crash|ault|ymbol|ound|odule|HAILO_|HailoRT|match|alid|xhaust|artition
+  |ontext
   |ccess|alib|quantiz|NaN|nan\b|script|xpired|kernel`
 // TensorFlow reports each library that it can do without, in the words of a broken installation.
 const benign = phrase`^\d{4}-\d\d-\d\d[ T][\d:.,]{8,20}: (?:[IW] |E [^\n]{0,200}(?:register|cuInit|NUMA))
   |Single context flow failed: ?Recoverable|Single context flow failed\W*$|PCIe: No Hailo PCIe device
-  |HailoRT Version: Not Installed|Recoverable single context error`
-const quiet = phrase`^.{0,60}?[[<](?:info|warning|debug|important|Hailo Model Zoo INFO)[\]>]
-  |\b(?:User|Future|Deprecation|Runtime|Resource|Syntax)Warning\b`
+  |HailoRT Version: Not Installed|Recoverable single context error|TF-TRT Warning|Could not find TensorRT$
+  |cuda drivers on your machine|Unable to register cu\w{3,5} factory`
+// HailoRT's macros are called CHECK_EXPECTED and the like: their names say nothing of what was expected.
+const macro = /\bCHECK_[A-Z_]{3,40}(?= failed)/
 
 // What a progress bar draws.
 const progress = /\d%\||\d\/\d{1,9} \[|it\/s\]/
@@ -60,13 +64,16 @@ export function readLog(raw: string): ReadLog {
   const all = linesOf(raw)
   const lines = (raw.length <= keep.whole ? all : condensed(all)).map(clipped)
   const told = isDocument(lines) ? fenced(lines) : lines
-  const meant = told.filter((line, i) => !benign.test(line) && !progress.test(line) && !isQuoted(line, told[i - 1]))
+  const meant = told
+    .filter((line, i) => !benign.test(line) && !progress.test(line) && !isQuoted(line, told[i - 1]))
+    .map(line => line.replace(macro, 'CHECK'))
   return { lines, meant, text: meant.join('\n'), loud: meant.filter(isLoud).join('\n') }
 }
 
 const fence = /^\s{0,3}(?:```|~~~)/
 const heading = /^#{1,6} \S/
-const logLike = exact`^\s{0,8}(?:\[\w{1,20}\]|<Hailo|Traceback |\d{4}-\d\d-\d\d[ T]\d\d:|[\w.]{0,200}(?:Error|Exception)\b)`
+const logLike = exact`^\s{0,8}(?:\[\w{1,20}\]|<Hailo|Traceback |\d{4}-\d\d-\d\d[ T]\d\d:|[\w.]{0,200}(?:Error
+  |Exception)\b)`
 
 /**
  * Whether this is a Markdown document that speaks of failures, and no log: headings, and no line of a log outside its
@@ -97,7 +104,10 @@ const isQuoted = (line: string, before: string | undefined) =>
   before !== undefined && /^\s*File ".{1,300}line \d/.test(before) && /^ {4}|^\t/.test(line) && !/^\s*File "/.test(line)
 
 /** Whether a line is meant as an error, or has no level: neither information nor a warning. */
-export const isLoud = (line: string): boolean => !quiet.test(line)
+export function isLoud(line: string): boolean {
+  const severity = severityOf(line)
+  return severity !== 'info' && severity !== 'warning'
+}
 
 const clipped = (line: string) =>
   line.length <= keep.line ? line : `${line.slice(0, keep.line * 0.75)} ... ${line.slice(-keep.line * 0.25)}`
@@ -127,7 +137,7 @@ const errorLine = phrase`^\s*\[?error\b|\[error\]|Traceback \(most recent
   |CHECK(?:_\w+)? failed|\[E\]`
 
 const isBody = (line: string | undefined) =>
-  line !== undefined && line.trim() !== '' && !quiet.test(line) && !progress.test(line)
+  line !== undefined && line.trim() !== '' && isLoud(line) && !progress.test(line)
 
 /**
  * The last run of lines that belong to one error, from its first to the next blank or informational line. At most 12
@@ -184,7 +194,8 @@ export function lastMilestone(lines: readonly string[]): string | null {
 }
 
 const ratio = every`
-  \b((?:16bit |L[1-4] )?(?:SCs|APUs|IAs|LCUs|weights|ios|cuts|[A-Z]{2,5}s))\s{0,3}[:=]\s{0,3}(\d{1,9})\s{0,3}/\s{0,3}(\d{1,9})`
+  \b((?:16bit |L[1-4] )?(?:SCs|APUs|IAs|LCUs|weights|ios|cuts
+    |[A-Z]{2,5}s))\s{0,3}[:=]\s{0,3}(\d{1,9})\s{0,3}/\s{0,3}(\d{1,9})`
 const required = every`
   ([A-Za-z][\w ]{0,40}?) ?(?:capacity )?(?:exceeded|overflow\w*)?[ :]{0,3}\(available: ?(\d{1,12}), ?required: ?(\d{1,12})\)`
 const allowed = /\bhas (\d{1,9}) (\w{1,20}) but max allowed is (\d{1,9})/g

@@ -100,11 +100,12 @@ function reasonIn(log: string): string {
 
 /** A failure that the tool did not report itself. `evidence` is ours; the last milestone is the log's. */
 export function failureFrom(bucket: string, o: { evidence: string; log: string }): Failure {
-  const { cause, exceptionType, isInfeasible } = bucketOf(bucket)
+  const { cause, exceptionType, isInfeasible, nextKnob } = bucketOf(bucket)
   return {
     bucket,
     exceptionType,
     cause,
+    fix: nextKnob,
     isInfeasible,
     evidence: o.evidence.replaceAll(/\s+/g, ' ').slice(0, 500),
     milestone: lastMilestone(readLog(o.log).lines),

@@ -1,0 +1,157 @@
+/**
+ * What the host, its installation or a person stops, whatever the tool.
+ */
+import { bucketAt, type Bucket } from '../bucket.ts'
+
+const any = bucketAt('any')
+const glibcImage = 'use a glibc system or image (Debian, Ubuntu): docker run --rm -it debian:bookworm-slim'
+
+/** Buckets that may strike at any stage. */
+export const hostBuckets: Readonly<Record<string, Bucket>> = {
+  environment_broken_install: any(
+    'EnvironmentError',
+    'the toolchain is not installed whole: a library, module or program is absent or of another build',
+    'npx tsx runbooks/doctor.ts',
+    [
+      {
+        when: /ld-linux-\S{1,30}\.so|ld-musl|\bmusl\b|(?:__\w{3,40}_chk|gnu_get_libc_version): symbol not found/i,
+        cause: '{neededBy} was built for glibc, and this system has another C library (musl, as Alpine)',
+        fix: glibcImage,
+      },
+      {
+        when: /ld-linux-\S{1,30}\.so|ld-musl|\bmusl\b|(?:__\w{3,40}_chk|gnu_get_libc_version): symbol not found/i,
+        cause: 'the library was built for glibc, and this system has another C library (musl, as Alpine)',
+        fix: glibcImage,
+      },
+      {
+        when: /(?:GLIBC|GLIBCXX|CXXABI)_\d/,
+        cause: 'a program or library here was built for a newer C or C++ library: it wants {libcVersion}',
+        fix: 'use a newer distribution or image, or a build for this one; ldd --version tells what is here',
+      },
+      {
+        when: /exec format error|wrong ELF class|cannot execute binary|invalid ELF header/i,
+        cause: 'a program or library is of another processor architecture than this machine',
+        fix: 'get the build for this machine: uname -m; file -L "$(command -v PROGRAM)"',
+      },
+      {
+        when: /compiled using NumPy|numpy\.(?:core|dtype)|_ARRAY_API not found/i,
+        cause: 'a package here was compiled for NumPy 1 and NumPy 2 is installed',
+        fix: "pip install 'numpy<2'",
+      },
+      {
+        when: /cannot open shared object file|libraries: lib|library not loaded|image not found/i,
+        cause: 'the shared library {library} is not where the loader looks',
+        fix: 'ldconfig -p | grep {library} tells whether it is installed; then set LD_LIBRARY_PATH, or install its package',
+      },
+      {
+        when: /no module named|ModuleNotFoundError/i,
+        cause: 'the Python module {module} is not installed in the environment that runs this',
+        fix: 'activate the right virtual environment, or: python3 -m pip install {module}',
+      },
+      {
+        when: /undefined symbol|symbol lookup error/i,
+        cause: 'two libraries of different builds are mixed: the symbol {symbol} is in none of them',
+        fix: 'install both from one release; LD_DEBUG=libs shows which file is loaded',
+      },
+      {
+        when: /illegal instruction/i,
+        cause: 'the program uses instructions that this processor does not have (often AVX)',
+        fix: 'grep -o -m1 avx2 /proc/cpuinfo; where it prints nothing, use another machine or a build without AVX',
+      },
+    ],
+  ),
+  environment_build_failed: any(
+    'BuildFailed',
+    'a C or C++ build failed; what follows the first error of the compiler comes from it',
+    'read the first line with "error:" above the one of make',
+    [
+      {
+        when: /hailort?\.hp?p?|hailo\/hailort/i,
+        cause: "HailoRT's header {header} is not installed",
+        fix: 'install the development files: hailort (deb) has them in /usr/include/hailo; npx tsx runbooks/doctor.ts',
+      },
+      {
+        when: /No such file or directory/,
+        cause: 'the header {header} is not installed',
+        fix: 'apt-file search {header} tells which package has it',
+      },
+    ],
+  ),
+  environment_package: any(
+    'PackageError',
+    'a package cannot be installed: it is not offered here, or contradicts one that is installed',
+    'apt-cache policy NAME, or python3 -m pip index versions NAME',
+    [
+      {
+        when: /hailo|h10/i,
+        cause:
+          'packages for Hailo-8 (hailort) and for Hailo-10H (h10-hailort) exclude each other, or {package} is not offered here',
+        fix: 'keep one family: sudo apt install hailo-all (Hailo-8, 8L) or sudo apt install hailo-h10-all (Hailo-10H)',
+      },
+      {
+        when: /not a supported wheel|requires a different Python|from versions/i,
+        cause: 'there is no build of {package} for this Python or processor',
+        fix: 'python3 --version; uname -m; then take the wheel whose name has both (cp310, linux_x86_64)',
+      },
+      {
+        when: /Unable to locate package/,
+        cause: 'no package source of this system offers {package}',
+        fix: 'sudo apt update; apt-cache search {package}',
+      },
+    ],
+  ),
+  host_oom: any(
+    'Killed',
+    'the host (or its GPU) ran out of memory',
+    'a smaller calibration batch, or a host with more memory',
+    [
+      {
+        when: /\bCUDA|cudnn|cublas|gpu/i,
+        cause: 'the GPU ran out of memory',
+        fix: 'nvidia-smi shows who holds it; end that, or take a smaller batch',
+      },
+      {
+        when: /Killed process|oom-?kill/i,
+        cause: 'the kernel ended the process {killed}, because the host ran out of memory',
+        fix: 'free -h; then a smaller batch, more swap, or a host with more memory',
+      },
+    ],
+  ),
+  host_disk_full: any('DiskFull', 'the host ran out of disk', 'free some room (df -h), then go on with --resume'),
+  host_permission: any(
+    'PermissionError',
+    'a file or folder may not be read or written by this user',
+    'ls -ld the path, then change its owner or take another folder',
+    [
+      {
+        when: /docker|containerd/i,
+        cause: 'this user may not talk to the Docker daemon',
+        fix: 'sudo usermod -aG docker "$USER", then log in again',
+      },
+      {
+        cause: 'this user may not open {path}',
+        fix: 'ls -ld {path}',
+      },
+    ],
+  ),
+  file_absent: any(
+    'FileNotFoundError',
+    'a file that was named is not there',
+    'check the path with ls, and the folder from which the program was started',
+    [{ cause: '{path} is not there, seen from the folder in which the program ran', fix: 'ls -l {path}' }],
+  ),
+  wrapper_timeout: any(
+    'Timeout',
+    'our own hard limit for a case ended it; the tool had not given a verdict',
+    '--case-timeout-min 60: the mapper may take an hour for each context',
+  ),
+  aborted: any('Aborted', 'a signal or a person stopped it', 'go on with --resume'),
+  not_a_failure: any('', 'this text is part of a success', 'none'),
+  unknown: any('CompileFailed', 'no known signature is in the log', 'read the last error block of the log', [
+    {
+      when: /HAILO_\w{4,60}\(\d{1,3}\)|libhailort failed/,
+      cause: 'HailoRT answered {hailoStatus}, which names no cause by itself',
+      fix: 'run it again with HAILORT_CONSOLE_LOGGER_LEVEL=info, and look at: sudo dmesg | grep -i hailo',
+    },
+  ]),
+}

@@ -1,0 +1,54 @@
+/**
+ * How does a log say that something is not installed as it should be?
+ */
+import { lines, phrase } from '../patterns.ts'
+import { at, type Signature } from '../signature.ts'
+
+const any = at('any')
+
+/** Libraries, programs and packages that are absent or of another build. */
+export const environmentSignatures: readonly Signature[] = [
+  any(
+    'environment_broken_install',
+    phrase`Error loading shared library|error while loading shared libraries|Error relocating \S{3,300}:
+      |ERR_DLOPEN_FAILED|invalid ELF header|cannot execute binary file|_ARRAY_API not found|numpy\.dtype size changed
+      |cannot open shared object file`,
+    { unless: /libhailort\.so|lib(?:nvinfer|nvonnx|cudnn|cudart|cublas|onnxruntime_providers)/ },
+  ),
+  any(
+    'environment_build_failed',
+    lines`fatal error: \S{2,120}: No such file|^\S{1,200}:\d{1,6}(?::\d{1,5})?: (?:fatal )?error: 
+      |undefined reference to
+      |ld returned \d exit status|CMake Error at`,
+    { unless: /\[TRT\]|\[E\]|\bERROR: / },
+  ),
+  any(
+    'environment_package',
+    phrase`Unable to locate package|has no installation candidate|held broken packages|unmet dependencies
+      |\bConflicts: h?10?-?hailo|conflicts with (?:h10-)?hailort
+      |trying to overwrite '[^'\n]{1,200}', which is also in package
+      |No matching distribution found|Could not find a version that satisfies|not a supported wheel
+      |requires a different Python
+      |dpkg: (?:error|dependency problems)`,
+  ),
+  any('host_permission', [/permission denied|EACCES|PermissionError|Errno 13/i, /\S/], {
+    unless: /\/dev\/(?:hailo|h1x)|hailo device|HailoRT\]/i,
+  }),
+  any(
+    'environment_broken_install',
+    phrase`symbol lookup error|undefined symbol|PathLike object, not NoneType
+      |ModuleNotFoundError|no module named|\bImportError\b|cannot open shared object file
+      |GLIBC(?:XX)?_\d[\w.]{0,12}'? not found|command not found|invalid choice: '(?:parser|optimize|compiler)'
+      |exec format error|DistributionNotFound|VersionConflict|compiled using NumPy
+      |no such file or directory: '?(?:\S{0,80}/)?hailo\w*'|(?:hailo|compiler|dfc)\w{0,12}: not found|wrong ELF class
+      |illegal instruction`,
+  ),
+  any(
+    'environment_broken_install',
+    [
+      phrase`dataflow compiler|\bdfc\b|hailo_sdk|\bsdk\b|toolchain|hailo (?:cli|tool)`,
+      phrase`not (?:be )?(?:installed|found)|broken|incomplete|is missing|licen[cs]e|corrupt`,
+    ],
+    { unless: /layer|node/i },
+  ),
+]
