@@ -62,7 +62,7 @@ export default runbook(
     line(`next knob: ${nextKnob}`)
     gate('the log is understood', failure.bucket !== 'unknown', { equals: true })
     next({
-      pass: bareCommand(nextKnob) ?? nextKnob,
+      pass: bareCommand(failure) ?? nextKnob,
       fail: 'look for the first [error] line, and report the log so that it gets a bucket',
     })
   },

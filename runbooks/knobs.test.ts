@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import test, { after } from 'node:test'
 import { buckets } from '../lib/failure/buckets.ts'
 import { classifyFailure } from '../lib/failure/classify.ts'
+import { changeText } from '../lib/systems/monolithic/search/change.ts'
 import { bareCommand, knobCommand } from '../lib/systems/monolithic/search/knob-command.ts'
 import {
   evidenceKnob,
-  lastKnobs,
+  isLast,
   type CaseOutcome,
   type Knob,
   type KnobOptions,
@@ -22,18 +23,31 @@ const cwd = mkdtempSync(join(tmpdir(), 'knobs-'))
 after(() => rmSync(cwd, { recursive: true, force: true }))
 
 const used: KnobOptions = {
-  ladder: 'plan',
-  decoder: 'polyphase',
-  encoder: 'conv',
-  skipTopologyMode: 'project',
-  normMode: 'affine',
-  maskAct: 'sigmoid',
-  quickOpt: true,
-  caseTimeoutMin: 12,
+  inForce: {
+    ladder: 'plan',
+    decoder: 'polyphase',
+    encoder: 'conv',
+    skipTopologyMode: 'project',
+    normMode: 'affine',
+    maskAct: 'sigmoid',
+    quickOpt: true,
+    caseTimeoutMin: 12,
+  },
   hasCalibration: false,
   tried: [],
 }
-const config = { nFilters: 64, bnChan: 24, hidChan: 48, skipChan: 24, nBlocks: 2, nRepeats: 1, inputLen: 16000 }
+const other = { ladder: 'temporal', decoder: 'deconv', skipTopologyMode: 'repeat', normMode: 'identity' } as const
+const config = {
+  nFilters: 64,
+  bnChan: 24,
+  hidChan: 48,
+  skipChan: 24,
+  nBlocks: 2,
+  nRepeats: 1,
+  inputLen: 16000,
+  kernelSize: 16,
+  stride: 8,
+}
 const counters = ['LCUs', 'APUs', 'L3 weights'].map(name => ({ name, used: 9, available: 4 }))
 
 /** Every knob that a history of failed tries leads to, for each bucket, counter and setting. */
@@ -47,12 +61,9 @@ const knobs: Knob[] = Object.keys(buckets).flatMap(bucket =>
       failure,
       attempted: true,
     }
-    return [
-      used,
-      { ...used, ladder: 'temporal' as const, decoder: 'deconv', skipTopologyMode: 'repeat', normMode: 'identity' },
-    ].flatMap(setting => {
+    return [used, { ...used, inForce: { ...used.inForce, ...other } }].flatMap(setting => {
       const found: Knob[] = []
-      while (found.length < 30 && !lastKnobs.includes(found.at(-1)?.change ?? '')) {
+      while (found.length < 30 && !isLast(found.at(-1)?.change)) {
         found.push(evidenceKnob([outcome], { ...setting, tried: found.map(({ change }) => change) }))
       }
       return found
@@ -61,7 +72,7 @@ const knobs: Knob[] = Object.keys(buckets).flatMap(bucket =>
 )
 const texts = [
   ...new Set([
-    ...knobs.map(({ change }) => change),
+    ...knobs.map(({ change }) => changeText(change)),
     ...Object.values(buckets).flatMap(({ cause, nextKnob }) => [cause, nextKnob]),
   ]),
 ]
@@ -76,7 +87,10 @@ test('every flag that a knob names is one of the sweep, the ramp, the runtime or
   const explain = (await import('./explain-log.ts')).default
   const known = new Set(
     [sweep, ramp, infer, explain].flatMap(({ sheet }) =>
-      Object.entries(sheet.inputs).map(([name, { flag }]) => `--${flag ?? flagFromName(name)}`),
+      Object.entries(sheet.inputs).flatMap(([name, input]) => {
+        const flag = input.flag ?? flagFromName(name)
+        return [`--${flag}`, `--no-${flag}`]
+      }),
     ),
   )
   for (const text of texts)
@@ -105,7 +119,7 @@ test('every command that a knob becomes is understood by the sweep', async () =>
   const commands = new Set(
     knobs.flatMap(knob => settings.map(inputs => knobCommand(knob, { declared, inputs, run, scriptExtra: '' }))),
   )
-  for (const { nextKnob } of Object.values(buckets)) commands.add(bareCommand(nextKnob) ?? nextKnob)
+  for (const bucket of Object.keys(buckets)) commands.add(bareCommand({ ...classifyFailure(''), bucket }) ?? '')
   const own = [...commands].filter(command => command.startsWith('npx tsx runbooks/monolithic-sweep.ts'))
   assert.ok(own.length >= 20, `${own.length} commands`)
   for (const command of own) {

@@ -127,9 +127,24 @@ test('runTag() writes every size of the case', () => {
   assert.equal(runTag(convTasNetOptions()), 'mono_f256_bn128_hid256_skip128_b2_r1_t16000')
 })
 
+test('runTag() spells out a kernel and a stride that are not the usual ones', () => {
+  assert.equal(
+    runTag(convTasNetOptions({ kernelSize: 128, stride: 64 })),
+    'mono_f256_bn128_hid256_skip128_b2_r1_t16000_k128_s64',
+  )
+})
+
 test('sizesFromTag() reads back what runTag() wrote, and refuses anything else', () => {
-  const sizes = { nFilters: 96, bnChan: 24, hidChan: 48, skipChan: 12, nBlocks: 1, nRepeats: 3, inputLen: 8000 }
-  assert.deepEqual(sizesFromTag(runTag(sizes)), sizes)
-  for (const text of ['', 'mine', `${runTag(sizes)}_k3`, 'mono_f_bn1_hid1_skip1_b1_r1_t1'])
+  const channels = { nFilters: 96, bnChan: 24, hidChan: 48, skipChan: 12, nBlocks: 1, nRepeats: 3, inputLen: 8000 }
+  for (const kernel of [
+    { kernelSize: 16, stride: 8 },
+    { kernelSize: 128, stride: 64 },
+    { kernelSize: 16, stride: 4 },
+  ]) {
+    const sizes = { ...channels, ...kernel }
+    assert.deepEqual(sizesFromTag(runTag(sizes)), sizes)
+  }
+  const tag = runTag({ ...channels, kernelSize: 16, stride: 8 })
+  for (const text of ['', 'mine', `${tag}_k3`, `${tag}_s8`, `${tag}_k16_s`, 'mono_f_bn1_hid1_skip1_b1_r1_t1'])
     assert.throws(() => sizesFromTag(text), /it is no run tag/)
 })

@@ -205,14 +205,31 @@ export function reducedChannels(o: Pick<ConvTasNetOptions, 'decoderMode'>): numb
   return o.decoderMode === 'reduced_deconv_128' ? 128 : null
 }
 
-type Sizes = Pick<
+/** The sizes that a run tag names. */
+export type Sizes = Pick<
   ConvTasNetOptions,
-  'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats' | 'inputLen'
+  'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats' | 'inputLen' | 'kernelSize' | 'stride'
 >
 
-/** The name of a case in tables and files, `mono_f256_bn128_hid256_skip128_b2_r1_t16000`. */
-export const runTag = (o: Sizes): string =>
-  `mono_f${o.nFilters}_bn${o.bnChan}_hid${o.hidChan}_skip${o.skipChan}_b${o.nBlocks}_r${o.nRepeats}_t${o.inputLen}`
+/** The sizes of a ConvTasNet, apart from its modes. */
+export const sizesOf = (o: Sizes): Sizes => {
+  const { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen, kernelSize, stride } = o
+  return { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen, kernelSize, stride }
+}
+
+/** Whether the encoder has the kernel and the stride of the default, which a run tag does not spell out. */
+const hasUsualKernel = ({ kernelSize, stride }: Pick<Sizes, 'kernelSize' | 'stride'>): boolean =>
+  kernelSize === convTasNetDefaults.kernelSize && stride === convTasNetDefaults.stride
+
+/**
+ * The name of a case in tables and files, `mono_f256_bn128_hid256_skip128_b2_r1_t16000`; `_k128_s64` follows where
+ * kernel and stride are not 16 and 8.
+ */
+export function runTag(o: Sizes): string {
+  const channels = `f${o.nFilters}_bn${o.bnChan}_hid${o.hidChan}_skip${o.skipChan}`
+  const kernel = hasUsualKernel(o) ? '' : `_k${o.kernelSize}_s${o.stride}`
+  return `mono_${channels}_b${o.nBlocks}_r${o.nRepeats}_t${o.inputLen}${kernel}`
+}
 
 const tagSizes = ['nFilters', 'bnChan', 'hidChan', 'skipChan', 'nBlocks', 'nRepeats', 'inputLen'] as const
 
@@ -220,12 +237,14 @@ const tagSizes = ['nFilters', 'bnChan', 'hidChan', 'skipChan', 'nBlocks', 'nRepe
  * The sizes that a run tag holds, as a rung of one's own.
  * @throws usage when the text is no run tag
  */
-export function sizesFromTag(tag: string): Pick<ConvTasNetOptions, (typeof tagSizes)[number]> {
-  const match = /^mono_f(\d+)_bn(\d+)_hid(\d+)_skip(\d+)_b(\d+)_r(\d+)_t(\d+)$/.exec(tag)
-  if (!match)
-    throw usageError(`Cannot read the sizes of "${tag}": it is no run tag`, `write it as ${runTag(convTasNetDefaults)}`)
-  return Object.fromEntries(tagSizes.map((size, i) => [size, Number(match[i + 1])])) as Pick<
-    ConvTasNetOptions,
-    (typeof tagSizes)[number]
-  >
+export function sizesFromTag(tag: string): Sizes {
+  const match = /^mono_f(\d+)_bn(\d+)_hid(\d+)_skip(\d+)_b(\d+)_r(\d+)_t(\d+)(?:_k(\d+)_s(\d+))?$/.exec(tag)
+  if (!match) {
+    const example = runTag({ ...convTasNetDefaults, kernelSize: 128, stride: 64 })
+    const hint = `write it as ${runTag(convTasNetDefaults)}, or as ${example}`
+    throw usageError(`Cannot read the sizes of "${tag}": it is no run tag`, hint)
+  }
+  const sizes = Object.fromEntries(tagSizes.map((size, i) => [size, Number(match[i + 1])]))
+  const { kernelSize, stride } = convTasNetDefaults
+  return { kernelSize: Number(match[8] ?? kernelSize), stride: Number(match[9] ?? stride), ...sizes } as Sizes
 }

@@ -9,7 +9,7 @@
  */
 import { readContract, type ContractMark } from '../../contract/contract.ts'
 import { usageError } from '../../base/errors.ts'
-import { convTasNetOptions, type ConvTasNetOptions } from '../../models/convtasnet/options.ts'
+import { convTasNetOptions, sizesOf, type ConvTasNetOptions } from '../../models/convtasnet/options.ts'
 
 export const ladderNames = ['plan', 'temporal'] as const
 export type LadderName = (typeof ladderNames)[number]
@@ -21,6 +21,9 @@ type Sizes = Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipCh
 export interface Rung extends Sizes {
   readonly inputLen: number
   readonly exportedParameters: number
+  /** Of the encoder; those of `model` where a rung does not say. */
+  readonly kernelSize?: number
+  readonly stride?: number
 }
 
 /** The values of `contracts/monolithic.contract.json`; names end in their units. */
@@ -105,11 +108,7 @@ export function ladderConfigs(
   const { encoderMode, decoderMode } = contract.ladders[name]
   const shared = { kernelSize, stride, nSrc, convKernelSize, seed, encoderMode, decoderMode }
   const sizes = name === 'plan' ? contract.ladders.plan.rungs : temporalRungs(contract)
-  return sizes.map(({ nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen }) =>
-    convTasNetOptions(
-      Object.assign({ nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen }, shared, change),
-    ),
-  )
+  return sizes.map(rung => convTasNetOptions({ ...shared, ...sizesOf({ ...shared, ...rung }), ...change }))
 }
 
 function temporalRungs({ ladders: { plan, temporal } }: MonolithicContract): Rung[] {

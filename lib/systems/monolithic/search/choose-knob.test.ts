@@ -3,10 +3,21 @@ import test from 'node:test'
 import { classifyFailure } from '../../../failure/classify.ts'
 import { noFiles, type CaseStatus } from '../../../ladder/types.ts'
 import { convTasNetDefaults } from '../../../models/convtasnet/options.ts'
+import { changeText } from './change.ts'
 import { chooseKnob, outcomesOf } from './choose-knob.ts'
 import type { CaseOutcome } from './next-knob.ts'
 
-const config = { nFilters: 64, bnChan: 24, hidChan: 48, skipChan: 24, nBlocks: 1, nRepeats: 1, inputLen: 16000 }
+const config = {
+  nFilters: 64,
+  bnChan: 24,
+  hidChan: 48,
+  skipChan: 24,
+  nBlocks: 1,
+  nRepeats: 1,
+  inputLen: 16000,
+  kernelSize: 16,
+  stride: 8,
+}
 const failure = classifyFailure(
   'No successful assignments: conv1 errors:\n\tAgent infeasible\nBackendAllocatorException: x',
 )
@@ -57,9 +68,9 @@ test('chooseKnob() asks the plan or the evidence, and does not propose a command
     caseTimeoutMin: 12,
     calibNpz: undefined,
   }
-  assert.equal(chooseKnob('plan', outcomes, setting).change, 'reduce hid_chan: 48 -> 32')
-  const first = chooseKnob('evidence', outcomes, setting).change
-  const command = /\w+\([^)]*\)/.exec(first)?.[0]
-  assert.ok(command, first)
-  assert.notEqual(chooseKnob('evidence', outcomes, { ...setting, scriptExtra: command }).change, first)
+  const change = (how: 'plan' | 'evidence', o = setting) => chooseKnob(how, outcomes, o).change
+  assert.equal(changeText(change('plan')), 'reduce hid_chan: 48 -> 32')
+  const first = change('evidence')
+  assert.ok(first.kind === 'script', first.kind)
+  assert.notDeepEqual(change('evidence', { ...setting, scriptExtra: first.command }), first)
 })

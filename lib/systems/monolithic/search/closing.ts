@@ -6,6 +6,7 @@
 import type { Tools } from '../../../notebook/run/session.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
 import { hasPassed, isCompiled, isOfMachine, type CaseResult } from '../../../ladder/types.ts'
+import { changeText } from './change.ts'
 import type { Knob } from './next-knob.ts'
 
 export interface Closing {
@@ -29,7 +30,7 @@ export function closeSweep(
   const record = {
     run_ts: run.ts,
     winner: winner?.tag ?? null,
-    next_knob: knob.change,
+    next_knob: changeText(knob.change),
     profile: o.sidecar.profile,
     because: knob.because,
     bucket: knob.bucket,
@@ -45,7 +46,7 @@ export function closeSweep(
   return {
     runtime(status, folder) {
       line(`Runtime status: ${status} ; output_dir=${folder}${tail}`)
-      line(`Next knob: ${knob.change}${tail}`)
+      line(`Next knob: ${changeText(knob.change)}${tail}`)
       if (!winner) line('no monolithic hef success')
     },
   }

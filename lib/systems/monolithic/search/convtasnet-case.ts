@@ -9,7 +9,7 @@ import { encodeModel, type ModelProto } from '../../../formats/onnx/index.ts'
 import { float32, type Tensor } from '../../../formats/tensors/tensor.ts'
 import type { LadderCase, PreparedCase } from '../../../ladder/types.ts'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
-import { runTag, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
+import { runTag, sizesOf, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { loadWeights, seededWeights } from '../../../models/convtasnet/weights.ts'
 import { inspect } from '../../../onnx/inspect.ts'
 import { frameSignal } from '../../../signal/frames.ts'
@@ -44,11 +44,10 @@ export function convTasNetCase(
   setting: CaseSetting,
   o: { tag?: string; cut?: (whole: ModelProto) => ModelProto } = {},
 ): ConvTasNetCase {
-  const { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen } = options
   const { tag = runTag(options), cut = whole => whole } = o
   return {
     tag,
-    config: { nFilters, bnChan, hidChan, skipChan, nBlocks, nRepeats, inputLen },
+    config: sizesOf(options),
     async prepare() {
       const weights =
         setting.weights === undefined ? seededWeights(options) : await loadWeights(setting.weights, options)
@@ -57,13 +56,13 @@ export function convTasNetCase(
       const { parameters, macs, weightBytes, peakActivationBytes } = inspect(model)
       return {
         onnx: encodeModel(model),
-        inputs: [{ name, shape: feedOf(new Float32Array(inputLen), options).shape }],
+        inputs: [{ name, shape: feedOf(new Float32Array(options.inputLen), options).shape }],
         outputs: model.graph!.output.map(output => output.name),
         modelScript: modelScript({ ...setting, extra: setting.scriptExtra }),
         facts: { parameters, macs, weightBytes, peakActivationBytes },
         samples: () =>
           setting.calibration
-            .windows(inputLen, setting.calibrationSamples)
+            .windows(options.inputLen, setting.calibrationSamples)
             .map(window => ({ [name]: feedOf(window, options) })),
       }
     },

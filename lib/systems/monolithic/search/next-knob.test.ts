@@ -3,7 +3,9 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { buckets } from '../../../failure/buckets.ts'
 import { classifyFailure, type Failure } from '../../../failure/classify.ts'
-import { evidenceKnob, exhaustedCounter, lastKnobs, planKnob, type CaseOutcome, type KnobOptions } from './next-knob.ts'
+import { changeText, inputChange, type Change } from './change.ts'
+import { evidenceKnob as evidenceChange, isLast, planKnob as planChangeOf } from './next-knob.ts'
+import type { CaseOutcome, Knob, KnobOptions } from './next-knob.ts'
 import type { CaseConfig } from './summary.ts'
 
 const config = (o: Partial<CaseConfig> = {}): CaseConfig => ({
@@ -14,6 +16,8 @@ const config = (o: Partial<CaseConfig> = {}): CaseConfig => ({
   nBlocks: 1,
   nRepeats: 1,
   inputLen: 16000,
+  kernelSize: 16,
+  stride: 8,
   ...o,
 })
 
@@ -61,20 +65,66 @@ const won: CaseOutcome = {
   failure: null,
   attempted: true,
 }
-const options = (o: Partial<KnobOptions> = {}): KnobOptions => ({
-  ladder: 'plan',
-  decoder: 'polyphase',
-  encoder: 'conv',
-  skipTopologyMode: 'project',
-  normMode: 'affine',
-  maskAct: 'sigmoid',
-  quickOpt: true,
-  caseTimeoutMin: 12,
-  hasCalibration: false,
-  tried: [],
-  ...o,
-})
-const next = (log: string, o: Partial<KnobOptions> = {}, at: Partial<CaseConfig> = {}) =>
+/** Changes by their words, so that tests read as reports do. */
+const changes = new Map(
+  [
+    inputChange('ladder', 'temporal'),
+    inputChange('encoder', 'framed'),
+    inputChange('decoder', 'polyphase'),
+    inputChange('normMode', 'affine'),
+    inputChange('quickOpt', false),
+    inputChange('caseTimeoutMin', 60),
+    ...[
+      'context_switch_param(mode=enabled)',
+      'allocator_param(automatic_reshapes=enabled)',
+      'performance_param(compiler_optimization_level=max)',
+      'model_optimization_flavor(optimization_level=1)',
+    ].map((command): Change => ({ kind: 'script', command })),
+    ...(
+      [
+        ['hidChan', 48, 32],
+        ['bnSkip', 24, 16],
+        ['nFilters', 64, 32],
+        ['inputLen', 4088, 2040],
+      ] as const
+    ).map(([size, from, to]): Change => ({ kind: 'reduce', size, from, to })),
+  ].map(change => [changeText(change), change]),
+)
+interface Used {
+  readonly ladder: 'plan' | 'temporal'
+  readonly decoder: string
+  readonly encoder: string
+  readonly skipTopologyMode: string
+  readonly normMode: string
+  readonly maskAct: string
+  readonly quickOpt: boolean
+  readonly caseTimeoutMin: number
+  readonly hasCalibration: boolean
+  readonly tried: readonly string[]
+}
+const options = (o: Partial<Used> = {}): KnobOptions => {
+  const { tried = [], hasCalibration = false, ...inForce } = o
+  return {
+    inForce: {
+      ladder: 'plan',
+      decoder: 'polyphase',
+      encoder: 'conv',
+      skipTopologyMode: 'project',
+      normMode: 'affine',
+      maskAct: 'sigmoid',
+      quickOpt: true,
+      caseTimeoutMin: 12,
+      ...inForce,
+    },
+    hasCalibration,
+    tried: tried.map(text => changes.get(text) ?? { kind: 'outside', text }),
+  }
+}
+/** A knob with its change in words. */
+const told = (knob: Knob) => ({ ...knob, change: changeText(knob.change) })
+const evidenceKnob = (outcomes: readonly CaseOutcome[], o: KnobOptions) => told(evidenceChange(outcomes, o))
+const planKnob = (outcomes: readonly CaseOutcome[]) => told(planChangeOf(outcomes))
+const next = (log: string, o: Partial<Used> = {}, at: Partial<CaseConfig> = {}) =>
   evidenceKnob([failed(log, { config: at })], options(o)).change
 
 const planChange = (o: Partial<CaseConfig>) =>
@@ -150,7 +200,7 @@ test('evidenceKnob() tries each compiler knob and then the channels when the tem
   }
   assert.equal(next(logs.allocator, { tried: ['--ladder temporal'] }), 'context_switch_param(mode=enabled)')
   assert.equal(
-    next(logs.allocator, { ladder: 'temporal', tried: ['model script: context_switch_param(mode=enabled)'] }),
+    next(logs.allocator, { ladder: 'temporal', tried: ['context_switch_param(mode=enabled)'] }),
     'allocator_param(automatic_reshapes=enabled)',
   )
 })
@@ -163,21 +213,9 @@ test('evidenceKnob() lets the exhausted counter decide what to reduce once compi
   assert.equal(next(logs.weights, { tried }, { nBlocks: 2 }), 'reduce hid_chan: 48 -> 32 (L3 weights 900/768)')
   assert.equal(next(logs.memory, { tried }), 'reduce hid_chan: 48 -> 32 (memory units 138/128)')
   assert.equal(next(logs.apu, { tried }, { nBlocks: 2 }), 'reduce n_blocks: 2 -> 1 (APUs 149/120)')
-  assert.equal(next(logs.apu, { tried }), 'fewer elementwise layers: --mask-act linear (APUs 149/120)')
+  assert.equal(next(logs.apu, { tried }), '--mask-act linear: fewer elementwise layers (APUs 149/120)')
   assert.equal(next(logs.partition), 'performance_param(compiler_optimization_level=max)')
   assert.equal(next(logs.partition, { tried }), '--ladder temporal')
-})
-
-test('exhaustedCounter() gives the counter that is furthest over its limit, or null', () => {
-  assert.equal(
-    exhaustedCounter([
-      { name: 'a', used: 5, available: 4 },
-      { name: 'b', used: 2, available: 1 },
-    ])?.name,
-    'b',
-  )
-  assert.equal(exhaustedCounter([{ name: 'a', used: 4, available: 4 }]), null)
-  assert.equal(exhaustedCounter([{ name: 'a', used: 1, available: 0 }])?.name, 'a')
 })
 
 test('evidenceKnob() answers a reshape or a kernel with another encoder or decoder, never with channels', () => {
@@ -197,11 +235,11 @@ test('evidenceKnob() answers a reshape or a kernel with another encoder or decod
 
 test('evidenceKnob() answers bias, shift, crash and mapping timeout by their own causes', () => {
   assert.equal(next(logs.bias), 'model_optimization_flavor(optimization_level=1)')
-  assert.equal(next(logs.bias, { tried: ['model_optimization_flavor(optimization_level=1)'] }), 'QUICK_OPT=0')
+  assert.equal(next(logs.bias, { tried: ['model_optimization_flavor(optimization_level=1)'] }), '--no-quick-opt')
   assert.equal(next(logs.slope), 'calibrate on real recordings (CALIB_NPZ)')
   assert.equal(
     next(logs.slope, { tried: ['calibrate on real recordings (CALIB_NPZ)'] }),
-    '--norm-mode identity (fold the norm into its convolution)',
+    '--norm-mode identity: fold the norm into its convolution',
   )
   assert.equal(next(logs.slope, { hasCalibration: true, normMode: 'identity' }), '--norm-mode affine')
   assert.equal(next(logs.crash), '--ladder temporal')
@@ -271,25 +309,20 @@ test('evidenceKnob() always gives exactly one change, and not one that was tried
   fc.assert(
     fc.property(anyFailure, anyConfig, fc.constantFrom('plan' as const, 'temporal' as const), (failure, at, ladder) => {
       const outcome: CaseOutcome = { ...failed(logs.allocator, { config: at }), failure }
-      const tried: string[] = []
+      const tried: Change[] = []
       for (let i = 0; i < 20; i++) {
-        const { change, because, config: at } = evidenceKnob([outcome], options({ ladder, tried }))
-        assert.equal(at, outcome.config)
+        const knob = evidenceChange([outcome], { ...options({ ladder }), tried })
+        assert.equal(knob.config, outcome.config)
+        const text = changeText(knob.change)
+        assert.ok(text !== '' && knob.because !== '' && !/\n|undefined|NaN/.test(text), text)
         assert.ok(
-          change !== '' &&
-            because !== '' &&
-            !change.includes('\n') &&
-            !change.includes('undefined') &&
-            !change.includes('NaN'),
+          isLast(knob.change) || !tried.some(done => changeText(done) === text),
+          `${failure.bucket}: ${text} again after ${tried.map(changeText).join(' | ')}`,
         )
-        assert.ok(
-          !tried.includes(change) || lastKnobs.includes(change),
-          `${failure.bucket}: ${change} again after ${tried.join(' | ')}`,
-        )
-        if (lastKnobs.includes(change)) return
-        tried.push(change)
+        if (isLast(knob.change)) return
+        tried.push(knob.change)
       }
-      assert.fail(`never comes to an end: ${tried.join(' | ')}`)
+      assert.fail(`never comes to an end: ${tried.map(changeText).join(' | ')}`)
     }),
     { numRuns: 200 },
   )
@@ -315,7 +348,7 @@ test('evidenceKnob() proposes nothing that is in force already, given or by defa
 })
 
 test('evidenceKnob() gives a case more time only where it has less, and then stops asking for it', () => {
-  const at = (o: Partial<KnobOptions>) => evidenceKnob([timedOut], options(o)).change
+  const at = (o: Partial<Used>) => evidenceKnob([timedOut], options(o)).change
   assert.match(at({ caseTimeoutMin: 60 }), /^--case-timeout-min 240/)
   assert.match(at({ tried: ['--case-timeout-min 60'] }), /^--case-timeout-min 240/)
   assert.equal(at({ caseTimeoutMin: 600 }), '--ladder temporal')

@@ -9,17 +9,10 @@ import type { Cellular } from '../../../host/tsv.ts'
 import type { LadderSummary } from '../../../ladder/ladder.ts'
 import { hasPassed, isCompiled, type CaseResult } from '../../../ladder/types.ts'
 import { monolithicContract } from '../contract.ts'
+import type { Sizes } from '../../../models/convtasnet/options.ts'
 
-/** One rung: channels, blocks and the input length in samples. */
-export interface CaseConfig {
-  readonly nFilters: number
-  readonly bnChan: number
-  readonly hidChan: number
-  readonly skipChan: number
-  readonly nBlocks: number
-  readonly nRepeats: number
-  readonly inputLen: number
-}
+/** One rung: channels, blocks, the input length in samples, and the encoder's kernel and stride. */
+export type CaseConfig = Sizes
 
 /** How one ConvTasNet went. */
 export type ConvTasNetResult = CaseResult<CaseConfig>
@@ -50,7 +43,7 @@ export function summaryRow(result: ConvTasNetResult, at: (name: string) => strin
     har_success: hasPassed(result, 'parsed'),
     hef_success: isCompiled(result),
     exception_type: result.exceptionType,
-    failure_head: result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 500),
+    failure_head: result.failureHead.replaceAll(/\s+/g, ' ').slice(0, monolithicContract().limits.failureHeadMaxChars),
     har_path: path(files.parsed),
     hef_path: path(files.compiled),
     har_log: path(files.parseLog),
