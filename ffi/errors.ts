@@ -1,7 +1,7 @@
 /**
- * What may go wrong where native code begins?
+ * The one class of operating error of native code.
  *
- * `ffi` stands below `lib` and knows nothing of exit codes: whoever opens a backend turns these into operating errors.
+ * It knows nothing of exit codes: whoever opens a backend turns it into an operating error of a runbook.
  */
 
 /** An operating error of native code, without an exit code. */
@@ -13,14 +13,29 @@ export class FfiError extends Error {
    */
   readonly kind: 'absent' | 'refused' | 'status' | 'usage'
   readonly hint: string
-  /** What the library answered, without what was being done: `RunWithBinding() answers FAIL: …`. */
+  /** What is wrong, without what was being done: `RunWithBinding() answers FAIL: …`. */
   readonly said: string | undefined
+  /** The file that the message names, so that nobody names it twice. */
+  readonly file: string | undefined
+  /** What happened, as one word for callers that must decide: `library-absent`. */
+  readonly code: string | undefined
 
-  /** @param message one sentence without a full stop. @param hint a command or a flag that helps. */
-  constructor(kind: FfiError['kind'], message: string, hint: string, o: { cause?: unknown; said?: string } = {}) {
-    super(message, o)
+  /**
+   * @param kind what it is to the caller
+   * @param message one sentence without a full stop
+   * @param hint a command or a flag that helps
+   */
+  constructor(
+    kind: FfiError['kind'],
+    message: string,
+    hint: string,
+    o: { cause?: unknown; said?: string; file?: string; code?: string } = {},
+  ) {
+    super(message, o.cause === undefined ? {} : { cause: o.cause })
     this.kind = kind
     this.hint = hint
     this.said = o.said
+    this.file = o.file
+    this.code = o.code
   }
 }

@@ -84,6 +84,7 @@ export function openLibrary(
     override
       ? `unset ${spec.env} # or name a library that opens: export ${spec.env}=/path/to/${example}`
       : `install it (${spec.install}), or say where it is: export ${spec.env}=/path/to/${example}`,
+    { code: override ? 'override-absent' : 'library-absent' },
   )
 }
 

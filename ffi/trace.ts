@@ -1,12 +1,17 @@
 /**
- * Which native function was called last, when the process that called it is gone?
+ * Keeps the name of the native function that was called last, for when the process that called it is gone.
  *
- * A process that is watched writes each function's name to the start of a file before it calls it; who watches reads
- * the file
- * afterwards, for what was written outlives a crash. Unwatched, functions are called as they are.
+ * A process that is traced writes each function's name to the start of a file before it calls it. The process that
+ * started it reads the file afterwards, for what was written outlives a crash. Untraced, functions are called as they
+ * are.
  */
 import { readSync, writeSync } from 'node:fs'
-import type { NativeFunction } from './load.ts'
+
+/** A function as koffi makes them: called on this thread, or with `async` on a worker thread. */
+interface Callable {
+  (...args: readonly unknown[]): unknown
+  async(...args: readonly unknown[]): void
+}
 
 const recordBytes = 64
 let watcher: number | null = null
@@ -35,13 +40,13 @@ export function traced<F>(name: string, native: F): F {
   const record = Buffer.alloc(recordBytes, ' ')
   record.write(name, 'latin1')
   const begin = () => void writeSync(file, record, 0, recordBytes, 0)
-  const call = native as NativeFunction
+  const call = native as unknown as Callable
   const wrapped = (...args: readonly unknown[]) => {
     begin()
     return call(...args)
   }
   return Object.assign(wrapped, {
-    async(...args: Parameters<typeof call.async>) {
+    async(...args: readonly unknown[]) {
       begin()
       call.async(...args)
     },

@@ -251,7 +251,8 @@ function errorOf(
   const isAbsent = status === insufficientDriver && driver === 0
   const { kind, fix } = isAbsent ? noDriver : fixFor(status)
   const words = isAbsent ? noDriver.says : (f.cudaGetErrorString(status) ?? 'no text')
-  return new FfiError(kind, `Cannot call ${call}: ${name} (${status}): ${words}`, fix)
+  const state = `${name} (${status}): ${words}`
+  return new FfiError(kind, `Cannot call ${call}: ${state}`, fix, { said: `${call} answers ${state}` })
 }
 
 /** 12080 is 12.8. */

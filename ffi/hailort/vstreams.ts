@@ -10,6 +10,7 @@
  * are not yet written would hold every thread.) Who knows that a stream has room spares the trip to a thread with
  * `writeNow`.
  */
+import { Turns } from '../../lib/base/async.ts'
 import { FfiError } from '../errors.ts'
 import { allDone, orUndo } from '../jobs.ts'
 import type { Dependent, VDevice } from './device.ts'
@@ -49,8 +50,7 @@ export class VStream implements Dependent {
   readonly handle: Handle
   readonly #hailort: Hailort
   readonly #vdevice: VDevice
-  #last: Promise<unknown> = Promise.resolve()
-  #pending = 0
+  readonly #turns = new Turns()
   #isOpen = true
   #closing: Promise<void> | undefined
 
@@ -78,7 +78,7 @@ export class VStream implements Dependent {
    */
   writeNow(frame: NodeJS.TypedArray): void {
     this.#check(frame.byteLength, true)
-    if (this.#pending > 0)
+    if (!this.#turns.isIdle)
       throw new FfiError(
         'usage',
         `Cannot write to "${this.info.name}" at once: an earlier frame is still being written`,
@@ -113,7 +113,7 @@ export class VStream implements Dependent {
     this.#isOpen = false
     this.#vdevice.disown(this)
     // A release under a call that still waits would pull the memory from beneath it.
-    await this.#last
+    await this.#turns.settled()
     const name = this.info.isInput ? 'hailo_release_input_vstreams' : 'hailo_release_output_vstreams'
     await this.#hailort.callAsync(name, { act: 'close', thing: this.info.name }, memoryOf([this.handle]), 1)
   }
@@ -126,12 +126,7 @@ export class VStream implements Dependent {
     }
     const name = isWrite ? writeCall : 'hailo_vstream_read_raw_buffer'
     const deed = { act: isWrite ? writeAct : 'read a frame from', thing: this.info.name }
-    const begin = () => this.#hailort.callAsync(name, deed, this.handle, frame, frame.byteLength)
-    const job = this.#pending === 0 ? begin() : this.#last.then(begin)
-    this.#pending++
-    const settled = () => void this.#pending--
-    this.#last = job.then(settled, settled)
-    return job
+    return this.#turns.take(() => this.#hailort.callAsync(name, deed, this.handle, frame, frame.byteLength))
   }
 
   #check(bytes: number, isWrite: boolean): void {

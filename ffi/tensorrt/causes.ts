@@ -83,11 +83,14 @@ export function failed({
   logger,
   version,
   what,
+  file,
 }: {
   call: string
   logger: Logger
   version: TensorRtVersion
   what?: string
+  /** The file that `what` names. */
+  file?: string
 }): FfiError {
   const errors = logger.messages.filter(({ severity }) => severity !== 'warning')
   const said = errors.length > 0 ? errors : logger.messages
@@ -95,10 +98,12 @@ export function failed({
     .map(cause => ({ cause, message: said.find(({ text }) => cause.says.test(text)) }))
     .find(({ message }) => message)
   const words = known?.message?.text ?? said[0]?.text ?? 'it did not say why'
+  const state = `TensorRT ${versionText(version)} failed: ${oneLine(words)}`
   return new FfiError(
     known?.cause.kind ?? 'status',
-    `Cannot ${what ?? `call ${call}`}: ${what ? `${call} of ` : ''}TensorRT ${versionText(version)} failed: ${oneLine(words)}`,
+    `Cannot ${what ?? `call ${call}`}: ${what ? `${call} of ` : ''}${state}`,
     known?.cause.fix ?? 'run again with --verbose, or: trtexec --loadEngine=<plan> --verbose',
+    { said: `${call} of ${state}`, ...(file !== undefined && { file }) },
   )
 }
 

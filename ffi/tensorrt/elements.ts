@@ -25,7 +25,9 @@ export const elementBytes = (dtype: string): number | null => (Object.hasOwn(siz
 /** Errors: `refused` for a tensor that cannot be filled or read, with what to build instead. */
 export function mustBePlain({ name, mode, dtype, isShape, isLinear }: IoTensor): void {
   const refuse = (state: string, hint: string) =>
-    new FfiError('refused', `Cannot bind the ${mode} "${name}": ${state}`, hint)
+    new FfiError('refused', `Cannot bind the ${mode} "${name}": ${state}`, hint, {
+      said: `the ${mode} "${name}" cannot be bound: ${state}`,
+    })
   if (isShape) {
     throw refuse(
       'it is a shape tensor, whose values decide the shapes of others',

@@ -10,6 +10,7 @@
  * another is listened to. A process has one logger for a library, for TensorRT keeps the first that it is given as its
  * own.
  */
+import { Turns } from '../../lib/base/async.ts'
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
 import type { Abi } from './abi/abi.ts'
@@ -52,7 +53,7 @@ export function createLogger(abi: Abi): Logger {
   const k = koffi()
   const messages: LogMessage[] = []
   let isMute = true
-  let latestTurn: Promise<unknown> = Promise.resolve()
+  const turns = new Turns()
   let listening: Promise<unknown> = Promise.resolve()
   const hear = (_self: unknown, severity: number, text: string | null) => {
     try {
@@ -84,11 +85,7 @@ export function createLogger(abi: Abi): Logger {
     get isMute() {
       return isMute
     },
-    inTurn(work) {
-      const turn = latestTurn.then(work)
-      latestTurn = turn.catch(() => {})
-      return turn
-    },
+    inTurn: work => turns.take(work),
     during(work) {
       logger.mustBeMute('a second asynchronous method')
       const call = listen(work)

@@ -90,8 +90,10 @@ async function read(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode
     if (trustHostCode) runtime.call('setEngineHostCodeAllowed', true)
     const more = rt.version.major === 8 ? [null] : []
     const pointer = objectOf(await runtime.later('deserializeCudaEngine', plan, plan.length, ...more))
-    if (pointer === null)
-      throw failed({ call: 'deserializeCudaEngine', what: `open "${label}"`, logger: rt.logger, version: rt.version })
+    if (pointer === null) {
+      const what = `open "${label}"`
+      throw failed({ call: 'deserializeCudaEngine', what, file: label, logger: rt.logger, version: rt.version })
+    }
     const object = rt.vtables.object('ICudaEngine', pointer)
     try {
       canary(rt, object, 'getPImpl', pointer)
@@ -108,7 +110,8 @@ async function read(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode
 
 function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: boolean): void {
   const written = planVersionOf(plan)
-  if (typeof written === 'string') throw new FfiError('usage', `Cannot open "${label}": ${written}`, againHint)
+  if (typeof written === 'string')
+    throw new FfiError('usage', `Cannot open "${label}": ${written}`, againHint, { file: label })
   const { major, minor, patch } = rt.version
   const isSame = written.major === major && (trustHostCode || (written.minor === minor && written.patch === patch))
   if (isSame) return
@@ -117,6 +120,7 @@ function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: b
     `Cannot open "${label}": TensorRT ${versionText(written)} wrote it, and this is ${versionText(rt.version)} ("${rt.library.path}")`,
     `build it again with ${versionText(rt.version)} (trtexec --onnx=… --saveEngine=…), ` +
       `or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
+    { file: label },
   )
 }
 

@@ -38,6 +38,7 @@ export function setInputShapes({ engine, context, profile }: ShapedContext, shap
       'usage',
       `Cannot give "${name}" the shape [${shape.join(', ')}]: ${takes}`,
       'feed a shape within the profile, or build with a wider one',
+      { said: `"${name}" cannot have the shape [${shape.join(', ')}]: ${takes}` },
     )
   }
 }
@@ -67,6 +68,7 @@ export function changeShapes(where: ShapedContext, tensors: readonly SizedTensor
       'usage',
       `Cannot shape "${stranger}": the inputs are ${Object.keys(before).join(', ')}`,
       'check the name',
+      { said: `its inputs are ${Object.keys(before).join(', ')}, and "${stranger}" was given` },
     )
   }
   try {
@@ -86,6 +88,7 @@ function extentWithin(where: ShapedContext, { info, host }: SizedTensor, shapes:
       'usage',
       `Cannot give ${shapesText(shapes)}: TensorRT finds no shape for "${info.name}"`,
       'give inputs that share an axis the same extent in it',
+      { said: `TensorRT finds no shape for "${info.name}" with ${shapesText(shapes)}` },
     )
   }
   if (extent.bytes <= host.length) return extent
@@ -93,6 +96,9 @@ function extentWithin(where: ShapedContext, { info, host }: SizedTensor, shapes:
     'refused',
     `Cannot give ${shapesText(shapes)}: "${info.name}" then takes ${extent.bytes} bytes, and ${host.length} at the profile's largest`,
     'build a plan whose outputs do not grow while its inputs shrink',
+    {
+      said: `with ${shapesText(shapes)} "${info.name}" takes ${extent.bytes} bytes, and ${host.length} at the profile's largest`,
+    },
   )
 }
 

@@ -99,6 +99,7 @@ function mustHold({ tensors, profileCount }: Engine, profile: number): void {
       'usage',
       `Cannot use profile ${profile}: the plan has ${profileCount}`,
       profileCount > 1 ? `choose 0 to ${profileCount - 1}` : 'choose 0',
+      { said: `it has ${profileCount} profiles, and profile ${profile} was asked for` },
     )
   }
   for (const tensor of tensors) mustBePlain(tensor)
@@ -146,6 +147,9 @@ const unknownShape = ({ name }: IoTensor, largest: Shapes) =>
     'refused',
     `Cannot bind "${name}": its shape depends on values, or the profile's largest shapes disagree (${shapesText(largest)})`,
     'build a plan whose output shapes follow from its input shapes, with the same range for an axis that inputs share',
+    {
+      said: `the shape of "${name}" depends on values, or the profile's largest shapes disagree (${shapesText(largest)})`,
+    },
   )
 
 function stepOf({ slots, undo, ...ground }: Ground & { slots: readonly Slot[]; undo: (() => void)[] }): Step {
@@ -219,11 +223,9 @@ function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Ground & P
     }
     if (!enqueue(context.self, stream.pointer)) {
       const state = cuda.lastError()
-      throw new FfiError(
-        'status',
-        `Cannot run the engine: enqueueV3 answers false${state ? `, and CUDA says ${state}` : ''}`,
-        'run the plan with: trtexec --loadEngine=<plan> --verbose',
-      )
+      const said = `enqueueV3 answers false${state ? `, and CUDA says ${state}` : ''}`
+      const hint = 'run the plan with: trtexec --loadEngine=<plan> --verbose'
+      throw new FfiError('status', `Cannot run the engine: ${said}`, hint, { said })
     }
     for (const { slot, device, host } of outOf) {
       check('cudaMemcpyAsync from the device', cudaMemcpyAsync(host, device, slot.bytes, 2, stream.pointer))

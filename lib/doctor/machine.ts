@@ -163,8 +163,7 @@ export function findTool(machine: Machine, name: string, o: AskOptions = {}): st
     return findProgram(name, { env: { PATH: toolPath(machine) } })
   } catch (thrown) {
     if (!(thrown instanceof RunbookError)) throw thrown
-    const isAbsent = /is not on PATH|there is no such file/.test(thrown.message)
-    if (isAbsent) return missing(o.name ?? name, 'not on PATH', o.install ?? `install ${name}`)
+    if (thrown.code === 'ENOENT') return missing(o.name ?? name, 'not on PATH', o.install ?? `install ${name}`)
     return broken(o.name ?? name, thrown.message, thrown.hint)
   }
 }

@@ -8,7 +8,7 @@
  */
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { blockedError, usageError } from '../base/errors.ts'
+import { blockedError, RunbookError, usageError } from '../base/errors.ts'
 
 /** Where a shell looks when nobody has set PATH. */
 const fallbackPath = '/usr/local/bin:/usr/bin:/bin'
@@ -33,8 +33,9 @@ export function findProgram(
     throw usageError(`Cannot run "${name}": it is a folder`, 'name the program inside it')
   }
   if (here !== undefined) throw blockedError(`Cannot run "${name}": "${here}" is not executable`, `chmod +x "${here}"`)
-  if (isPath) throw blockedError(`Cannot run "${name}": there is no such file`, `check the path (\`ls -l ${name}\`)`)
-  throw blockedError(`Cannot run "${name}": it is not on PATH`, `install ${name}, or add its folder to PATH`)
+  const state = isPath ? 'there is no such file' : 'it is not on PATH'
+  const hint = isPath ? `check the path (\`ls -l ${name}\`)` : `install ${name}, or add its folder to PATH`
+  throw new RunbookError('blocked', `Cannot run "${name}": ${state}`, hint, { code: 'ENOENT' })
 }
 
 function canRun(path: string): boolean {

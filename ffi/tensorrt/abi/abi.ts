@@ -150,6 +150,7 @@ export function abiOf(version: TensorRtVersion): Abi {
         'refused',
         `Cannot call ${type}.${method} of TensorRT ${versionText(version)}: ${exception.because}`,
         `use ${version.major}.${version.minor + 1} or ${version.major}.${version.minor - 1}`,
+        { code: 'method-moved' },
       )
     },
   }

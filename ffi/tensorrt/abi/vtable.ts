@@ -90,7 +90,7 @@ export class Vtables {
       return this.#function(name, this.#code(vtable, slot, name), prototype)
     } catch (thrown) {
       // A method that moved in this one minor is an error when it is called; a pointer that leads astray is one now.
-      if (thrown instanceof FfiError && thrown.message.startsWith('Cannot call')) return thrown
+      if (thrown instanceof FfiError && thrown.code === 'method-moved') return thrown
       throw thrown
     }
   }

@@ -14,6 +14,7 @@ import { versionText } from '../../../ffi/hailort/abi/profiles.ts'
 import { describe } from '../../formats/tensors/tensor.ts'
 import { requireRunnable } from '../../formats/hef/preflight.ts'
 import { readHef } from '../../formats/hef/read.ts'
+import { Turns } from '../../base/async.ts'
 import { usageError } from '../../base/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type Vitals } from '../backend.ts'
 import type { Port } from './ports.ts'
@@ -108,8 +109,7 @@ class Queue {
   readonly #path: string
   readonly #runner: Runner
   readonly #given: readonly Port[]
-  #last: Promise<unknown> = Promise.resolve()
-  #waiting = 0
+  readonly #turns = new Turns()
   #closing: Promise<void> | undefined
 
   constructor(o: { path: string; runner: Runner; given: readonly Port[] }) {
@@ -134,13 +134,7 @@ class Queue {
    */
   async inTurn<T>(job: () => Promise<T>): Promise<T> {
     this.mustBeOpen()
-    this.#waiting++
-    const turn = this.#last.then(() => {
-      this.#waiting--
-      return translated(job)
-    })
-    this.#last = turn.catch(() => {})
-    return turn
+    return translated(() => this.#turns.take(job))
   }
 
   /** Errors: a plain one after `close`. */
@@ -149,7 +143,7 @@ class Queue {
   }
 
   close(): Promise<void> {
-    return (this.#closing ??= this.#last.then(() => translated(() => this.#runner.close())))
+    return (this.#closing ??= this.#turns.settled().then(() => translated(() => this.#runner.close())))
   }
 
   async #answer(feeds: Feeds): Promise<Results> {
@@ -159,7 +153,10 @@ class Queue {
     return Object.fromEntries(
       this.#given.map(({ info, layout, frame, tensor }) => {
         if (tensor !== frame) layout.tensorFromFrame(frame, tensor)
-        return [info.name, { dtype: 'float32', shape: layout.shape, data: this.#waiting > 0 ? tensor.slice() : tensor }]
+        return [
+          info.name,
+          { dtype: 'float32', shape: layout.shape, data: this.#turns.waiting > 0 ? tensor.slice() : tensor },
+        ]
       }),
     )
   }
@@ -174,10 +171,9 @@ function outputNamed(name: string, outputs: readonly Port[], path: string): Port
 
 /** The earlier scripts asked for the Python package, and whoever comes from there looks for it. */
 const operating = (thrown: unknown) =>
-  operatingError(thrown, ({ kind, message, hint }) => {
-    const isLibrary = kind === 'absent' && message.startsWith('Cannot open HailoRT') && hint.startsWith('install')
-    return isLibrary ? { hint: `${hint} (its Python package, pyhailort/hailo_platform, is not needed)` } : {}
-  })
+  operatingError(thrown, ({ code, hint }) =>
+    code === 'library-absent' ? { hint: `${hint} (its Python package, pyhailort/hailo_platform, is not needed)` } : {},
+  )
 
 async function translated<T>(body: () => Promise<T>): Promise<T> {
   try {

@@ -7,6 +7,7 @@
  */
 import { endWithParent } from '../../../ffi/parent.ts'
 import { forgetCall, traceCalls } from '../../../ffi/trace.ts'
+import { Turns } from '../../base/async.ts'
 import { asError, RunbookError } from '../../base/errors.ts'
 import type { Backend } from '../backend.ts'
 import { openBackend } from '../open.ts'
@@ -46,9 +47,9 @@ if (process.send && import.meta.filename === process.argv[1]) {
   traceCalls(Number(process.argv[2]))
   // A Ctrl-C in the terminal reaches this process too; what becomes of it is its parent's to say.
   process.on('SIGINT', () => {})
-  let last: Promise<void> = Promise.resolve()
+  const turns = new Turns()
   process.on('message', (request: Request) => {
-    last = last.then(async () => {
+    void turns.take(async () => {
       const reply = await answer(request).then(
         (value): Reply => ({ id: request.id, ok: true, value }),
         (thrown: unknown) => refusal(request.id, thrown),

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { lastCall } from '../../../ffi/trace.ts'
 import { fileError } from '../../host/files.ts'
 import { startTypescript } from '../../host/typescript.ts'
+import { Turns } from '../../base/async.ts'
 import { RunbookError } from '../../base/errors.ts'
 import type { Backend, Feeds, Results, Vitals } from '../backend.ts'
 import type { BackendOptions } from '../options.ts'
@@ -108,7 +109,7 @@ class Child {
   readonly #process: ChildProcess
   readonly #path: string
   readonly #trace = openTrace()
-  #line: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
   #asked: {
     readonly ask: Question['ask']
     readonly id: number
@@ -168,9 +169,7 @@ class Child {
   }
 
   #inTurn(question: Question, timeoutMs: number): Promise<Answer> {
-    const job = this.#line.then(() => this.#send(question, timeoutMs))
-    this.#line = job.catch(() => {})
-    return job
+    return this.#turns.take(() => this.#send(question, timeoutMs))
   }
 
   #send(question: Question, timeoutMs: number): Promise<Answer> {

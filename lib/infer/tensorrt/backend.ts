@@ -18,6 +18,7 @@ import { createStep, type Step, type StepTensor } from '../../../ffi/tensorrt/st
 import { fileKind, fileKindBytes } from '../../formats/file-kind.ts'
 import { arrayOf, sizeOf, type Dtype, type Tensor, type TensorData } from '../../formats/tensors/tensor.ts'
 import { readFile, readHead } from '../../host/files.ts'
+import { Turns } from '../../base/async.ts'
 import { usageError } from '../../base/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results, type TensorInfo } from '../backend.ts'
 import { operatingError } from '../native-error.ts'
@@ -100,8 +101,7 @@ interface Parts {
 function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBackend {
   const inputs = step.inputs.map(({ info }) => infoOf(info))
   const ports = { inputs: step.inputs.map(portOf), outputs: step.outputs.map(portOf) }
-  let waiting = 0
-  let latest: Promise<unknown> = Promise.resolve()
+  const turns = new Turns()
   let closing: Promise<void> | undefined
 
   const mustBeOpen = () => {
@@ -121,16 +121,14 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
       put(feeds)
       await step.runLater()
       // Whoever waits in line would write over these results before anyone could read them.
-      return take(waiting > 1)
+      return take(turns.waiting > 0)
     } catch (thrown) {
       throw failureOf(thrown, path)
-    } finally {
-      waiting--
     }
   }
   /** Questions that were asked before are answered. */
   const close = async () => {
-    await latest
+    await turns.settled()
     await untilMute(engine)
     step.close()
     engine.close()
@@ -141,20 +139,14 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
     inputs,
     outputs: step.outputs.map(({ info }) => infoOf(info)),
     loadMs,
-    infer(feeds) {
-      const turn = async () => {
-        mustBeOpen()
-        checkFeeds(feeds, inputs)
-        waiting++
-        const job = latest.then(() => runNext(feeds))
-        latest = job.catch(() => {})
-        return job
-      }
-      return turn()
+    async infer(feeds) {
+      mustBeOpen()
+      checkFeeds(feeds, inputs)
+      return turns.take(() => runNext(feeds))
     },
     inferSync(feeds) {
       mustBeOpen()
-      if (waiting > 0) throw new Error(`the model "${path}" is answering another question`)
+      if (!turns.isIdle) throw new Error(`the model "${path}" is answering another question`)
       checkFeeds(feeds, inputs)
       try {
         put(feeds)
@@ -217,6 +209,6 @@ function portOf(tensor: StepTensor): Port {
 
 /** What a native call threw, as an operating error that names the plan. A bug stays one. */
 const failureOf = (thrown: unknown, path: string) =>
-  operatingError(thrown, ({ message }) =>
-    message.includes(`"${path}"`) ? {} : { message: `Cannot run "${path}": ${message.replace(/^Cannot /, 'cannot ')}` },
+  operatingError(thrown, ({ file, said }) =>
+    file === path || said === undefined ? {} : { message: `Cannot run "${path}": ${said}` },
   )
