@@ -5,13 +5,14 @@
  * Which functions
  * a library has, and what their arguments mean, is said in the rooms beside this file.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import type koffiModule from 'koffi'
 import type { LibraryHandle } from 'koffi'
 import { FfiError } from './errors.ts'
 import { elfProblem } from './elf.ts'
+import { MemoryMap } from './memory-map.ts'
 import { traced } from './trace.ts'
 
 /** The module, which is loaded at the first call of `koffi()`. */
@@ -215,15 +216,8 @@ function wrongWith(path: string): string | undefined {
 /** The loader does not say which file a bare name came to; the kernel does. */
 function mappedPath(opened: string): string {
   if (opened.includes('/')) return resolve(opened)
-  try {
-    const lines = readFileSync('/proc/self/maps', 'utf8')
-      .split('\n')
-      .filter(line => line.includes('/'))
-    const paths = lines.map(line => line.slice(line.indexOf('/')))
-    return paths.find(path => basename(path) === opened || basename(path).startsWith(`${opened}.`)) ?? opened
-  } catch {
-    return opened
-  }
+  const isNamed = (path: string) => basename(path) === opened || basename(path).startsWith(`${opened}.`)
+  return new MemoryMap().files().find(isNamed) ?? opened
 }
 
 /**

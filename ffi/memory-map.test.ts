@@ -41,6 +41,17 @@ test('MemoryMap says what is code of which file, to the byte', () => {
   assert.equal(map.isReadable(0x7ffe00000000n, 1), false)
 })
 
+test('MemoryMap tells mapped files, whose code there is, and that nothing is known where the system does not tell', () => {
+  const map = new MemoryMap(() => sample)
+  assert.deepEqual(map.files(), ['/usr/lib/lib nvinfer.so.10'])
+  assert.deepEqual(
+    [map.isKnown, map.hasCodeOf('/usr/lib/lib nvinfer.so.10'), map.hasCodeOf('/usr/lib/other.so')],
+    [true, true, false],
+  )
+  const unknown = new MemoryMap(() => '')
+  assert.deepEqual([unknown.isKnown, unknown.files(), unknown.isReadable(0x400000n, 1)], [false, [], false])
+})
+
 test('MemoryMap keeps what it read until it is renewed', () => {
   let text = ''
   let reads = 0

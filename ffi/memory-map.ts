@@ -1,9 +1,8 @@
 /**
- * May this address be read, and is there code of that library at it?
+ * Says what lies at an address of this process, from the kernel's own list of mappings.
  *
- * A pointer taken from a vtable of the wrong layout leads anywhere. The kernel's own list of mappings is asked before
- * one is
- * followed or called, so that a wrong layout is an error and not a crash.
+ * A pointer taken from a table of the wrong layout leads anywhere. The list is asked before one is followed or called,
+ * so that a wrong layout is an error and not a crash.
  */
 import { readFileSync } from 'node:fs'
 
@@ -39,9 +38,24 @@ export class MemoryMap {
   #mappings: readonly Mapping[] | undefined
   readonly #read: () => string
 
-  /** @param read gives the text of /proc/self/maps */
-  constructor(read: () => string = () => readFileSync('/proc/self/maps', 'utf8')) {
+  /** @param read gives the text of /proc/self/maps; '' where the system has none */
+  constructor(read: () => string = ownMappings) {
     this.#read = read
+  }
+
+  /** Whether the system tells what is mapped. */
+  get isKnown(): boolean {
+    return this.#all().length > 0
+  }
+
+  /** Paths of all mapped files, each once. */
+  files(): string[] {
+    return [...new Set(this.#all().map(({ path }) => path))].filter(path => path.startsWith('/'))
+  }
+
+  /** Whether code of this file is mapped. */
+  hasCodeOf(file: string): boolean {
+    return this.#all().some(({ isExecutable, path }) => isExecutable && path === file)
   }
 
   /** Forget what was read: the next question reads anew. */
@@ -62,7 +76,18 @@ export class MemoryMap {
   }
 
   #find(address: bigint): Mapping | undefined {
-    this.#mappings ??= parseMappings(this.#read())
-    return this.#mappings.find(({ start, end }) => start <= address && address < end)
+    return this.#all().find(({ start, end }) => start <= address && address < end)
+  }
+
+  #all(): readonly Mapping[] {
+    return (this.#mappings ??= parseMappings(this.#read()))
+  }
+}
+
+function ownMappings(): string {
+  try {
+    return readFileSync('/proc/self/maps', 'utf8')
+  } catch {
+    return ''
   }
 }

@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { absent, fakeMachine, found, type FakeMachine } from '../lib/testing/machine/fake-machine.ts'
 import type { Fact } from '../lib/doctor/fact.ts'
-import { questions } from '../lib/doctor/questions.ts'
 import type { Inputs } from '../lib/notebook/inputs/inputs.ts'
 import type { Report } from '../lib/notebook/views/report.ts'
 import type { Runbook } from '../lib/notebook/run/runbook.ts'
 import { needsTool } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
-import doctor, { doctorOf } from './doctor.ts'
+import doctor, { doctorOf, questions } from './doctor.ts'
 
 const run = (o: FakeMachine = {}, argv: readonly string[] = []) =>
   runInProcess(
@@ -97,7 +96,7 @@ test('doctor proposes the HEF that a sweep compiled here', async () => {
 })
 
 test('doctor prints only commands that start: none of them is a usage error', async () => {
-  for (const { command } of questions) {
+  for (const { command } of await questions(null)) {
     const [npx, tsx, file, ...argv] = command.split(' ')
     assert.deepEqual([npx, tsx], ['npx', 'tsx'])
     const { default: book } = (await import(join(import.meta.dirname, '..', file!))) as { default: Runbook<Inputs> }

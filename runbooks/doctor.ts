@@ -19,6 +19,22 @@ import { thisMachine, type Machine } from '../lib/doctor/machine.ts'
 import { choice, runbook } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
 
+/**
+ * What can be asked of a machine, each with the command that answers it.
+ *
+ * @param hef a model that was compiled here, as a shell takes it; `winner.hef` stands for one's own where there is none
+ */
+export async function questions(hef: string | null) {
+  const { questionsOf } = await import('../lib/doctor/questions.ts')
+  const infer = 'npx tsx runbooks/monolithic-infer.ts'
+  return questionsOf({
+    main: 'npx tsx runbooks/monolithic-sweep.ts',
+    dfc: 'npx tsx runbooks/monolithic-sweep.ts --toolchain dfc',
+    hailo: `${infer} --backend hailort --model ${hef ?? 'winner.hef'}`,
+    nvidia: `${infer} --backend tensorrt --model winner.plan`,
+  })
+}
+
 /** The doctor of a machine; a test gives its own. */
 export const doctorOf = (machine: () => Machine) =>
   runbook(
@@ -39,7 +55,7 @@ export const doctorOf = (machine: () => Machine) =>
     async ({ inputs, run, cell, gate, line, mark, next, stamp }) => {
       const { examine } = await import('../lib/doctor/examine.ts')
       const { factLines } = await import('../lib/doctor/fact.ts')
-      const { judge, questionLine, questionsWith } = await import('../lib/doctor/questions.ts')
+      const { judge, questionLine } = await import('../lib/doctor/questions.ts')
       const { compiledHef } = await import('../lib/doctor/compiled-here.ts')
 
       const facts = await cell('Look at this machine', async ({ show, advance }) => {
@@ -52,9 +68,9 @@ export const doctorOf = (machine: () => Machine) =>
         )
         return found
       })
-      const answers = await cell('See which questions it can answer', ({ show }) => {
-        const hef = compiledHef({ folder: dirname(run.folder), shown: dirname(run.shown) })
-        const judged = questionsWith(hef).map(question => judge(question, facts))
+      const answers = await cell('See which questions it can answer', async ({ show }) => {
+        const hef = compiledHef({ folder: dirname(run.folder), shown: dirname(run.shown), by: 'monolithic-sweep' })
+        const judged = (await questions(hef)).map(question => judge(question, facts))
         show(
           table(
             judged.map(({ words, status, lacking, command }) => ({

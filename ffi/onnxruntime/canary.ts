@@ -7,8 +7,9 @@
  * that a table
  * that was shifted anywhere is found.
  */
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { FfiError } from '../errors.ts'
+import { MemoryMap } from '../memory-map.ts'
 import { ort, type OrtFunctions, type Out, type Status } from './table.ts'
 
 /** An error for a library that is there and must not be used. */
@@ -32,9 +33,10 @@ export function checkAddresses({
 }): void {
   const empty = addresses.find(({ address }) => !address)
   if (empty) throw refused(path, `its function table has no ${empty.name}`)
-  const code = codeOf(path)
-  if (code.length === 0) return
-  const stray = addresses.find(({ address }) => !code.some(({ from, to }) => address >= from && address < to))
+  const map = new MemoryMap()
+  const real = existsSync(path) ? realpathSync(path) : path
+  if (!map.hasCodeOf(real)) return
+  const stray = addresses.find(({ address }) => map.codeAt(address) !== real)
   if (!stray) return
   const at = `0x${stray.address.toString(16)}`
   throw refused(path, `its function table is not as tested: ${stray.name} at ${at} is not code of this library`)
@@ -55,38 +57,9 @@ export function checkReadable({
   bytes: number
   what: string
 }): void {
-  const readable = mappings().filter(({ mode }) => mode.startsWith('r'))
-  const isReadable = (at: bigint) => readable.some(({ from, to }) => at >= from && at < to)
-  if (readable.length === 0 || (isReadable(address) && isReadable(address + BigInt(bytes - 1)))) return
+  const map = new MemoryMap()
+  if (!map.isKnown || map.isReadable(address, bytes)) return
   throw refused(path, `${what} is at 0x${address.toString(16)}, where there is no memory`)
-}
-
-interface Mapping {
-  readonly from: bigint
-  readonly to: bigint
-  readonly mode: string
-  readonly path: string
-}
-
-/** What this process has mapped; nothing where the system does not tell. */
-function mappings(): Mapping[] {
-  try {
-    return readFileSync('/proc/self/maps', 'utf8')
-      .split('\n')
-      .flatMap(line => {
-        const match = /^([\da-f]+)-([\da-f]+) (\S+) \S+ \S+ \S+\s*(.*)$/.exec(line)
-        return match
-          ? [{ from: BigInt(`0x${match[1]}`), to: BigInt(`0x${match[2]}`), mode: match[3]!, path: match[4]! }]
-          : []
-      })
-  } catch {
-    return []
-  }
-}
-
-function codeOf(path: string): Mapping[] {
-  const real = existsSync(path) ? realpathSync(path) : path
-  return mappings().filter(mapping => mapping.path === real && mapping.mode[2] === 'x')
 }
 
 /**

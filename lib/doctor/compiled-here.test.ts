@@ -14,9 +14,9 @@ function runs(files: Readonly<Record<string, string>>): string {
   }
   return folder
 }
-const sweep = (next: string | null = null) => JSON.stringify({ runbook: 'monolithic-sweep', next })
+const sweep = (next: string | null = null) => JSON.stringify({ runbook: 'sweep', next })
 const found = (files: Readonly<Record<string, string>>, shown = 'module_runs') =>
-  compiledHef({ folder: runs(files), shown })
+  compiledHef({ folder: runs(files), shown, by: 'sweep' })
 
 test('compiledHef() takes the newest sweep that made one, and what it proposes', () => {
   const files = {
@@ -33,7 +33,7 @@ test('compiledHef() takes the newest sweep that made one, and what it proposes',
 })
 
 test('compiledHef() is null when no sweep made one, whatever else lies there', () => {
-  assert.equal(compiledHef({ folder: '/nowhere', shown: 'x' }), null)
+  assert.equal(compiledHef({ folder: '/nowhere', shown: 'x', by: 'sweep' }), null)
   assert.equal(
     found({
       '1/report.json': '{"runbook":"bench"}',
@@ -50,5 +50,5 @@ test('compiledHef() gives the path as a shell takes it, by its run and not by th
   const files = { '1/report.json': sweep(), '1/a/model.hef': '' }
   const folder = runs(files)
   symlinkSync('1', join(folder, 'latest'))
-  assert.equal(compiledHef({ folder, shown: '/tmp/my runs' }), "'/tmp/my runs/1/a/model.hef'")
+  assert.equal(compiledHef({ folder, shown: '/tmp/my runs', by: 'sweep' }), "'/tmp/my runs/1/a/model.hef'")
 })

@@ -1,20 +1,23 @@
 /**
- * Which HEF has a sweep compiled here, that a device could run?
+ * Finds the HEF that a runbook compiled here last, so that a device's command can name it.
  *
- * The newest run of the sweep that holds one is asked; where it holds several, the one that it proposes itself.
+ * The newest run that holds one is taken; where it holds several, the one that the run itself proposes.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellWord } from '../base/text.ts'
 
 /**
- * The path as the user would type it, or null. @param o.folder the folder of all runs. @param o.shown the same, as the
- * user would type it
+ * The path as the user would type it, or null.
+ *
+ * @param o.folder the folder of all runs
+ * @param o.shown the same, as the user would type it
+ * @param o.by which runbook compiles what is looked for
  */
-export function compiledHef({ folder, shown }: { folder: string; shown: string }): string | null {
+export function compiledHef({ folder, shown, by }: { folder: string; shown: string; by: string }): string | null {
   for (const run of namesIn(folder).toReversed()) {
     const report = reportOf(join(folder, run))
-    if (run === 'latest' || report?.runbook !== 'monolithic-sweep') continue
+    if (run === 'latest' || report?.runbook !== by) continue
     const hefs = namesIn(join(folder, run)).flatMap(tag =>
       namesIn(join(folder, run, tag))
         .filter(name => name.endsWith('.hef'))

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { broken, missing, ok } from './fact.ts'
-import { judge, questionLine, questions, questionsWith } from './questions.ts'
+import { judge, questionLine, questionsOf } from './questions.ts'
 
+const commands = { main: 'run a', dfc: 'run b', hailo: 'run c', nvidia: 'run d' }
+const questions = questionsOf(commands)
 const hailo = questions.find(({ need }) => need === 'hailo')!
 
 test('judge() passes when every fact that the question wants is ok, whatever the others are', () => {
@@ -30,16 +32,14 @@ test('judge() blocks when no fact speaks of the question', () => {
   assert.match(questionLine(judged), /nothing was looked at$/)
 })
 
-test('questionsWith() puts a HEF that was compiled here into the command, and leaves the others', () => {
-  const commands = questionsWith('module_runs/1/tag/$&.hef').map(({ command }) => command)
-  assert.equal(commands[2], 'npx tsx runbooks/monolithic-infer.ts --backend hailort --model module_runs/1/tag/$&.hef')
-  assert.deepEqual(commands.toSpliced(2, 1), questions.map(({ command }) => command).toSpliced(2, 1))
-  assert.deepEqual(questionsWith(null), questions)
-})
-
-test('each need has one question, and the main job is the first', () => {
+test('questionsOf() has one question for each need with its command, and the main job is the first', () => {
   assert.deepEqual(
-    questions.map(({ need }) => need),
-    ['main', 'dfc', 'hailo', 'nvidia'],
+    questions.map(({ need, command }) => [need, command]),
+    [
+      ['main', 'run a'],
+      ['dfc', 'run b'],
+      ['hailo', 'run c'],
+      ['nvidia', 'run d'],
+    ],
   )
 })

@@ -1,38 +1,32 @@
 /**
- * Which questions can this machine answer, and what keeps it from the others?
+ * Judges which questions a machine can answer, and what keeps it from the others.
  *
  * A question wants the facts that name its need. One that is broken is a failure, one that is missing is absent: the
- * same words
- * as in every verdict. Its command starts as it stands; `winner.hef` and `winner.plan` stand for a compiled model of
- * one's own.
+ * same words as in every verdict. The commands are the runbook's own.
  */
 import type { Fact, Need } from './fact.ts'
 
+/** Something that a machine may be able to do. */
 export interface Question {
+  /** Which facts it wants. */
   readonly need: Need
   readonly words: string
+  /** What answers it, ready to be pasted. */
   readonly command: string
 }
 
-const infer = 'npx tsx runbooks/monolithic-infer.ts'
+const words: Readonly<Record<Need, string>> = {
+  main: 'author, quantise and run on this CPU',
+  dfc: 'compile HEFs',
+  hailo: 'run HEFs on a Hailo device',
+  nvidia: 'run plans on an NVIDIA GPU',
+}
 
-/** In the order of the table. */
-export const questions: readonly Question[] = [
-  { need: 'main', words: 'author, quantise and run on this CPU', command: 'npx tsx runbooks/monolithic-sweep.ts' },
-  { need: 'dfc', words: 'compile HEFs', command: 'npx tsx runbooks/monolithic-sweep.ts --toolchain dfc' },
-  { need: 'hailo', words: 'run HEFs on a Hailo device', command: `${infer} --backend hailort --model winner.hef` },
-  { need: 'nvidia', words: 'run plans on an NVIDIA GPU', command: `${infer} --backend tensorrt --model winner.plan` },
-]
+/** A question for each need, in the order of the table. @param commands what answers each */
+export const questionsOf = (commands: Readonly<Record<Need, string>>): Question[] =>
+  (Object.keys(words) as Need[]).map(need => ({ need, words: words[need], command: commands[need] }))
 
-/**
- * The questions, with a model that was compiled here in place of `winner.hef`. @param hef as the user would type it,
- * or null
- */
-export const questionsWith = (hef: string | null): Question[] =>
-  questions.map(question =>
-    hef === null ? question : { ...question, command: question.command.replace('winner.hef', () => hef) },
-  )
-
+/** A question and its answer. */
 export interface Judged extends Question {
   readonly status: 'pass' | 'fail' | 'blocked'
   /** The facts that are wanted and not ok; broken ones first. */

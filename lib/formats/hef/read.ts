@@ -15,7 +15,6 @@ import { digester, digestOf } from './checksum.ts'
 import { Hazards } from './hazards.ts'
 import { decodeHefHeader, type HefHeader } from './header.ts'
 import { outputsAfterHost } from './host-ops.ts'
-import { hefModelField } from '../../testing/hef/model.ts'
 import { Message } from './message.ts'
 import { streamsOf, type CoreContext } from './streams.ts'
 import {
@@ -159,7 +158,6 @@ function describe(top: Message): Omit<Hef, 'path' | 'header' | 'integrity'> {
     groups,
     hazards: hazards.list,
     optionalExtensions,
-    model: top.bytes(hefModelField),
     // A date ends 8.64e15 ms after 1970.
     compiledAt: timestamp > 0 && timestamp <= 8.64e15 ? new Date(timestamp) : null,
   }

@@ -113,8 +113,6 @@ export interface Hef {
    */
   readonly groups: readonly HefGroup[]
   readonly hazards: readonly HefHazard[]
-  /** The model that `writeHef` put in for a stand-in; null in any other HEF. */
-  readonly model: Uint8Array | null
 }
 
 export interface HefExtension {

@@ -220,7 +220,7 @@ class Child {
   }
 
   #fail(state: string): void {
-    const hint = 'look at the artifact and the library: npx tsx runbooks/doctor.ts; opening it again is allowed'
+    const hint = 'check the artifact against a copy, and the version of the library; opening it again is allowed'
     this.#ended ??= new RunbookError('fail', `Cannot go on with "${this.#path}": ${state}`, hint)
     this.#asked?.reject(this.#ended)
   }

@@ -49,7 +49,7 @@ export async function openOrtNode(path: string, options: SessionOptions = {}): P
     const job = session.run(given)
     running = job.catch(() => {})
     const results = await job.catch((thrown: unknown) => {
-      const hint = 'check the graph: npx tsx runbooks/monolithic-sweep.ts authors one that runs'
+      const hint = 'check the numbers that are fed, and the graph'
       throw new RunbookError('fail', `Cannot infer with "${path}": ${oneLine(thrown)}`, hint, { cause: thrown })
     })
     // Each run gives arrays of its own, so nothing is copied. Arrays given as `fetches` would be filled, and copied
