@@ -9,7 +9,7 @@
  */
 import { attributeTypes, newGraph, newModel, newNode, newValueInfo, protoFromTensor } from '../formats/onnx/index.ts'
 import type { AttributeProto, GraphProto, ModelProto } from '../formats/onnx/index.ts'
-import type { Dtype, Tensor } from '../formats/tensors/tensor.ts'
+import { arrayOf, type Dtype, type Tensor } from '../formats/tensors/tensor.ts'
 import { usageError } from '../base/errors.ts'
 
 /**
@@ -98,6 +98,23 @@ export class GraphBuilder {
     const proto = protoFromTensor(name, tensor)
     this.#claimValue(name, 'the weight')
     this.#graph.initializer.push(proto)
+    return name
+  }
+
+  /**
+   * Declares an initializer whose bytes lie in another file: `length` bytes from `offset` of `location`, which is
+   * relative to the model's folder. Returns `name`.
+   */
+  weightIn(
+    name: string,
+    { dtype, shape }: { readonly dtype: Dtype; readonly shape: readonly number[] },
+    place: { readonly location: string; readonly offset: number; readonly length: number },
+  ): string {
+    this.#claimValue(name, 'the weight')
+    const empty = protoFromTensor(name, { dtype, shape: [0], data: new arrayOf[dtype](0) })
+    const externalData = Object.entries(place).map(([key, value]) => ({ key, value: String(value) }))
+    const { rawData: _, ...proto } = empty
+    this.#graph.initializer.push({ ...proto, dims: shape.map(BigInt), dataLocation: 1, externalData })
     return name
   }
 
