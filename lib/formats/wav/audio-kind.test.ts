@@ -33,4 +33,6 @@ test('fileKindOf() says nothing of bytes that it does not know', () => {
   assert.equal(kindOf(''), null)
   assert.equal(kindOf('\0\x01\x02\x03'), null)
   assert.equal(kindOf('RIFF'), null)
+  assert.equal(kindOf('\x80\x86\x8c\x91\x96\x9b\xa0\xa5'), null)
+  assert.equal(kindOf('\xd5\x55\xd4\x54\xd7\x57\xd6\x56'), null)
 })

@@ -7,4 +7,5 @@
  */
 export { openWav, readWav, type WavReader } from './reader.ts'
 export { createWav, writeWav, type WavWriter, type WavWriterOptions } from './writer.ts'
-export type { WavEncoding, WavInfo } from './header.ts'
+export type { WavEncoding } from './format.ts'
+export type { WavInfo } from './header.ts'

@@ -53,7 +53,14 @@ test('readWav() reads every width that wavefile writes, in stereo', t => {
     const [left, right] = [ramp(50, 1), ramp(50, -1)]
     const stored = [left, right].map(channel => channel.map(value => value + zero))
     const { info, channels } = readWav(wavBy(join(at, `${code}.wav`), code, stored, 44100))
-    assert.deepEqual(info, { sampleRate: 44100, channels: 2, encoding, frames: 50, durationS: 50 / 44100 })
+    assert.deepEqual(info, {
+      sampleRate: 44100,
+      channels: 2,
+      encoding,
+      frames: 50,
+      durationS: 50 / 44100,
+      warnings: [],
+    })
     assert.deepEqual(
       channels,
       [left, right].map(channel => Float32Array.from(channel, value => value * scale)),
@@ -130,6 +137,42 @@ test('read() refuses a NaN and an infinity, and says where', t => {
     () => readWav(wavBy(join(at, 'huge.wav'), '64', [[0, 1e300]])),
     isUsage(/sample 1 of channel 0 is Infinity/),
   )
+})
+
+test('read() refuses float sound on the scale of integers, and lets a peak above full scale pass', t => {
+  const at = folder(t)
+  const loud = wavBy(join(at, 'loud.wav'), '32f', [[0.1, -3, 2.5]])
+  assert.deepEqual(
+    Array.from(readWav(loud).channels[0]!, value => Math.round(value * 10)),
+    [1, -30, 25],
+  )
+  for (const scale of [32768, 2 ** 23, 128]) {
+    const path = wavBy(join(at, 'scaled.wav'), '32f', [[0.001 * scale, 0.7 * scale]])
+    assert.throws(() => readWav(path), isUsage(/is on the scale of integers/))
+  }
+})
+
+test('read() gives RIFX, low-standing and high-standing samples their value', t => {
+  const path = join(folder(t), 'x.wav')
+  const plain = readFileSync(wavBy(path, '24', [[-8388608, 4194304, 1, 0, 77, -4, 9, 8, 7, 6, 5, 4]]))
+  const expected = Array.from(readWav(path).channels[0]!)
+  const wide = (shift: number) => {
+    const data = Buffer.alloc(48)
+    for (let i = 0; i < 12; i++) data.writeInt32LE(plain.readIntLE(44 + 3 * i, 3) * 2 ** shift, 4 * i)
+    const head = Buffer.from(plain.subarray(0, 44))
+    head.writeUInt16LE(4, 32)
+    head.writeUInt32LE(48, 40)
+    return Buffer.concat([head, data])
+  }
+  const big = Buffer.from(plain)
+  big.write('RIFX', 'latin1')
+  for (const at of [4, 16, 24, 28, 40]) big.subarray(at, at + 4).reverse()
+  for (const at of [20, 22, 32, 34]) big.subarray(at, at + 2).reverse()
+  for (let i = 0; i < 12; i++) big.subarray(44 + 3 * i, 47 + 3 * i).reverse()
+  for (const [name, bytes] of Object.entries({ high: wide(8), low: wide(0), big })) {
+    writeFileSync(path, bytes)
+    assert.deepEqual(Array.from(readWav(path).channels[0]!), expected, name)
+  }
 })
 
 test('read() refuses a file that got shorter after it was opened', t => {
@@ -241,7 +284,14 @@ test('readWav() reads what ffmpeg writes into a pipe, and RF64', { skip: needsTo
 
 test('readWav() reads a real recording', { skip: needsData('speech/jfk.wav') }, () => {
   const { info, channels } = readWav(dataPath('speech/jfk.wav'))
-  assert.deepEqual(info, { sampleRate: 16000, channels: 1, encoding: 'pcm16', frames: 176000, durationS: 11 })
+  assert.deepEqual(info, {
+    sampleRate: 16000,
+    channels: 1,
+    encoding: 'pcm16',
+    frames: 176000,
+    durationS: 11,
+    warnings: [],
+  })
   assert.ok(statSync(dataPath('speech/jfk.wav')).size > 2 * 176000)
   assert.ok(channels[0]!.some(value => Math.abs(value) > 0.1))
 })

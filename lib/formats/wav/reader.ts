@@ -5,7 +5,8 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { fileError } from '../../host/files.ts'
-import { wavLayoutOf, wavRefusal, type WavInfo, type WavLayout } from './header.ts'
+import { wavRefusal } from './format.ts'
+import { wavLayoutOf, type WavInfo, type WavLayout } from './header.ts'
 import { sampleDecoder } from './samples.ts'
 
 /** An open WAV file. */
@@ -14,7 +15,8 @@ export interface WavReader extends Disposable {
   readonly info: WavInfo
   /**
    * The next frames, at most `maxFrames`: one new array per channel, equally long; `[]` at the end.
-   * Errors: usage when a float sample is not finite, or when the file got shorter meanwhile.
+   * Errors: usage when a float sample is not finite or on another scale than [-1, 1], or when the file got shorter
+   * meanwhile.
    */
   read(maxFrames: number): Float32Array[]
   /** Close the file. A second call does nothing. */
@@ -91,10 +93,11 @@ function fill({
   }
 }
 
-function readerOf(fd: number, path: string, { info, dataAt, frameBytes }: WavLayout): WavReader {
+function readerOf(fd: number, path: string, { info, dataAt, frameBytes, scale, isBig }: WavLayout): WavReader {
   const pieceFrames = Math.max(1, Math.floor(bufferBytes / frameBytes))
   const piece = new Uint8Array(pieceFrames * frameBytes)
-  const sample = sampleDecoder(info.encoding, piece.buffer)
+  const decoded = sampleDecoder(info.encoding, piece.buffer, isBig)
+  const sample: typeof decoded = scale === 1 ? decoded : i => decoded(i) * scale
   const isFloat = info.encoding.startsWith('float')
   let frame = 0
   let isOpen = true
@@ -128,7 +131,15 @@ function readerOf(fd: number, path: string, { info, dataAt, frameBytes }: WavLay
   return { path, info, read, close, [Symbol.dispose]: close }
 }
 
-/** One NaN would spread over a whole separation, so it is refused where it comes in. */
+// WHY: float sound may lie a little beyond full scale; samples on the scale of integers lie thousands of times beyond.
+// SOURCE: lib/formats/wav/reader.test.ts
+// CONTRACT: 24 dB over full scale is no sound on a scale of [-1, 1].
+const floatMax = 16
+
+/**
+ * One NaN would spread over a whole separation, and sound on an integer scale would be clipped away, so both are
+ * refused where they come in.
+ */
 function refuseOdd(o: {
   path: string
   channel: Float32Array
@@ -140,5 +151,12 @@ function refuseOdd(o: {
   for (let i = 0; i < o.frames; i++) {
     const value = o.channel[o.offset + i]!
     if (!Number.isFinite(value)) throw wavRefusal(o.path, `sample ${o.frame + i} of channel ${o.c} is ${value}`)
+    if (Math.abs(value) > floatMax) {
+      throw wavRefusal(
+        o.path,
+        `sample ${o.frame + i} of channel ${o.c} is ${value.toFixed(1)}: float sound lies in [-1, 1], and this is on the scale of integers`,
+        `ffmpeg -i "${o.path}" -af volume=1/32768 y.wav`,
+      )
+    }
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import test from 'node:test'
-import type { WavEncoding } from './header.ts'
+import type { WavEncoding } from './format.ts'
 import { sampleBytes, sampleDecoder, sampleEncoder } from './samples.ts'
 
 const { WaveFile } = createRequire(import.meta.url)('wavefile') as typeof import('wavefile')

@@ -5,7 +5,7 @@
  * are those of
  * ITU-T G.711, on a 16-bit scale. Interleaved bytes on one side, one float32 array per channel on the other.
  */
-import type { WavEncoding } from './header.ts'
+import type { WavEncoding } from './format.ts'
 
 /** The sample at an index of interleaved little-endian bytes. */
 export type SampleDecoder = (index: number) => number
@@ -26,23 +26,27 @@ export const sampleBytes: Record<WavEncoding, number> = {
 
 /**
  * Reads samples out of `buffer`, whose bytes may be replaced between calls. A float64 is rounded by whoever stores it.
+ *
+ * @param isBig the high byte comes first, as in RIFX
  */
-export function sampleDecoder(encoding: WavEncoding, buffer: ArrayBuffer): SampleDecoder {
+export function sampleDecoder(encoding: WavEncoding, buffer: ArrayBuffer, isBig = false): SampleDecoder {
   const bytes = new Uint8Array(buffer)
   const view = new DataView(buffer)
   switch (encoding) {
     case 'pcm8':
       return i => (bytes[i]! - 128) / 128
     case 'pcm16':
-      return i => view.getInt16(2 * i, true) / 0x8000
+      return i => view.getInt16(2 * i, !isBig) / 0x8000
     case 'pcm24':
-      return i => ((bytes[3 * i]! << 8) | (bytes[3 * i + 1]! << 16) | (bytes[3 * i + 2]! << 24)) / 0x8000_0000
+      return isBig
+        ? i => ((bytes[3 * i + 2]! << 8) | (bytes[3 * i + 1]! << 16) | (bytes[3 * i]! << 24)) / 0x8000_0000
+        : i => ((bytes[3 * i]! << 8) | (bytes[3 * i + 1]! << 16) | (bytes[3 * i + 2]! << 24)) / 0x8000_0000
     case 'pcm32':
-      return i => view.getInt32(4 * i, true) / 0x8000_0000
+      return i => view.getInt32(4 * i, !isBig) / 0x8000_0000
     case 'float32':
-      return i => view.getFloat32(4 * i, true)
+      return i => view.getFloat32(4 * i, !isBig)
     case 'float64':
-      return i => view.getFloat64(8 * i, true)
+      return i => view.getFloat64(8 * i, !isBig)
     case 'mulaw':
       return tabled(bytes, linearFromMulaw)
     case 'alaw':

@@ -86,7 +86,7 @@ async function run(
   Object.assign(known, {
     device_info: backend.device,
     load_ms: rounded(backend.loadMs, 3),
-    warnings: backend.warnings ?? [],
+    warnings: [...(backend.warnings ?? []), ...mix.info.warnings.map(warning => `${recording.mix}: ${warning}`)],
   } satisfies KnownMetrics)
   const model = separationModel(backend, { ...layout, input: job.input, output: job.output })
   const haloFrames = job.haloFrames()
