@@ -33,3 +33,7 @@ export function needsTool(name: string): string | false {
   const folders = name.startsWith('/') ? [''] : (process.env.PATH ?? '').split(delimiter)
   return folders.some(folder => existsSync(join(folder, name))) ? false : `tool: ${name} is not installed`
 }
+
+/** `false`, or why a test that wants PyTorch in the system's Python is skipped. */
+export const needsTorch = (): string | false =>
+  existsSync('/usr/lib/python3/dist-packages/torch') ? false : 'tool: python3-torch is not installed'
