@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import test from 'node:test'
 import { checkContract, contractNames } from './contract/contract.ts'
+import { exportsOf, functionsOf } from './testing/syntax.ts'
 
 const root = join(import.meta.dirname, '..')
 const topLevel = new Set([
@@ -38,10 +39,9 @@ const heavy = [
   'wavefile',
   'zx',
 ]
-/** Files that are generated tables, or a list by nature; everything else keeps to the limit. */
-const linesMax = 600
-const functionLinesMax = 110
-const columnsMax = 185
+const linesMax = 300
+const functionLinesMax = 70
+const columnsMax = 120
 
 const listed = () => {
   try {
@@ -67,10 +67,10 @@ const imports = (path: string) =>
     isType: /^(import|export) type\b/.test(match[0]),
   }))
 /** Known departures that are still to be mended; a line leaves with its cause, and none is added. */
-const owed = new Set<string>([])
+const owed = new Set(JSON.parse(readFileSync(join(import.meta.dirname, 'tidy-owed.json'), 'utf8')) as string[])
 const none = (problems: readonly string[]) =>
   assert.deepEqual(
-    problems.filter(problem => !owed.has(problem)),
+    problems.filter(problem => !owed.has(problem.replace(/ \([^()]*\)$/, ''))),
     [],
   )
 
@@ -219,40 +219,42 @@ test('a file opens with the question it answers', () => {
   none(code.filter(path => !/^(#!.*\n)?\/\*\*[\s\S]*?\*\//.test(read(path))))
 })
 
-test('files and functions keep to their length, and lines to their width', () => {
-  const long = sources
-    .filter(path => !path.endsWith('.test.ts'))
-    .flatMap(path => {
-      const lines = read(path).split('\n')
+test('a file, a function and a line keep to their length', () => {
+  none(
+    sources.flatMap(path => {
+      const text = read(path)
+      const lines = text.split('\n')
+      const wide = lines.flatMap((line, i) => (line.length > columnsMax ? [i + 1] : []))
+      const functions = path.endsWith('.test.ts') ? [] : functionsOf(path, text)
+      const long = functions.filter(({ lines }) => lines > functionLinesMax)
       return [
-        ...(lines.length > linesMax + 1 ? [`${path} has ${lines.length} lines`] : []),
-        ...lines.flatMap((line, i) =>
-          line.length > columnsMax ? [`${path}:${i + 1} is ${line.length} columns wide`] : [],
-        ),
-        ...functionsOf(lines)
-          .filter(({ length }) => length > functionLinesMax)
-          .map(({ line, length }) => `${path}:${line} is a function of ${length} lines`),
+        ...(lines.length > linesMax + 1 && !path.endsWith('.test.ts')
+          ? [`${path} is long (${lines.length} lines)`]
+          : []),
+        ...(wide.length > 0 ? [`${path} is wide (lines ${wide.join(', ')})`] : []),
+        ...(long.length > 0 ? [`${path} has a long function (line ${long.map(({ line }) => line).join(', ')})`] : []),
       ]
-    })
-  none(long)
+    }),
+  )
 })
 
-/** Functions declared at the left edge or as a method, from their first line to the bracket that closes them. */
-function functionsOf(lines: readonly string[]): { line: number; length: number }[] {
-  return lines.flatMap((line, i) => {
-    const opens =
-      /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\b|(?:static |async |get |#)*[\w#]+\([^)]*\)[^={;]*\{$)/.exec(
-        line,
-      )
-    if (!opens || /^\s*(if|for|while|switch|return|await)\b/.test(line) || !line.trimEnd().endsWith('{')) return []
-    const end = lines.findIndex((later, j) => j > i && later.startsWith(`${opens[1]}}`))
-    return end < 0 ? [] : [{ line: i + 1, length: end - i + 1 }]
-  })
-}
+test('every export of lib and ffi is documented', () => {
+  none(
+    code
+      .filter(path => /^(lib|ffi)\//.test(path))
+      .flatMap(path => {
+        const bare = exportsOf(path, read(path)).filter(({ isDocumented }) => !isDocumented)
+        return bare.length === 0
+          ? []
+          : [`${path} exports without a docstring (${bare.map(({ name }) => name).join(', ')})`]
+      }),
+  )
+})
 
 test('tests sit beside the code they test', () => {
   const alone = new Set([
     'lib/tidy.test.ts',
+    'lib/examples.test.ts',
     'runbooks/docs.test.ts',
     'runbooks/plan-000.test.ts',
     'runbooks/knobs.test.ts',

@@ -1,6 +1,4 @@
-/**
- * Runs jobs one after another, and stops work when somebody has asked for that.
- */
+/** Runs jobs one after another, and stops work when somebody has asked for that. */
 import { RunbookError } from './errors.ts'
 
 /**

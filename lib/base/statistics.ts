@@ -1,6 +1,4 @@
-/**
- * Summarises a list of numbers: quantiles, the median, and rounding for a report.
- */
+/** Summarises a list of numbers: quantiles, the median, and rounding for a report. */
 
 /**
  * The smallest value that at least the share `q` of the values does not exceed (nearest rank, a value that was

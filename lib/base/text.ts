@@ -1,10 +1,16 @@
-/**
- * Makes text safe to print, finds the word that was meant, and quotes words for a shell.
- */
+/** Makes text safe to print, finds the word that was meant, and quotes words for a shell. */
 
 /** Strings that a terminal acts on: CSI, OSC, DCS, SOS, PM and APC with their ends, and two-character escapes. */
-const ansiSequence =
-  /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)|\x1b[ -/]*[0-~]/g
+const ansiSequence = new RegExp(
+  [
+    /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]/,
+    /(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)/,
+    /\x1b[ -/]*[0-~]/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'g',
+)
 const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g
 /** Marks that change the direction of the text around them, so that it reads as something else. */
 const directions = /[\u202a-\u202e\u2066-\u2069]/g

@@ -1,6 +1,4 @@
-/**
- * Says which version of Rungbook this is, and where its root lies.
- */
+/** Says which version of Rungbook this is, and where its root lies. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 

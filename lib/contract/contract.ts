@@ -1,12 +1,10 @@
 /**
- * What must be true, and who says so?
+ * Reads the contracts of `contracts/`, and audits the sources of their values.
  *
  * A contract is `contracts/<name>.contract.json`: plain values, and beside them `sources`, a map from JSON pointer to
- * where the
- * value comes from. `readContract` parses and looks for what is required, and loads nothing heavy. `checkContract`
- * audits:
- * sources, derived numbers, decisions. A source covers its leaf, or every leaf below it; `*` in its pointer is every
- * element.
+ * where the value comes from. `readContract` parses and looks for what is required, and loads nothing heavy.
+ * `checkContract` audits: sources, derived numbers, decisions. A source covers its leaf, or every leaf below it; `*` in
+ * its pointer is every element.
  *
  *   "sources": { "/model/stride": { "kind": "code", "ref": "owner/repo@commit:path:line" },
  *                "/rungs/*\/frames": { "kind": "derived", "ref": "n / stride + 1",
@@ -34,6 +32,7 @@ export const sourceKinds = [
   'measured',
 ] as const
 
+/** Where a value of a contract comes from. */
 export interface Source {
   readonly kind: (typeof sourceKinds)[number]
   /** Per kind: a plan's section, `owner/repo@commit:path:line`, a formula, the id `D-nn` of a decision, a run, … */
@@ -77,8 +76,9 @@ interface Parsed {
 /**
  * The values of a contract and its digest. `T` is the caller's claim; what it relies on stands in `required`, which is
  * checked.
- * Errors: blocked when there is no such contract (naming those that exist), usage when it is malformed or lacks a
- * required value.
+ *
+ * @throws RunbookError blocked when there is no such contract (naming those that exist), usage when it is malformed or
+ * lacks a required value
  */
 export function readContract<T extends object>(name: string, place: Place = {}): Readonly<T> & ContractMark {
   const parsed = parse(name, place)
@@ -91,8 +91,9 @@ export function readContract<T extends object>(name: string, place: Place = {}):
 }
 
 /**
- * All that is wrong with a contract, a sentence each; none when it holds. Errors: blocked when absent, usage when
- * malformed.
+ * All that is wrong with a contract, a sentence each; none when it holds.
+ *
+ * @throws RunbookError blocked when absent, usage when malformed
  */
 export async function checkContract(name: string, place: Place = {}): Promise<string[]> {
   const parsed = parse(name, place)

@@ -1,11 +1,10 @@
 /**
- * What does an expression in a contract say about some numbers?
+ * Evaluates the expressions of contracts over measured numbers, and nothing else.
  *
- * mathjs parses; nothing of it evaluates. The tree is walked here, over an allowlist of nodes, operators and
- * functions, so that
- * no expression can reach an object or a program, comparisons are exact (mathjs calls 0.999 and 0.9990000000000001
- * equal), and
- * NaN fails, also behind a `not`. Only plain numbers: no strings, units, matrices, assignments or implied products.
+ * mathjs parses; nothing of it evaluates. The tree is walked here, over an allowlist of nodes, operators and functions,
+ * so that no expression can reach an object or a program, comparisons are exact (mathjs calls 0.999 and
+ * 0.9990000000000001 equal), and NaN fails, also behind a `not`. Only plain numbers: no strings, units, matrices,
+ * assignments or implied products.
  */
 import { createRequire } from 'node:module'
 import { usageError } from '../base/errors.ts'
@@ -57,7 +56,9 @@ class Undecided extends Error {}
 /**
  * Whether the metrics keep to a gate such as `cosine >= 0.999 and max_abs <= 1e-3`. NaN and infinity, given or
  * computed, fail.
- * Errors: usage for a missing metric, for an expression that is no comparison, and for anything beyond the allowlist.
+ *
+ * @throws RunbookError usage for a missing metric, for an expression that is no comparison, and for anything beyond the
+ * allowlist
  */
 export function keepsTo(gate: string, metrics: Readonly<Record<string, number>>): boolean {
   const verdict = evaluate(gate, metrics)
@@ -67,8 +68,9 @@ export function keepsTo(gate: string, metrics: Readonly<Record<string, number>>)
 }
 
 /**
- * The number that a formula gives. Errors: usage for a missing name, a comparison, NaN, infinity, or anything not
- * allowed.
+ * The number that a formula gives.
+ *
+ * @throws RunbookError usage for a missing name, a comparison, NaN, infinity, or anything not allowed
  */
 export function valueOf(formula: string, numbers: Readonly<Record<string, number>>): number {
   const value = evaluate(formula, numbers)

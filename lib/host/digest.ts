@@ -1,4 +1,4 @@
-/** Which bytes were these? SHA-256 over bytes, files and plain values. */
+/** SHA-256 over bytes, files and plain values. */
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { fileError } from './files.ts'
@@ -6,7 +6,11 @@ import { fileError } from './files.ts'
 /** SHA-256 in lower-case hex. */
 export const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
 
-/** SHA-256 of a file's bytes, read piece by piece. Errors: blocked when absent. */
+/**
+ * SHA-256 of a file's bytes, read piece by piece.
+ *
+ * @throws RunbookError blocked when absent
+ */
 export function sha256File(path: string): string {
   const hash = createHash('sha256')
   const piece = Buffer.alloc(1 << 20)

@@ -1,15 +1,13 @@
 /**
- * How does a command run so that it surely ends, takes its descendants with it, and leaves its whole log?
+ * Runs a command to its end with a time limit and a log file, and ends every process that it started.
  *
  * A command is a list of arguments, never a line for a shell, and its standard input is empty. Whatever it leaves
- * behind is ended
- * with it (`process/launch.ts` says when, `process/descendants.ts` how they are found). The output goes straight to a file, so it
- * outlives us and
- * no pipe can be held open; `process/log-tail.ts` follows the file. Small outputs are captured in memory instead.
+ * behind is ended with it (`process/launch.ts` says when, `process/descendants.ts` how they are found). The output goes
+ * straight to a file, so it outlives us and no pipe can be held open; `process/log-tail.ts` follows the file. Small
+ * outputs are captured in memory instead.
  *
  * What is not promised: SIGKILL of ourselves leaves the command running, and where there is no /proc (macOS) a
- * descendant that
- * left both its group and its parent is not found. bash must be installed, because zx speaks to it.
+ * descendant that left both its group and its parent is not found. bash must be installed, because zx speaks to it.
  */
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs'
@@ -48,11 +46,11 @@ export interface Captured {
 const captureBytes = 1024 * 1024
 
 /**
- * Run a command with its output in a log file, until it and all of its descendants have ended.
- * A non-zero exit, a signal, the time limit and an abort are results, not errors.
- * Errors: blocked (the program, `cwd` or bash is absent, the log cannot be written), usage (an argument that no
- * program can get).
- * What `onLine` throws stops the command and is thrown.
+ * Run a command with its output in a log file, until it and all of its descendants have ended. A non-zero exit, a
+ * signal, the time limit and an abort are results, not errors. What `onLine` throws stops the command and is thrown.
+ *
+ * @throws RunbookError blocked (the program, `cwd` or bash is absent, the log cannot be written), usage (an argument
+ * that no program can get)
  */
 export async function exec(command: readonly string[], options: ExecOptions): Promise<ExecResult> {
   const { logFile, onLine } = options
@@ -74,8 +72,7 @@ export async function exec(command: readonly string[], options: ExecOptions): Pr
 
 /**
  * Run a short command and keep what it says, at most 1 MB per stream (the rest is dropped). Limits and errors as in
- * `exec`;
- * `timeoutMs` is 20 000 when absent. Aborted before its start: `exitCode` is null and nothing was said.
+ * `exec`; `timeoutMs` is 20 000 when absent. Aborted before its start: `exitCode` is null and nothing was said.
  */
 export async function capture(command: readonly string[], options: LaunchOptions = {}): Promise<Captured> {
   checkCommand(command, options)

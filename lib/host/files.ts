@@ -1,5 +1,5 @@
 /**
- * How does a file get written so that a reader sees the old one or the new one, never half of one?
+ * Reads files whole, writes them whole or not at all, and makes operating errors of what the system says.
  *
  * Writes go to a sibling and are renamed over the target. Errors of the system become operating errors with a hint.
  * Locks and run folders are elsewhere (`run-folder.ts`).
@@ -46,7 +46,11 @@ export function fileError(act: string, path: string, thrown: unknown): RunbookEr
   return hint === undefined ? thrown : blockedError(`Cannot ${act} "${path}": ${state}`, hint, thrown)
 }
 
-/** Create a folder and its parents; existing is fine. Errors: blocked. */
+/**
+ * Create a folder and its parents; existing is fine.
+ *
+ * @throws RunbookError blocked
+ */
 export function makeFolder(path: string): string {
   try {
     makeEach(resolve(path))
@@ -68,7 +72,11 @@ function makeEach(path: string): void {
   }
 }
 
-/** Write a file whole or not at all; creates the folder. Errors: blocked (full disk, no permission). */
+/**
+ * Write a file whole or not at all; creates the folder.
+ *
+ * @throws RunbookError blocked (full disk, no permission)
+ */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   const sibling = `${path}.${process.pid}.tmp`
   makeFolder(dirname(path))
@@ -86,9 +94,9 @@ const pieceBytesUsual = 2 ** 30
 
 /**
  * Read a whole file, in pieces where it is large.
- * Errors: blocked when absent or unreadable, or when there is no memory for it; usage when it is a folder, or larger
- * than a Buffer.
  * @param limits what a piece takes, and the longest file that is read
+ * @throws RunbookError blocked when absent or unreadable, or when there is no memory for it; usage when it is a folder,
+ * or larger than a Buffer
  */
 export function readFile(path: string, { pieceBytes = pieceBytesUsual, bytesMax = constants.MAX_LENGTH } = {}): Buffer {
   try {
@@ -128,15 +136,21 @@ function roomFor(path: string, size: number): Buffer {
   }
 }
 
+const newerNode = constants.MAX_LENGTH < 2 ** 33 ? ', or use Node 22 or newer, which reads more than 4 GiB' : ''
+
 const tooLarge = (path: string, { size, bytesMax }: { size: number; bytesMax: number }) =>
   usageError(
     `Cannot read "${path}": it has ${gigabytes(size)}, and at most ${gigabytes(bytesMax)} can be read whole`,
-    `give a smaller file${constants.MAX_LENGTH < 2 ** 33 ? ', or use Node 22 or newer, which reads more than 4 GiB' : ''}`,
+    `give a smaller file${newerNode}`,
   )
 
 const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
 
-/** The first bytes of a file, fewer where it has no more. Errors: as `readFile`. */
+/**
+ * The first bytes of a file, fewer where it has no more.
+ *
+ * @throws as `readFile`
+ */
 export function readHead(path: string, bytes: number): Buffer {
   try {
     const file = openSync(path, 'r')
@@ -151,7 +165,11 @@ export function readHead(path: string, bytes: number): Buffer {
   }
 }
 
-/** Read and parse JSON. Errors: usage when it is not JSON. */
+/**
+ * Read and parse JSON.
+ *
+ * @throws RunbookError usage when it is not JSON
+ */
 export function readJson(path: string): unknown {
   const bytes = readFile(path)
   try {
@@ -173,7 +191,7 @@ export function shownPath(path: string, cwd: string = process.cwd()): string {
 
 /**
  * Every file below a folder, relative to it, sorted.
- * @throws blocked when the folder is absent
+ * @throws RunbookError blocked when the folder is absent
  */
 export function filesIn(folder: string): string[] {
   try {
@@ -187,9 +205,9 @@ export function filesIn(folder: string): string[] {
 }
 
 /**
- * Copy a file over another, and make its folder. Where the file system can, the copy shares blocks until one is
- * written to.
- * @throws blocked when the first is absent, or for a full disk or no permission
+ * Copy a file over another, and make its folder. Where the file system can, the copy shares blocks until one is written
+ * to.
+ * @throws RunbookError blocked when the first is absent, or for a full disk or no permission
  */
 export function copyFile(from: string, to: string): void {
   makeFolder(dirname(to))

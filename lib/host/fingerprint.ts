@@ -1,9 +1,8 @@
 /**
- * On what did this run happen: which commit, which Node, which machine, which packages?
+ * Describes where a run happened: commit, runtime, machine and package versions.
  *
  * What is not known is null; nothing here throws or waits for long. The device and the digests of contracts are added
- * by those
- * who open them.
+ * by those who open them.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus, platform, release, totalmem, version } from 'node:os'
@@ -14,10 +13,8 @@ const project = join(import.meta.dirname, '../..')
 
 /**
  * The host's and the project's fingerprint, as plain JSON: `git` ({ sha, dirty } or null), `node`, `platform`, `arch`,
- * `os`,
- * `kernel`, `board` (a single-board computer's model, else null), `cpu` ({ model, count }), `memoryBytes`, and
- * `packages` (the
- * installed version of every dependency; null when it is absent).
+ * `os`, `kernel`, `board` (a single-board computer's model, else null), `cpu` ({ model, count }), `memoryBytes`, and
+ * `packages` (the installed version of every dependency; null when it is absent).
  * @param root the project's folder
  */
 export async function fingerprint({ root = project }: { root?: string } = {}): Promise<Record<string, unknown>> {

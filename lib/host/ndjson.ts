@@ -1,8 +1,12 @@
-/** How are rows of JSON kept on disk? One document a line; empty lines do not count. */
+/** Reads newline-delimited JSON: one document a line; empty lines do not count. */
 import { readFile } from './files.ts'
 import { usageError } from '../base/errors.ts'
 
-/** Read every row. Errors: blocked when absent; usage naming the line that is not JSON, or when there is no row. */
+/**
+ * Read every row.
+ *
+ * @throws RunbookError blocked when absent; usage naming the line that is not JSON, or when there is no row
+ */
 export function readNdjson(path: string): unknown[] {
   const rows = readFile(path)
     .toString('utf8')

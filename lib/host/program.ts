@@ -1,10 +1,9 @@
 /**
- * Which file would run under this name, and if none, why not?
+ * Finds the file that runs under a name, or says why there is none.
  *
  * Asked before a start, because afterwards a shell's exit code 127 looks like any other failure. A file that is there
- * but cannot
- * run (no permission, a script whose interpreter is gone, as after a virtualenv was moved) is told apart from an
- * absent one.
+ * but cannot run (no permission, a script whose interpreter is gone, as after a virtualenv was moved) is told apart
+ * from an absent one.
  */
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
@@ -14,8 +13,8 @@ import { blockedError, RunbookError, usageError } from '../base/errors.ts'
 const fallbackPath = '/usr/local/bin:/usr/bin:/bin'
 
 /**
- * The absolute path of a program: a name is looked up on PATH, anything with a "/" is a path from `cwd`.
- * Errors: blocked (absent, not executable, its interpreter is absent), usage (an empty name, a folder).
+ * The absolute path of a program: a name is looked up on PATH, anything with a "/" is a path from `cwd`. Errors:
+ * blocked (absent, not executable, its interpreter is absent), usage (an empty name, a folder).
  */
 export function findProgram(
   name: string,

@@ -230,8 +230,8 @@ class CommandLog {
 }
 
 /**
- * What a failed command threw, as an operating error that names the command, how it ended and its log; anything else
- * as it is.
+ * What a failed command threw, as an operating error that names the command, how it ended and its log; anything else as
+ * it is.
  *
  * `fail` with the code `exit`, `signal` or `timeout`; `blocked` with `not-found` when bash found no such program;
  * `interrupted` when the run was stopped.

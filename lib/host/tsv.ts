@@ -1,6 +1,5 @@
 /**
- * How are tables kept on disk? In Python's `excel-tab` dialect, which the earlier scripts wrote: tabs, CRLF, minimal
- * quotes.
+ * Reads and writes tables in Python's `excel-tab` dialect: tabs, CRLF, minimal quotes.
  *
  * Values are text; booleans are `true` and `false`. Reading gives rows of text keyed by the header.
  */
@@ -8,10 +7,11 @@ import Papa from 'papaparse'
 import { readFile, writeFileAtomic } from './files.ts'
 import { usageError } from '../base/errors.ts'
 
-export type Cellular = string | number | boolean | null | undefined
+/** What a cell of a table may hold; null and undefined are empty. */
+export type TsvValue = string | number | boolean | null | undefined
 
 /** A table as TSV text, one line per row and a header, each ended by CRLF. */
-export function formatTsv(columns: readonly string[], rows: readonly Readonly<Record<string, Cellular>>[]): string {
+export function formatTsv(columns: readonly string[], rows: readonly Readonly<Record<string, TsvValue>>[]): string {
   const data = rows.map(row => columns.map(column => row[column] ?? ''))
   return Papa.unparse({ fields: [...columns], data }, { delimiter: '\t', newline: '\r\n' }) + '\r\n'
 }
@@ -20,12 +20,16 @@ export function formatTsv(columns: readonly string[], rows: readonly Readonly<Re
 export function writeTsv(
   path: string,
   columns: readonly string[],
-  rows: readonly Readonly<Record<string, Cellular>>[],
+  rows: readonly Readonly<Record<string, TsvValue>>[],
 ): void {
   writeFileAtomic(path, formatTsv(columns, rows))
 }
 
-/** Read a table. Errors: blocked when absent, usage when a row has another number of columns than the header. */
+/**
+ * Read a table.
+ *
+ * @throws RunbookError blocked when absent, usage when a row has another number of columns than the header
+ */
 export function readTsv(path: string): Record<string, string>[] {
   const parsed = Papa.parse<Record<string, string>>(readFile(path).toString('utf8'), {
     delimiter: '\t',

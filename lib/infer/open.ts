@@ -26,7 +26,7 @@ const runtimeOf: Readonly<Record<string, Runtime>> = {
  * `options.backend` says who runs it.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * await using model = await openBackend('encoder.onnx', { ort: { slots: 2, threads: 1 } })
  * const { latents } = await model.infer({ window })
  * ```

@@ -7,7 +7,7 @@
  * `runLadder` climbs in order. How one case runs is `case.ts`.
  *
  * @example A ladder of two files, most wanted first
- * ```ts
+ * ```ts ignore
  * const { results, winner } = await runLadder({
  *   cases: ['large.onnx', 'small.onnx'].map(path => ({
  *     tag: path.replace('.onnx', ''),
@@ -38,7 +38,7 @@
  */
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { writeTsv, type Cellular } from '../host/tsv.ts'
+import { writeTsv, type TsvValue } from '../host/tsv.ts'
 import { runCase, type CaseRun } from './case.ts'
 import { isCompiled, noFiles, type CaseResult, type LadderCase } from './types.ts'
 
@@ -52,7 +52,7 @@ export interface LadderSummary<Config> {
    * @param at a file of the case (from `result.files`) as a path that starts at the run's folder; empty stays empty
    * @param i its place in the ladder, from 0
    */
-  row(result: CaseResult<Config>, at: (name: string) => string, i: number): Readonly<Record<string, Cellular>>
+  row(result: CaseResult<Config>, at: (name: string) => string, i: number): Readonly<Record<string, TsvValue>>
 }
 
 /** What a search is told; `Config` is the system's own description of a rung. */

@@ -5,8 +5,10 @@
  * either alone is no pass. A number that is not finite is never close, and a comparison of nothing is no pass.
  *
  * @example
+ * ```ts
  * const { isClose, maxAbs } = compare(Float32Array.of(1, 2), Float32Array.of(1, 2.5), { atol: 1e-4, rtol: 1e-4 })
- * // isClose === false, maxAbs === 0.5
+ * assert.deepEqual([isClose, maxAbs], [false, 0.5])
+ * ```
  */
 import { usageError } from '../base/errors.ts'
 import { AbsHistogram } from './abs-histogram.ts'

@@ -1,9 +1,8 @@
 /**
- * How long does a job keep the event loop from turning?
+ * Measures how long a job keeps the event loop from turning.
  *
  * On a busy machine any process waits for a core now and then, and that looks like a block. A job that blocks does so
- * every time:
- * it is run several times, and the run in which the loop stood still the least tells.
+ * every time: it is run several times, and the run in which the loop stood still the least tells.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 

@@ -11,8 +11,7 @@ import { artifactOf } from '../compile/stage-command.ts'
 import type { Artifact, Stage, StageOptions, Toolchain } from '../compile/toolchain.ts'
 
 /**
- * What becomes of a case: it compiles, fails at a stage with a log, or hangs until its time is up or it is
- * interrupted.
+ * What becomes of a case: it compiles, fails at a stage with a log, or hangs until its time is up or it is interrupted.
  */
 export type Fate = 'ok' | 'hang' | { readonly stage: 'parse' | 'optimize' | 'compile'; readonly log: string }
 

@@ -1,10 +1,9 @@
 /**
- * What does a test need that a plain machine may lack?
+ * Says why a test cannot run on this machine, for its `skip` option.
  *
  * Give the answer to `test` as its `skip` option: `false` when the need is met, else the reason. `.ci/run` installs
- * every tool,
- * and there a skipped test is a failure. Data for measurements lies outside the project; `RUNGBOOK_DATA` names its
- * folder.
+ * every tool, and there a skipped test is a failure. Data for measurements lies outside the project; `RUNGBOOK_DATA`
+ * names its folder.
  */
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'

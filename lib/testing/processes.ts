@@ -1,6 +1,7 @@
-/** Which processes does a test mean? Read from /proc, so that no tool need be installed. */
+/** Finds the processes that a test means. Read from /proc, so that no tool need be installed. */
 import { readdirSync, readFileSync } from 'node:fs'
 
+/** A process that was found. */
 export interface Found {
   readonly pid: number
   readonly parent: number

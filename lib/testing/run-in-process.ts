@@ -1,4 +1,4 @@
-/** How does a test run a runbook? In its own process and a folder of its own, with both streams kept. */
+/** Runs a runbook in the process of a test, in a folder of its own, with both streams kept. */
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import type { Report } from '../notebook/views/report.ts'
 import type { Inputs } from '../notebook/inputs/inputs.ts'
 import type { Runbook } from '../notebook/run/runbook.ts'
 
+/** A run that has ended, with all that it said. */
 export interface Ran {
   readonly exit: number
   readonly report: Report

@@ -1,23 +1,22 @@
 /**
- * Did every test that the tree holds really run?
+ * Runs the tests by name, counts them, and fails when one that a file declares did not run.
  *
  * Node 20's own runner finds no `.ts` file and is content with no test at all. This one names the files, counts the
- * tests that
- * the files declare (a line that starts with `test(`), and fails when the count that ran differs. With `--no-skips`
- * (set by
- * `.ci/run`) a skipped test fails too, but for those that want data which is not part of the project, or memory
- * without sanitizers.
+ * tests that the files declare (a line that starts with `test(`), and fails when the count that ran differs. With
+ * `--no-skips` (set by `.ci/run`) a skipped test fails too, but for those that want data which is not part of the
+ * project, or memory without sanitizers.
  *
  *   npm test                              every test
  *   npm test -- lib/notebook              those whose path contains a word
  *   npm run test:sanitize                 those that call native code, with every stand-in under AddressSanitizer and
  * UBSan
  */
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { pathToFileURL } from 'node:url'
 import { sanitizerEnv } from '../../ffi/testing/build.ts'
 import { haveData } from './needs.ts'
 
@@ -60,6 +59,23 @@ const declared = files.reduce((sum, path) => sum + [...readFileSync(path, 'utf8'
 const count = { passed: 0, failed: 0, skipped: 0 }
 const complaints: string[] = []
 
+const cpuFolder = mkdtempSync(join(tmpdir(), 'rungbook-cpu-'))
+process.env.RUNGBOOK_TEST_CPU = cpuFolder
+// Test files start with the flags of this process, so the preload goes to them and to nothing that they start.
+process.execArgv.push('--import', pathToFileURL(join(import.meta.dirname, 'cpu-of-test.ts')).href)
+
+/** CPU seconds of each test file, most first. */
+function cpuOfFiles(): { seconds: number; file: string }[] {
+  const text = existsSync(join(cpuFolder, 'cpu.tsv')) ? readFileSync(join(cpuFolder, 'cpu.tsv'), 'utf8') : ''
+  rmSync(cpuFolder, { recursive: true })
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map(line => line.split('\t'))
+    .map(([seconds, file]) => ({ seconds: Number(seconds), file: relative(root, file!) }))
+    .toSorted((a, b) => b.seconds - a.seconds)
+}
+
 const stream = run({ files, concurrency: 2, timeout: 600_000 })
 stream.on('test:pass', ({ name, nesting, skip, file }) => {
   if (nesting > 0 || name === file) return
@@ -85,6 +101,10 @@ stream.on('end', () => {
   }
   setImmediate(() => {
     for (const complaint of complaints) console.log(complaint)
+    const cpu = cpuOfFiles()
+    for (const { seconds, file } of cpu.slice(0, 10)) console.log(`${seconds.toFixed(1).padStart(6)} s of CPU  ${file}`)
+    const total = cpu.reduce((sum, { seconds }) => sum + seconds, 0)
+    console.log(`${total.toFixed(1).padStart(6)} s of CPU in ${cpu.length} files`)
     console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
     process.exitCode = complaints.length === 0 ? 0 : 1
   })

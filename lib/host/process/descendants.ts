@@ -1,21 +1,16 @@
 /**
- * Which processes descend from the one that we started, and how does every one of them end?
+ * Finds every process that descends from one that we started, and ends them all.
  *
- * A process belongs to the family when it is the root, or holds the family's marker in its environment, or lives in
- * the root's
- * group or session, or is the child of a member, or was a member when we last looked. The marker finds those that
- * called setsid
- * or forked twice; memory finds those that a dying parent lets go. Names play no part.
+ * A process belongs to the family when it is the root, or holds the family's marker in its environment, or lives in the
+ * root's group or session, or is the child of a member, or was a member when we last looked. The marker finds those
+ * that called setsid or forked twice; memory finds those that a dying parent lets go. Names play no part.
  *
- * A number alone never gets a signal: a process is its number and its start time, read again just before each one, so
- * a number
- * that went to a stranger in between is left alone (but for the few microseconds that only a pidfd would close).
+ * A number alone never gets a signal: a process is its number and its start time, read again just before each one, so a
+ * number that went to a stranger in between is left alone (but for the few microseconds that only a pidfd would close).
  *
  * What escapes: a process that clears its environment, leaves the session and loses its parent before anybody looks;
- * and, where
- * there is no /proc (macOS), any that left the group and lost its parent, because only `ps` is asked there. Processes
- * of another
- * user (sudo) are seen but cannot be signalled: `end` returns their numbers.
+ * and, where there is no /proc (macOS), any that left the group and lost its parent, because only `ps` is asked there.
+ * Processes of another user (sudo) are seen but cannot be signalled: `end` returns their numbers.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
@@ -69,8 +64,7 @@ export const psSource: ProcessSource = {
 }
 
 /**
- * A row from the text of `/proc/<pid>/stat` (proc(5)). The program's name in it may hold spaces, brackets and
- * newlines.
+ * A row from the text of `/proc/<pid>/stat` (proc(5)). The program's name in it may hold spaces, brackets and newlines.
  */
 export function rowFromStat(stat: string): ProcessRow {
   const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -119,8 +113,7 @@ export class Family {
   readonly #known = new Map<number, number>()
 
   /**
-   * @param marker text that only this family has in its environment, like `NAME_<uuid>=`: a short one matches
-   * strangers
+   * @param marker text that only this family has in its environment, like `NAME_<uuid>=`: a short one matches strangers
    */
   constructor(o: { root: number; marker: string; source?: ProcessSource }) {
     if (o.marker.length < 32) throw new RangeError(`the marker "${o.marker}" is too short to be nobody else's`)

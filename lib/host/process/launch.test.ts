@@ -164,7 +164,7 @@ function leave(how: string, first = '') {
     const count = () => procSource.list().filter(row => !row.isZombie && procSource.holds(row.pid, '${token}')).length
     const command = ['sh', '-c', '(setsid sh -c "trap : TERM; sleep 60; :" &); sleep 60; :']
     const running = launch(command, { stdio: 'ignore', env: { TOKEN: '${token}' } })
-    for (const endMs = Date.now() + 10000; count() < 4 && Date.now() < endMs;) await new Promise(again => setTimeout(again, 20))
+    for (let n = 0; n < 1500 && count() < 4; n++) await new Promise(again => setTimeout(again, 20))
     console.log('up', count())
     ${how}
     await running`,

@@ -1,13 +1,11 @@
 /**
- * How does a command start so that all of it can be ended, and what ends it?
+ * Starts a command in a session of its own, and ends its whole family when it must stop.
  *
  * zx quotes the arguments and starts bash, which the command replaces at once; it runs in a session of its own, with a
- * marker in
- * its environment. On the time limit, an abort or its own end, whatever descends from it gets TERM and then KILL
- * (`descendants.ts`). While something runs, our own exit ends it too: `process.exit`, an uncaught error, and INT, TERM
- * or HUP
- * when nobody else listens for them. SIGKILL of ourselves cannot be handled: what then runs goes on.
- * Where the output goes is the caller's matter (`exec.ts`).
+ * marker in its environment. On the time limit, an abort or its own end, whatever descends from it gets TERM and then
+ * KILL (`descendants.ts`). While something runs, our own exit ends it too: `process.exit`, an uncaught error, and INT,
+ * TERM or HUP when nobody else listens for them. SIGKILL of ourselves cannot be handled: what then runs goes on. Where
+ * the output goes is the caller's matter (`exec.ts`).
  */
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -51,9 +49,10 @@ export const neverStarted: Outcome = { exitCode: null, signal: null, timedOut: f
 const timerMsMax = 2 ** 31 - 1
 
 /**
- * Start a command that is known to exist and wait until it and all of its descendants have ended.
- * `watch` gets the child before it can have written anything. Errors: blocked (no bash, no room for a process), usage
- * (too long).
+ * Start a command that is known to exist and wait until it and all of its descendants have ended. `watch` gets the
+ * child before it can have written anything.
+ *
+ * @throws RunbookError blocked (no bash, no room for a process), usage (too long)
  */
 export async function launch(
   command: readonly string[],

@@ -1,11 +1,10 @@
 /**
- * What did a process just write to its log?
+ * Follows a log file and hands out whole lines while they are written.
  *
  * A child writes straight to its file, so that nothing is lost when we die and no pipe can be held open. This follows
- * the file
- * and hands out whole lines while they come. It asks the file again every 50 ms: watching a file (inotify, kqueue)
- * differs by
- * system and file system, and network folders never tell. A file that is cut short while it is followed is not noticed.
+ * the file and hands out whole lines while they come. It asks the file again every 50 ms: watching a file (inotify,
+ * kqueue) differs by system and file system, and network folders never tell. A file that is cut short while it is
+ * followed is not noticed.
  */
 import { open, type FileHandle } from 'node:fs/promises'
 import { StringDecoder } from 'node:string_decoder'
@@ -76,7 +75,11 @@ export class LogTail {
     this.ended.catch(() => {})
   }
 
-  /** Read what is there now, hand out the last line, and end. Errors: as `ended`. */
+  /**
+   * Read what is there now, hand out the last line, and end.
+   *
+   * @throws as `ended`
+   */
   stop(): Promise<void> {
     this.#wake.abort()
     return this.ended
@@ -89,8 +92,8 @@ export class LogTail {
       for (let isLast = false; !isLast;) {
         await sleep(intervalMs, undefined, { signal: this.#wake.signal }).catch(() => {})
         isLast = this.#wake.signal.aborted
-        // The size is taken after the stop: all that was written before it is read, and an endless writer does not
-        // hold us.
+        // The size is taken after the stop: all that was written before it is read, and an endless writer does not hold
+        // us.
         await this.#readTo((await file.stat()).size, file, buffer)
       }
       this.#splitter.end()

@@ -25,7 +25,7 @@ export function boundTensor(dtype: ElementType, shape: readonly number[]): Bound
  * Tensors bound to the streams of one open model.
  *
  * @example Two bindings that hand a state back and forth:
- * ```ts
+ * ```ts ignore
  * const [a, b] = [boundTensor('float32', [1, 640]), boundTensor('float32', [1, 640])]
  * const [ping, pong] = [model.openBinding(), model.openBinding()]
  * ping.setInput('state', a), ping.setOutput('next', b)
@@ -34,7 +34,7 @@ export function boundTensor(dtype: ElementType, shape: readonly number[]): Bound
  * ```
  *
  * @example A cache that grows, which is never copied:
- * ```ts
+ * ```ts ignore
  * const step = model.openBinding()
  * step.setInput('past', boundTensor('float32', [1, 8, 0, 64]))
  * step.setOutput('present')

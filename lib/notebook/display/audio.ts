@@ -1,9 +1,8 @@
 /**
- * How can somebody listen to a result?
+ * Shows a sound as a player in the page.
  *
  * A player with the sound inside the page, so that the report stays one file. A sound over 2 MB is linked instead; the
- * link
- * works where the run folder is. The header is read only as far as the player and its caption need; see
+ * link works where the run folder is. The header is read only as far as the player and its caption need; see
  * `lib/formats/wav/index.ts`.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
@@ -14,6 +13,7 @@ import { usageError } from '../../base/errors.ts'
 import { sparkline } from './plot-text.ts'
 import type { OutputRecord } from '../views/report.ts'
 
+/** What a sound is called, and at which rate its samples play. */
 export interface AudioOptions {
   readonly title?: string
   /** Hz; only for samples, because a WAV says it itself. */
@@ -39,7 +39,8 @@ const largestInside = 2_000_000
 /**
  * A sound: the path or the bytes of a WAV file, or mono samples in [-1, 1] with their rate.
  *
- * Errors: blocked when the file is absent, usage when it is not a WAV file or when the rate of samples is not given.
+ * @throws RunbookError blocked when the file is absent, usage when it is not a WAV file or when the rate of samples is
+ * not given
  */
 export function audio(sound: string | Uint8Array | Float32Array, o: AudioOptions = {}): Display {
   const title = o.title ?? (typeof sound === 'string' ? basename(sound) : null)

@@ -1,9 +1,8 @@
 /**
- * What may a cell show, and how is its text made safe to print?
+ * The interface of everything that a cell shows, and text made safe for terminal, HTML and Markdown.
  *
  * A Display is drawn once, by the recorder. The helpers here make text safe for a terminal, for HTML and for Markdown,
- * and
- * measure it in terminal columns. Tables, plots, pictures and sound are in files of their own.
+ * and measure it in terminal columns. Tables, plots, pictures and sound are in files of their own.
  */
 import { usageError } from '../../base/errors.ts'
 import { oneLine, plainText } from '../../base/text.ts'
@@ -65,8 +64,9 @@ export function sizeText(bytes: number): string {
 }
 
 /**
- * A relative path as a link's target: nothing in it can become a scheme, a query or an anchor. Errors: usage when
- * absolute.
+ * A relative path as a link's target: nothing in it can become a scheme, a query or an anchor.
+ *
+ * @throws RunbookError usage when absolute
  */
 export function relativeHref(path: string): string {
   if (path.startsWith('/')) {

@@ -1,9 +1,9 @@
 /**
- * How does a field of decibels become a picture?
+ * Draws a field of decibels, such as a spectrogram, as a picture.
  *
  * A palette PNG with low frequencies at the bottom, its axes in HTML around it so that they stay legible at every
- * width, and a
- * coarse version in shades for the terminal. A vector plot of as many rectangles would weigh fifty times as much.
+ * width, and a coarse version in shades for the terminal. A vector plot of as many rectangles would weigh fifty times
+ * as much.
  */
 import { oneLine } from '../../base/text.ts'
 import { base64, dataUrl, escapeHtml, sizeText, type Display } from './display.ts'
@@ -43,7 +43,11 @@ const rangeDb = 80
 /** What 16 bits cannot hold. Measured against itself, silence would be the brightest picture of all. */
 const silenceDb = -100
 
-/** A spectrogram, 80 dB deep below its loudest point. Errors: usage when the values do not fit the shape. */
+/**
+ * A spectrogram, 80 dB deep below its loudest point.
+ *
+ * @throws RunbookError usage when the values do not fit the shape
+ */
 export function spectrogram(result: SpectrogramResult, o: { title?: string } = {}): Display {
   const { columns, rows, db } = result
   if (db.length !== columns * rows || db.length === 0) {
@@ -97,14 +101,16 @@ function spectrogramHtml(src: string, o: Scale): string {
     const at = Math.round((i / 8) * 255) * 3
     return `rgb(${heatPalette.subarray(at, at + 3).join(' ')})`
   })
-  const swatch = `display:inline-block;width:8em;height:.7em;margin:0 .4em;background:linear-gradient(90deg,${stops.join(',')})`
+  const gradient = `linear-gradient(90deg,${stops.join(',')})`
+  const swatch = `display:inline-block;width:8em;height:.7em;margin:0 .4em;background:${gradient}`
   const alt = escapeHtml(`spectrogram${o.title ? ` of ${o.title}` : ''}: ${o.facts}`)
   return [
     '<div class="heat" style="display:grid;grid-template-columns:2.6em 1fr;font-size:.75rem">',
     `<div style="position:relative">${up.join('')}</div>`,
     `<img src="${src}" alt="${alt}" style="display:block;width:100%;height:13rem">`,
     `<div></div><div style="position:relative;height:1.5em;overflow:hidden">${along.join('')}</div>`,
-    `<div></div><div>kHz over seconds; ${round(o.top - rangeDb)} dB<span style="${swatch}"></span>${round(o.top)} dB</div>`,
+    `<div></div><div>kHz over seconds; ${round(o.top - rangeDb)} dB`,
+    `<span style="${swatch}"></span>${round(o.top)} dB</div>`,
     '</div>',
   ].join('')
 }
@@ -147,7 +153,11 @@ function stretches(all: number, most: number): Stretch[] {
   return Array.from({ length: count }, (_, i) => [Math.floor((i * all) / count), Math.floor(((i + 1) * all) / count)])
 }
 
-/** A PNG picture. Errors: usage when the bytes are no PNG. */
+/**
+ * A PNG picture.
+ *
+ * @throws RunbookError usage when the bytes are no PNG
+ */
 export function image(pngBytes: Uint8Array, o: { title?: string; alt?: string } = {}): Display {
   const { width, height } = pngSize(pngBytes)
   const title = o.title ?? null

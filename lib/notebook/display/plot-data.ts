@@ -1,8 +1,8 @@
 /**
- * How do many values become few enough to draw?
+ * Bins and thins values, so that few enough marks are drawn.
  *
- * A histogram is binned and a long line is thinned here, before vega sees them: the size of an SVG is the number of
- * its marks.
+ * A histogram is binned and a long line is thinned here, before vega sees them: the size of an SVG is the number of its
+ * marks.
  */
 
 /** One point of a line, or one bar. `y` is null where the value was not finite. */
@@ -13,6 +13,7 @@ export interface Point {
   readonly series: string
 }
 
+/** One bar of a histogram. */
 export interface Bin {
   readonly from: number
   readonly to: number

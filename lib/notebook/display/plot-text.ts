@@ -1,5 +1,5 @@
 /**
- * What does somebody see of a plot in a terminal?
+ * Draws bars and sparklines of block characters for a terminal.
  *
  * Bars and sparklines of block characters, one line each. The shape is right; the numbers stand beside it.
  */
@@ -64,7 +64,8 @@ export function barsText(
   const digits = Math.max(...values.map(value => value.length))
   const lines = shown.map(({ value, note }, i) => {
     const drawn = padToWidth(bar(value, { largest, columns: 30 }), 30)
-    return `${padToWidth(labels[i]!, width)}  ${drawn} ${values[i]!.padStart(digits)}${note ? `  ${oneLine(note)}` : ''}`
+    const remark = note ? `  ${oneLine(note)}` : ''
+    return `${padToWidth(labels[i]!, width)}  ${drawn} ${values[i]!.padStart(digits)}${remark}`
   })
   return rows.length > shown.length ? [...lines, `… ${rows.length - shown.length} more`].join('\n') : lines.join('\n')
 }

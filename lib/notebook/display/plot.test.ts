@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { RunbookError } from '../../base/errors.ts'
-import { bars, histogram, lines, palette, plot } from './plot.ts'
+import { bars, histogram, lines, plot } from './plot.ts'
+import { palette } from './plot-svg.ts'
 import type { OutputRecord } from '../views/report.ts'
 
 const spec = {

@@ -1,5 +1,5 @@
 /**
- * How does a picture become PNG bytes, and what does a PNG say of itself?
+ * Encodes palette PNGs, and reads the size of any PNG.
  *
  * Eight bits a pixel with a palette: small, lossless, and all that a heat map needs. Decoding pictures is not done
  * here.
@@ -7,6 +7,7 @@
 import { deflateSync } from 'node:zlib'
 import { usageError } from '../../base/errors.ts'
 
+/** A picture of at most 256 colours, one byte a pixel. */
 export interface IndexedPicture {
   readonly width: number
   readonly height: number
@@ -19,7 +20,11 @@ export interface IndexedPicture {
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 const colourTypeIndexed = 3
 
-/** A picture as PNG (W3C PNG, third edition). Errors: usage when a size is zero or does not fit the pixels. */
+/**
+ * A picture as PNG (W3C PNG, third edition).
+ *
+ * @throws RunbookError usage when a size is zero or does not fit the pixels
+ */
 export function encodePng({ width, height, pixels, palette }: IndexedPicture): Uint8Array {
   if (!(width > 0 && height > 0) || pixels.length !== width * height) {
     const takes = `that takes ${width * height}, and at least one`
@@ -71,7 +76,11 @@ export function crc32(bytes: Uint8Array): number {
   return (crc ^ -1) >>> 0
 }
 
-/** Width and height of a PNG. Errors: usage when the bytes are no PNG. */
+/**
+ * Width and height of a PNG.
+ *
+ * @throws RunbookError usage when the bytes are no PNG
+ */
 export function pngSize(bytes: Uint8Array): { width: number; height: number } {
   if (bytes.length < 33 || signature.some((byte, i) => bytes[i] !== byte)) {
     throw usageError('Cannot show the picture: its bytes are not a PNG', 'convert it to PNG, or show it as a plot')

@@ -1,9 +1,8 @@
 /**
- * How does a small Markdown become HTML?
+ * Renders a small Markdown as HTML.
  *
  * Headings, paragraphs, lists, fenced and indented code, quotes; code, bold, emphasis and links inside a line.
- * Everything else,
- * raw HTML above all, is shown as the text that it is. Tables come from `table.ts`.
+ * Everything else, raw HTML above all, is shown as the text that it is. Tables come from `table.ts`.
  */
 import { escapeHtml, fence } from './display.ts'
 

@@ -1,5 +1,5 @@
 /**
- * What can a runbook show? Everything here, from one import.
+ * Everything that a runbook can show, from one import.
  *
  * A display is only a description until the recorder draws it: `show(table(rows), plot(spec))`. Nothing heavy loads
  * before that.
@@ -10,7 +10,8 @@ import { proseHtml } from './prose.ts'
 
 export { type Display } from './display.ts'
 export { table, type TableOptions } from './table.ts'
-export { bars, histogram, lines, plot, type VegaLiteSpec } from './plot.ts'
+export { bars, histogram, lines, plot } from './plot.ts'
+export { type VegaLiteSpec } from './plot-svg.ts'
 export { image, spectrogram, type SpectrogramResult } from './heat.ts'
 export { audio, type AudioOptions } from './audio.ts'
 

@@ -1,16 +1,17 @@
 /**
- * How do rows look in a terminal, on a forge and in a browser?
+ * Renders rows as a table for a terminal, Markdown and HTML.
  *
  * One table, three renditions. Columns line up by their decimal point, `…Bytes` reads as kB and MB, NaN stays NaN, and
- * long
- * text is cut in the terminal alone. The numbers themselves belong in a TSV or JSON artifact, not here.
+ * long text is cut in the terminal alone. The numbers themselves belong in a TSV or JSON artifact, not here.
  */
 import { oneLine } from '../../base/text.ts'
 import { cutToWidth, displayWidth, escapeHtml, escapeMarkdown, padToWidth, sizeText, type Display } from './display.ts'
 import type { OutputRecord } from '../views/report.ts'
 
+/** On which side a column stands. */
 export type Align = 'left' | 'right'
 
+/** How a table is titled, ordered and cut. */
 export interface TableOptions {
   readonly title?: string
   /** Which columns, in which order; all keys in order of first appearance unless given. */

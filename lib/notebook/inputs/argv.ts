@@ -1,9 +1,8 @@
 /**
- * Which flags does a command line hold?
+ * Splits a command line into flags.
  *
  * `--name value`, `--name=value`, `--switch`, `--no-switch`; underscores count as hyphens, as older commands wrote
- * them. An
- * unknown flag is an error that names the nearest known one. What a value means is left to `inputs.ts`.
+ * them. An unknown flag is an error that names the nearest known one. What a value means is left to `inputs.ts`.
  */
 import { usageError } from '../../base/errors.ts'
 import { closest } from '../../base/text.ts'
@@ -17,7 +16,7 @@ export const flagFromName = (name: string): string => name.replaceAll(/[A-Z]/g, 
 /**
  * Split a command line.
  * @param known flag name to whether it takes a value
- * @throws usage for an unknown flag, a missing value, a flag given twice, or a word that is no flag
+ * @throws RunbookError usage for an unknown flag, a missing value, a flag given twice, or a word that is no flag
  */
 export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, boolean>): Flags {
   const flags = new Map<string, string>()

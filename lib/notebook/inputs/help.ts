@@ -1,4 +1,4 @@
-/** What does `--help` say? The question, every input with its variable and default, and the exit codes. */
+/** Writes the text of `--help`: the question, every input with its variable and default, and the exit codes. */
 import { flagFromName } from './argv.ts'
 import { runName } from '../run/run-folder.ts'
 import { pattern, text, toggle, type Inputs } from './inputs.ts'
@@ -22,7 +22,11 @@ const plain = {
   version: toggle({ help: 'the version of Rungbook' }),
 } satisfies Inputs
 
-/** Flag name to whether it takes a value, for `parseArgv`. Errors: a plain Error when two inputs share a flag. */
+/**
+ * Flag name to whether it takes a value, for `parseArgv`.
+ *
+ * @throws RunbookError a plain Error when two inputs share a flag
+ */
 export function knownFlags(own: Inputs): Map<string, boolean> {
   const known = new Map<string, boolean>()
   for (const [name, spec] of [...Object.entries(own), ...Object.entries(commonInputs), ...Object.entries(plain)]) {

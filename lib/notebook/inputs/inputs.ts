@@ -1,11 +1,9 @@
 /**
- * What may a person set, and where did each value come from?
+ * Declares what a person may set, and resolves each value with where it came from.
  *
  * One declaration gives the flag, the environment variable, the default, the `--help` line, the type and the
- * provenance.
- * A flag beats the environment, which beats the default; an empty variable counts as unset. Splitting the command line
- * into
- * flags is `argv.ts`.
+ * provenance. A flag beats the environment, which beats the default; an empty variable counts as unset. Splitting the
+ * command line into flags is `argv.ts`.
  */
 import { statSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
@@ -14,6 +12,7 @@ import { closest } from '../../base/text.ts'
 import { flagFromName, type Flags } from './argv.ts'
 import type { InputRecord } from '../views/report.ts'
 
+/** One declared input: where its text comes from, and how it becomes a value. */
 export interface Input<T> {
   readonly help: string
   readonly env: string | null
@@ -35,7 +34,9 @@ interface Common<T> {
 }
 type Optional = { readonly optional: true }
 
+/** The inputs of a runbook, by name. */
 export type Inputs = Readonly<Record<string, Input<unknown>>>
+/** The values that declared inputs resolve to. */
 export type InputValues<S extends Inputs> = { readonly [K in keyof S]: S[K] extends Input<infer T> ? T : never }
 
 function input<T>(o: Common<T> & Partial<Optional>, placeholder: string, parse: Input<T>['parse']): Input<T> {
@@ -112,8 +113,7 @@ export function toggle(o: Common<boolean>): Input<boolean> {
 
 /**
  * A file that must be there. The value is the path as it was given, seen from the working folder. Absent: exit code 3,
- * before
- * anything is done; with `late: true` the body opens it and meets that error itself.
+ * before anything is done; with `late: true` the body opens it and meets that error itself.
  */
 export function file(o: Common<string> & Optional & { late?: boolean }): Input<string | undefined>
 export function file(o: Common<string> & { late?: boolean }): Input<string>
@@ -140,7 +140,11 @@ function existing(kind: 'file' | 'folder', value: string, cwd: string): string {
   return value
 }
 
-/** The inputs' values and their provenance. Errors: usage names the input and where its text came from. */
+/**
+ * The inputs' values and their provenance.
+ *
+ * @throws RunbookError usage names the input and where its text came from
+ */
 export function resolveInputs<S extends Inputs>(
   declared: S,
   o: { flags: Flags; env: Readonly<Record<string, string | undefined>>; cwd: string },

@@ -1,5 +1,5 @@
 /**
- * How does a runbook behave as a process? Signals, lost pipes, bugs that nothing awaited, and the exit code.
+ * Runs a runbook as a process: signals, lost pipes, unawaited errors and the exit code.
  *
  * The first Ctrl-C asks the body to stop and lets it write its rows; the second one leaves at once.
  */

@@ -1,12 +1,12 @@
 /**
- * Does one measured number, or fact, keep to one bound?
+ * Judges one measured number, or fact, against one bound.
  *
  * NaN, an infinity, a missing value and an empty comparison never pass: `Math.min()` of nothing is Infinity, and an
- * infinity is
- * what a broken measurement looks like. Gates never throw; the verdict (`verdict.ts`) is made of them.
+ * infinity is what a broken measurement looks like. Gates never throw; the verdict (`verdict.ts`) is made of them.
  */
 import type { GateRecord } from '../views/report.ts'
 
+/** What a value is held against: exactly one of these. */
 export type Bound =
   | { readonly atLeast: number }
   | { readonly atMost: number }
@@ -14,6 +14,7 @@ export type Bound =
   | { readonly below: number }
   | { readonly equals: number | string | boolean }
 
+/** What is said of a gate beside its value. */
 export interface GateOptions {
   readonly unit?: string
   readonly note?: string
@@ -69,5 +70,6 @@ export function formatValue(value: number | string | boolean | null): string {
 export function gateText(gate: GateRecord): string {
   if (gate.status === 'blocked') return `blocked  ${gate.name}: ${gate.note}`
   const unit = gate.unit && gate.value !== null ? ` ${gate.unit}` : ''
-  return `${gate.status}  ${gate.name}: ${formatValue(gate.value)}${unit} (${gate.bound})${gate.note ? ` ${gate.note}` : ''}`
+  const note = gate.note ? ` ${gate.note}` : ''
+  return `${gate.status}  ${gate.name}: ${formatValue(gate.value)}${unit} (${gate.bound})${note}`
 }

@@ -1,14 +1,13 @@
 /**
- * What does a person see while a runbook works?
+ * Writes to stderr what a person sees while a runbook works.
  *
  * The narrative goes to stderr: a title when a cell opens, what it prints, how it ended. While cells run side by side
- * each line
- * carries its cell's number, so that streams never mix. On a terminal the bar of `progress` draws over itself;
- * elsewhere it is
- * one plain line per item.
+ * each line carries its cell's number, so that streams never mix. On a terminal the bar of `progress` draws over
+ * itself; elsewhere it is one plain line per item.
  */
 import { styleText } from 'node:util'
 
+/** Where text goes; a terminal says so, and how wide it is. */
 export interface Sink {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
@@ -17,6 +16,7 @@ export interface Sink {
 
 type Style = Parameters<typeof styleText>[0]
 
+/** Writes the narrative of one run. */
 export class Narrative {
   readonly #sink: Sink
   readonly #quiet: boolean

@@ -1,9 +1,8 @@
 /**
- * How does evidence reach the disk, so that even `kill -9` leaves what was found?
+ * Writes the report of a run after every cell, so that even `kill -9` leaves what was found.
  *
  * The recorder holds the report and writes every view of it after each cell, whole or not at all; events are appended
- * as they
- * happen. Without a run folder it records in memory only.
+ * as they happen. Without a run folder it records in memory only.
  */
 import { appendFileSync, readdirSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -16,6 +15,7 @@ import type { CellRecord, ErrorRecord, OutputRecord, Report } from '../views/rep
 
 const views = ['report.json', 'report.md', 'report.html', 'report.ipynb', 'events.ndjson']
 
+/** Holds the report of one run, and writes every view of it. */
 export class Recorder {
   readonly report: Report
   readonly #folder: string | null
@@ -106,14 +106,22 @@ export class Recorder {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 
-  /** The run has ended: write everything, and let `latest` point here. Errors: as `save`. */
+  /**
+   * The run has ended: write everything, and let `latest` point here.
+   *
+   * @throws as `save`
+   */
   async end(): Promise<void> {
     this.event('ended', { verdict: this.report.verdict, exit: this.report.exit })
     await this.save()
     if (this.#folder !== null && this.report.verdict !== 'USAGE') pointLatest(this.#folder)
   }
 
-  /** Write every view of the report. Errors: blocked (full disk, no permission). */
+  /**
+   * Write every view of the report.
+   *
+   * @throws RunbookError blocked (full disk, no permission)
+   */
   async save(): Promise<void> {
     await this.settled()
     if (this.#folder === null) return

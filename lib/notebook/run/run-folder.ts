@@ -1,10 +1,9 @@
 /**
- * Where does one execution leave its evidence?
+ * Creates the folder in which one execution leaves its evidence.
  *
  * In a folder of its own, created exclusively and named by the second: a second run in the same second gets `-2`.
- * `latest` is a
- * link to the run that ended last, so that a run can read what the one before it made. Nothing here ever rewrites
- * another run.
+ * `latest` is a link to the run that ended last, so that a run can read what the one before it made. Nothing here ever
+ * rewrites another run.
  */
 import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -21,7 +20,11 @@ export function runTs(now: Date = new Date()): string {
 /** What a run may be called: a name that stays in its folder and does not shadow the link. */
 export const runName = /^(?!latest$)[A-Za-z0-9][\w.-]*$/
 
-/** Create the run's folder. Errors: usage for a bad name, blocked when it cannot be written. */
+/**
+ * Create the run's folder.
+ *
+ * @throws RunbookError usage for a bad name, blocked when it cannot be written
+ */
 export function createRunFolder(root: string, ts: string): string {
   if (!runName.test(ts)) {
     throw usageError(

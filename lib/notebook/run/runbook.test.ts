@@ -123,7 +123,7 @@ test('runbook() keeps the streams of parallel cells apart', async () => {
   assert.match(stderr, / {2}\[3\] b0\n/)
 })
 
-test('runbook() with --json gives one JSON document on stdout and the verdict on stderr, on every way out', async () => {
+test('runbook() with --json gives one JSON document on stdout and the verdict on stderr, however it ends', async () => {
   for (const argv of [['--json'], ['--json', '--how', 'throw'], ['--json', '--nonsense'], ['--json=1']]) {
     const { stdout, stderr } = await run(argv)
     const report = JSON.parse(stdout) as Report

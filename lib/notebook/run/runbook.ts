@@ -1,11 +1,9 @@
 /**
- * What is a runbook, and how does one execution of it go from the command line to a verdict?
+ * Declares a runbook, and takes one execution from the command line to a verdict.
  *
  * `runbook(import.meta, sheet, body)` declares one. It runs only as the entry script; tests and other runbooks import
- * it and
- * call `run`. This file is the lifecycle: resolve the inputs, open the run folder, hand the body its tools
- * (`session.ts`), and
- * end every way out with evidence, an exit code and one verdict line.
+ * it and call `run`. This file is the lifecycle: resolve the inputs, open the run folder, hand the body its tools
+ * (`session.ts`), and end every way out with evidence, an exit code and one verdict line.
  */
 import { readFileSync, realpathSync } from 'node:fs'
 import { basename, relative, resolve } from 'node:path'
@@ -27,6 +25,7 @@ import type { Report } from '../views/report.ts'
 
 export { choice, file, folder, number, text, toggle } from '../inputs/inputs.ts'
 
+/** What a runbook declares: its question, its inputs and how it may be run. */
 export interface Sheet<S extends Inputs> {
   /** The one question, in a few words that end with a question mark. */
   readonly asks: string
@@ -54,6 +53,7 @@ export interface Surroundings {
   readonly strays?: Promise<never>
 }
 
+/** A declared runbook. */
 export interface Runbook<S extends Inputs = Inputs> {
   readonly id: string
   readonly file: string

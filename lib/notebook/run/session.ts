@@ -1,9 +1,8 @@
 /**
- * What does a runbook's body work with?
+ * Makes the tools that a runbook's body works with.
  *
  * Cells, displays, gates, report lines, the run folder and the next step, all bound to one execution. Cells may run
- * side by
- * side: an async context knows which cell a line or a picture belongs to, so streams never mix.
+ * side by side: an async context knows which cell a line or a picture belongs to, so streams never mix.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { readFileSync } from 'node:fs'
@@ -53,6 +52,7 @@ export interface Run {
   write(name: string, data: string | Uint8Array): string
 }
 
+/** Judges values; see `gates.ts`. */
 export interface Gate {
   /** Judge one number or fact against one bound; never throws. Gives whether it passed. */
   (name: string, value: unknown, bound: Bound, o?: GateOptions): boolean
@@ -60,6 +60,7 @@ export interface Gate {
   blocked(name: string, why: string): void
 }
 
+/** What to do next, by the name of the verdict in small letters. */
 export type NextSteps = Partial<Record<'pass' | 'fail' | 'blocked' | 'interrupted', string>>
 
 /** What a runbook's body works with. */
@@ -89,6 +90,7 @@ export interface Tools<S extends Inputs> {
   stamp(facts: Readonly<Record<string, unknown>>): void
 }
 
+/** One execution that has begun: the tools of its body, and what the lifecycle needs of it. */
 export interface Session<S extends Inputs> {
   readonly tools: Tools<S>
   readonly recorder: Recorder
@@ -112,7 +114,11 @@ interface Setting<S extends Inputs> {
   readonly isDryRun: boolean
 }
 
-/** Open the run folder and make the tools. Errors: usage (a bad run name), blocked (the folder cannot be written). */
+/**
+ * Open the run folder and make the tools.
+ *
+ * @throws RunbookError usage (a bad run name), blocked (the folder cannot be written)
+ */
 export async function createSession<S extends Inputs>(setting: Setting<S>): Promise<Session<S>> {
   const { path, report, values, narrative, outDir } = setting
   const signal = setting.signal ?? new AbortController().signal

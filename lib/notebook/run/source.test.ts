@@ -33,7 +33,8 @@ test('callSource() is empty when the brackets do not close', () => {
 
 test('callerLine() reads the line of the first frame in the file', () => {
   const stack =
-    'Error: where\n    at cell (file:///a/lib/session.ts:10:3)\n    at body (file:///a/run.ts:42:7)\n    at x (/a/run.ts:99:1)'
+    'Error: where\n    at cell (file:///a/lib/session.ts:10:3)\n' +
+    '    at body (file:///a/run.ts:42:7)\n    at x (/a/run.ts:99:1)'
   assert.equal(callerLine(stack, '/a/run.ts'), 42)
   assert.equal(callerLine(stack, '/a/other.ts'), null)
   assert.equal(callerLine(undefined, '/a/run.ts'), null)

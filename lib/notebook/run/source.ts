@@ -1,11 +1,9 @@
 /**
- * Which lines of a runbook's file are one cell? And what does its opening comment say?
+ * Finds the source lines of a cell in a runbook's file, and the file's opening comment.
  *
- * The notebook shows the TypeScript that a person wrote, not what the loader made of it. A cell is found by its line
- * in a stack
- * and reaches to the bracket that closes its call. When anything does not fit, the answer is empty: a notebook without
- * a
- * source is better than one with a wrong one.
+ * The notebook shows the TypeScript that a person wrote, not what the loader made of it. A cell is found by its line in
+ * a stack and reaches to the bracket that closes its call. When anything does not fit, the answer is empty: a notebook
+ * without a source is better than one with a wrong one.
  */
 
 /** The line (1 for the first) at which `file` called, from an Error's stack; null when the file is not in it. */

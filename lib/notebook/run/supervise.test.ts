@@ -35,7 +35,7 @@ async function until(ready: () => boolean): Promise<void> {
   assert.ok(ready(), 'waited in vain')
 }
 
-test('supervise() keeps the verdict and the evidence of a runbook that is too busy to answer a signal at once', async () => {
+test('supervise() keeps verdict and evidence of a runbook that is too busy to answer a signal at once', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const { child, out, ended, report, last } = start('busy')
     await until(() => out.stderr.includes('[2] Spin'))

@@ -1,11 +1,10 @@
 /**
- * How does a runbook survive its own loader?
+ * Keeps watch over a runbook from a second process, and writes its verdict when it dies.
  *
  * The `tsx` command kills its child when the child does not answer a signal within 60 ms, and a runbook that authors
- * graphs is busy
- * for longer than that. So under that command the first process only supervises: it starts the runbook again in a
- * session of its
- * own, passes signals on, and gives a verdict when native code or a full memory takes the runbook away.
+ * graphs is busy for longer than that. So under that command the first process only supervises: it starts the runbook
+ * again in a session of its own, passes signals on, and gives a verdict when native code or a full memory takes the
+ * runbook away.
  */
 import { constants } from 'node:os'
 import { exitCodes } from '../../base/errors.ts'
@@ -19,8 +18,8 @@ export const isUnderTsxCommand = (execArgv: readonly string[] = process.execArgv
   execArgv.some(word => /[\\/]tsx[\\/].*preflight\.cjs$/.test(word))
 
 /**
- * Run a script as a supervised process with these words; gives its exit code. A crash becomes a verdict on stdout and
- * a bug's code.
+ * Run a script as a supervised process with these words; gives its exit code. A crash becomes a verdict on stdout and a
+ * bug's code.
  */
 export async function supervise(script: string, o: { id: string; argv: readonly string[] }): Promise<number> {
   const child = startTypescript(script, o.argv, {
@@ -37,7 +36,8 @@ export async function supervise(script: string, o: { id: string; argv: readonly 
   )
   if (signal === null) return code ?? exitCodes.bug
   process.stderr.write(
-    `bug: the runbook's process was ended by ${signal} (${constants.signals[signal]}): a crash in native code, no memory, or somebody's kill\n`,
+    `bug: the runbook's process was ended by ${signal} (${constants.signals[signal]}): a crash in native code, ` +
+      "no memory, or somebody's kill\n",
   )
   process.stdout.write(
     `BUG ${o.id} gates=0/0 run=none next="what it found before lies in the newest folder of module_runs"\n`,

@@ -1,5 +1,5 @@
 /**
- * How did the run end, in one line that a person, a shell and an agent can read?
+ * Renders how a run ended in one line that a person, a shell and an agent can read.
  *
  *   PASS monolithic-sweep gates=4/4 run=module_runs/20260223_052929 next="npx tsx runbooks/monolithic-infer.ts"
  */

@@ -1,5 +1,5 @@
 /**
- * How does `report.html` look? One sheet: light and dark, narrow and wide, on screen and on paper.
+ * The style sheet of `report.html`: light and dark, narrow and wide, on screen and on paper.
  *
  * Only fonts that the reader's system has; colour never says alone what a word or a mark does not say too.
  */
@@ -16,7 +16,8 @@ export const style = `
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --paper: #121417; --card: #1a1d21; --ink: #e4e6e9; --soft: #9ba3ad; --line: #31363c; --code: #23272c; --link: #79b8f2;
+    --paper: #121417; --card: #1a1d21; --ink: #e4e6e9; --soft: #9ba3ad; --line: #31363c;
+    --code: #23272c; --link: #79b8f2;
     --good: #63cf97; --good-wash: #15392a; --bad: #ff8a80; --bad-wash: #47201e; --wait: #e9b85a; --wait-wash: #3d2f12;
       --calm: #8fbcec; --calm-wash: #1d3044;
   }
@@ -30,7 +31,8 @@ main { max-width: 66rem; margin: 0 auto; padding: 1.5rem 1.25rem 3rem; }
 h2 { margin: 2.2rem 0 .7rem; font-size: 1.1rem; letter-spacing: .01em; }
 a { color: var(--link); }
 code, pre { font: 12.5px/1.5 var(--mono); }
-pre { margin: .5rem 0; padding: .7rem .9rem; max-height: 32rem; overflow: auto; background: var(--code); border-radius: 6px;
+pre { margin: .5rem 0; padding: .7rem .9rem; max-height: 32rem; overflow: auto; background: var(--code);
+  border-radius: 6px;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 .note, .when, footer, .facts { color: var(--soft); }
 .note { margin: .3rem 0; font-size: .9em; }
@@ -74,7 +76,8 @@ tbody tr:last-child td { border-bottom: 0; }
 .strip a.ok { background: var(--good); } .strip a.failed { background: var(--bad); opacity: 1;
   } .strip a.interrupted { background: var(--wait); opacity: 1; }
 .strip a:hover, .strip a:focus { opacity: 1; }
-.cell { margin: 0 0 .8rem; padding: .8rem 1.1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
+.cell { margin: 0 0 .8rem; padding: .8rem 1.1rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 8px; }
 .cell.failed { border-color: var(--bad); border-left-width: 4px; }
 .cell h3 { display: flex; flex-wrap: wrap; align-items: baseline; gap: .15rem .6rem; margin: 0; font-size: 1rem; }
 .cell h3 .title { flex: 1 1 12rem; }

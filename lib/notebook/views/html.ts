@@ -1,9 +1,8 @@
 /**
- * How does a run read in a browser? As `report.html`: one file, opened from disk, with nothing fetched and no script.
+ * Renders a run as `report.html`: one file, opened from disk, with nothing fetched.
  *
  * A function of the report alone. The page forbids itself every address but `data:`; every text is escaped here, and
- * only
- * `OutputRecord.html` is taken as it is.
+ * only `OutputRecord.html` is taken as it is.
  */
 import { cutLines, escapeHtml, relativeHref, sizeText } from '../display/display.ts'
 import { style } from './html-style.ts'

@@ -1,9 +1,9 @@
 /**
- * How does a run open in Jupyter? As `report.ipynb`, nbformat 4.5.
+ * Renders a run as `report.ipynb`, nbformat 4.5.
  *
  * A function of the report alone. Each cell of the run is a code cell with its own TypeScript and what it gave. The
- * notebook is
- * a record to read: the cells call the runbook's own functions, so they run in the runbook and not in a kernel.
+ * notebook is a record to read: the cells call the runbook's own functions, so they run in the runbook and not in a
+ * kernel.
  */
 import { oneLine } from '../../base/text.ts'
 import { escapeMarkdown, fence } from '../display/display.ts'

@@ -1,9 +1,8 @@
 /**
- * How does a run read in a terminal and on a forge? As `report.md`.
+ * Renders a run as `report.md`.
  *
  * A function of the report alone. It leaves out the cells' sources, which are in `report.html` and `report.ipynb`, and
- * of a long
- * output all but its beginning and its end.
+ * of a long output all but its beginning and its end.
  */
 import { oneLine } from '../../base/text.ts'
 import { cutLines, escapeMarkdown, fence, relativeHref, sizeText } from '../display/display.ts'

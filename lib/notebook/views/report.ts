@@ -1,11 +1,11 @@
 /**
- * What does one execution of a runbook leave as evidence?
+ * The types of `report.json`: what one execution of a runbook leaves as evidence.
  *
  * Plain data, as it stands in `report.json`. The renderers (`markdown.ts`, `html.ts`, `ipynb.ts`) are functions of it
- * and of
- * nothing else, so every view of a run says the same.
+ * and of nothing else, so every view of a run says the same.
  */
 
+/** How a run ended. */
 export type VerdictName = 'PASS' | 'FAIL' | 'BLOCKED' | 'USAGE' | 'INTERRUPTED' | 'BUG' | 'DRY-RUN'
 
 /** One input and where its value came from. */
@@ -34,6 +34,7 @@ export interface OutputRecord {
   readonly markdown: string | null
 }
 
+/** What was thrown. */
 export interface ErrorRecord {
   readonly name: string
   readonly message: string
@@ -42,6 +43,7 @@ export interface ErrorRecord {
   readonly stack: string | null
 }
 
+/** One step of a run, and what it said and showed. */
 export interface CellRecord {
   /** 1 for the first. */
   readonly n: number
@@ -67,6 +69,7 @@ export interface GateRecord {
   readonly note: string | null
 }
 
+/** One file that a run made. */
 export interface ArtifactRecord {
   /** Relative to the run folder. */
   readonly path: string
@@ -74,6 +77,7 @@ export interface ArtifactRecord {
   readonly sha256: string
 }
 
+/** One execution of a runbook, whole. */
 export interface Report {
   readonly schema: 'rungbook.report/1'
   readonly runbook: string

@@ -1,5 +1,5 @@
 /**
- * In which words do all views of a run say the same?
+ * The words, marks and numbers that all views of a run share.
  *
  * The Markdown, the HTML and the notebook take their sentences, marks and numbers from here, so that none says more
  * than another.
@@ -26,12 +26,16 @@ const verdicts: Readonly<Record<Shown, { readonly mark: string; readonly means: 
   UNFINISHED: {
     mark: '…',
     means:
-      'This run was still going when this report was written, or it was killed. What had been found by then stands below.',
+      'This run was still going when this report was written, or it was killed. ' +
+      'What had been found by then stands below.',
   },
 }
 
+/** The verdict as it is shown. */
 export const shownVerdict = (report: Report): Shown => report.verdict ?? 'UNFINISHED'
+/** The mark of the verdict, one character. */
 export const verdictMark = (report: Report): string => verdicts[shownVerdict(report)].mark
+/** What the verdict says, in a sentence. */
 export const verdictMeaning = (report: Report): string => verdicts[shownVerdict(report)].means
 
 /** `gates 3/4`, `12.3 s`, `exit 0`, `2026-02-23 05:29:29 UTC`: what is known of the run as a whole. */
@@ -51,6 +55,7 @@ export const timeText = (iso: string): string =>
 export const noGates = (report: Report): string =>
   report.verdict === null ? 'No gate has been judged yet.' : 'No gate was judged.'
 
+/** How a gate ended, with a mark. */
 export const gateMark = (gate: GateRecord): string =>
   ({ pass: '✓ pass', fail: '✗ FAIL', blocked: '■ blocked' })[gate.status]
 

@@ -1,9 +1,8 @@
 /**
- * Which words belong to which kind of failure? Sentences for tests of the classifier.
+ * Sentences for tests of the classifier, by kind of failure.
  *
  * Written for this project: names, numbers and wording vary on purpose, only the identifiers are those of the tools.
- * Recorded
- * texts lie in the data folder and are scored apart.
+ * Recorded texts lie in the data folder and are scored apart.
  */
 
 /** Bucket, then a text of that kind. */

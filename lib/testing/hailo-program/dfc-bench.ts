@@ -1,5 +1,5 @@
 /**
- * What does a test of the Dataflow Compiler's stages stand on?
+ * Sets up what tests of the Dataflow Compiler's stages need.
  *
  * A stand-in installed in a temporary folder, a small model, its calibration, and HARs for the tests of later stages.
  */

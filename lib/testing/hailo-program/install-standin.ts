@@ -1,5 +1,5 @@
 /**
- * How does a test get a `hailo` program to call?
+ * Installs a stand-in for the `hailo` program.
  *
  * A launcher is written into `<folder>/bin`, as a virtualenv has it. What it runs is `program.ts`.
  */

@@ -1,11 +1,9 @@
 /**
- * What would Hailo's `hailo` program do? A stand-in for tests: the same words, files and traps, and no compiler.
+ * A stand-in for Hailo's `hailo` program: the same words, files and faults, and no compiler.
  *
  * `install-standin.ts` writes a launcher for it. `HAILO_STANDIN` chooses how it ends (`hailo-scenarios.ts`). It reads
- * the ONNX
- * and the calibration for real and refuses what does not fit, so that a wrong flag or a wrong layout fails a test. Its
- * HAR is
- * JSON behind a magic word, not the tar file of the real one.
+ * the ONNX and the calibration for real and refuses what does not fit, so that a wrong flag or a wrong layout fails a
+ * test. Its HAR is JSON behind a magic word, not the tar file of the real one.
  */
 import { spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -177,7 +175,8 @@ function tellEnds(model: ModelProto, asked: readonly string[], twist: Twist | nu
   const ends = isCut ? [model.graph.node[Math.max(0, last - 1)]!.name] : asked
   if (isCut) {
     say(
-      `[info] UnsupportedShuffleLayerError in op ${asked[0]}: Failed to determine type of layer to create in node ${asked[0]}`,
+      `[info] UnsupportedShuffleLayerError in op ${asked[0]}: ` +
+        `Failed to determine type of layer to create in node ${asked[0]}`,
     )
     say(`[info] According to recommendations, retrying parsing with end node names: ['${ends[0]}'].`)
   }

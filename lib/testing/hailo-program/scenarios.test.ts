@@ -163,7 +163,7 @@ test('runLadder() on the Dataflow Compiler goes past failures of two stages to t
   assert.ok(rows.slice(0, 2).every(row => existsSync(row.failure_log!)))
 })
 
-test('runLadder() goes on after the Dataflow Compiler timed out or cut a graph, and neither counts as infeasible', async () => {
+test('runLadder() goes on after the Dataflow Compiler timed out or cut a graph; neither is infeasible', async () => {
   const { winner, results } = await climb({ rung_a: 'hang', rung_b: 'wrong_end_nodes' }, { caseTimeoutMs: 9000 })
   assert.equal(winner?.tag, 'rung_c')
   assert.deepEqual(
@@ -178,7 +178,7 @@ test('runLadder() goes on after the Dataflow Compiler timed out or cut a graph, 
   assert.ok(results.every(({ failure }) => failure?.isInfeasible !== true))
 })
 
-test('runLadder() takes outcomes of the Dataflow Compiler from the cache, but runs an out-of-memory case again', async () => {
+test('runLadder() takes outcomes of the compiler from the cache, but runs an out-of-memory case again', async () => {
   const cacheRoot = join(root, 'cache')
   const fates = { rung_a: 'oom', rung_b: 'two_hefs' }
   await climb(fates, { cacheRoot })

@@ -1,9 +1,8 @@
 /**
- * How may a stand-in for Hailo's compiler end, and what does it say then?
+ * The ways in which the stand-in for Hailo's compiler ends, and what it prints then.
  *
  * One fate a name. Those that print a failure carry the name of the bucket that they should be put in; their texts are
- * our own
- * around the words by which such failures are known. The stand-in itself is `program.ts`.
+ * our own around the words by which such failures are known. The stand-in itself is `program.ts`.
  */
 
 export type StandinStage = 'parse' | 'optimize' | 'compile'
@@ -148,6 +147,7 @@ export const twists = {
   unversioned: 'parse',
 } as const satisfies Record<string, StandinStage>
 
+/** The name of a way in which the stand-in departs from the real program. */
 export type Twist = keyof typeof twists
 
 /** What `HAILO_STANDIN` asks for. */
@@ -160,8 +160,9 @@ const short: Readonly<Record<string, string>> = { allocator: 'allocator_infeasib
 
 /**
  * The fate of a network: `setting` is a name for all of them, or JSON from patterns of whole names to names, the first
- * that fits.
- * No setting, `success` or no fitting pattern is a success. Errors: a plain error for an unknown name.
+ * that fits. No setting, `success` or no fitting pattern is a success.
+ *
+ * @throws RunbookError a plain error for an unknown name
  */
 export function fateOf(setting: string | undefined, netName: string): Fate {
   const wanted = setting?.startsWith('{') ? namedFor(setting, netName) : setting

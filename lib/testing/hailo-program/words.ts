@@ -1,6 +1,4 @@
-/**
- * Which words does the stand-in for `hailo` understand? Its flags by subcommand, and argparse's way of refusing others.
- */
+/** The flags of the stand-in for `hailo` by subcommand, and argparse's way of refusing others. */
 
 /** How many words follow a flag. */
 type Takes = 'none' | 'one' | 'many'

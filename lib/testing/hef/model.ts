@@ -1,10 +1,9 @@
 /**
- * What small model may a HEF of our own carry, so that a stand-in for the device has something true to compute?
+ * Small integer models that a HEF of our own carries, so that a stand-in for the device can compute them.
  *
  * HailoRT skips protobuf fields that it does not know. `writeHef` puts these bytes into field 1000 of the outermost
- * message; a real
- * device never sees them. All is uint8 in and out with int8 weights, as on the device, so parity runs meet real
- * quantisation.
+ * message; a real device never sees them. All is uint8 in and out with int8 weights, as on the device, so parity runs
+ * meet real quantisation.
  *
  * Little-endian, without padding between the parts:
  * ```
@@ -26,9 +25,8 @@
  *     int8     weights[targetFeatures][taps][sourceFeatures]
  * ```
  * A target value is `clamp(floor(multiplier × sum + offset + targetZeroPoint + 0.5), low, high)` in float64 without
- * fused
- * multiply-add, where `sum` is the int32 sum of weight × (source − sourceZeroPoint) over taps and features. Layers run
- * in order.
+ * fused multiply-add, where `sum` is the int32 sum of weight × (source − sourceZeroPoint) over taps and features.
+ * Layers run in order.
  */
 import { usageError } from '../../base/errors.ts'
 
@@ -68,7 +66,11 @@ const layerHeadBytes = 44
 /** A tensor of a stand-in stays below this many bytes. */
 const tensorBytesMax = 2 ** 28
 
-/** The bytes of a model. Errors: usage when an array does not fit its layer. */
+/**
+ * The bytes of a model.
+ *
+ * @throws RunbookError usage when an array does not fit its layer
+ */
 export function encodeHefModel(model: HefModel): Uint8Array {
   checkModel(model)
   const head = Buffer.alloc(16)
@@ -98,8 +100,9 @@ function encodeLayer(layer: HefModelLayer): Uint8Array[] {
 }
 
 /**
- * A model from its bytes. Errors: usage when they are cut short, have something behind the end, or contradict
- * themselves.
+ * A model from its bytes.
+ *
+ * @throws RunbookError usage when they are cut short, have something behind the end, or contradict themselves
  */
 export function decodeHefModel(bytes: Uint8Array): HefModel {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -190,8 +193,9 @@ function checkLayer(layer: HefModelLayer, i: number): void {
 }
 
 /**
- * What one frame of each input becomes: the arithmetic that a stand-in must repeat bit for bit. Errors: usage for a
- * wrong frame.
+ * What one frame of each input becomes: the arithmetic that a stand-in must repeat bit for bit.
+ *
+ * @throws RunbookError usage for a wrong frame
  */
 export function runHefModel(model: HefModel, frames: readonly Uint8Array[]): Uint8Array[] {
   const tensors = new Map<number, Uint8Array>(frames.map((frame, i) => [i, frame]))

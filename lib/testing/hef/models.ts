@@ -1,9 +1,8 @@
 /**
- * Which small models do tests run on the stand-in for HailoRT?
+ * Small models that tests run on the stand-in for HailoRT.
  *
  * Convolutions along the width, in our own HEFs, with the float weights that they were quantised from: what a device
- * answers can be
- * compared with what the numbers mean.
+ * answers can be compared with what the numbers mean.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,6 +16,7 @@ import {
   type StreamDescription,
 } from './write.ts'
 
+/** A small model with its float weights. */
 export interface TinyModel {
   readonly hef: Uint8Array
   readonly model: HefModel

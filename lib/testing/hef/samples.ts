@@ -1,5 +1,5 @@
 /**
- * Which small HEFs do the tests of this room share?
+ * Small HEFs that tests share.
  *
  * Only tests import this file.
  */

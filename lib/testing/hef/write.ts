@@ -1,11 +1,9 @@
 /**
- * How is a HEF written: a small one of our own, whole and sealed, without the vendor's compiler?
+ * Writes a small HEF, whole and sealed, without the vendor's compiler.
  *
  * For tests and for stand-ins of the device. It holds what HailoRT reads before it touches a device: architecture,
- * versions, groups,
- * streams. It holds no instructions for a device, so no device runs it. `model` may carry arithmetic that a stand-in
- * can compute
- * (`hef-model.ts`). The result is the same for the same description.
+ * versions, groups, streams. It holds no instructions for a device, so no device runs it. `model` may carry arithmetic
+ * that a stand-in can compute (`hef-model.ts`). The result is the same for the same description.
  */
 import { usageError } from '../../base/errors.ts'
 import { formatOf, hasLayouts, hwArchOf, versionIn, type DeviceArch, type FormatOrder } from '../../formats/hef/arch.ts'
@@ -37,6 +35,7 @@ export interface StreamDescription {
   readonly hasBufferIndices?: boolean
 }
 
+/** One network group of a HEF. */
 export interface GroupDescription {
   readonly name: string
   /** One of the group's own name when left out. All streams belong to the first. */
@@ -79,8 +78,8 @@ export interface HefDescription {
 
 /**
  * The bytes of a HEF.
- * @throws usage when the header version cannot hold what is asked, a layer's order is none of the device's, or the
- * model is not sound
+ * @throws RunbookError usage when the header version cannot hold what is asked, a layer's order is none of the
+ * device's, or the model is not sound
  */
 export function writeHef(description: HefDescription): Uint8Array {
   const { version = 0, paddingBytes = 0, ccws = none, additional = none } = description

@@ -1,9 +1,8 @@
 /**
- * Which models, signals and files do the tests of this room share?
+ * Models, signals and files that tests of inference share.
  *
  * Small graphs that really run in ONNX Runtime: a ConvTasNet of sixteen filters, and graphs that only pass sound on.
- * Nothing here
- * is used outside of tests.
+ * Nothing here is used outside of tests.
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
@@ -19,6 +18,7 @@ import type { Backend, Feeds, Results, TensorInfo } from '../../infer/backend.ts
 
 /** The layout of every model here, as in the contract. */
 export const layout = { kernel: 16, stride: 8 } as const
+/** Of every signal here, in Hz. */
 export const sampleRate = 16_000
 
 const undo: (() => void)[] = []

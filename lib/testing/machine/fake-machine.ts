@@ -1,10 +1,9 @@
 /**
- * How does a test get a machine that it does not have?
+ * Makes the files and programs of a machine that the test does not have.
  *
  * A folder that holds what the doctor looks at: files under `/dev`, `/proc`, `/sys`, programs as small scripts on a
- * PATH of their
- * own, and what native libraries would have answered. It is a whole laptop unless told: what is given is added, null
- * takes away.
+ * PATH of their own, and what native libraries would have answered. It is a whole laptop unless told: what is given is
+ * added, null takes away.
  */
 import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +12,7 @@ import { capture } from '../../host/exec.ts'
 import type { Machine } from '../../doctor/machine.ts'
 import type { Probed, Subject } from '../../doctor/probe/probe.ts'
 
+/** A machine in a folder. */
 export interface FakeMachine {
   /** Path to text; null leaves it out. A number is the mode of a node: `'/dev/hailo0': 0o660`. `-> name` is a link. */
   readonly files?: Readonly<Record<string, string | number | null>>
@@ -23,13 +23,16 @@ export interface FakeMachine {
   readonly machine?: Partial<Machine>
 }
 
+/** A library that was found and opened. */
 export const found = (of: Extract<Probed, { ok: true }>['found']): Probed => ({ ok: true, found: of })
 
 /** What the bindings answer when a library is nowhere. */
 export const absent = (title: string): Probed => ({
   ok: false,
   kind: 'absent',
-  hint: `install it (sudo apt install lib-of-${title.replaceAll(' ', '-')}), or say where it is: export X_LIB=/path/to/lib.so`,
+  hint:
+    `install it (sudo apt install lib-of-${title.replaceAll(' ', '-')}), ` +
+    'or say where it is: export X_LIB=/path/to/lib.so',
   message: [
     `Cannot open ${title}: 4 places were tried`,
     '  by the loader: lib.so, lib.so.1: cannot open shared object file: No such file or directory',
@@ -115,8 +118,7 @@ function write(path: string, content: string | number): void {
 }
 
 /**
- * A script that prints a text, whatever it is asked; or one that the test wrote. `-> path` is a link to a real
- * program.
+ * A script that prints a text, whatever it is asked; or one that the test wrote. `-> path` is a link to a real program.
  */
 function install(path: string, says: string): void {
   mkdirSync(dirname(path), { recursive: true })

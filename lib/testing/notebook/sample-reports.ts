@@ -1,9 +1,8 @@
 /**
- * Which reports do the tests of the renderers share?
+ * Reports that the tests of the renderers share.
  *
  * One that passed with every kind of output, one with a failed cell, one blocked, one killed, and one full of hostile
- * text.
- * The displays are drawn by the real code.
+ * text. The displays are drawn by the real code.
  */
 import type { Display } from '../../notebook/display/display.ts'
 import type { CellRecord, OutputRecord, Report } from '../../notebook/views/report.ts'

@@ -1,6 +1,4 @@
-/**
- * Which graphs and inputs do the tests of this folder share? For tests only.
- */
+/** Graphs and inputs that tests share. */
 import { encodeModel, type ModelProto } from '../../formats/onnx/index.ts'
 import { float32, sizeOf, type Dtype, type FloatTensor, type Tensor } from '../../formats/tensors/tensor.ts'
 import { GraphBuilder, type AttributeValue } from '../../onnx/builder.ts'
@@ -30,6 +28,7 @@ export function normal(shape: readonly number[], o: { seed: number; deviation?: 
   )
 }
 
+/** An int64 tensor of one axis. */
 export const ints = (values: readonly number[]): Tensor => ({
   dtype: 'int64',
   shape: [values.length],

@@ -1,6 +1,5 @@
 /**
- * Which bytes do the tests of the ONNX codec feed it? Records written by hand, a small model, and any valid file at
- * all.
+ * Bytes for tests of the ONNX codec: records written by hand, a small model, and any valid file at all.
  *
  * Only tests import this file.
  */

@@ -1,6 +1,4 @@
-/**
- * Writes a zip of stored entries, as torch.save does, for tests.
- */
+/** Writes a zip of stored entries, as torch.save does, for tests. */
 import { crc32 } from 'node:zlib'
 
 /** A zip archive of these files, none of them packed. */

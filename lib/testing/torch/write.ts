@@ -1,6 +1,4 @@
-/**
- * Writes files as torch.save does, for tests: a zip of one pickle and one entry for each storage.
- */
+/** Writes files as torch.save does, for tests: a zip of one pickle and one entry for each storage. */
 import { storedZip } from './stored-zip.ts'
 import { bytesFromTensor } from '../../formats/tensors/tensor-bytes.ts'
 import { sizeOf, type Dtype, type Tensor } from '../../formats/tensors/tensor.ts'

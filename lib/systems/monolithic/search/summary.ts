@@ -5,7 +5,7 @@
  * compiled one, and the table has a name of its own.
  */
 import { shownPath } from '../../../host/files.ts'
-import type { Cellular } from '../../../host/tsv.ts'
+import type { TsvValue } from '../../../host/tsv.ts'
 import type { LadderSummary } from '../../../ladder/ladder.ts'
 import { hasPassed, isCompiled, type CaseResult } from '../../../ladder/types.ts'
 import { monolithicContract } from '../contract.ts'
@@ -28,7 +28,7 @@ export const sweepSummary = (path: string): LadderSummary<CaseConfig> => ({
  * A row of the summary.
  * @param at where a file of the case lies
  */
-export function summaryRow(result: ConvTasNetResult, at: (name: string) => string): Record<string, Cellular> {
+export function summaryRow(result: ConvTasNetResult, at: (name: string) => string): Record<string, TsvValue> {
   const { config, files } = result
   const path = (name: string) => (name === '' ? '' : shownPath(at(name)))
   return {

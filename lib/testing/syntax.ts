@@ -1,0 +1,97 @@
+/** Reads the syntax of a TypeScript file for the tidy test: its functions, its exports and its examples. */
+import { parseSync } from 'oxc-parser'
+
+/** A function of any kind, arrow functions too. */
+export interface FunctionAt {
+  /** 1 for the first. */
+  readonly line: number
+  /** From the line on which it begins to the one on which it ends. */
+  readonly lines: number
+}
+
+/** Something that a file exports by its own declaration. */
+export interface Exported {
+  readonly name: string
+  readonly line: number
+  readonly isDocumented: boolean
+}
+
+interface Node {
+  readonly type: string
+  readonly start: number
+  readonly end: number
+}
+
+const functionTypes = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'])
+
+/** Every function of a file. */
+export function functionsOf(path: string, text: string): FunctionAt[] {
+  const lineOf = lineFinder(text)
+  const found: FunctionAt[] = []
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return void value.forEach(visit)
+    if (value === null || typeof value !== 'object') return
+    const node = value as Node
+    if (functionTypes.has(node.type)) {
+      const line = lineOf(node.start)
+      found.push({ line, lines: lineOf(node.end) - line + 1 })
+    }
+    Object.values(value).forEach(visit)
+  }
+  visit(parseSync(path, text).program.body)
+  return found
+}
+
+/** Every declaration that a file exports; of overloads the first one, which carries the docstring. */
+export function exportsOf(path: string, text: string): Exported[] {
+  const { program, comments } = parseSync(path, text)
+  const lineOf = lineFinder(text)
+  const docs = comments.filter(({ type, value }) => type === 'Block' && value.startsWith('*'))
+  const isDocumented = (start: number) => docs.some(({ end }) => end <= start && text.slice(end, start).trim() === '')
+  const found = new Map<string, Exported>()
+  for (const statement of program.body) {
+    if (statement.type !== 'ExportNamedDeclaration' || statement.declaration === null) continue
+    const { start } = statement
+    for (const name of namesOf(statement.declaration)) {
+      if (!found.has(name)) found.set(name, { name, line: lineOf(start), isDocumented: isDocumented(start) })
+    }
+  }
+  return [...found.values()]
+}
+
+function namesOf(declaration: object): string[] {
+  const { id, declarations } = declaration as { id?: { name?: string }; declarations?: { id: { name?: string } }[] }
+  return [id, ...(declarations ?? []).map(({ id }) => id)].flatMap(named => named?.name ?? [])
+}
+
+/**
+ * The code of every `@example` of a file, with the line on which it begins.
+ *
+ * One that opens with `ts ignore` needs a model or a device, and is not given.
+ */
+export function examplesOf(text: string): { line: number; code: string }[] {
+  const lineOf = lineFinder(text)
+  return [
+    ...text.matchAll(/^[ \t]*\* @example.*\n(?:[ \t]*\*[^\n`]*\n)*[ \t]*\* ```ts\n([\s\S]*?)\n[ \t]*\* ```$/gm),
+  ].map(match => ({
+    line: lineOf(match.index),
+    code: match[1]!
+      .split('\n')
+      .map(line => line.replace(/^[ \t]*\* ?/, ''))
+      .join('\n'),
+  }))
+}
+
+/** From a place in a text to its line, 1 for the first. */
+function lineFinder(text: string): (at: number) => number {
+  const ends = [...text.matchAll(/\n/g)].map(({ index }) => index)
+  return at => {
+    let [low, high] = [0, ends.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (ends[middle]! < at) low = middle + 1
+      else high = middle
+    }
+    return low + 1
+  }
+}
