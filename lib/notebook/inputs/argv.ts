@@ -16,12 +16,18 @@ export const flagFromName = (name: string): string => name.replaceAll(/[A-Z]/g, 
 /**
  * Split a command line.
  * @param known flag name to whether it takes a value
+ * @param operand the flag that words without dashes stand for; several are joined by a zero byte, which no word holds
  * @throws RunbookError usage for an unknown flag, a missing value, a flag given twice, or a word that is no flag
  */
-export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, boolean>): Flags {
+export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, boolean>, operand?: string): Flags {
   const flags = new Map<string, string>()
+  const bare: string[] = []
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] === '-h' ? '--help' : argv[i]!
+    if (!word.startsWith('-') && operand !== undefined) {
+      bare.push(word)
+      continue
+    }
     if (!word.startsWith('--')) throw usageError(`Cannot use "${word}": it is not a flag`, 'see --help')
     const equals = word.indexOf('=')
     const name = word.slice(2, equals < 0 ? undefined : equals).replaceAll('_', '-')
@@ -40,8 +46,13 @@ export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, bo
       flags.set(flag, value)
     }
   }
-  return flags
+  if (bare.length === 0) return flags
+  if (flags.has(operand!)) throw usageError(`Cannot use --${operand} twice`, `give --${operand} once`)
+  return flags.set(operand!, bare.join(operandSeparator))
 }
+
+/** Between several words without dashes. */
+export const operandSeparator = '\0'
 
 function unknownFlag(name: string, known: readonly string[]) {
   const near = closest(name, known)

@@ -38,12 +38,18 @@ export function knownFlags(own: Inputs): Map<string, boolean> {
 }
 
 /** The text of `--help`. */
-export function helpText(o: { file: string; asks: string; intro: string; inputs: Inputs }): string {
+export function helpText(o: {
+  file: string
+  asks: string
+  intro: string
+  inputs: Inputs
+  operand?: string | undefined
+}): string {
   const body = o.intro === '' ? o.asks : o.intro
   return [
     body,
     '',
-    `Usage: npx tsx ${o.file} [flags]`,
+    `Usage: npx tsx ${o.file} [flags]${o.operand === undefined ? '' : ` ${o.inputs[o.operand]!.placeholder}…`}`,
     ...section('Inputs', o.inputs),
     ...section('Every runbook', { ...commonInputs, ...plain }),
     '',

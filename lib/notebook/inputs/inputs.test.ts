@@ -6,7 +6,7 @@ import test from 'node:test'
 import { parseArgv } from './argv.ts'
 import { RunbookError } from '../../base/errors.ts'
 import { knownFlags } from './help.ts'
-import { choice, file, folder, number, resolveInputs, text, toggle } from './inputs.ts'
+import { choice, file, folder, number, paths, resolveInputs, text, toggle } from './inputs.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'inputs-'))
 writeFileSync(join(cwd, 'a.wav'), '')
@@ -113,4 +113,15 @@ test('knownFlags() is a bug when two inputs share a flag', () => {
     () => knownFlags({ outDir: text({ optional: true, help: 'clashes with the common one' }) }),
     /share --out-dir/,
   )
+})
+
+test('parseArgv() gives words without dashes to the operand, and refuses them beside its flag', () => {
+  const own = { audio: paths({ help: 'recordings' }), words: toggle({ help: 'times' }) }
+  const resolved = (...argv: string[]) =>
+    resolveInputs(own, { flags: parseArgv(argv, knownFlags(own), 'audio'), env: {}, cwd }).values.audio
+  assert.deepEqual(resolved('a b.wav', '--words', 'c.wav'), ['a b.wav', 'c.wav'])
+  assert.deepEqual(resolved('--audio', 'a.wav'), ['a.wav'])
+  assert.match(refusal(() => resolved('a.wav', '--audio', 'b.wav')).message, /twice/)
+  assert.match(refusal(() => resolved()).message, /without --audio/)
+  assert.match(refusal(() => resolved('a.wav', '-x')).message, /not a flag/)
 })

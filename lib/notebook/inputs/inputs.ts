@@ -9,7 +9,7 @@ import { statSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import { blockedError, RunbookError, usageError } from '../../base/errors.ts'
 import { closest } from '../../base/text.ts'
-import { flagFromName, type Flags } from './argv.ts'
+import { flagFromName, operandSeparator, type Flags } from './argv.ts'
 import type { InputRecord } from '../views/report.ts'
 
 /** One declared input: where its text comes from, and how it becomes a value. */
@@ -42,6 +42,11 @@ export type InputValues<S extends Inputs> = { readonly [K in keyof S]: S[K] exte
 function input<T>(o: Common<T> & Partial<Optional>, placeholder: string, parse: Input<T>['parse']): Input<T> {
   const { help, env = null, flag = null, optional = false } = o
   return { help, env, flag, fallback: o.default, optional, placeholder, parse }
+}
+
+/** One path or several, as words without dashes; the body opens them and meets their absence itself. */
+export function paths(o: Common<readonly string[]>): Input<readonly string[]> {
+  return input<readonly string[]>(o, '<path>', value => value.split(operandSeparator))
 }
 
 /** Any text. Required, unless it has a default or is `optional`. */

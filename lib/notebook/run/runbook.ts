@@ -8,7 +8,7 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { basename, relative, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { parseArgv } from '../inputs/argv.ts'
+import { flagFromName, parseArgv } from '../inputs/argv.ts'
 import { interruption } from '../../base/async.ts'
 import { errorOfCommand } from '../../host/sh.ts'
 import { shellWord } from '../../base/text.ts'
@@ -23,13 +23,15 @@ import { introOf } from './source.ts'
 import { nextStep, verdictLine, verdictOf } from './verdict.ts'
 import type { Report } from '../views/report.ts'
 
-export { choice, file, folder, number, text, toggle } from '../inputs/inputs.ts'
+export { choice, file, folder, number, paths, text, toggle } from '../inputs/inputs.ts'
 
 /** What a runbook declares: its question, its inputs and how it may be run. */
 export interface Sheet<S extends Inputs> {
   /** The one question, in a few words that end with a question mark. */
   readonly asks: string
   readonly inputs: S
+  /** The input that words without dashes are for. */
+  readonly operand?: Extract<keyof S, string>
   /** What `--dry-run` prints: what would be done, one line each. */
   readonly steps?: (inputs: InputValues<S>) => readonly string[] | Promise<readonly string[]>
   /**
@@ -87,6 +89,9 @@ export function runbook<const S extends Inputs>(
   return self
 }
 
+const operandOf = ({ inputs, operand }: Pick<Sheet<Inputs>, 'inputs' | 'operand'>) =>
+  operand === undefined ? undefined : (inputs[operand]!.flag ?? flagFromName(operand))
+
 function isEntry(path: string): boolean {
   try {
     return process.argv[1] !== undefined && realpathSync(process.argv[1]) === realpathSync(path)
@@ -124,9 +129,18 @@ async function run<S extends Inputs>(
   let session: Session<S> | undefined
   let isDryRun = false
   try {
-    const flags = parseArgv(argv, knownFlags(self.sheet.inputs))
+    const flags = parseArgv(argv, knownFlags(self.sheet.inputs), operandOf(self.sheet))
     if (flags.get('help') === '1')
-      return told(stdout, helpText({ ...self, asks: self.sheet.asks, intro: self.intro(), inputs: self.sheet.inputs }))
+      return told(
+        stdout,
+        helpText({
+          ...self,
+          asks: self.sheet.asks,
+          intro: self.intro(),
+          inputs: self.sheet.inputs,
+          operand: self.sheet.operand,
+        }),
+      )
     if (flags.get('version') === '1') return told(stdout, `rungbook ${projectVersion()}`)
     const common = resolveInputs(commonInputs, { flags, env, cwd }).values
     const own = resolveInputs(self.sheet.inputs, { flags, env, cwd })
