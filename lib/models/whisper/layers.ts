@@ -1,0 +1,127 @@
+/**
+ * Adds a Whisper's layers to a graph, each by the name of its weights.
+ */
+import type { GraphBuilder } from '../../onnx/builder.ts'
+import { float32, type FloatTensor, type Tensor } from '../../formats/tensors/tensor.ts'
+import { headWidth, type WhisperDims, type WhisperWeights } from './dims.ts'
+
+/** int64 values as a weight. */
+export const int64 = (...values: number[]): Tensor => ({
+  dtype: 'int64',
+  shape: [values.length],
+  data: BigInt64Array.from(values, n => BigInt(n)),
+})
+
+/** [rows, columns] as [columns, rows]. */
+export function transposed({ shape, data }: FloatTensor): FloatTensor {
+  const [rows, columns] = shape as [number, number]
+  const turned = new Float32Array(data.length)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) turned[column * rows + row] = data[row * columns + column]!
+  }
+  return float32([columns, rows], turned)
+}
+
+/** A graph in the making, and the weights that it is made of. */
+export class Layers {
+  readonly graph: GraphBuilder
+  readonly dims: WhisperDims
+  readonly #weights: WhisperWeights
+  readonly #shared = new Map<string, string>()
+
+  constructor(graph: GraphBuilder, dims: WhisperDims, weights: WhisperWeights) {
+    this.graph = graph
+    this.dims = dims
+    this.#weights = weights
+  }
+
+  /** A weight of the state dict. */
+  tensor(name: string): FloatTensor {
+    return this.#weights.get(name)!
+  }
+
+  /** A weight of the state dict, in the graph under its own name. */
+  weight(name: string): string {
+    return this.constant(name, () => this.tensor(name))
+  }
+
+  /** A constant, made once however often it is named. */
+  constant(name: string, make: () => Tensor): string {
+    return this.once(name, () => this.graph.weight(name, make()))
+  }
+
+  /** A value that several layers use: made by the first of them. */
+  once(name: string, make: () => string): string {
+    const known = this.#shared.get(name) ?? make()
+    this.#shared.set(name, known)
+    return known
+  }
+
+  /** A node with one output, named after itself. */
+  op(op: string, name: string, inputs: readonly string[], attributes: Record<string, number | readonly number[]> = {}) {
+    return this.graph.node(op, inputs, { name, output: `${name}_out`, attributes })
+  }
+
+  /** `input` · weightᵀ + bias. `scale` multiplies both. */
+  linear(name: string, input: string, { scale = 1 }: { scale?: number } = {}): string {
+    const weight = this.constant(`${name}.weight_t`, () => scaled(transposed(this.tensor(`${name}.weight`)), scale))
+    const product = this.op('MatMul', `${name}.matmul`, [input, weight])
+    const bias = this.#weights.get(`${name}.bias`)
+    if (bias === undefined) return product
+    return this.op('Add', `${name}.add`, [product, this.constant(`${name}.bias`, () => scaled(bias, scale))])
+  }
+
+  /** Layer normalisation over the last axis. */
+  norm(name: string, input: string): string {
+    const inputs = [input, this.weight(`${name}.weight`), this.weight(`${name}.bias`)]
+    return this.graph.node('LayerNormalization', inputs, {
+      name,
+      output: `${name}_out`,
+      attributes: { axis: -1, epsilon: { float: 1e-5 } },
+    })
+  }
+
+  /** GELU by the error function, in the form that ONNX Runtime recognises. */
+  gelu(name: string, input: string): string {
+    const root = this.constant('gelu.root_two', () => float32([], [Math.SQRT2]))
+    const one = this.constant('gelu.one', () => float32([], [1]))
+    const half = this.constant('gelu.half', () => float32([], [0.5]))
+    const erf = this.op('Erf', `${name}.erf`, [this.op('Div', `${name}.div`, [input, root])])
+    const product = this.op('Mul', `${name}.mul`, [input, this.op('Add', `${name}.add`, [erf, one])])
+    return this.op('Mul', `${name}.half`, [product, half])
+  }
+
+  /** [batch, time, width] as [batch, heads, time, 64], or with `keys` as [batch, heads, 64, time]. */
+  split(name: string, input: string, { keys = false }: { keys?: boolean } = {}): string {
+    const shape = this.constant('shape.split', () => int64(0, 0, this.dims.heads, headWidth))
+    const reshaped = this.op('Reshape', `${name}.reshape`, [input, shape])
+    return this.op('Transpose', `${name}.transpose`, [reshaped], { perm: keys ? [0, 2, 3, 1] : [0, 2, 1, 3] })
+  }
+
+  /** [batch, heads, time, 64] as [batch, time, width]. */
+  merge(name: string, input: string): string {
+    const shape = this.constant('shape.merge', () => int64(0, 0, this.dims.width))
+    return this.op('Reshape', `${name}.reshape`, [
+      this.op('Transpose', `${name}.transpose`, [input], { perm: [0, 2, 1, 3] }),
+      shape,
+    ])
+  }
+
+  /** `residual` plus the two layers behind its normalisation. */
+  feedForward(name: string, residual: string): string {
+    const opened = this.gelu(`${name}.gelu`, this.linear(`${name}.mlp.0`, this.norm(`${name}.mlp_ln`, residual)))
+    return this.op('Add', `${name}.mlp_residual`, [residual, this.linear(`${name}.mlp.2`, opened)])
+  }
+}
+
+/** The scale of a query, 1/8: a power of two, so that folding it into the weights changes no product. */
+export const queryScale = headWidth ** -0.5
+
+function scaled(tensor: FloatTensor, scale: number): FloatTensor {
+  return scale === 1
+    ? tensor
+    : float32(
+        tensor.shape,
+        tensor.data.map(value => value * scale),
+      )
+}
