@@ -1,8 +1,8 @@
 /**
  * Turns token ids into text: SentencePiece pieces, from a tokenizer.model, a vocabulary file or a model's own list.
  *
- * Only decoding is here. A piece that begins with `▁` begins a word; the first space of a text is left out.
- * Source: google/sentencepiece@0f7e3a1:src/sentencepiece_model.proto, fields `pieces`, `piece` and `type`.
+ * Only decoding is here. A piece that begins with `▁` begins a word; the first space of a text is left out. Source:
+ * google/sentencepiece@0f7e3a1:src/sentencepiece_model.proto, fields `pieces`, `piece` and `type`.
  */
 import { usageError } from '../base/errors.ts'
 import { readRecords, WireError } from '../formats/protobuf.ts'
