@@ -280,14 +280,7 @@ function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly string[]
 }
 
 /** They name native libraries, of which a runbook's inputs say nothing. */
-const libraryVariables = [
-  'HAILORT_LIB',
-  'HAILO_ABI',
-  'TENSORRT_LIB',
-  'TENSORRT_PARSER_LIB',
-  'CUDART_LIB',
-  'ONNXRUNTIME_LIB',
-]
+const libraryVariables = 'HAILORT_LIB HAILO_ABI TENSORRT_LIB TENSORRT_PARSER_LIB CUDART_LIB ONNXRUNTIME_LIB'.split(' ')
 
 /** What stands before a command that shall ask the same again: `HEF_PATH=model.hef`. */
 function variablesOf(inputs: Report['inputs'], env: Readonly<Record<string, string | undefined>>): string[] {

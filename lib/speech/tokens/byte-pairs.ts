@@ -7,8 +7,14 @@
 import { usageError } from '../../base/errors.ts'
 
 /** GPT-2's pattern; White_Space rather than JavaScript's \s, which differs in two characters. */
-const pieces =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu
+const pieces = new RegExp(
+  [
+    String.raw`'s|'t|'re|'ve|'m|'ll|'d`,
+    String.raw` ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+`,
+    String.raw`\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
+  ].join('|'),
+  'gu',
+)
 
 /** Bytes as a string of one character a byte, which a Map can look up. */
 const keyOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')

@@ -35,7 +35,7 @@ export function featuresOf(front: MelFrontEnd, samples: Float32Array): Features 
   const { sampleRateHz, shortestSeconds, windowSeconds } = audio
   if (samples.length < shortestSeconds * sampleRateHz) {
     throw usageError(
-      `Cannot transcribe the recording: it lasts ${samples.length / sampleRateHz} s, and ${shortestSeconds} s is the least`,
+      `Cannot transcribe the recording: it lasts ${samples.length / sampleRateHz} s of at least ${shortestSeconds}`,
       'give a longer recording',
     )
   }

@@ -114,7 +114,7 @@ test('Whisper refuses short and broken sound, unknown languages, and numbers out
   }
 })
 
-test('openModel is blocked with the command that installs a model, and refuses a name that it does not know', async () => {
+test('openModel is blocked with the command that installs a model, and refuses a name it does not know', async () => {
   const store = mkdtempSync(join(tmpdir(), 'store-'))
   await assert.rejects(openModel({ model: 'base', store }), { exit: 'blocked', hint: /whisper-model\.ts --name base/ })
   await assert.rejects(openModel({ model: 'tiny.fr', store }), { exit: 'usage', hint: /tiny/ })

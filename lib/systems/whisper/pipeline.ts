@@ -3,8 +3,10 @@
  *
  * @example
  * ```ts
- * await using whisper = await openWhisper('models/tiny.en/cached-float32')
- * const { text, segments } = await whisper.transcribe(samples, { language: 'en' })
+ * await assert.rejects(async () => {
+ *   await using whisper = await openWhisper('no/such/folder')
+ *   await whisper.transcribe(new Float32Array(16_000), { language: 'en' })
+ * }, { exit: 'blocked' })
  * ```
  */
 import { join } from 'node:path'

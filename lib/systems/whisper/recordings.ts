@@ -81,7 +81,8 @@ export function clock(seconds: number): string {
   const hundredths = Math.round(seconds * 100)
   const pair = (value: number) => String(value).padStart(2, '0')
   const whole = Math.floor(hundredths / 100)
-  return `${pair(Math.floor(whole / 3600))}:${pair(Math.floor(whole / 60) % 60)}:${pair(whole % 60)}.${pair(hundredths % 100)}`
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60]
+  return `${pair(hours)}:${pair(minutes)}:${pair(whole % 60)}.${pair(hundredths % 100)}`
 }
 
 /** Segments as a table, and the sound with its words under it. */
