@@ -29,7 +29,7 @@ export default runbook(
     steps: ({ log, jsonl }) => [log ? `read ${log} and classify it` : `score ${jsonl}`],
   },
   async ({ inputs, cell, gate, line, next }) => {
-    const { bareCommand } = await import('../lib/systems/monolithic/search/knob-command.ts')
+    const { bareCommand } = await import('../lib/systems/monolithic/knob/knob-command.ts')
     if ((inputs.log === undefined) === (inputs.jsonl === undefined)) {
       throw usageError('Cannot explain: give one of --log and --jsonl', 'npx tsx runbooks/explain-log.ts --log FILE')
     }

@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import test, { after } from 'node:test'
 import { buckets } from '../lib/failure/buckets.ts'
 import { classifyFailure } from '../lib/failure/classify.ts'
-import { changeText } from '../lib/systems/monolithic/search/change.ts'
-import { bareCommand, knobCommand } from '../lib/systems/monolithic/search/knob-command.ts'
+import { changeText } from '../lib/systems/monolithic/knob/change.ts'
+import { bareCommand, knobCommand } from '../lib/systems/monolithic/knob/knob-command.ts'
 import {
   evidenceKnob,
   isLast,
   type CaseOutcome,
   type Knob,
   type KnobOptions,
-} from '../lib/systems/monolithic/search/next-knob.ts'
+} from '../lib/systems/monolithic/knob/next-knob.ts'
 import { flagFromName } from '../lib/notebook/inputs/argv.ts'
 import infer from './monolithic-infer.ts'
 import ramp from './monolithic-ramp.ts'

@@ -189,14 +189,10 @@ test('monolithic-infer lists the streams on a mismatch, and --input and --output
     ['--input', 'sound'],
   )
   await refused(env, { ...usage, reason: /there is no output "x": quiet/ }, ['--input', 'sound', '--output', 'x'])
-  await refused(env, { ...usage, reason: /Cannot tell the halo/, hint: /--halo-frames/ }, [
-    '--input',
-    'sound',
-    '--output',
-    'loud',
-  ])
-  const ran = await run(env, ['--input', 'sound', '--output', 'loud', '--halo-frames', '0'])
+  const ran = await run(env, ['--input', 'sound', '--output', 'loud'])
   assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(metricsIn(ran.path()).halo_samples, 0, 'measured: the model looks at one sample at a time')
+  assert.match(ran.stderr, /warning: the model takes 16000 Hz: nothing says its rate/)
   assert.deepEqual(metricsIn(ran.path()).zero_inputs, ['bias'])
 })
 
@@ -348,7 +344,8 @@ test(
         { exit: 2, verdict: 'USAGE', reason: /net\/voices float32\[1, 2, 1, 1600\], net\/noise/, hint: /--output/ },
       )
       assert.match(String(metrics.device_info), /Hailo-8/)
-      const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, ['--output', 'net/voices', '--backend', 'hailort'])
+      const words = ['--output', 'net/voices', '--backend', 'hailort', '--sample-rate', '16000']
+      const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, words)
       assert.equal(ran.exit, 0, ran.stderr)
       assert.match(ran.verdict, /^PASS monolithic-infer gates=3\/3 /)
       const found = metricsIn(ran.path())
@@ -383,6 +380,8 @@ test(
         'net',
         '--timeout-ms',
         '20000',
+        '--sample-rate',
+        '16000',
       ])
       assert.equal(ran.exit, 0, ran.stderr)
       assert.match(ran.stderr, /warning: .*compiled for hailo8l and runs slower/)

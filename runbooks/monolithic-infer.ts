@@ -3,20 +3,18 @@
  * Monolithic inference: does one compiled model separate one recording here?
  *
  * Streams a recording of any length through the model in windows with a halo, and writes the mixture, the separated
- * sources and
- * `runtime_metrics.json`, whose `ok` is false with a reason whenever something fails. Mono mean over channels,
- * resampled to the
- * model's rate. With the clean voices beside the mixture (`s1/`, `s2/`, as LibriMix lays them out) it scores SI-SDR.
+ * sources and `runtime_metrics.json`, whose `ok` is false with a reason whenever something fails. Mono mean over
+ * channels, resampled to the model's rate. With the clean voices beside the mixture (`s1/`, `s2/`, as LibriMix lays
+ * them out) it scores SI-SDR.
  *
  *   HEF_PATH=module_runs/latest/…/model.onnx MIX_WAV=mix.wav npx tsx runbooks/monolithic-infer.ts
  *   npx tsx runbooks/monolithic-infer.ts --model model.onnx --librimix-root ~/LibriMix
  */
 import { basename } from 'node:path'
-import { backendNames } from '../lib/infer/options.ts'
-import { ortDrivers } from '../lib/infer/ort/options.ts'
-import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
 import { exitNameOf } from '../lib/base/errors.ts'
-import { choice, file, folder, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { runbook } from '../lib/notebook/run/runbook.ts'
+import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
+import { inferInputs } from '../lib/systems/monolithic/separation/infer-inputs.ts'
 
 const { gates, model, sha256 } = monolithicContract()
 
@@ -24,55 +22,7 @@ export default runbook(
   import.meta,
   {
     asks: 'does one compiled model separate one recording here?',
-    inputs: {
-      model: file({ env: 'HEF_PATH', late: true, help: 'the compiled model: .hef, .plan, .engine, .onnx or .ort' }),
-      backend: choice(backendNames, {
-        env: 'MODEL_BACKEND',
-        default: 'auto',
-        help: 'who runs it; auto goes by the file',
-      }),
-      ortDriver: choice(ortDrivers, {
-        default: 'c',
-        help: 'how ONNX Runtime is called: its C API, or the onnxruntime-node package',
-      }),
-      mixWav: file({
-        env: 'MIX_WAV',
-        optional: true,
-        late: true,
-        help: 'the recording; default: LIBRIMIX_ROOT, or a shipped one',
-      }),
-      librimixRoot: folder({
-        env: 'LIBRIMIX_ROOT',
-        optional: true,
-        late: true,
-        help: 'a LibriMix folder to pick a recording from',
-      }),
-      audioDir: folder({
-        env: 'OUT_DIR',
-        optional: true,
-        late: true,
-        help: 'for sound and metrics; default: the run folder',
-      }),
-      input: text({ optional: true, help: 'the input stream, where the model has several; the others are fed zeros' }),
-      output: text({ optional: true, help: 'the output stream, where the model has several' }),
-      device: text({
-        optional: true,
-        help: 'id of a Hailo device, as hailortcli scan tells it; default: any that is free',
-      }),
-      group: text({ optional: true, help: 'the network group of a HEF that has several' }),
-      timeoutMs: number({
-        optional: true,
-        min: 1,
-        integer: true,
-        help: 'how long a Hailo device may take for one window; default: 10 000',
-      }),
-      haloFrames: number({
-        optional: true,
-        min: 0,
-        integer: true,
-        help: "frames dropped at a window edge; default: the model's",
-      }),
-    },
+    inputs: inferInputs(),
     steps: async inputs => {
       const { pickRecording } = await import('../lib/systems/monolithic/separation/index.ts')
       const files = 'mix.wav, sep_src1.wav, sep_src2.wav, runtime_metrics.json'
@@ -86,8 +36,8 @@ export default runbook(
     const shownFolder = inputs.audioDir ?? run.shown
     const status = (words: string) => line(`Runtime status: ${words} ; output_dir=${shownFolder}`)
     try {
-      const recording = await cell('Choose the recording', ({ print }) => {
-        const known = { hef: inputs.model, sample_rate: model.sampleRateHz }
+      const { recording, facts } = await cell('Choose the recording', ({ print }) => {
+        const known = { hef: inputs.model }
         return infer.orFailedMetrics({ folders: [folder, run.folder], known, signal }, () => {
           const picked = infer.pickRecording(inputs)
           const from = {
@@ -95,8 +45,9 @@ export default runbook(
             MIX_WAV: 'as given',
             LIBRIMIX_ROOT: 'from the LibriMix folder',
           }[picked.from]
+          const facts = infer.modelFacts(inputs.model, inputs)
           print(`${picked.mix} (${from}), ${picked.references ? 'with its two references' : 'no references beside it'}`)
-          return picked
+          return { recording: picked, facts }
         })
       })
       const { metrics } = await cell(`Separate ${basename(recording.mix)}`, async ({ show, print, advance }) => {
@@ -110,11 +61,9 @@ export default runbook(
           recording,
           folder,
           evidenceFolder: run.folder,
-          sampleRate: model.sampleRateHz,
-          layout: { kernel: model.kernelSize, stride: model.stride },
+          ...facts,
           signal,
           onWindow: advance,
-          haloFrames: () => inputs.haloFrames ?? infer.haloOf(inputs.model),
         })
         for (const warning of separated.metrics.warnings) print(`warning: ${warning}`)
         show(...infer.showSeparation(separated, { runFolder: run.folder }))

@@ -3,56 +3,25 @@
  * Monolithic sweep: which is the first whole ConvTasNet that compiles and runs?
  *
  * Authors a ladder of graphs, compiles them rung by rung with the toolchain that is found, stops at the first success,
- * and
- * separates one real recording of two voices with the winner. With no vendor's compiler on the machine the host
- * toolchain
- * answers: it proves the graph, the int8 quantisation and the runtime path, and nothing about allocation on a device.
+ * and separates one real recording of two voices with the winner. With no vendor's compiler on the machine the host
+ * toolchain answers: it proves the graph, the int8 quantisation and the runtime path, and nothing about allocation on a
+ * device.
  *
  *   npx tsx runbooks/monolithic-sweep.ts
  *   PROFILE=extended npx tsx runbooks/monolithic-sweep.ts --ladder temporal
  *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
  */
-import { graphChange, searchInputs } from '../lib/systems/monolithic/search/search-inputs.ts'
-import { shownPath } from '../lib/host/files.ts'
-import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../lib/systems/monolithic/contract.ts'
-import { convTasNetOptions, haloFrames, runTag, sizesFromTag } from '../lib/models/convtasnet/options.ts'
 import { RunbookError } from '../lib/base/errors.ts'
+import { shownPath } from '../lib/host/files.ts'
+import { runTag } from '../lib/models/convtasnet/options.ts'
 import { commandWith } from '../lib/notebook/inputs/command.ts'
-import { choice, file, folder, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { runbook } from '../lib/notebook/run/runbook.ts'
+import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
+import { rungsOf, sweepInputs } from '../lib/systems/monolithic/search/sweep-inputs.ts'
 
 const contract = monolithicContract()
-const { defaults, files, gates, model } = contract
-
-const declared = {
-  profile: choice(['focused', 'extended'], {
-    env: 'PROFILE',
-    default: defaults.profile,
-    help: 'stop at the first success, or try every rung',
-  }),
-  ladder: choice(ladderNames, {
-    default: defaults.ladder,
-    help: 'channels falling as in the plan, or the width in time falling',
-  }),
-  config: text({ optional: true, help: 'one rung of your own by its run tag, instead of a ladder' }),
-  from: text({ optional: true, help: 'the first rung to try, by number or tag' }),
-  until: text({ optional: true, help: 'the last rung to try' }),
-  knob: choice(['evidence', 'plan'], {
-    default: defaults.knob,
-    help: 'how the next change is chosen when nothing compiles',
-  }),
-  mixWav: file({
-    env: 'MIX_WAV',
-    optional: true,
-    help: 'the recording to separate; default: from LIBRIMIX_ROOT, else a shipped one',
-  }),
-  librimixRoot: folder({
-    env: 'LIBRIMIX_ROOT',
-    optional: true,
-    late: true,
-    help: 'a LibriMix folder to pick a recording from',
-  }),
-  ...searchInputs(),
-}
+const { files, gates, model } = contract
+const declared = sweepInputs()
 
 export default runbook(
   import.meta,
@@ -147,9 +116,7 @@ export default runbook(
           backend: 'auto',
           recording,
           folder: run.folder,
-          sampleRate: model.sampleRateHz,
-          layout: { kernel: rung.kernelSize, stride: rung.stride },
-          haloFrames: () => haloFrames(rung),
+          ...infer.modelFacts(compiledModel),
           signal,
           onWindow: advance,
         })
@@ -168,9 +135,3 @@ export default runbook(
     }
   },
 )
-
-/** The ladder's rungs, or the one that was named. */
-function rungsOf(inputs: Parameters<typeof graphChange>[0] & { ladder: LadderName; config: string | undefined }) {
-  const rungs = ladderConfigs(inputs.ladder, graphChange(inputs))
-  return inputs.config === undefined ? rungs : [convTasNetOptions({ ...rungs[0]!, ...sizesFromTag(inputs.config) })]
-}

@@ -125,6 +125,7 @@ const keyOf = ({ prepared, onnx, calibration }: ReadyCase, run: CaseRun): string
     calibration: calibration.sha256,
     outputs: prepared.outputs,
     modelScript: prepared.modelScript,
+    description: prepared.description ?? null,
     hwArch: run.hwArch,
     toolchain: run.toolchain.name,
     version: run.toolchainVersion,
@@ -192,6 +193,8 @@ async function runStages(tag: string, folder: string, { run, prepared, ...ready 
     files[gives] = name(artifact.path)
     stage = gives
   }
+  if (prepared.description)
+    writeFileAtomic(`${artifact.path}.json`, `${JSON.stringify(prepared.description, null, 2)}\n`)
   return { status: 'succeeded', stage, files, metrics }
 }
 

@@ -27,6 +27,8 @@ export interface PreparedCase {
   readonly modelScript: string
   /** Numbers about the graph that go into the result's metrics as they are (parameters, multiply-accumulates). */
   readonly facts?: Readonly<Record<string, number>>
+  /** What a runtime must know and a compiled file cannot carry: written beside it as `<file>.json`. */
+  readonly description?: Readonly<Record<string, unknown>>
   /**
    * The samples to calibrate with, each a tensor for every input; called once.
    * @throws usage when the calibration data does not fit the graph; the case then fails in bucket `calibration_shape`

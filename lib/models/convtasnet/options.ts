@@ -49,6 +49,8 @@ export interface ConvTasNetOptions {
   /** One source and no projector, whatever `nSrc` says. */
   readonly forceNSrc1: boolean
   readonly seed: number
+  /** Of the sound, in Hz; the graph is the same at any rate. */
+  readonly sampleRate: number
 }
 
 /** The first rung of the plan's ladder with the exact decoder at the audio rate. */
@@ -73,6 +75,7 @@ export const convTasNetDefaults: ConvTasNetOptions = {
   maskAct: 'sigmoid',
   forceNSrc1: false,
   seed: 1337,
+  sampleRate: 16000,
 }
 
 const counts = [
@@ -87,6 +90,7 @@ const counts = [
   'kernelSize',
   'stride',
   'convKernelSize',
+  'sampleRate',
 ] as const
 const choices = {
   maskMulMode: maskMulModes,

@@ -104,9 +104,9 @@ export function ladderConfigs(
   change: Partial<ConvTasNetOptions> = {},
   contract: MonolithicContract = monolithicContract(),
 ): ConvTasNetOptions[] {
-  const { kernelSize, stride, nSrc, convKernelSize, seed } = contract.model
+  const { kernelSize, stride, nSrc, convKernelSize, seed, sampleRateHz: sampleRate } = contract.model
   const { encoderMode, decoderMode } = contract.ladders[name]
-  const shared = { kernelSize, stride, nSrc, convKernelSize, seed, encoderMode, decoderMode }
+  const shared = { kernelSize, stride, nSrc, convKernelSize, seed, sampleRate, encoderMode, decoderMode }
   const sizes = name === 'plan' ? contract.ladders.plan.rungs : temporalRungs(contract)
   return sizes.map(rung => convTasNetOptions({ ...shared, ...sizesOf({ ...shared, ...rung }), ...change }))
 }

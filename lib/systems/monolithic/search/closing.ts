@@ -6,8 +6,8 @@
 import type { Tools } from '../../../notebook/run/session.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
 import { hasPassed, isCompiled, isOfMachine, type CaseResult } from '../../../ladder/types.ts'
-import { changeText } from './change.ts'
-import type { Knob } from './next-knob.ts'
+import { changeText } from '../knob/change.ts'
+import type { Knob } from '../knob/next-knob.ts'
 
 export interface Closing {
   readonly results: readonly CaseResult[]

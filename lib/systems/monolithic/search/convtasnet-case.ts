@@ -59,6 +59,7 @@ export function convTasNetCase(
         inputs: [{ name, shape: feedOf(new Float32Array(options.inputLen), options).shape }],
         outputs: model.graph!.output.map(output => output.name),
         modelScript: modelScript({ ...setting, extra: setting.scriptExtra }),
+        description: { convtasnet: options },
         facts: { parameters, macs, weightBytes, peakActivationBytes },
         samples: () =>
           setting.calibration

@@ -2,10 +2,10 @@
  * What does a runbook need to search for a graph that compiles? The room's public names, loaded with the body and not
  * with `--help`.
  */
-export { chooseKnob, outcomesOf } from './choose-knob.ts'
+export { chooseKnob, outcomesOf } from '../knob/choose-knob.ts'
 export { convTasNetCase } from './convtasnet-case.ts'
 export { closeSweep } from './closing.ts'
-export { knobCommand } from './knob-command.ts'
+export { knobCommand } from '../knob/knob-command.ts'
 export { runLadder } from '../../../ladder/ladder.ts'
 export { caseTeller, milestoneTeller, searchRows } from '../../../ladder/report.ts'
 export { sliceCases } from '../../../ladder/select.ts'

@@ -19,7 +19,7 @@ for (const mix of ${JSON.stringify(recordings)}) {
   }
   const { metrics } = await separateRecording({
     modelPath: ${JSON.stringify(modelPath)}, backend: 'ort', recording: { mix, references: null, from: 'MIX_WAV' }, folder: ${JSON.stringify(folder)},
-    sampleRate: ${sampleRate}, layout: { kernel: 16, stride: 8 }, haloFrames: () => 4, signal: new AbortController().signal, onWindow,
+    sampleRate: ${sampleRate}, layout: { kernel: 16, stride: 8 }, haloFrames: 4, signal: new AbortController().signal, onWindow,
   })
   told.push({ ...peak, windows: metrics.windows })
 }

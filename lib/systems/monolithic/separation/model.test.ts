@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
 import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
+import { float32 } from '../../../formats/tensors/tensor.ts'
 import type { TensorInfo } from '../../../infer/backend.ts'
 import { forked, layout, modelFile, single, tinyOptions } from '../../../testing/infer/fixtures.ts'
 import { openOrtNode } from '../../../infer/ort/node-package.ts'
-import { separationModel } from './model.ts'
+import { joinedAnswer, separationModel } from './model.ts'
 
 const stream = (
   name: string,
@@ -18,7 +19,7 @@ const read = (
   inputs: readonly TensorInfo[],
   outputs: readonly TensorInfo[],
   o: { input?: string; output?: string } = {},
-) => separationModel({ inputs, outputs }, { ...layout, ...o })
+) => separationModel({ inputs, outputs }, { layout, ...o })
 const refused = (work: () => unknown, message: RegExp, hint: RegExp) =>
   assert.throws(work, { exit: 'usage', message, hint })
 
@@ -43,7 +44,7 @@ test('separationModel() reads feed, answer, sources and widths from the shapes',
 test('separationModel() understands every graph that we author, but for those at the latent rate', async () => {
   const read = async (o: Partial<ConvTasNetOptions>) => {
     await using backend = await openOrtNode(modelFile(convTasNetGraph(tinyOptions(o))))
-    const { feed, answer, sources } = separationModel(backend, layout)
+    const { feed, answer, sources } = separationModel(backend, { layout })
     return `${feed} ${answer} ${sources}`
   }
   assert.equal(await read({}), 'samples polyphase 2')
@@ -62,7 +63,7 @@ test('separationModel() understands every graph that we author, but for those at
 
 test('separationModel() lists names and shapes when there are two inputs or two outputs, and takes the one that is named', async () => {
   await using backend = await openOrtNode(modelFile(forked(400)))
-  const choose = (o: { input?: string; output?: string }) => separationModel(backend, { ...layout, ...o })
+  const choose = (o: { input?: string; output?: string }) => separationModel(backend, { layout, ...o })
   refused(
     () => choose({}),
     /the model has 2 inputs: sound float32\[1, 1, 1, 400\], bias float32\[1, 1, 1, 400\]/,
@@ -74,7 +75,7 @@ test('separationModel() lists names and shapes when there are two inputs or two 
     /^give --output quiet\|loud$/,
   )
   const model = choose({ input: 'sound', output: 'loud' })
-  assert.deepEqual([model.input.name, model.output.name], ['sound', 'loud'])
+  assert.deepEqual([model.input.name, model.outputs.map(({ name }) => name)], ['sound', ['loud']])
   assert.deepEqual(model.zeros, { bias: { dtype: 'float32', shape: [1, 1, 1, 400], data: new Float32Array(400) } })
 })
 
@@ -110,7 +111,7 @@ test('separationModel() refuses a dimension that is open, on any stream that it 
     modelFile(single('Relu', { input: [1, 1, 1, 'frames'], output: [1, 1, 1, 'frames'] })),
   )
   refused(
-    () => separationModel(backend, layout),
+    () => separationModel(backend, { layout }),
     /"input" float32\[1, 1, 1, frames\]: its dimension "frames" is open/,
     /fixed shapes/,
   )
@@ -127,7 +128,6 @@ test('separationModel() refuses an input that is no sound', () => {
     [1, 3, 224, 224],
     [2, 1, 1, 400],
     [1, 1, 2, 400],
-    [400],
     [1, 1, 1, 1, 400],
     [1, 16, 1, 1],
     [1, 1, 1, 0],
@@ -136,10 +136,10 @@ test('separationModel() refuses an input that is no sound', () => {
     refused(
       () => read([stream('input', shape)], [audio]),
       /Cannot feed sound to "input" float32\[/,
-      /choose a model of the ladder/,
+      /choose another stream with --input/,
     )
   }
-  refused(() => read([stream('input', [1, 1, 1, 401])], [audio]), /with a multiple of 8 samples/, /ladder/)
+  refused(() => read([stream('input', [1, 1, 1, 401])], [audio]), /with a multiple of 8 samples/, /--input/)
 })
 
 test('separationModel() refuses an output that is neither sources nor frames of this window', () => {
@@ -147,8 +147,50 @@ test('separationModel() refuses an output that is neither sources nor frames of 
     refused(
       () => read([samples], [stream('output', shape)]),
       /Cannot read sources from "output".*expected float32\[1, sources, 400\]/,
-      /choose a model/,
+      /choose another stream with --output/,
     )
   }
   refused(() => read([samples], [stream('output', [1, 80, 1, 51])]), /at the latent rate/, /polyphase/)
+})
+
+test('separationModel() reads the usual exports of separation networks', () => {
+  const cases = [
+    { input: [1, 16_000], outputs: [[1, 2, 16_000]] },
+    { input: [1, 1, 16_000], outputs: [[2, 16_000]] },
+    { input: [16_000], outputs: [[2, 16_000]] },
+    {
+      input: [1, 16_000],
+      outputs: [
+        [1, 16_000],
+        [1, 16_000],
+      ],
+    },
+    {
+      input: [1, 1, 16_000],
+      outputs: [
+        [1, 1, 16_000],
+        [1, 1, 16_000],
+      ],
+    },
+  ]
+  for (const { input, outputs } of cases) {
+    const model = separationModel({
+      inputs: [stream('mix', input)],
+      outputs: outputs.map((shape, i) => stream(`s${i}`, shape)),
+    })
+    assert.deepEqual([model.feed, model.answer, model.sources], ['samples', 'audio', 2], JSON.stringify(outputs))
+    assert.equal(model.layout.stride, 128, '16000 is 125 times 128')
+    const answers = Object.fromEntries(
+      model.outputs.map(({ name }, i) => [name, float32([2], outputs.length === 1 ? [1, 2] : [1 + i, 10 + i])]),
+    )
+    assert.deepEqual([...joinedAnswer(model, answers)], outputs.length === 1 ? [1, 2] : [1, 10, 2, 11])
+  }
+})
+
+test('separationModel() finds kernel and stride in the shapes where nobody tells them', () => {
+  const layoutOf = (input: number[], output: number[]) =>
+    separationModel({ inputs: [stream('input', input)], outputs: [stream('output', output)] }).layout
+  assert.deepEqual(layoutOf([1, 1, 1, 16_000], [1, 32, 1, 2001]), { kernel: 16, stride: 8 })
+  assert.deepEqual(layoutOf([1, 1, 1, 16_000], [1, 256, 1, 251]), { kernel: 128, stride: 64 })
+  assert.deepEqual(layoutOf([1, 128, 1, 251], [1, 256, 1, 251]), { kernel: 128, stride: 64 })
 })

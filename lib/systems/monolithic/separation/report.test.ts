@@ -3,17 +3,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { judge } from '../../../notebook/run/gates.ts'
 import type { Gate } from '../../../notebook/run/session.ts'
-import {
-  forked,
-  layout,
-  modelFile,
-  sampleRate,
-  scratch,
-  tinyModel,
-  voice,
-  wavFile,
-} from '../../../testing/infer/fixtures.ts'
-import { haloOf } from './halo.ts'
+import { forked, modelFile, scratch, tinyModel, voice, wavFile } from '../../../testing/infer/fixtures.ts'
+import { modelFacts } from './model-facts.ts'
 import { separateRecording, type RuntimeMetrics, type SeparationJob } from './separate-recording.ts'
 import { gateSeparation, showSeparation } from './report.ts'
 
@@ -24,9 +15,7 @@ async function separated(over: Partial<SeparationJob> = {}) {
     backend: 'ort',
     recording: { mix: wavFile([voice(1500)]), references: null, from: 'MIX_WAV' },
     folder: scratch(),
-    sampleRate,
-    layout,
-    haloFrames: () => haloOf(modelPath),
+    ...modelFacts(modelPath),
     signal: new AbortController().signal,
     ...over,
   })
@@ -85,7 +74,7 @@ test('showSeparation() names the inputs that were fed zeros', async () => {
     modelPath: modelFile(forked(400)),
     input: 'sound',
     output: 'quiet',
-    haloFrames: () => 0,
+    haloFrames: 0,
   })
   assert.match((await drawn(done))[0]!.text, /inputs fed zeros\s+bias/)
 })

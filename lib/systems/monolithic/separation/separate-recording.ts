@@ -1,5 +1,5 @@
 /**
- * What does a model make of one recording? Sound files, a page of numbers, and pictures.
+ * Runs one recording through a model: sound files, a page of numbers, and pictures.
  *
  * Opens the model, streams the recording through it and writes `mix.wav`, `sep_src1.wav`, `sep_src2.wav` and
  * `runtime_metrics.json`. When anything fails the metrics are written all the same, with `ok` false and the reason,
@@ -12,36 +12,38 @@ import { makeFolder } from '../../../host/files.ts'
 import { usageError } from '../../../base/errors.ts'
 import { openBackend } from '../../../infer/open.ts'
 import type { BackendName, BackendOptions } from '../../../infer/options.ts'
-import { openMono, refuseSilent } from '../../../signal/mono-source.ts'
+import type { Backend, Vitals } from '../../../infer/backend.ts'
+import { openMono, refuseSilent, type MonoSource } from '../../../signal/mono-source.ts'
 import type { Recording } from './pick-recording.ts'
 import { quantile, rounded } from '../../../base/statistics.ts'
 import { metricsName, orFailedMetrics, writeMetrics } from './runtime-metrics.ts'
 import type { KnownMetrics, RuntimeMetrics } from './runtime-metrics.ts'
-import { separationModel, type Layout, type SeparationModel } from './model.ts'
+import { measureHalo } from './halo.ts'
+import { separationModel, type ModelChoice, type SeparationModel } from './model.ts'
 import { openOutputs, soundNames, type FinishedOutputs } from './outputs.ts'
 import { separate, type SeparationTimes } from './separate.ts'
 
 export { type RuntimeMetrics } from './runtime-metrics.ts'
 
-export interface SeparationJob extends BackendOptions {
+/** A model, a recording, and where everything goes. */
+export interface SeparationJob extends BackendOptions, ModelChoice {
   readonly modelPath: string
   readonly backend: BackendName
-  /** Stream names, where the model has several. */
-  readonly input?: string | undefined
-  readonly output?: string | undefined
   readonly recording: Recording
   /** Where the sound and the metrics go. */
   readonly folder: string
   /** A second place for the metrics: the run folder, where the sound goes elsewhere. */
   readonly evidenceFolder?: string
   readonly sampleRate: number
-  readonly layout: Layout
-  /** Frames at a window's edge that are thrown away; asked for when the model has been opened. */
-  readonly haloFrames: () => number
+  /** Frames at a window's edge that are thrown away; measured when it is undefined. */
+  readonly haloFrames?: number | undefined
+  /** What was assumed of the model, in words. */
+  readonly assumed?: readonly string[]
   readonly signal: AbortSignal
   readonly onWindow?: (done: number, total: number) => void
 }
 
+/** What a separation left, and what was measured. */
 export interface SeparatedRecording {
   readonly metrics: RuntimeMetrics
   readonly files: { readonly mix: string; readonly sources: readonly string[]; readonly metrics: string }
@@ -50,14 +52,14 @@ export interface SeparatedRecording {
 
 /**
  * Separate one recording.
- * Errors: as `openBackend`, `separationModel`, `openMono`, `openOutputs` and `separate`; the metrics are on the disk
- * by then.
+ * @throws as `openBackend`, `separationModel`, `openMono`, `openOutputs` and `separate`; the metrics are on the disk by
+ * then
  */
 export async function separateRecording(job: SeparationJob): Promise<SeparatedRecording> {
   const folders = [job.folder, job.evidenceFolder ?? job.folder]
   const known: KnownMetrics = { hef: job.modelPath, mix_wav: job.recording.mix, sample_rate: job.sampleRate }
   return orFailedMetrics({ folders, known, signal: job.signal }, async () => {
-    const { finished, metrics } = await run(job, known)
+    const { finished, metrics } = await run(job, facts => void Object.assign(known, facts))
     writeMetrics(folders, metrics)
     return {
       metrics,
@@ -67,46 +69,60 @@ export async function separateRecording(job: SeparationJob): Promise<SeparatedRe
   })
 }
 
-/** `known` grows on the way, so that a failure can say how far it came. Cheap checks come before long ones. */
+/** What every separation needs to be open. */
+interface Opened {
+  readonly mix: MonoSource
+  readonly backend: Backend
+  readonly model: SeparationModel
+  readonly haloFrames: number
+}
+
+/** Cheap checks come before long ones. `note` is told what is found on the way, for a failure that comes later. */
 async function run(
   job: SeparationJob,
-  known: KnownMetrics,
+  note: (facts: KnownMetrics) => void,
 ): Promise<{ finished: FinishedOutputs; metrics: RuntimeMetrics }> {
-  const { recording, sampleRate, layout } = job
+  const { recording, sampleRate } = job
   using mix = openMono(recording.mix, sampleRate)
-  Object.assign(known, {
-    input_samples: mix.totalSamples,
-    recording_rate: mix.info.sampleRate,
-    recording_channels: mix.info.channels,
-    mixdown: mix.mixdown,
-    resampling: mix.resampling,
-  } satisfies KnownMetrics)
+  const ofRecording = recordingFacts(mix)
+  note(ofRecording)
   const { isolate, ort, hailort, tensorrt } = job
   await using backend = await openBackend(job.modelPath, { backend: job.backend, isolate, ort, hailort, tensorrt })
-  Object.assign(known, {
-    device_info: backend.device,
-    load_ms: rounded(backend.loadMs, 3),
-    warnings: [...(backend.warnings ?? []), ...mix.info.warnings.map(warning => `${recording.mix}: ${warning}`)],
-  } satisfies KnownMetrics)
-  const model = separationModel(backend, { ...layout, input: job.input, output: job.output })
-  const haloFrames = job.haloFrames()
-  Object.assign(known, streamFacts(model, haloFrames * layout.stride))
+  const ofSound = mix.info.warnings.map(warning => `${recording.mix}: ${warning}`)
+  const warnings = [...(job.assumed ?? []), ...(backend.warnings ?? []), ...ofSound]
+  const ofDevice = { device_info: backend.device, load_ms: rounded(backend.loadMs, 3), warnings }
+  note(ofDevice)
+  const model = separationModel(backend, job)
+  const haloFrames = await haloOf(job, { backend, model, samples: mix.totalSamples })
+  const ofStreams = streamFacts(model, haloFrames * model.layout.stride)
+  note(ofStreams)
+  const { finished, ofOutcome } = await separateInto(job, { mix, backend, model, haloFrames })
+  const asked = { hef: job.modelPath, mix_wav: recording.mix, sample_rate: sampleRate }
+  return { finished, metrics: { ...asked, ...ofRecording, ...ofDevice, ...ofStreams, ...ofOutcome } }
+}
+
+/** What was told, or else what is measured; a recording within one window needs none. */
+function haloOf(
+  { haloFrames }: SeparationJob,
+  o: { backend: Backend; model: SeparationModel; samples: number },
+): number | Promise<number> {
+  if (haloFrames !== undefined) return haloFrames
+  return o.samples <= o.model.widthSamples ? 0 : measureHalo(o.backend, o.model)
+}
+
+/** Stream the recording through the open model into the sound files. */
+async function separateInto(job: SeparationJob, { mix, backend, model, haloFrames }: Opened) {
+  const { recording, sampleRate } = job
   refuseSilent(recording.mix)
   refuseOverwriting(job, model.sources)
   makeFolder(job.folder)
   const startedMs = performance.now()
   const references = recording.references?.length === model.sources ? recording.references : null
-  using outputs = openOutputs({
-    folder: job.folder,
-    sampleRate,
-    samples: mix.totalSamples,
-    sources: model.sources,
-    references,
-  })
+  const samples = mix.totalSamples
+  using outputs = openOutputs({ folder: job.folder, sampleRate, samples, sources: model.sources, references })
   const times = await separate({
     backend,
     model,
-    layout,
     haloFrames,
     source: mix,
     signal: job.signal,
@@ -114,33 +130,32 @@ async function run(
     ...(job.onWindow ? { onWindow: job.onWindow } : {}),
   })
   // The sound is there by now: a sensor that does not answer takes nothing away.
-  const vitals = await backend.vitals?.().catch(() => null)
-  Object.assign(known, {
-    temperature_c: vitals?.temperatureC ?? null,
-    power_w: vitals?.powerW ?? null,
-  } satisfies KnownMetrics)
+  const vitals = (await backend.vitals?.().catch(() => null)) ?? null
   const finished = outputs.finish()
   const wallMs = performance.now() - startedMs - times.configureMs
-  const measured = measuredFacts({
-    times,
-    finished,
-    wallMs,
-    audioMs: (mix.totalSamples / sampleRate) * 1000,
-    references,
-  })
-  return { finished, metrics: { ...known, ...measured } as RuntimeMetrics }
+  const audioMs = (samples / sampleRate) * 1000
+  return { finished, ofOutcome: outcomeFacts({ times, finished, vitals, wallMs, audioMs, references }) }
 }
 
-const streamFacts = (model: SeparationModel, haloSamples: number): KnownMetrics => ({
+const recordingFacts = (mix: MonoSource) => ({
+  input_samples: mix.totalSamples,
+  recording_rate: mix.info.sampleRate,
+  recording_channels: mix.info.channels,
+  mixdown: mix.mixdown,
+  resampling: mix.resampling,
+})
+
+const streamFacts = (model: SeparationModel, haloSamples: number) => ({
   input_stream: model.input.name,
-  output_stream: model.output.name,
+  output_stream: model.outputs.map(({ name }) => name).join(','),
   sources: model.sources,
   window_samples: model.widthSamples,
   halo_samples: haloSamples,
   zero_inputs: Object.keys(model.zeros),
 })
 
-interface Measured {
+interface Outcome {
+  readonly vitals: Vitals | null
   readonly times: SeparationTimes
   readonly finished: FinishedOutputs
   readonly wallMs: number
@@ -148,7 +163,7 @@ interface Measured {
   readonly references: readonly string[] | null
 }
 
-function measuredFacts({ times, finished, wallMs, audioMs, references }: Measured): KnownMetrics {
+function outcomeFacts({ times, finished, vitals, wallMs, audioMs, references }: Outcome) {
   const { score, files } = finished
   const inferMs = times.latenciesMs.reduce((sum, ms) => sum + ms, 0)
   const p50 = rounded(quantile(times.latenciesMs, 0.5), 3)
@@ -167,6 +182,8 @@ function measuredFacts({ times, finished, wallMs, audioMs, references }: Measure
     rtf: rounded(inferMs / audioMs, 6),
     rtf_wall: rounded(wallMs / audioMs, 6),
     windows: times.windows,
+    temperature_c: vitals?.temperatureC ?? null,
+    power_w: vitals?.powerW ?? null,
     mixture_consistency_db: finished.consistencyDb,
     clipped_samples: finished.clippedSamples,
     references,

@@ -47,8 +47,7 @@ async function run(
   const parts: Float32Array[][] = []
   const times = await separate({
     backend,
-    model: separationModel(backend, layout),
-    layout,
+    model: separationModel(backend, { layout }),
     haloFrames: halo,
     source: sourceOf(samples),
     signal,
@@ -169,8 +168,7 @@ test('separate() reads each sample of the recording once, and never more than a 
   const sizes: number[] = []
   await separate({
     backend,
-    model: separationModel(backend, layout),
-    layout,
+    model: separationModel(backend, { layout }),
     haloFrames: 4,
     source: sourceOf(voice(10_000), sizes),
     signal: new AbortController().signal,
@@ -259,11 +257,10 @@ test('separate() feeds zeros to the inputs that were not chosen', async () => {
     fed.push(feeds.gain)
     return { output: float32([1, 2, 400], new Float32Array(800)) }
   })
-  const model = separationModel(backend, { ...layout, input: 'input' })
+  const model = separationModel(backend, { layout, input: 'input' })
   await separate({
     backend,
     model,
-    layout,
     haloFrames: 0,
     source: sourceOf(voice(10)),
     signal: new AbortController().signal,

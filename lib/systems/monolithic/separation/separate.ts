@@ -1,24 +1,22 @@
 /**
- * How does a model of a fixed window separate a recording of any length?
+ * Separates a recording of any length with a model of a fixed window.
  *
- * Windows with a halo, joined where both neighbours agree (`tiles`), so that a minute of sound has no seam and equals
- * what one
- * endless network would say. Everything streams: the mixture comes in pieces, and each piece of the answer goes to
- * `onBlock`.
+ * Windows with a halo are joined where both neighbours agree (`tiles`), so that a minute of sound has no seam and
+ * equals what one endless network would say. Everything streams: the mixture comes in pieces, and each piece of the
+ * answer goes to `onBlock`.
  */
 import { performance } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { float32, type FloatTensor } from '../../../formats/tensors/tensor.ts'
 import { RunbookError } from '../../../base/errors.ts'
-import { frameSignal, framesOf, OverlapAdd, paddedSamples, tiles, type Tile } from '../../../signal/frames.ts'
+import { framesOf, OverlapAdd, paddedSamples, tiles, type Tile } from '../../../signal/frames.ts'
 import { indexOfNonFinite, type Backend } from '../../../infer/backend.ts'
 import type { MonoSource } from '../../../signal/mono-source.ts'
-import type { Layout, SeparationModel } from './model.ts'
+import { windowFeed } from './halo.ts'
+import { joinedAnswer, type SeparationModel } from './model.ts'
 
 export interface Separation {
   readonly backend: Backend
   readonly model: SeparationModel
-  readonly layout: Layout
   /** Frames at a window's edge whose answer is thrown away. */
   readonly haloFrames: number
   readonly source: Pick<MonoSource, 'totalSamples' | 'read'>
@@ -45,11 +43,8 @@ export interface SeparationTimes {
  * says so.
  */
 export async function separate(job: Separation): Promise<SeparationTimes> {
-  const {
-    model,
-    source,
-    layout: { stride },
-  } = job
+  const { model, source } = job
+  const { stride } = model.layout
   const total = source.totalSamples
   const plan = planOf(job)
   const join = joiner(job)
@@ -78,7 +73,8 @@ export async function separate(job: Separation): Promise<SeparationTimes> {
  * A graph that answers with samples is tiled in samples, because each sample needs two neighbouring frames; others in
  * frames.
  */
-function planOf({ model, source, haloFrames, layout: { stride } }: Separation): Tile[] {
+function planOf({ model, source, haloFrames }: Separation): Tile[] {
+  const { stride } = model.layout
   const padded = paddedSamples(source.totalSamples, stride)
   if (model.answer === 'audio') return tiles({ total: padded, width: model.widthSamples, halo: haloFrames * stride })
   return tiles({ total: framesOf(padded, stride), width: model.widthFrames, halo: haloFrames })
@@ -97,40 +93,28 @@ async function answerOf(
   firstFrame: number,
 ): Promise<{ answer: Float32Array; ms: number }> {
   const { backend, model } = job
-  const feeds = { ...model.zeros, [model.input.name]: feedOf(job, window, firstFrame) }
+  const feeds = { ...model.zeros, [model.input.name]: windowFeed(model, window) }
   const startedMs = performance.now()
   const results = await backend.infer(feeds)
   const ms = performance.now() - startedMs
-  const answer = results[model.output.name]!.data as Float32Array
+  const answer = joinedAnswer(model, results)
   const odd = indexOfNonFinite(answer)
   if (odd < 0) return { answer, ms }
   throw new RunbookError(
     'fail',
-    `Cannot use the answer of "${model.output.name}": value ${odd} of the window at frame ${firstFrame} is ${answer[odd]}`,
+    `Cannot use the answer of "${model.outputs[0]!.name}": value ${odd} of the window at frame ${firstFrame} is ${answer[odd]}`,
     'look at the weights and at the quantisation (the summary of the sweep holds its SNR)',
   )
 }
 
-function feedOf({ model, layout }: Separation, window: Float32Array, firstFrame: number): FloatTensor {
-  const { stride } = layout
-  const shape = model.input.shape.map(Number)
-  if (model.feed === 'samples') return float32(shape, window.subarray(stride, stride + model.widthSamples))
-  const { data } = frameSignal(window, layout, {
-    firstFrame,
-    frames: model.widthFrames,
-    firstSample: (firstFrame - 1) * stride,
-  })
-  return float32(shape, data)
-}
-
 /** The kept part of each answer as samples, one array per source. */
-function joiner({ model, layout }: Separation): (answer: Float32Array, tile: Tile) => Float32Array[] {
+function joiner({ model }: Separation): (answer: Float32Array, tile: Tile) => Float32Array[] {
   if (model.answer === 'audio') {
     const { sources, widthSamples: width } = model
     return (answer, { from, to }) =>
       Array.from({ length: sources }, (_, s) => answer.subarray(s * width + from, s * width + to))
   }
-  const overlap = new OverlapAdd({ ...layout, sources: model.sources })
+  const overlap = new OverlapAdd({ ...model.layout, sources: model.sources })
   return (answer, { start, from, to }) =>
     overlap.push(answer, { columns: model.widthFrames, firstFrame: start, from, to })
 }

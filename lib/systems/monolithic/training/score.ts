@@ -68,8 +68,7 @@ async function sourcesOf({ backend, options }: OpenModel, mixture: Float32Array)
   let [at, read] = [0, 0]
   await separate({
     backend,
-    model: separationModel(backend, layout),
-    layout,
+    model: separationModel(backend, { layout }),
     haloFrames: haloFrames(options),
     source: {
       totalSamples: mixture.length,

@@ -5,7 +5,7 @@ import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { isCompiled } from '../../../ladder/types.ts'
 import type { LadderName } from '../contract.ts'
 import { evidenceKnob, planKnob, type CaseOutcome, type Knob } from './next-knob.ts'
-import type { ConvTasNetResult } from './summary.ts'
+import type { ConvTasNetResult } from '../search/summary.ts'
 
 /** What the search used, and what was tried already. */
 export interface KnobSetting {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { searchInputs } from './search-inputs.ts'
+import { searchInputs } from '../search/search-inputs.ts'
 import { classifyFailure } from '../../../failure/classify.ts'
 import { inputChange, type Change, type ReducedSize } from './change.ts'
 import { bareCommand, knobCommand } from './knob-command.ts'

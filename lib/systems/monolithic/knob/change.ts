@@ -1,13 +1,13 @@
 /**
  * One change of a search, as data: an input, a model-script command, a smaller size, or something outside.
  *
- * What the program needs to know of a change is in its fields; `changeText` renders it last, and nothing reads the words
- * back.
+ * What the program needs to know of a change is in its fields; `changeText` renders it last, and nothing reads the
+ * words back.
  */
 import type { Counter } from '../../../failure/log-reading.ts'
 import { runTag } from '../../../models/convtasnet/options.ts'
 import { flagFromName } from '../../../notebook/inputs/argv.ts'
-import type { CaseConfig } from './summary.ts'
+import type { CaseConfig } from '../search/summary.ts'
 
 /** A size that a search can reduce. `bnSkip` is the bottleneck and the skip channels together. */
 export type ReducedSize = 'hidChan' | 'bnSkip' | 'nFilters' | 'nBlocks' | 'inputLen'
@@ -115,7 +115,7 @@ export function changeKey(change: Change): string {
  */
 export function caseMinutesFor(change: Change): number | null {
   // WHY: the mapper spends its budget on each context, and parsing and quantising come before it.
-  // SOURCE: lib/systems/monolithic/search/next-knob.test.ts
+  // SOURCE: lib/systems/monolithic/knob/next-knob.test.ts
   // CONTRACT: a case gets half an hour more than the mapper's budget.
   if (change.kind === 'script') {
     return change.mapperTimeoutS === undefined ? null : Math.ceil(change.mapperTimeoutS / 60) + 30

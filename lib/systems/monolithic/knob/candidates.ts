@@ -5,7 +5,7 @@ import { bucketOf } from '../../../failure/buckets.ts'
 import type { Failure } from '../../../failure/classify.ts'
 import type { Counter } from '../../../failure/log-reading.ts'
 import { inputChange, type Change, type ReducedSize } from './change.ts'
-import type { CaseConfig } from './summary.ts'
+import type { CaseConfig } from '../search/summary.ts'
 
 /** A failure, and the rung that failed. */
 export interface Situation {
@@ -47,7 +47,10 @@ function shrinkInput({ inputLen, stride }: CaseConfig): Change | null {
   return inputLen >= 4 * stride ? { kind: 'reduce', size: 'inputLen', from: inputLen, to } : null
 }
 
-/** The plan's order of reducing: hid_chan, bn_chan with skip_chan, n_filters, n_blocks; null when all are at their floor. */
+/**
+ * The plan's order of reducing: hid_chan, bn_chan with skip_chan, n_filters, n_blocks; null when all are at their
+ * floor.
+ */
 export const planShrink = (c: CaseConfig): Change | null =>
   shrinkHid(c) ?? shrinkBn(c) ?? shrinkFilters(c) ?? shrinkBlocks(c)
 

@@ -6,7 +6,7 @@ import { classifyFailure, type Failure } from '../../../failure/classify.ts'
 import { changeText, inputChange, type Change } from './change.ts'
 import { evidenceKnob as evidenceChange, isLast, planKnob as planChangeOf } from './next-knob.ts'
 import type { CaseOutcome, Knob, KnobOptions } from './next-knob.ts'
-import type { CaseConfig } from './summary.ts'
+import type { CaseConfig } from '../search/summary.ts'
 
 const config = (o: Partial<CaseConfig> = {}): CaseConfig => ({
   nFilters: 64,
@@ -130,7 +130,7 @@ const next = (log: string, o: Partial<Used> = {}, at: Partial<CaseConfig> = {}) 
 const planChange = (o: Partial<CaseConfig>) =>
   planKnob([failed(logs.allocator), failed(logs.allocator, { config: o })]).change
 
-test("planKnob() reduces hid, then bn with skip, then filters, then blocks, then the input, down to the plan's floors", () => {
+test('planKnob() reduces hid, bn with skip, filters, blocks and the input, down to the floors of the plan', () => {
   assert.equal(planChange({ hidChan: 48 }), 'reduce hid_chan: 48 -> 32')
   assert.equal(planChange({ hidChan: 20 }), 'reduce hid_chan: 20 -> 16')
   assert.equal(planChange({ hidChan: 16, bnChan: 24 }), 'reduce bn_chan/skip_chan together: 24 -> 16')
@@ -141,7 +141,7 @@ test("planKnob() reduces hid, then bn with skip, then filters, then blocks, then
   assert.equal(planChange({ hidChan: 16, bnChan: 8, nFilters: 32, inputLen: 4000 }), 'reduce input_len: 16000 -> 8000')
 })
 
-test('planKnob() names the first failed case when the failures are mixed, and counts a timeout among the others', () => {
+test('planKnob() names the first failed case when failures are mixed, and counts a timeout among the others', () => {
   assert.equal(
     planKnob([failed(logs.parse), failed(logs.allocator)]).change,
     'resolve non-allocator failure first: UnsupportedConv3DError',
@@ -153,7 +153,7 @@ test('planKnob() names the first failed case when the failures are mixed, and co
   assert.equal(planKnob([timedOut]).change, 'resolve non-allocator failure first: Timeout')
 })
 
-test('planKnob() keeps the quirk that a broken install looks like the allocator, and leaves out what was not reached', () => {
+test('planKnob() keeps the quirk that a broken install is like the allocator, and skips what was not reached', () => {
   assert.equal(planKnob([failed(logs.install)]).change, 'reduce hid_chan: 48 -> 32')
   assert.equal(
     planKnob([failed(logs.allocator, { config: { hidChan: 64 } }), unreached]).change,
@@ -161,7 +161,7 @@ test('planKnob() keeps the quirk that a broken install looks like the allocator,
   )
 })
 
-test('planKnob() and evidenceKnob() change nothing when a rung compiled, and ask for a run when none was attempted', () => {
+test('planKnob() and evidenceKnob() change nothing when a rung compiled, and ask for a run when none was tried', () => {
   for (const knob of [planKnob, (outcomes: readonly CaseOutcome[]) => evidenceKnob(outcomes, options())]) {
     assert.equal(
       knob([failed(logs.allocator), won, unreached]).change,

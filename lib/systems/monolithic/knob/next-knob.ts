@@ -10,7 +10,7 @@ import { isConclusive, type Failure } from '../../../failure/classify.ts'
 import { candidatesFor, planShrink } from './candidates.ts'
 import { caseMinutesFor, changeKey, type Change } from './change.ts'
 import type { LadderName } from '../contract.ts'
-import type { CaseConfig } from './summary.ts'
+import type { CaseConfig } from '../search/summary.ts'
 
 /** What became of one rung. `attempted` is false for a rung that was never reached. */
 export interface CaseOutcome {

@@ -15,7 +15,7 @@ import { changeText, reducedConfig, type Change } from './change.ts'
 import { ladderConfigs } from '../contract.ts'
 import type { Failure } from '../../../failure/classify.ts'
 import type { Knob } from './next-knob.ts'
-import type { CaseConfig } from './summary.ts'
+import type { CaseConfig } from '../search/summary.ts'
 
 const sweep = 'runbooks/monolithic-sweep.ts'
 
