@@ -2,7 +2,7 @@
 /**
  * Recordings: can the recordings that ship be made again, byte for byte?
  *
- * Downloads four Debian packages of telephone prompts with apt (or takes their .deb files from a folder), compares
+ * Downloads two Debian packages of recorded prompts with apt (or takes their .deb files from a folder), compares
  * their
  * SHA-256, unpacks them, decodes four prompts with ffmpeg, mixes them after the recipe in
  * `lib/systems/monolithic/recordings.ts`, and

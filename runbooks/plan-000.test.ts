@@ -213,7 +213,7 @@ test('each name, message and scenario of plan 000 holds here', async t => {
         const out = join(cwd, 'out')
         const ran = await runInProcess(infer, ['--quiet'], {
           cwd,
-          env: { HEF_PATH: model, MIX_WAV: recordingPaths(recordingsFolder, 'june-ivrvoice').mix, OUT_DIR: out },
+          env: { HEF_PATH: model, MIX_WAV: recordingPaths(recordingsFolder, 'ivrvoice-festvox-2').mix, OUT_DIR: out },
         })
         assert.equal(ran.exit, 0, ran.stderr)
         for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
@@ -240,7 +240,7 @@ test('each name, message and scenario of plan 000 holds here', async t => {
     'LIBRIMIX_ROOT: a mixture is picked, and its clean voices are used': async () => {
       const root = join(cwd, 'LibriMix')
       const test16k = join(root, 'Libri2Mix/wav16k/min/test')
-      const { mix, s1, s2 } = recordingPaths(recordingsFolder, 'allison-carlo')
+      const { mix, s1, s2 } = recordingPaths(recordingsFolder, 'ivrvoice-festvox-1')
       for (const [folder, path] of [
         ['mix_clean', mix],
         ['s1', s1],
@@ -274,7 +274,7 @@ test('each name, message and scenario of plan 000 holds here', async t => {
     },
     'runtime 3 and edge: a very long recording is processed in windows': async () => {
       const long = join(cwd, 'long.wav')
-      const mix = readWav(recordingPaths(recordingsFolder, 'allison-carlo').mix).channels[0]!
+      const mix = readWav(recordingPaths(recordingsFolder, 'ivrvoice-festvox-1').mix).channels[0]!
       writeWav(long, [Float32Array.from({ length: 20 * 16_000 }, (_, i) => mix[i % mix.length]!)], {
         sampleRate: 16_000,
       })

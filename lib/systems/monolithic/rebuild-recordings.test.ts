@@ -88,9 +88,9 @@ test('packagesOf() names each package of the recipes once, and downloadCommand()
   assert.deepEqual(downloadCommand(recordingPackages.slice(0, 1)), [
     'apt-get',
     'download',
-    'asterisk-core-sounds-en-g722=1.6.1-1',
+    'asterisk-core-sounds-ru-g722=1.6.1-1',
   ])
-  assert.equal(debName(recordingPackages[0]!), 'asterisk-core-sounds-en-g722_1.6.1-1_all.deb')
+  assert.equal(debName(recordingPackages[0]!), 'asterisk-core-sounds-ru-g722_1.6.1-1_all.deb')
 })
 
 test('findPackages() is blocked when packages are absent, with the line that downloads them', () => {
@@ -99,7 +99,7 @@ test('findPackages() is blocked when packages are absent, with the line that dow
     () => findPackages(recordingPackages, folder),
     isError(
       'blocked',
-      /4 of 4 packages are absent\ncd \S+ && apt-get download asterisk-core-sounds-en-g722=1\.6\.1-1 /,
+      /2 of 2 packages are absent\ncd \S+ && apt-get download asterisk-core-sounds-ru-g722=1\.6\.1-1 /,
     ),
   )
 })

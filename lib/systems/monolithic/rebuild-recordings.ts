@@ -38,7 +38,7 @@ export interface FoundPackage extends RecordingPackage {
 
 /** One file of a recording: what was made, and what ships. */
 export interface ComparedFile {
-  /** As LibriMix lays it out: `mix_clean/allison-carlo.wav`. */
+  /** As LibriMix lays it out: `mix_clean/ivrvoice-festvox-1.wav`. */
   readonly file: string
   readonly made: string
   readonly shipped: string
@@ -48,7 +48,7 @@ export interface ComparedFile {
   readonly same: boolean
 }
 
-// WHY: the packages have 5 to 15 MB each, and a prompt lasts seconds; whoever takes longer is stuck or offline.
+// WHY: the packages have 10 and 180 MB, and a prompt lasts seconds; whoever takes longer is stuck or offline.
 // SOURCE: contracts/recordings/README.md
 // CONTRACT: one command of a rebuild ends within five minutes.
 const commandMsMax = 300_000

@@ -104,14 +104,8 @@ test('the shipped recordings hold two voices at once, at the levels that the rec
 test('the README beside the recordings names every package, prompt and speaker, and the licence', () => {
   const text = readFileSync(join(recordingsFolder, 'README.md'), 'utf8')
   const prompts = allSources.map(({ file }) => file)
-  const people = ['Allison Smith', 'Carlo Flora', 'June Wallack', 'Maxim Topal']
-  for (const name of [
-    ...recordingPackages.map(({ name }) => name),
-    ...prompts,
-    ...people,
-    'CC BY-SA 3.0',
-    'CC BY 3.0',
-  ]) {
+  const people = ['Maxim Topal', 'Nickolay V. Shmyrev']
+  for (const name of [...recordingPackages.map(({ name }) => name), ...prompts, ...people, 'CC BY 3.0']) {
     assert.ok(text.includes(name), `${name} is not there`)
   }
 })
@@ -187,9 +181,9 @@ test('buildRecording() sums two mu-law voices and ends in silence when the promp
 })
 
 test('buildRecording() refuses a prompt that is absent or too short, and a sum that clips', () => {
-  assert.throws(() => buildRecording(recipe, new Map()), isUsage(/allison-carlo.*dir-instr.*not decoded/))
-  const short = new Map([[promptKey(recipe.sources[0]), new Int16Array(5_200)]])
-  assert.throws(() => buildRecording(recipe, short), isUsage(/only 5200 samples/))
+  assert.throws(() => buildRecording(recipe, new Map()), isUsage(/ivrvoice-festvox-1.*vm-newuser.*not decoded/))
+  const short = tones(1_000).set(promptKey(recipe.sources[1]), new Int16Array(6_400))
+  assert.throws(() => buildRecording(recipe, short), isUsage(/only 6400 samples/))
   const loud = {
     ...recipe,
     sources: [
@@ -252,8 +246,8 @@ test('decodeCommand() makes ffmpeg decode G.722 to raw samples', { skip: needsTo
   assert.ok(Math.abs(crossings - 500) <= 25, `${crossings} periods`)
 })
 
-test('the recipes name four different voices, and digests that are digests', () => {
-  assert.equal(new Set(recordingPackages.map(({ folder }) => folder)).size, 4)
+test('the recipes name two different voices and four prompts, and digests that are digests', () => {
+  assert.equal(new Set(recordingPackages.map(({ folder }) => folder)).size, 2)
   assert.equal(new Set(allSources.map(promptKey)).size, 4)
   for (const {
     sources: [a, b],
@@ -276,7 +270,7 @@ test('buildRecording() begins a prompt where the recipe says, and applies its ga
   const ramp = Int16Array.from({ length: 20_000 }, (_, i) => i)
   const prompts = new Map([
     [promptKey(a), ramp],
-    [promptKey(b), new Int16Array(1)],
+    [promptKey(b), new Int16Array(b.fromSample + 1)],
   ])
   const {
     mix,
@@ -292,8 +286,7 @@ test('buildRecording() says which of two prompts is missing, with the command th
   prompts.delete(promptKey(recipe.sources[1]))
   assert.throws(
     () => buildRecording(recipe, prompts),
-    (e: unknown) =>
-      e instanceof RunbookError && e.message.includes('vm-tempgreeting2') && e.hint.startsWith('ffmpeg -nostdin'),
+    (e: unknown) => e instanceof RunbookError && e.message.includes('ru_0635') && e.hint.startsWith('ffmpeg -nostdin'),
   )
 })
 

@@ -1,7 +1,7 @@
 /**
  * Where do the recordings in `contracts/recordings` come from, and how are they made again, byte for byte?
  *
- * Two voices of Debian's Asterisk prompts speak at once, at the rate they were recorded at. Each voice is levelled,
+ * Two voices of Debian's packages of prompts speak at once, at the rate they were recorded at. Each voice is levelled,
  * rounded to
  * the nearest G.711 mu-law value, and the mixture is the plain sum of the two: one byte a sample keeps the references
  * small, and
@@ -23,43 +23,28 @@ export interface RecordingPackage {
   readonly folder: string
 }
 
-const sounds = 'usr/share/asterisk/sounds'
-const version = '1.6.1-1'
-
-const allison: RecordingPackage = {
-  name: 'asterisk-core-sounds-en-g722',
-  version,
-  sha256: '38c5261820b406dcb0ecb37675720da2b0864850690690352ca52707eb623806',
-  folder: `${sounds}/en_US_f_Allison`,
-}
-const carlo: RecordingPackage = {
-  name: 'asterisk-core-sounds-it-g722',
-  version,
-  sha256: '46b4cf7afc508a5fcfc051b7ea233251c0d195dd4ef83cc4b7facb4c6429b016',
-  folder: `${sounds}/it_IT_m_Carlo`,
-}
-const june: RecordingPackage = {
-  name: 'asterisk-core-sounds-fr-g722',
-  version,
-  sha256: '7add61d5e42279ecff1bbdf842a5a946ac3644fac9a0fe44384731aa7270c8e0',
-  folder: `${sounds}/fr_CA_f_June`,
-}
 const ivrvoice: RecordingPackage = {
   name: 'asterisk-core-sounds-ru-g722',
-  version,
+  version: '1.6.1-1',
   sha256: '673b4238a6b8269960f055d868c6a11083f7a0d00979167cb01554046b48ed9b',
-  folder: `${sounds}/ru_RU_f_IvrvoiceRU`,
+  folder: 'usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU',
+}
+const festvox: RecordingPackage = {
+  name: 'festvox-ru',
+  version: '0.5+dfsg-6',
+  sha256: '21ef3f0f2978ecf2e2eddb367cb0ff4a72572196d28dc69feb84f4177af5e6c4',
+  folder: 'usr/share/festival/voices/russian/msu_ru_nsh_clunits/wav',
 }
 
 /** The packages that the recordings are made from. */
-export const recordingPackages: readonly RecordingPackage[] = [allison, carlo, june, ivrvoice]
+export const recordingPackages: readonly RecordingPackage[] = [ivrvoice, festvox]
 
 /** One prompt as one side of a mixture. */
 export interface PromptSource {
   readonly package: RecordingPackage
   /** The prompt's file inside the package's folder. Its decoded samples are found under `<package name>/<file>`. */
   readonly file: string
-  /** SHA-256 of the .g722 file. */
+  /** SHA-256 of the prompt's file. */
   readonly sha256: string
   /** The sample of the prompt that comes first; what the prompt lacks at the end is silence. */
   readonly fromSample: number
@@ -90,61 +75,60 @@ export const recordingSampleRate = 16_000
 // alike.
 export const recordingRecipes: readonly RecordingRecipe[] = [
   {
-    name: 'allison-carlo',
+    name: 'ivrvoice-festvox-1',
     samples: 6 * recordingSampleRate,
     sources: [
-      {
-        package: allison,
-        file: 'dir-instr.g722',
-        sha256: '5b382aea1d6015c84b5e51df15c07b5e5f7981ee571e54eebbb9292b50c554ec',
-        fromSample: 5_200,
-        gain: 0.5153,
-      },
-      {
-        package: carlo,
-        file: 'vm-tempgreeting2.g722',
-        sha256: 'd0f4d84c3c12f3a3050b04e3c781bf1881bae4a4f8d81319f6b703c173257a16',
-        fromSample: 0,
-        gain: 0.4371,
-      },
-    ],
-  },
-  {
-    name: 'june-ivrvoice',
-    samples: 6 * recordingSampleRate,
-    sources: [
-      {
-        package: june,
-        file: 'vm-tmpexists.g722',
-        sha256: '53fe4dda14ea43f43c7caa4aa1fb47791b1801fedbfa250fbfc0cd64a68e5be9',
-        fromSample: 800,
-        gain: 0.5782,
-      },
       {
         package: ivrvoice,
         file: 'vm-newuser.g722',
         sha256: 'dbeeeba35e70979f994445ede056c14894724362c97b88603c3a579d29407b51',
         fromSample: 0,
-        gain: 0.5077,
+        gain: 0.6391,
+      },
+      {
+        package: festvox,
+        file: 'ru_0635.wav',
+        sha256: '9dc577d320053d302ce63618b378484f79cfe3c0219edac8de19e9dc58f855fb',
+        fromSample: 6_400,
+        gain: 0.5689,
+      },
+    ],
+  },
+  {
+    name: 'ivrvoice-festvox-2',
+    samples: 6 * recordingSampleRate,
+    sources: [
+      {
+        package: ivrvoice,
+        file: 'demo-thanks.g722',
+        sha256: 'bdb1c5831bf7c6f18c990461ed734c9eb325bdacf37d1bec481fc58e1a846575',
+        fromSample: 0,
+        gain: 0.6742,
+      },
+      {
+        package: festvox,
+        file: 'ru_0475.wav',
+        sha256: '0b8f0e532f11a7e63d915ed198ebb514c889afdf0de2ecb136a09c4090a8d6dd',
+        fromSample: 6_000,
+        gain: 0.4915,
       },
     ],
   },
 ]
 
-/** The key of a prompt's decoded samples: `asterisk-core-sounds-en-g722/dir-instr.g722`. */
+/** The key of a prompt's decoded samples: `asterisk-core-sounds-ru-g722/vm-newuser.g722`. */
 export const promptKey = (source: PromptSource): string => `${source.package.name}/${source.file}`
 
-/** The command that decodes a .g722 file to raw 16-bit little-endian samples, mono, at 16 kHz. */
-export const decodeCommand = (g722Path: string, outPath: string): string[] => [
+/** The command that decodes a .g722 or .wav file to raw 16-bit little-endian samples, mono, at 16 kHz. */
+export const decodeCommand = (promptPath: string, outPath: string): string[] => [
   'ffmpeg',
   '-nostdin',
   '-v',
   'error',
   '-y',
-  '-f',
-  'g722',
+  ...(promptPath.endsWith('.g722') ? ['-f', 'g722'] : []),
   '-i',
-  g722Path,
+  promptPath,
   '-f',
   's16le',
   '-ac',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
 import { readJson } from '../../../host/files.ts'
+import { recordingRecipes } from '../recordings.ts'
 import { haloFrames, latentFrames } from '../../../models/convtasnet/options.ts'
 import { networkNames, networkOptions, programFolder, voicePackages, voicesContract, voicesRecipe } from './contract.ts'
 
@@ -23,6 +24,14 @@ test('voicePackages pins every package by its digest', () => {
   const packages = voicePackages()
   assert.equal(new Set(packages.map(({ name }) => name)).size, 5)
   for (const { sha256 } of packages) assert.match(sha256, /^[0-9a-f]{64}$/)
+})
+
+test('voicesRecipe holds the prompts of the shipped recordings back', () => {
+  const { trained } = readJson(join(programFolder, 'voices.json')) as { trained: Record<string, { test: string[] }> }
+  const held = new Set(Object.values(trained).flatMap(({ test: prompts }) => prompts))
+  for (const { file } of recordingRecipes.flatMap(({ sources }) => sources)) {
+    assert.ok(held.has(file.replace(/\.\w+$/, '')), file)
+  }
 })
 
 test('voicesRecipe holds no prompt back twice', () => {
