@@ -1,8 +1,8 @@
 /**
  * Reads a transcription request as OpenAI's API defines it, and refuses what that API refuses, in its words.
  *
- * Source: the published OpenAPI document, and error bodies that its clients recorded; where neither says, the wording is
- * ours (decision D-83).
+ * Source: the published OpenAPI document, and error bodies that its clients recorded; where neither says, the wording
+ * is ours (decision D-83).
  */
 import type { Upload, UploadedFile } from '../../../serve/multipart.ts'
 import { languageCode } from '../../../speech/whisper/languages.ts'

@@ -475,8 +475,8 @@ test('an upload that breaks off leaves nothing behind', async t => {
   const { url, whisper } = await serving(t)
   const { port, hostname } = new URL(url)
   const socket = connect(Number(port), hostname)
-  const head =
-    'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 900000\r\n\r\n'
+  const lines = ['POST /v1/audio/transcriptions HTTP/1.1', 'host: x', 'content-length: 900000']
+  const head = [...lines, 'content-type: multipart/form-data; boundary=x', '', ''].join('\r\n')
   socket.write(
     `${head}--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n${'x'.repeat(100_000)}`,
   )
