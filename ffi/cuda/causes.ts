@@ -22,8 +22,8 @@ const fixes: Readonly<Record<number, Fix>> = {
   },
   101: { kind: 'absent', fix: 'choose a device that nvidia-smi lists' },
   209: { kind: 'refused', fix: 'build for this GPU: its compute capability is not in the binary' },
-  400: { kind: 'status', fix: 'it was destroyed, or an event was never recorded: this is a fault of the caller' },
-  600: { kind: 'status', fix: 'wait for the work first: await stream.done() or event.done()' },
+  400: { kind: 'status', fix: 'it was destroyed: this is a fault of the caller' },
+  600: { kind: 'status', fix: 'wait for the work first: await stream.done()' },
   700: {
     kind: 'status',
     fix: 'the device read or wrote outside its memory, and must be opened again in a new process: compute-sanitizer finds where',

@@ -116,66 +116,26 @@ test('device() is absent when there is none, or the driver is too old, with what
   assert.throws(() => cuda.device(1), isError('absent', /invalid device ordinal/))
 })
 
-test('a stream copies to the device and back, in order, and events time it', { skip }, async () => {
+test('a stream copies to the device and back, in order', { skip }, async () => {
   const { cuda, live } = open()
   const [from, to, device, other] = [cuda.allocPinned(4000), cuda.allocPinned(4000), cuda.alloc(4000), cuda.alloc(4000)]
   const stream = cuda.createStream()
-  const [start, end] = [cuda.createEvent(), cuda.createEvent()]
   new Float32Array(from.view.buffer).forEach((_, i, all) => (all[i] = i * 0.5))
-  stream.record(start)
   stream.copy({ to: device.pointer, from: from.pointer, bytes: 4000, kind: 'hostToDevice' })
   stream.copy({ to: other.pointer, from: device.pointer, bytes: 4000, kind: 'deviceToDevice' })
   stream.copy({ to: to.pointer, from: other.pointer, bytes: 4000, kind: 'deviceToHost' })
-  stream.record(end)
   await stream.done()
   assert.equal(stream.isDone(), true)
   assert.deepEqual(new Float32Array(to.view.buffer), new Float32Array(from.view.buffer))
-  assert.ok(cuda.elapsedMs({ start, end }) >= 0)
-  assert.deepEqual(live(), [2, 2, 1, 2])
+  assert.deepEqual(live(), [2, 2, 1, 0])
   for (const thing of [from, to, device, other]) {
     thing.free()
     thing.free()
   }
-  for (const thing of [stream, start, end]) {
-    thing.destroy()
-    thing.destroy()
-  }
+  stream.destroy()
+  stream.destroy()
   assert.deepEqual(live(), [0, 0, 0, 0])
 })
-
-test(
-  'an event times the work before it while the stream goes on, and is no time when it was never recorded',
-  { skip },
-  async () => {
-    const { cuda, live } = open()
-    const [host, device, stream] = [cuda.allocPinned(64), cuda.alloc(64), cuda.createStream()]
-    const [start, end, never] = [cuda.createEvent(), cuda.createEvent(), cuda.createEvent()]
-    const copy = () => stream.copy({ to: device.pointer, from: host.pointer, bytes: 64, kind: 'hostToDevice' })
-    process.env.STANDIN_WORK_US = '30000'
-    stream.record(start)
-    copy()
-    stream.record(end)
-    process.env.STANDIN_WORK_US = '200000'
-    copy()
-    delete process.env.STANDIN_WORK_US
-    assert.throws(
-      () => cuda.elapsedMs({ start, end }),
-      isError('status', /cudaEventElapsedTime: cudaErrorNotReady \(600\)/, /event\.done/),
-    )
-    await end.done()
-    assert.equal(stream.isDone(), false)
-    assert.ok(cuda.elapsedMs({ start, end }) >= 59)
-    await never.done()
-    assert.throws(
-      () => cuda.elapsedMs({ start, end: never }),
-      isError('status', /cudaErrorInvalidResourceHandle \(400\)/),
-    )
-    stream.wait()
-    for (const thing of [host, device]) thing.free()
-    for (const thing of [stream, start, end, never]) thing.destroy()
-    assert.deepEqual(live(), [0, 0, 0, 0])
-  },
-)
 
 test('a copy that is not what it says, or too long, is refused before it happens', { skip }, () => {
   const { cuda } = open()

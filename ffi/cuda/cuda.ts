@@ -1,9 +1,8 @@
 /**
  * How is memory of a GPU reached, and how is work put in order there?
  *
- * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies, streams and
- * events. Every
- * status goes through one check, which names the call, the status and the fix. Kernels are not launched from here.
+ * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies and streams.
+ * Every status goes through one check, which names the call, the status and the fix. Kernels are not launched from here.
  */
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type LibrarySpec, type OpenedLibrary } from '../load.ts'
@@ -59,14 +58,6 @@ export interface PinnedBuffer {
   free(): void
 }
 
-/** A mark in a stream; the time between two of them is the device's own. */
-export interface CudaEvent {
-  readonly pointer: bigint
-  /** Wait until its stream has reached it, on a worker thread; at once where it was never recorded. */
-  done(): Promise<void>
-  destroy(): void
-}
-
 /** A queue of work on the device, done in order. */
 export interface CudaStream {
   readonly pointer: bigint
@@ -76,7 +67,6 @@ export interface CudaStream {
   /** Wait for all that was put into it, on this thread: the event loop stands still. */
   wait(): void
   isDone(): boolean
-  record(event: CudaEvent): void
   destroy(): void
 }
 
@@ -101,9 +91,6 @@ export interface Cuda {
   alloc(bytes: number): DeviceBuffer
   allocPinned(bytes: number): PinnedBuffer
   createStream(): CudaStream
-  createEvent(): CudaEvent
-  /** Between two events that were recorded and reached, in ms. */
-  elapsedMs(o: { start: CudaEvent; end: CudaEvent }): number
   /** The latest error of this thread, and forget it; null when there was none. */
   lastError(): string | null
   /** Errors: `status` (or what the status stands for) unless `status` is 0. */
@@ -173,16 +160,6 @@ function cudaOf(library: OpenedLibrary): Cuda {
         made('cudaStreamCreateWithFlags', out => f.cudaStreamCreateWithFlags(out, nonBlocking)),
         check,
       ),
-    createEvent() {
-      const pointer = made('cudaEventCreateWithFlags', out => f.cudaEventCreateWithFlags(out, 0))
-      return {
-        pointer,
-        done: async () => check('cudaEventSynchronize', await settled(f.cudaEventSynchronize, pointer)),
-        destroy: once(() => check('cudaEventDestroy', f.cudaEventDestroy(pointer))),
-      }
-    },
-    elapsedMs: ({ start, end }) =>
-      asked('cudaEventElapsedTime', out => f.cudaEventElapsedTime(out, start.pointer, end.pointer)),
     lastError() {
       const status = f.cudaGetLastError()
       return status === 0 ? null : `${f.cudaGetErrorName(status)} (${status})`
@@ -205,7 +182,6 @@ function streamOf(f: CudaFunctions, pointer: bigint, check: Check): CudaStream {
       if (status !== notReady) check('cudaStreamQuery', status)
       return status === 0
     },
-    record: event => check('cudaEventRecord', f.cudaEventRecord(event.pointer, pointer)),
     destroy: once(() => check('cudaStreamDestroy', f.cudaStreamDestroy(pointer))),
   }
 }

@@ -30,11 +30,6 @@ export interface CudaFunctions {
   cudaStreamSynchronize: NativeFunction<[Pointer], Status>
   cudaStreamQuery: NativeFunction<[Pointer], Status>
   cudaStreamDestroy: NativeFunction<[Pointer], Status>
-  cudaEventCreateWithFlags: NativeFunction<[Out<Pointer>, number], Status>
-  cudaEventRecord: NativeFunction<[Pointer, Pointer], Status>
-  cudaEventSynchronize: NativeFunction<[Pointer], Status>
-  cudaEventElapsedTime: NativeFunction<[Out<number>, Pointer, Pointer], Status>
-  cudaEventDestroy: NativeFunction<[Pointer], Status>
   cudaGetErrorName: NativeFunction<[number], string | null>
   cudaGetErrorString: NativeFunction<[number], string | null>
   cudaGetLastError: NativeFunction<[], Status>
@@ -66,11 +61,6 @@ export const cudaFunctions: { readonly [K in keyof CudaFunctions]-?: FunctionSpe
   cudaStreamSynchronize: { prototype: 'int cudaStreamSynchronize(void *stream)' },
   cudaStreamQuery: { prototype: 'int cudaStreamQuery(void *stream)' },
   cudaStreamDestroy: { prototype: 'int cudaStreamDestroy(void *stream)' },
-  cudaEventCreateWithFlags: { prototype: 'int cudaEventCreateWithFlags(_Out_ void **event, unsigned int flags)' },
-  cudaEventRecord: { prototype: 'int cudaEventRecord(void *event, void *stream)' },
-  cudaEventSynchronize: { prototype: 'int cudaEventSynchronize(void *event)' },
-  cudaEventElapsedTime: { prototype: 'int cudaEventElapsedTime(_Out_ float *ms, void *start, void *end)' },
-  cudaEventDestroy: { prototype: 'int cudaEventDestroy(void *event)' },
   cudaGetErrorName: { prototype: 'const char *cudaGetErrorName(int error)' },
   cudaGetErrorString: { prototype: 'const char *cudaGetErrorString(int error)' },
   cudaGetLastError: { prototype: 'int cudaGetLastError()' },

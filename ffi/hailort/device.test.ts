@@ -50,7 +50,7 @@ test(
         assert.deepEqual(scan(hailort), [])
         await assert.rejects(
           VDevice.open(hailort),
-          isStatus(64, 'absent', /DRIVER_NOT_INSTALLED.*the driver is not installed/),
+          isStatus(64, 'absent', /DRIVER_NOT_INSTALLED.*the driver is not loaded/),
         )
         standin.order('STATUS', 'hailo_scan_devices:85')
         assert.throws(() => scan(hailort), { status: 85 })
@@ -145,30 +145,13 @@ test("identify() tells the architecture, which the board's name does not, in eve
   }
 })
 
-test('a device tells its temperature, its power and its clock', { skip }, async () => {
+test('a device tells its temperature and its power', { skip }, async () => {
   await withStandin({}, async hailort => {
     await using vdevice = await VDevice.open(hailort)
     const device = vdevice.devices()[0]!
     const [first, second] = device.temperatureC()
     assert.ok(first >= 40 && first < 61 && second === first + 0.5)
     assert.ok((await device.powerW()) >= 1.5)
-    assert.deepEqual(device.extendedInformation(), { coreClockHz: 400_000_000, measuresCurrent: true })
-    const { value, meanW, minW, maxW, samples } = await device.powerWhile(async () => 'done')
-    assert.equal(value, 'done')
-    assert.ok(minW < meanW && meanW < maxW && samples === 256)
-  })
-})
-
-test('powerWhile() stops measuring when what it measures fails', { skip }, async () => {
-  await withStandin({ STATUS: 'hailo_stop_power_measurement:18' }, async hailort => {
-    await using vdevice = await VDevice.open(hailort)
-    // Seen by the status that the stop answers: it replaces the error of the body only when it is called.
-    await assert.rejects(
-      vdevice.devices()[0]!.powerWhile(async () => {
-        throw new Error('the body failed')
-      }),
-      isStatus(18, 'status', /hailo_stop_power_measurement/),
-    )
   })
 })
 

@@ -106,15 +106,6 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  /** The clock of the neural core in Hz, and whether the board measures current. */
-  extendedInformation(): { coreClockHz: number; measuresCurrent: boolean } {
-    const raw = this.#read<{ neural_network_core_clock_rate: number; supported_features: readonly boolean[] }>(
-      'hailo_get_extended_device_information',
-      'hailo_extended_device_information_t',
-    )
-    return { coreClockHz: raw.neural_network_core_clock_rate, measuresCurrent: raw.supported_features[3] === true }
-  }
-
   /** Of two sensors on the chip, in °C. */
   temperatureC(): readonly [number, number] {
     const raw = this.#read<{ ts0_temperature: number; ts1_temperature: number }>(
@@ -138,40 +129,6 @@ export class Device implements AsyncDisposable {
     return out[0]
   }
 
-  /**
-   * Power in W over the time that `body` takes.
-   * @returns mean, least and most, over `samples` averages
-   */
-  async powerWhile<T>(
-    body: () => Promise<T>,
-  ): Promise<{ value: T; meanW: number; minW: number; maxW: number; samples: number }> {
-    const deed = this.#deed('measure the power of')
-    const handle = this.#opened()
-    this.#hailort.call('hailo_set_power_measurement', deed, handle, 0, automatic, automatic)
-    this.#hailort.call('hailo_start_power_measurement', deed, handle, averageOf256, every1100us)
-    let value: T
-    const memory = Buffer.alloc(this.#hailort.structs.sizeOf('hailo_power_measurement_data_t'))
-    try {
-      value = await body()
-      this.#hailort.call('hailo_get_power_measurement', deed, handle, 0, true, memory)
-    } finally {
-      this.#hailort.call('hailo_stop_power_measurement', deed, handle)
-    }
-    const raw = this.#hailort.structs.decode<{
-      average_value: number
-      min_value: number
-      max_value: number
-      total_number_of_samples: number
-    }>('hailo_power_measurement_data_t', memory, 1)[0]!
-    return {
-      value,
-      meanW: raw.average_value,
-      minW: raw.min_value,
-      maxW: raw.max_value,
-      samples: raw.total_number_of_samples,
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     const handle = this.#handle
     this.#handle = null
@@ -179,10 +136,7 @@ export class Device implements AsyncDisposable {
       await this.#hailort.callAsync('hailo_release_device', { act: 'close', thing: `Hailo device ${this.id}` }, handle)
   }
 
-  #read<T>(
-    name: 'hailo_identify' | 'hailo_get_extended_device_information' | 'hailo_get_chip_temperature',
-    struct: string,
-  ): T {
+  #read<T>(name: 'hailo_identify' | 'hailo_get_chip_temperature', struct: string): T {
     return this.#hailort.read<T>(name, struct, this.#deed('ask'), this.#opened())
   }
 
@@ -199,19 +153,16 @@ export class Device implements AsyncDisposable {
 
 /** DVM and type that the library chooses by the board. */
 const automatic = 0x7fffffff
-const averageOf256 = 5
-const every1100us = 4
 
-/** How devices are shared and frames are scheduled. */
+/** `HAILO_SCHEDULING_ALGORITHM_ROUND_ROBIN`: the library activates groups itself. */
+const roundRobin = 1
+
+/** How devices are shared. */
 export interface VDeviceOptions {
   /** Ids of the devices; one that the library chooses unless told. */
   readonly deviceIds?: readonly string[]
   /** Virtual devices with one id share their devices. Without it nobody else may have them. */
   readonly groupId?: string
-  /** `none` leaves it to the caller to activate groups. */
-  readonly scheduling?: 'round-robin' | 'none'
-  /** Share with other processes, through HailoRT's service. */
-  readonly isMultiProcess?: boolean
 }
 
 /** Something that lives on a virtual device, and ends before it. */
@@ -222,15 +173,13 @@ export interface Dependent {
 /** One or several physical devices, on which models are configured. What lives on it is closed with it. */
 export class VDevice implements AsyncDisposable {
   readonly hailort: Hailort
-  readonly scheduling: 'round-robin' | 'none'
   readonly #dependents = new Set<Dependent>()
   #handle: Handle | null
   #closing: Promise<void> | undefined
 
-  private constructor(hailort: Hailort, handle: Handle, scheduling: 'round-robin' | 'none') {
+  private constructor(hailort: Hailort, handle: Handle) {
     this.hailort = hailort
     this.#handle = handle
-    this.scheduling = scheduling
   }
 
   /** Take devices. Errors: HailoError, `absent` when none is free. */
@@ -248,11 +197,10 @@ export class VDevice implements AsyncDisposable {
     }
     const group = Buffer.from(`${options.groupId ?? ''}\0`, 'latin1')
     if (options.groupId) params.writeBigUInt64LE(hailort.addressOf(group), structs.offsetOf(name, 'group_id'))
-    params.writeInt32LE(options.scheduling === 'none' ? 0 : 1, structs.offsetOf(name, 'scheduling_algorithm'))
-    params.writeUInt8(options.isMultiProcess ? 1 : 0, structs.offsetOf(name, 'multi_process_service'))
+    params.writeInt32LE(roundRobin, structs.offsetOf(name, 'scheduling_algorithm'))
     const out: [Handle | null] = [null]
     await keeping([ids, group], hailort.callAsync('hailo_create_vdevice', { act: 'open', thing }, params, out))
-    return new VDevice(hailort, out[0]!, options.scheduling ?? 'round-robin')
+    return new VDevice(hailort, out[0]!)
   }
 
   get isClosed(): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -9,6 +9,7 @@ import { runHefModel } from '../../lib/testing/hef/write.ts'
 import { dequantize, quantize, tinyModel } from '../../lib/testing/hef/models.ts'
 import { needsTool } from '../../lib/testing/needs.ts'
 import { FfiError } from '../errors.ts'
+import { cacheFolder } from '../testing/build.ts'
 import { hailortStandin, standinOf, type Standin } from '../testing/hailort.ts'
 import { compileShim, findHeaders, InferModel } from './infer-model.ts'
 import { openHailort, type Hailort } from './library.ts'
@@ -33,8 +34,11 @@ async function until(isSo: () => boolean): Promise<void> {
   assert.ok(isSo())
 }
 
-/** A Hailo-10H, a HEF for it, and a folder of one's own for what is compiled. */
-async function on10H(body: (bench: Bench) => Promise<void>): Promise<void> {
+/**
+ * A Hailo-10H and a HEF for it. What is compiled is kept for all tests and runs, or in a folder of one's own where
+ * compiling is the point.
+ */
+async function on10H(body: (bench: Bench) => Promise<void>, o: { ownCache?: true } = {}): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'infer-model-'))
   const hailort = openHailort({ env: { HAILORT_LIB: hailortStandin({ profile: 'D' }) } })
   const standin = standinOf(hailort)
@@ -43,7 +47,8 @@ async function on10H(body: (bench: Bench) => Promise<void>): Promise<void> {
   try {
     const path = join(folder, 'model.hef')
     writeFileSync(path, tinyModel({ arch: 'hailo10h' }).hef)
-    await body({ hailort, standin, folder, path, env: { HAILORT_INCLUDE: standinHeaders, XDG_CACHE_HOME: folder } })
+    const cache = o.ownCache ? folder : cacheFolder()
+    await body({ hailort, standin, folder, path, env: { HAILORT_INCLUDE: standinHeaders, XDG_CACHE_HOME: cache } })
     assert.deepEqual([standin.live(), standin.misuses()], [0, misuses])
   } finally {
     standin.reset()
@@ -74,42 +79,60 @@ test("InferModel answers as the model's arithmetic does, frame after frame", { s
   })
 })
 
+/** A compiler that writes `compiled` where the result is asked for, and one line for each call. */
+const countingCompiler = (folder: string, first = ':') =>
+  fakeCompiler(
+    folder,
+    `${first}; while [ "$1" != -o ]; do shift; done; printf compiled > "$2"; echo call >> "${folder}/calls"`,
+  )
+
 test('compileShim() compiles once for a library, and again for other flags', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const first = await compileShim(hailort, { env })
-    const { mtimeMs } = statSync(first)
-    assert.equal(await compileShim(hailort, { env }), first)
-    assert.equal(statSync(first).mtimeMs, mtimeMs)
-    const other = await compileShim(hailort, { env: { ...env, CXX: 'c++' } })
-    assert.notEqual(other, first)
-    assert.ok(other.startsWith(folder) && existsSync(other))
-  })
+  await on10H(
+    async ({ hailort, env, folder }) => {
+      const CXX = countingCompiler(folder)
+      const first = await compileShim(hailort, { env: { ...env, CXX } })
+      assert.equal(await compileShim(hailort, { env: { ...env, CXX } }), first)
+      assert.equal(readFileSync(join(folder, 'calls'), 'utf8'), 'call\n')
+      const flagged = join(folder, 'flagged')
+      mkdirSync(flagged)
+      const other = await compileShim(hailort, { env: { ...env, CXX: countingCompiler(flagged) } })
+      assert.notEqual(other, first)
+      assert.ok(other.startsWith(folder) && existsSync(other))
+    },
+    { ownCache: true },
+  )
 })
 
 test('compileShim() says what to install when headers or a compiler are absent', { skip }, async () => {
-  await on10H(async ({ hailort, env }) => {
-    await assert.rejects(
-      compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: '/nowhere' } }),
-      isKind('absent', /\/nowhere.*sudo apt install g\+\+ h10-hailort.*HAILORT_INCLUDE=/),
-    )
-    await assert.rejects(
-      compileShim(hailort, { env: { ...env, CXX: 'no-such-g++' } }),
-      isKind('absent', /no-such-g\+\+ does not run \(ENOENT\).*apt install/),
-    )
-  })
+  await on10H(
+    async ({ hailort, env }) => {
+      await assert.rejects(
+        compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: '/nowhere' } }),
+        isKind('absent', /\/nowhere.*sudo apt install g\+\+ h10-hailort.*HAILORT_INCLUDE=/),
+      )
+      await assert.rejects(
+        compileShim(hailort, { env: { ...env, CXX: 'no-such-g++' } }),
+        isKind('absent', /no-such-g\+\+ does not run \(ENOENT\).*apt install/),
+      )
+    },
+    { ownCache: true },
+  )
 })
 
 test(
   "compileShim() tells the compiler's words when the headers are of another HailoRT, and leaves nothing behind",
   { skip },
   async () => {
-    await on10H(async ({ hailort, env, folder }) => {
-      mkdirSync(join(folder, 'old/hailo'), { recursive: true })
-      writeFileSync(join(folder, 'old/hailo/hailort.hpp'), 'namespace hailort { class VDevice {}; }\n')
-      const job = () => compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: join(folder, 'old') } })
-      await assert.rejects(job(), isKind('refused', /refuses infer-model\.cpp with these headers:\n.*error/))
-      await assert.rejects(job(), isKind('refused', /error/))
-    })
+    await on10H(
+      async ({ hailort, env, folder }) => {
+        mkdirSync(join(folder, 'old/hailo'), { recursive: true })
+        writeFileSync(join(folder, 'old/hailo/hailort.hpp'), 'namespace hailort { class VDevice {}; }\n')
+        const job = () => compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: join(folder, 'old') } })
+        await assert.rejects(job(), isKind('refused', /refuses infer-model\.cpp with these headers:\n.*error/))
+        await assert.rejects(job(), isKind('refused', /error/))
+      },
+      { ownCache: true },
+    )
   },
 )
 
@@ -121,121 +144,148 @@ function fakeCompiler(folder: string, body: string): string {
 }
 
 test('compileShim() is absent with the folder and the variable when the cache cannot be made', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const file = join(folder, 'a-file')
-    writeFileSync(file, '')
-    for (const cache of [file, '/proc/nope', '/etc/passwd']) {
-      await assert.rejects(
-        compileShim(hailort, { env: { ...env, XDG_CACHE_HOME: cache } }),
-        isKind(
-          'absent',
-          new RegExp(
-            `cannot be kept in "${cache}/rungbook/infer-model-\\w+" \\((ENOTDIR|ENOENT|EEXIST)\\) .*export XDG_CACHE_HOME=`,
+  await on10H(
+    async ({ hailort, env, folder }) => {
+      const file = join(folder, 'a-file')
+      writeFileSync(file, '')
+      for (const cache of [file, '/proc/nope', '/etc/passwd']) {
+        await assert.rejects(
+          compileShim(hailort, { env: { ...env, XDG_CACHE_HOME: cache } }),
+          isKind(
+            'absent',
+            new RegExp(
+              `cannot be kept in "${cache}/rungbook/infer-model-\\w+" \\((ENOTDIR|ENOENT|EEXIST)\\) .*export XDG_CACHE_HOME=`,
+            ),
           ),
-        ),
-        cache,
-      )
-    }
-  })
+          cache,
+        )
+      }
+    },
+    { ownCache: true },
+  )
 })
 
 test("compileShim() is absent when the cache is another's, or full, and leaves no draft behind", { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const complaints = {
-      'No space left on device': 'fatal error: error writing to x.s: No space left on device',
-      'Permission denied': '/usr/bin/ld: cannot open output file /c/.1.so: Permission denied',
-      'Read-only file system': 'cannot write: Read-only file system',
-    }
-    for (const [why, complaint] of Object.entries(complaints)) {
-      const CXX = fakeCompiler(
-        folder,
-        `for word; do case $word in *.so) touch "$word";; esac; break; done; echo '${complaint}' >&2; exit 1`,
-      )
-      await assert.rejects(
-        compileShim(hailort, { env: { ...env, CXX } }),
-        isKind('absent', new RegExp(`\\(${why}\\) .*XDG_CACHE_HOME=`)),
-        why,
-      )
-    }
-    assert.deepEqual(draftsIn(folder), [])
-  })
+  await on10H(
+    async ({ hailort, env, folder }) => {
+      const complaints = {
+        'No space left on device': 'fatal error: error writing to x.s: No space left on device',
+        'Permission denied': '/usr/bin/ld: cannot open output file /c/.1.so: Permission denied',
+        'Read-only file system': 'cannot write: Read-only file system',
+      }
+      for (const [why, complaint] of Object.entries(complaints)) {
+        const CXX = fakeCompiler(
+          folder,
+          `for word; do case $word in *.so) touch "$word";; esac; break; done; echo '${complaint}' >&2; exit 1`,
+        )
+        await assert.rejects(
+          compileShim(hailort, { env: { ...env, CXX } }),
+          isKind('absent', new RegExp(`\\(${why}\\) .*XDG_CACHE_HOME=`)),
+          why,
+        )
+      }
+      assert.deepEqual(draftsIn(folder), [])
+    },
+    { ownCache: true },
+  )
 })
 
 test('compileShim() is absent when another process takes its folder away while it compiles', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const CXX = fakeCompiler(folder, `rm -rf "${folder}/rungbook"`)
-    await assert.rejects(
-      compileShim(hailort, { env: { ...env, CXX } }),
-      isKind('absent', /cannot be kept in .* \(ENOENT\)/),
-    )
-  })
+  await on10H(
+    async ({ hailort, env, folder }) => {
+      const CXX = fakeCompiler(folder, `rm -rf "${folder}/rungbook"`)
+      await assert.rejects(
+        compileShim(hailort, { env: { ...env, CXX } }),
+        isKind('absent', /cannot be kept in .* \(ENOENT\)/),
+      )
+    },
+    { ownCache: true },
+  )
 })
 
 test('compileShim() ends a compiler that does not end, and says so', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
-    await assert.rejects(
-      compileShim(hailort, { env: { ...env, CXX }, timeoutMs: 1000 }),
-      isKind('refused', /did not compile .* within 1 s, and was ended/),
-    )
-    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
-    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
-  })
+  await on10H(
+    async ({ hailort, env, folder }) => {
+      const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
+      await assert.rejects(
+        compileShim(hailort, { env: { ...env, CXX }, timeoutMs: 1000 }),
+        isKind('refused', /did not compile .* within 1 s, and was ended/),
+      )
+      const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+      assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+    },
+    { ownCache: true },
+  )
 })
 
 test('compileShim() ends the compiler when its own process ends', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
-    const [shim, library] = ['infer-model.ts', 'library.ts'].map(name =>
-      JSON.stringify(join(import.meta.dirname, name)),
-    )
-    const script = `
+  await on10H(
+    async ({ hailort, env, folder }) => {
+      const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
+      const [shim, library] = ['infer-model.ts', 'library.ts'].map(name =>
+        JSON.stringify(join(import.meta.dirname, name)),
+      )
+      const script = `
       const { compileShim } = await import(${shim})
       const { openHailort } = await import(${library})
       const { existsSync } = await import('node:fs')
       void compileShim(openHailort(), { env: ${JSON.stringify({ ...env, CXX })} })
       setInterval(() => existsSync(${JSON.stringify(join(folder, 'pid'))}) && process.exit(), 20)`
-    execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-      env: { ...process.env, HAILORT_LIB: hailort.library.path },
-    })
-    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
-    await until(() => !existsSync(`/proc/${pid}`) || / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')))
-  })
+      execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+        env: { ...process.env, HAILORT_LIB: hailort.library.path },
+      })
+      const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+      await until(() => !existsSync(`/proc/${pid}`) || / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')))
+    },
+    { ownCache: true },
+  )
 })
 
 test(
   'compileShim() has the compiler speak English, and gives its last words when none of them is an error',
   { skip },
   async () => {
-    await on10H(async ({ hailort, env, folder }) => {
-      const CXX = fakeCompiler(folder, 'echo "speaks $LC_ALL" >&2; exit 1')
-      await assert.rejects(
-        compileShim(hailort, { env: { ...env, CXX } }),
-        isKind('refused', /with these headers:\nspeaks C /),
-      )
-    })
+    await on10H(
+      async ({ hailort, env, folder }) => {
+        const CXX = fakeCompiler(folder, 'echo "speaks $LC_ALL" >&2; exit 1')
+        await assert.rejects(
+          compileShim(hailort, { env: { ...env, CXX } }),
+          isKind('refused', /with these headers:\nspeaks C /),
+        )
+      },
+      { ownCache: true },
+    )
   },
 )
 
 test('compileShim() serves two models that are opened at once', { skip }, async () => {
-  await on10H(async ({ hailort, env, folder }) => {
-    const [one, two] = await Promise.all([compileShim(hailort, { env }), compileShim(hailort, { env })])
-    assert.deepEqual([one, draftsIn(folder)], [two, []])
-  })
+  await on10H(
+    async ({ hailort, env, folder }) => {
+      const own = { ...env, CXX: countingCompiler(folder, 'sleep 0.1') }
+      const [one, two] = await Promise.all([compileShim(hailort, { env: own }), compileShim(hailort, { env: own })])
+      assert.deepEqual([one, draftsIn(folder)], [two, []])
+      assert.equal(readFileSync(one, 'utf8'), 'compiled')
+    },
+    { ownCache: true },
+  )
 })
 
 test(
   'InferModel.open() says how to come by new functions when those that were kept do not open',
   { skip },
   async () => {
-    await on10H(async ({ hailort, env, path }) => {
-      const shim = await compileShim(hailort, { env })
-      writeFileSync(shim, '')
-      await assert.rejects(
-        InferModel.open({ hailort, path, env }),
-        isKind('absent', /it is empty compile it again: rm -r \S+infer-model-\w+; .*XDG_CACHE_HOME=/),
-      )
-    })
+    await on10H(
+      async ({ hailort, env, path, folder }) => {
+        const own = { ...env, CXX: countingCompiler(folder) }
+        const shim = await compileShim(hailort, { env: own })
+        writeFileSync(shim, '')
+        await assert.rejects(
+          InferModel.open({ hailort, path, env: own }),
+          isKind('absent', /it is empty compile it again: rm -r \S+infer-model-\w+; .*XDG_CACHE_HOME=/),
+        )
+      },
+      { ownCache: true },
+    )
   },
 )
 

@@ -153,24 +153,6 @@ test('libraries of all profiles run in one process at the same time', { skip }, 
   await Promise.all(profileNames.map(run))
 })
 
-test('infer() runs several frames in one call, and refuses a missing or a short buffer', { skip }, async () => {
-  await withGroup({}, async bench => {
-    const { group } = bench
-    const waves = [wave(64, 1), wave(64, 2), wave(64, 3)]
-    const inputs = { 'net/mix': Buffer.concat(waves.map(w => Buffer.from(w.buffer))) }
-    const outputs = { 'net/voices': Buffer.alloc(3 * 128 * 4), 'net/noise': Buffer.alloc(3 * 64 * 4) }
-    await group.infer({ frames: 3, inputs, outputs })
-    const voices = new Float32Array(outputs['net/voices'].buffer)
-    assert.deepEqual(voices.subarray(256, 384), expected(bench, waves[2]!)[0])
-    await assert.rejects(
-      group.infer({ frames: 3, inputs, outputs: { 'net/voices': outputs['net/voices'] } }),
-      (thrown: Error & { hint: string }) =>
-        thrown.message.includes('"net/noise"') && thrown.hint.includes('net/voices NHWC 1x64x2'),
-    )
-    await refused(group.infer({ frames: 3, inputs, outputs: { ...outputs, 'net/noise': Buffer.alloc(8) } }), 2)
-  })
-})
-
 test('a read ends with a timeout when no frame comes, and the stream works when one does', { skip }, async () => {
   await withGroup({}, async bench => {
     const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs({ timeoutMs: 60 })]
@@ -210,33 +192,6 @@ test('streams close while a device hangs, and no call is left waiting', { skip }
     await outputs[1]!.read(frame)
     await inputs[0]!.write(wave(64, 1))
     await refused(outputs[1]!.read(frame), 4)
-  })
-})
-
-test('a group without the scheduler takes frames only when it is active', { skip }, async () => {
-  await withGroup({ device: { scheduling: 'none' } }, async bench => {
-    const [inputs, outputs] = [await bench.group.openInputs(), await bench.group.openOutputs()]
-    const thrown = await refused(inputs[0]!.write(wave(64, 1)), 69)
-    assert.match(thrown.message, /must be activated/)
-    const activation = await bench.group.activate()
-    await inputs[0]!.write(wave(64, 1))
-    await outputs[0]!.read(new Float32Array(128))
-    await outputs[1]!.read(new Float32Array(64))
-    assert.throws(() => bench.group.schedule({ timeoutMs: 10 }), HailoError)
-    await activation.close()
-    await activation.close()
-  })
-})
-
-test('activate() is refused when the scheduler does it, and schedule() is obeyed', { skip }, async () => {
-  await withGroup({}, async ({ group }) => {
-    const thrown = await refused(group.activate(), 6)
-    assert.match(thrown.hint, /do not activate/)
-    group.schedule({ timeoutMs: 10, thresholdFrames: 2, priority: 20 })
-    assert.throws(
-      () => group.schedule({ priority: 40 }),
-      (error: unknown) => error instanceof HailoError && error.status === 2,
-    )
   })
 })
 

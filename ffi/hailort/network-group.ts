@@ -1,16 +1,15 @@
 /**
  * How does a HEF become something that runs on a device?
  *
- * `configure` loads it. A group lives as long as its device; streams and activations end before that.
+ * `configure` loads it. A group lives as long as its device; its streams end before that.
  */
 import { FfiError } from '../errors.ts'
 import { orUndo } from '../jobs.ts'
-import { keeping } from '../settled.ts'
-import type { Dependent, VDevice } from './device.ts'
+import type { VDevice } from './device.ts'
 import type { Hef } from './hef.ts'
 import { handlesIn, type Handle } from './library.ts'
-import { describeStream, type StreamInfo } from './stream-info.ts'
-import { closeStreams, openStreams, streamParams, type VStream, type VStreamOptions } from './vstreams.ts'
+import type { StreamInfo } from './stream-info.ts'
+import { closeStreams, openStreams, type VStream, type VStreamOptions } from './vstreams.ts'
 
 /** How a HEF is loaded. */
 export interface ConfigureOptions {
@@ -132,42 +131,6 @@ export class NetworkGroup {
     }
   }
 
-  /** Take the device for this group, where no scheduler does. Errors: HailoError under the scheduler. */
-  async activate(): Promise<Dependent> {
-    const { vdevice, title } = this
-    const out: [Handle | null] = [null]
-    await vdevice.hailort.callAsync(
-      'hailo_activate_network_group',
-      { act: 'activate', thing: title },
-      this.handle,
-      null,
-      out,
-    )
-    let closing: Promise<void> | undefined
-    const activation: Dependent = {
-      close: () => {
-        vdevice.disown(activation)
-        return (closing ??= vdevice.hailort.callAsync(
-          'hailo_deactivate_network_group',
-          { act: 'deactivate', thing: title },
-          out[0],
-        ))
-      },
-    }
-    vdevice.own(activation)
-    return activation
-  }
-
-  /** How the scheduler treats this group. Errors: HailoError without a scheduler. */
-  schedule(o: { timeoutMs?: number; thresholdFrames?: number; priority?: number }): void {
-    const { hailort } = this.vdevice
-    const deed = { act: 'schedule', thing: this.title }
-    if (o.timeoutMs !== undefined) hailort.call('hailo_set_scheduler_timeout', deed, this.handle, o.timeoutMs, null)
-    if (o.thresholdFrames !== undefined)
-      hailort.call('hailo_set_scheduler_threshold', deed, this.handle, o.thresholdFrames, null)
-    if (o.priority !== undefined) hailort.call('hailo_set_scheduler_priority', deed, this.handle, o.priority, null)
-  }
-
   /**
    * Mean latency on the device in ms. Errors: HailoError unless configured with `measuresLatency`, and after a frame.
    */
@@ -181,73 +144,4 @@ export class NetworkGroup {
       null,
     ).avg_hw_latency_ms
   }
-
-  /**
-   * Run several frames in one call, which makes and ends its own streams: simple, and slower than open streams.
-   * @param inputs by stream name; each holds all frames one after another, and is not changed
-   * @param outputs by stream name; filled
-   * @throws HailoError; FfiError `usage` when a stream is missing
-   */
-  async infer(o: { frames: number; inputs: Buffers; outputs: Buffers; options?: VStreamOptions }): Promise<void> {
-    const [given, wanted] = [true, false].map(isInput => {
-      const { memory, names, stride } = streamParams({ group: this, isInput, options: o.options ?? {} })
-      return {
-        params: memory,
-        count: memory.length / stride,
-        buffers: this.#buffersByName(names, isInput ? o.inputs : o.outputs),
-      }
-    }) as [Side, Side]
-    const args = [
-      this.handle,
-      given.params,
-      given.buffers,
-      given.count,
-      wanted.params,
-      wanted.buffers,
-      wanted.count,
-      o.frames,
-    ]
-    const { hailort } = this.vdevice
-    await keeping(
-      [o.inputs, o.outputs],
-      hailort.callAsync('hailo_infer', { act: 'infer with', thing: this.title }, ...args),
-    )
-  }
-
-  #buffersByName(names: readonly string[], buffers: Buffers): Buffer {
-    const { hailort } = this.vdevice
-    const struct = 'hailo_stream_raw_buffer_by_name_t'
-    const stride = hailort.structs.sizeOf(struct)
-    const memory = Buffer.alloc(stride * names.length)
-    for (const [i, name] of names.entries()) {
-      const buffer = buffers[name]
-      if (!buffer) {
-        const known = this.streams.map(describeStream).join('; ')
-        throw new FfiError(
-          'usage',
-          `Cannot infer with "${this.title}": nothing is given for "${name}"`,
-          `its streams are: ${known}`,
-        )
-      }
-      memory.write(name, i * stride, 'latin1')
-      memory.writeBigUInt64LE(
-        hailort.addressOf(buffer),
-        i * stride + hailort.structs.offsetOf(struct, 'raw_buffer.buffer'),
-      )
-      memory.writeBigUInt64LE(
-        BigInt(buffer.byteLength),
-        i * stride + hailort.structs.offsetOf(struct, 'raw_buffer.size'),
-      )
-    }
-    return memory
-  }
-}
-
-/** Memory by stream name. */
-export type Buffers = Readonly<Record<string, Buffer>>
-
-interface Side {
-  readonly params: Buffer
-  readonly count: number
-  readonly buffers: Buffer
 }

@@ -30,7 +30,7 @@ export interface StreamInfo {
   readonly image?: { readonly height: number; readonly width: number; readonly features: number }
   /** Present for detections. */
   readonly nms?: { readonly classes: number; readonly boxesPerClass: number; readonly boxesTotal: number }
-  /** null when each feature has its own: ask the open stream for them. */
+  /** null when each feature has its own. */
   readonly quantisation: Quantisation | null
 }
 

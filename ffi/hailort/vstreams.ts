@@ -15,7 +15,7 @@ import { FfiError } from '../errors.ts'
 import { allDone, orUndo } from '../jobs.ts'
 import type { Dependent, VDevice } from './device.ts'
 import { handlesIn, memoryOf, type Hailort, type Handle } from './library.ts'
-import { quantisationFrom, type Quantisation, type RawQuantInfo, type StreamInfo } from './stream-info.ts'
+import type { StreamInfo } from './stream-info.ts'
 
 /** Element type of a caller's frames. Between it and the device's type the library converts on the CPU. */
 export type FrameType = 'float32' | 'uint8' | 'uint16' | 'auto'
@@ -92,18 +92,6 @@ export class VStream implements Dependent {
     return this.#transfer(frame, false)
   }
 
-  /** One pair for the whole stream, or one for each feature. */
-  quantisations(): (Quantisation | null)[] {
-    this.#check(this.frameBytes, this.info.isInput)
-    const { items } = this.#hailort.list<RawQuantInfo>({
-      name: this.info.isInput ? 'hailo_get_input_vstream_quant_infos' : 'hailo_get_output_vstream_quant_infos',
-      struct: 'hailo_quant_info_t',
-      deed: { act: 'ask', thing: this.info.name },
-      fill: (memory, count) => [this.handle, memory, count],
-    })
-    return items.map(quantisationFrom)
-  }
-
   /** Release the stream, when what was asked of it has ended. A second call does nothing. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
@@ -147,7 +135,7 @@ export class VStream implements Dependent {
  * Default parameters of all streams of a group in one direction, as the library makes them: memory, and the names in
  * it.
  */
-export function streamParams(o: { group: Group; isInput: boolean; options: VStreamOptions }): {
+function streamParams(o: { group: Group; isInput: boolean; options: VStreamOptions }): {
   memory: Buffer
   names: string[]
   stride: number

@@ -155,4 +155,5 @@ function digestOf(files: readonly string[], command: readonly string[]): string 
   return hash.digest('hex').slice(0, 24)
 }
 
-const cacheFolder = () => join(tmpdir(), `rungbook-standins-${process.getuid?.() ?? 'user'}`)
+/** Where what tests compile is kept from run to run. */
+export const cacheFolder = (): string => join(tmpdir(), `rungbook-standins-${process.getuid?.() ?? 'user'}`)

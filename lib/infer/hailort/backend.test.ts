@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import test from 'node:test'
 import { profileNames, type ProfileName } from '../../../ffi/hailort/abi/profiles.ts'
 import { openHailort } from '../../../ffi/hailort/library.ts'
+import { cacheFolder } from '../../../ffi/testing/build.ts'
 import { hailortStandin, standinOf, type Fault, type Standin } from '../../../ffi/testing/hailort.ts'
 import { runHefModel, writeHef } from '../../testing/hef/write.ts'
 import { float32 } from '../../formats/tensors/tensor.ts'
@@ -252,27 +251,22 @@ test('openHailortBackend() refuses a damaged file and a file that is none, witho
 })
 
 /**
- * What a Hailo-10H needs beside the library: headers, of which the stand-in has its own, and a folder for what is
- * compiled.
+ * What a Hailo-10H needs beside the library: headers, of which the stand-in has its own, and the folder in which
+ * tests keep what they compile.
  */
 async function on10H(
   body: (open: Bench['open'], standin: Standin, env: Record<string, string>) => Promise<void>,
   hef = tinyModel({ arch: 'hailo10h' }).hef,
 ): Promise<void> {
-  const cache = mkdtempSync(join(tmpdir(), 'shim-'))
   const env = {
     PATH: process.env.PATH ?? '',
     HAILORT_LIB: hailortStandin({ profile: 'D' }),
-    XDG_CACHE_HOME: cache,
+    XDG_CACHE_HOME: cacheFolder(),
     HAILORT_INCLUDE: join(import.meta.dirname, '../../../ffi/testing/hailort-cpp'),
   }
-  try {
-    await withBench({ profile: 'D', hef, ARCH: 'hailo10h' }, ({ path, standin }) =>
-      body(options => openHailortBackend(path, { env, ...options }), standin, env),
-    )
-  } finally {
-    rmSync(cache, { recursive: true })
-  }
+  await withBench({ profile: 'D', hef, ARCH: 'hailo10h' }, ({ path, standin }) =>
+    body(options => openHailortBackend(path, { env, ...options }), standin, env),
+  )
 }
 
 test(
