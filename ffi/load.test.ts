@@ -154,6 +154,23 @@ function pathsIn(message: string): string[] {
     })
 }
 
+test('openLibrary() finds a library under its full version alone, the newest first', { skip: needsTool('gcc') }, () => {
+  const holding = (...files: readonly string[]) => {
+    const inside = mkdtempSync(join(folder, 'usual-'))
+    for (const file of files) copyFileSync(frob(), join(inside, file))
+    return inside
+  }
+  const usual = holding('libfrob.so.5.3.0', 'libfrob.so.5.10.1', 'libfrob.so.5.11.bak')
+  const names = ['libfrob.so']
+  assert.equal(openLibrary(spec({ names, folders: [usual] }), { env }).path, join(usual, 'libfrob.so.5.10.1'))
+  const given = holding('libfrob.so.1.2')
+  const LD_LIBRARY_PATH = `relative:${given}`
+  assert.equal(
+    openLibrary(spec({ names, folders: [usual] }), { env: { LD_LIBRARY_PATH } }).path,
+    join(given, 'libfrob.so.1.2'),
+  )
+})
+
 test('openLibrary() lists each path tried with what was wrong, the package, and the line to export', () => {
   const error = refusal(
     spec({

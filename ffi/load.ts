@@ -37,7 +37,10 @@ export interface LibrarySpec {
    * `names`.
    */
   readonly env: string
-  /** Names for the loader, best first. One with a slash in it is a path, and is not looked for in `folders`. */
+  /**
+   * Names for the loader, best first; in folders also with any version behind them. One with a slash in it is a path,
+   * and is not looked for in `folders`.
+   */
   readonly names: readonly string[]
   /** The usual folders, best first; tried after the loader. */
   readonly folders: readonly string[]
@@ -67,8 +70,9 @@ export function openLibrary(
   spec: LibrarySpec,
   options: { env?: Readonly<Record<string, string | undefined>> } = {},
 ): OpenedLibrary {
-  const override = (options.env ?? process.env)[spec.env]
-  const candidates = override ? overridePaths(spec, override) : searchPaths(spec)
+  const env = options.env ?? process.env
+  const override = env[spec.env]
+  const candidates = override ? overridePaths(spec, override) : searchPaths(spec, env)
   const tried: Attempt[] = []
   for (const candidate of candidates) {
     const opened = tryOpen(candidate)
@@ -146,9 +150,7 @@ function overridePaths(spec: LibrarySpec, override: string): string[] {
   if (!isFolder) return [path]
   const names = [...new Set(spec.names.map(name => basename(name)))]
   // A folder of a package may have the file under its full version alone: libonnxruntime.so.1.26.0.
-  const versions = filesIn(path).filter(file => names.some(name => file.startsWith(`${name}.`)))
-  const newestFirst = versions.toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }))
-  return [...new Set([...names, ...newestFirst])].map(name => join(path, name))
+  return [...new Set([...names, ...versionsIn(path, names)])].map(name => join(path, name))
 }
 
 function filesIn(folder: string): string[] {
@@ -160,9 +162,23 @@ function filesIn(folder: string): string[] {
   }
 }
 
-function searchPaths(spec: LibrarySpec): string[] {
+/** By the loader, then in each folder the names, then the same under any full version, newest first. */
+function searchPaths(spec: LibrarySpec, env: Readonly<Record<string, string | undefined>>): string[] {
   const bare = spec.names.filter(name => !name.includes('/'))
-  return [...new Set([...spec.names, ...spec.folders.flatMap(folder => bare.map(name => join(folder, name)))])]
+  const given = (env.LD_LIBRARY_PATH ?? '').split(':').filter(folder => folder.startsWith('/'))
+  const inFolders = [...given, ...spec.folders].flatMap(folder => [
+    ...bare.map(name => join(folder, name)),
+    ...versionsIn(folder, bare).map(name => join(folder, name)),
+  ])
+  return [...new Set([...spec.names, ...inFolders])]
+}
+
+/** Files that have one of these names and a version behind it: `libhailort.so.5.3.0`. Newest first. */
+function versionsIn(folder: string, names: readonly string[]): string[] {
+  const isOne = (file: string) => names.some(name => file.startsWith(`${name}.`) && /\.so(\.\d+)+$/.test(file))
+  return filesIn(folder)
+    .filter(isOne)
+    .toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }))
 }
 
 /**

@@ -150,7 +150,7 @@ test('doctor is blocked on a Hailo-10H that has no compiler, and next is the lin
   }
   const { exit, verdict } = await run({ ...ten, programs: { 'g++': null } }, ['--need', 'hailo'])
   assert.equal(exit, 3, verdict)
-  assert.match(verdict, /^BLOCKED doctor .* next="sudo apt install g\+\+ h10-hailort #/)
+  assert.match(verdict, /^BLOCKED doctor .* next="sudo apt install g\+\+ hailo-h10-all #/)
   const whole = { ...ten, files: { ...ten.files, '/usr/include/hailo/hailort.hpp': '' } }
   assert.equal((await run(whole, ['--need', 'hailo'])).exit, 0)
 })

@@ -108,7 +108,7 @@ test('compileShim() says what to install when headers or a compiler are absent',
     async ({ hailort, env }) => {
       await assert.rejects(
         compileShim(hailort, { env: { ...env, HAILORT_INCLUDE: '/nowhere' } }),
-        isKind('absent', /\/nowhere.*sudo apt install g\+\+ h10-hailort.*HAILORT_INCLUDE=/),
+        isKind('absent', /\/nowhere.*sudo apt install g\+\+ hailo-h10-all.*HAILORT_INCLUDE=/),
       )
       await assert.rejects(
         compileShim(hailort, { env: { ...env, CXX: 'no-such-g++' } }),

@@ -15,6 +15,7 @@ import { FfiError } from '../errors.ts'
 import { bind, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { keeping, settled } from '../settled.ts'
 import { memoryOf, type Hailort, type Handle } from './library.ts'
+import { headerFolders } from './abi/header-folders.ts'
 import { versionText } from './abi/profiles.ts'
 import { check } from './status.ts'
 
@@ -44,18 +45,7 @@ const prototypes = {
 }
 
 const source = join(import.meta.dirname, 'infer-model.cpp')
-const install = 'sudo apt install g++ h10-hailort (the headers may be in a package of their own, hailort-dev)'
-
-/**
- * Where HailoRT's headers are looked for, best first: `HAILORT_INCLUDE` alone if it is set; else beside the library,
- * then the usual
- * folders.
- */
-export function headerFolders(library: string | undefined, env: Environment): string[] {
-  if (env.HAILORT_INCLUDE) return [env.HAILORT_INCLUDE]
-  const beside = library ? [join(dirname(library), '../include')] : []
-  return [...new Set([...beside, '/usr/include', '/usr/local/include'])]
-}
+const install = 'sudo apt install g++ hailo-h10-all (the headers may be in a package of their own, hailort-dev)'
 
 /**
  * The folder that has `hailo/hailort.hpp`. `HAILORT_INCLUDE` names it; else the usual ones. Errors: FfiError `absent`.

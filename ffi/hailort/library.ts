@@ -7,7 +7,8 @@
  */
 import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { settled } from '../settled.ts'
-import { isTested, profileOf, versionText, type Version } from './abi/profiles.ts'
+import { profileByHeader } from './abi/by-header.ts'
+import { isTested, profileOf, unknownVersion, versionText, type ProfileName, type Version } from './abi/profiles.ts'
 import { check, errorOf, statusInsufficientBuffer, success, type Deed } from './status.ts'
 import { Structs, structsOf } from './abi/structs.ts'
 import { declareNames, symbols, versionPrototype, type HailortFunctions, type SymbolName } from './abi/symbols.ts'
@@ -19,32 +20,11 @@ export type Handle = bigint
 export const hailortSpec: LibrarySpec = {
   title: 'HailoRT',
   env: 'HAILORT_LIB',
-  names: ['libhailort.so', ...hailortVersions().map(version => `libhailort.so.${version}`)],
+  names: ['libhailort.so'],
   folders: ['/usr/lib', '/usr/lib/aarch64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/usr/local/lib'],
   install:
-    'Raspberry Pi OS: sudo apt install hailo-all, for a Hailo-10H h10-hailort; elsewhere the hailort package of developer.hailo.ai',
-}
-
-function hailortVersions(): string[] {
-  return [
-    '5.2.0',
-    '5.1.1',
-    '5.1.0',
-    '5.0.2',
-    '5.0.1',
-    '5.0.0',
-    '4.23.0',
-    '4.22.0',
-    '4.21.1',
-    '4.21.0',
-    '4.20.1',
-    '4.20.0',
-    '4.19.0',
-    '4.18.1',
-    '4.18.0',
-    '4.17.1',
-    '4.17.0',
-  ]
+    'Raspberry Pi OS: sudo apt install hailo-all, for a Hailo-10H hailo-h10-all; ' +
+    'elsewhere the hailort package of developer.hailo.ai',
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -52,7 +32,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 /**
  * Open HailoRT.
  * @param options.env the environment; `HAILORT_LIB` names the library, `HAILO_ABI=force` takes one of a version never
- * measured
+ * measured whose header does not tell its shape
  * @throws FfiError `absent` without a library or with one that lacks a function; `refused` for an unknown version
  */
 export function openHailort(options: { env?: Environment } = {}): Hailort {
@@ -69,11 +49,12 @@ export function openHailort(options: { env?: Environment } = {}): Hailort {
   const status = ask(version)
   if (status !== success)
     throw errorOf({ call: 'hailo_get_library_version', status, version, deed: { act: 'use', thing: library.path } })
-  const profile = profileOf(version, { force: env.HAILO_ABI === 'force' })
+  const shape = shapeOf({ library: library.path, version, env })
   const hailort = new Hailort({
     library,
     version,
-    structs: structsOf(profile),
+    shape,
+    structs: structsOf(shape.profile),
     functions: bind<HailortFunctions>(library, symbols),
   })
   opened.set(library.path, hailort)
@@ -81,6 +62,22 @@ export function openHailort(options: { env?: Environment } = {}): Hailort {
 }
 
 const opened = new Map<string, Hailort>()
+
+/** The shape of a library's interface, and how it is known: from the table, from its header, or not at all. */
+export interface Shape {
+  readonly profile: ProfileName
+  readonly from: 'table' | 'header' | 'force'
+  /** The header that agrees, where the shape is from it. */
+  readonly header?: string
+}
+
+function shapeOf(o: { library: string; version: Version; env: Environment }): Shape {
+  if (isTested(o.version)) return { profile: profileOf(o.version), from: 'table' }
+  if (o.env.HAILO_ABI === 'force') return { profile: profileOf(o.version, { force: true }), from: 'force' }
+  const verdict = profileByHeader(o)
+  if ('problem' in verdict) throw unknownVersion(o.version, verdict.problem)
+  return { ...verdict, from: 'header' }
+}
 
 /** Else it writes `hailort.log` into the working folder, and lines of its own to stderr. */
 function quietLogger(env: Environment): void {
@@ -92,19 +89,28 @@ function quietLogger(env: Environment): void {
 export class Hailort {
   readonly library: OpenedLibrary
   readonly version: Version
+  readonly shape: Shape
   readonly structs: Structs
   readonly #functions: HailortFunctions
 
-  constructor(o: { library: OpenedLibrary; version: Version; structs: Structs; functions: HailortFunctions }) {
+  constructor(o: {
+    library: OpenedLibrary
+    version: Version
+    shape: Shape
+    structs: Structs
+    functions: HailortFunctions
+  }) {
     this.library = o.library
     this.version = o.version
+    this.shape = o.shape
     this.structs = o.structs
     this.#functions = o.functions
   }
 
   /** `HailoRT 4.23.0 (profile C)` */
   get title(): string {
-    return `HailoRT ${versionText(this.version)} (profile ${this.structs.profile}${isTested(this.version) ? '' : ', forced'})`
+    const how = { table: '', header: ', by its header', force: ', forced' }[this.shape.from]
+    return `HailoRT ${versionText(this.version)} (profile ${this.shape.profile}${how})`
   }
 
   /** Call at once, for what answers without a device. Errors: HailoError. */

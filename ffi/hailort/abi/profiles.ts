@@ -57,18 +57,30 @@ export function isTested({ major, minor }: Version): boolean {
  * @throws FfiError `refused` for a version that was never measured
  */
 export function profileOf(version: Version, options: { force?: boolean } = {}): ProfileName {
-  if (!isTested(version) && !options.force) {
-    const ranges = Object.entries(tested)
-      .map(([major, { first, last }]) => `${major}.${first} to ${major}.${last}`)
-      .join(' and ')
-    throw new FfiError(
-      'refused',
-      `Cannot use HailoRT ${versionText(version)}: its interface is known for ${ranges}, and a struct of another size would corrupt memory`,
-      'install a known version, or take the risk: export HAILO_ABI=force',
-    )
-  }
+  if (!isTested(version) && !options.force) throw unknownVersion(version)
   const { major, minor } = version
   if (major >= 6 || (major === 5 && minor >= 1)) return 'D'
   if (major === 5 || (major === 4 && minor >= 21)) return 'C'
   return major === 4 && minor === 20 ? 'B' : 'A'
+}
+
+/** `4.17 to 4.23 and 5.0 to 5.2` */
+export const testedVersions = (): string =>
+  Object.entries(tested)
+    .map(([major, { first, last }]) => `${major}.${first} to ${major}.${last}`)
+    .join(' and ')
+
+/**
+ * The refusal of a version that no table knows.
+ *
+ * @param why why the machine's own header did not tell the shape
+ */
+export function unknownVersion(version: Version, why?: string): FfiError {
+  const told = why === undefined ? '' : `; its header does not tell it: ${why}`
+  return new FfiError(
+    'refused',
+    `Cannot use HailoRT ${versionText(version)}: its interface is known for ${testedVersions()}${told}`,
+    "install HailoRT's own header beside it, or name its folder: export HAILORT_INCLUDE=/path/to/include; " +
+      'or install a known version; or take the risk of corrupted memory: export HAILO_ABI=force',
+  )
 }

@@ -44,8 +44,8 @@ export const servedBoards = (machine: Machine): string[] =>
 
 /** The package of Raspberry Pi OS, in a command; where the series is not known, with the other one behind it. */
 export function installHailo(series: Series | null): string {
-  const other = series === null ? 'for a Hailo-10H h10-hailort; ' : ''
-  return `sudo apt install ${series === 5 ? 'h10-hailort' : 'hailo-all'} # ${other}elsewhere than on Raspberry Pi OS: developer.hailo.ai`
+  const other = series === null ? 'for a Hailo-10H hailo-h10-all; ' : ''
+  return `sudo apt install ${series === 5 ? 'hailo-h10-all' : 'hailo-all'} # ${other}elsewhere than on Raspberry Pi OS: developer.hailo.ai`
 }
 
 export const wslHasNoBoards = 'start Linux on the machine itself: WSL hands no PCIe board on to Linux'

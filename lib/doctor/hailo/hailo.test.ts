@@ -130,7 +130,7 @@ test('hailoFacts() misses compiler and headers on a Hailo-10H, with the line tha
     const lacking = only(await facts(ten(o)), 'missing')
     assert.deepEqual([lacking.name, lacking.needs], ['Hailo-10H compiler', ['hailo']])
     assert.match(lacking.state, state)
-    assert.match(lacking.fix!, /^sudo apt install g\+\+ h10-hailort +#/)
+    assert.match(lacking.fix!, /^sudo apt install g\+\+ hailo-h10-all +#/)
   }
   assert.ok(!words(await facts(pi({ programs: { 'g++': null } }))).includes('compiler'))
 })
@@ -206,7 +206,7 @@ test('hailoFacts() calls a driver broken that serves the other series of boards'
   assert.match(eight[1]!.fix!, /hailo-all/)
   const tenth = await facts({ files: { ...pci('45c4'), '/sys/module/hailo_pci/version': '4.23.0' } })
   assert.match(tenth[1]!.state, /which wants 5\.x/)
-  assert.match(tenth[1]!.fix!, /h10-hailort/)
+  assert.match(tenth[1]!.fix!, /hailo-h10-all/)
 })
 
 test('hailoFacts() tells a driver that is installed from one that is loaded', async () => {

@@ -2,43 +2,10 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { needsTool } from '../../testing/needs.ts'
 import { absent, fakeMachine, found, type FakeMachine } from '../../testing/machine/fake-machine.ts'
+import { hailortHeader } from '../../../ffi/testing/hailort-header.ts'
 import { hailortAbiFact } from './header.ts'
 
 const skip = needsTool('gcc')
-
-/** A header with the layout of a version, one member wide of its place or one constant off where a test says so. */
-async function header(
-  version: string,
-  o: { grown?: string; constants?: Readonly<Record<string, number>> } = {},
-): Promise<string> {
-  const { abiTable, enumOf, layoutOf, statusName } = await import('../../../ffi/hailort/abi/table.ts')
-  const { parseVersion } = await import('../../../ffi/hailort/abi/profiles.ts')
-  const of = parseVersion(version)
-  const structs = Object.keys(abiTable().structs).flatMap(struct => {
-    const layout = layoutOf(struct, of)
-    if (!layout) return []
-    let at = 0
-    const members = layout.fields.flatMap(([name, offset, size], i) => {
-      const pad = offset - at + (i === layout.fields.length - 1 && struct === o.grown ? 4 : 0)
-      at = offset + size
-      return [
-        ...(pad > 0 ? [`char pad${i}[${pad}];`] : []),
-        name === '(union)' ? `char union${i}[${size}];` : `char ${name}[${size}];`,
-      ]
-    })
-    const tail = layout.size - at
-    return `typedef struct __attribute__((packed)) { ${members.join(' ')} ${tail > 0 ? `char tail[${tail}];` : ''} } ${struct};`
-  })
-  const statuses = Array.from({ length: 100 }, (_, code) => [statusName(code, of), code] as const).filter(
-    ([name]) => name !== undefined,
-  )
-  const constants = new Map<string, number>([
-    ...Object.keys(abiTable().enums).flatMap(name => Object.entries(enumOf(name, of))),
-    ...(statuses as [string, number][]),
-    ...Object.entries(o.constants ?? {}),
-  ])
-  return [...structs, ...[...constants].map(([name, value]) => `#define ${name} ${value}`), ''].join('\n')
-}
 
 const machine = (text: string | null, o: FakeMachine = {}) =>
   fakeMachine({
@@ -54,7 +21,7 @@ test(
   { skip },
   async () => {
     for (const version of ['4.17.0', '4.20.0', '4.23.0', '5.2.0']) {
-      const fact = await factOf(await header(version), { probed: { hailort: found({ version }) } })
+      const fact = await factOf(hailortHeader(version), { probed: { hailort: found({ version }) } })
       assert.deepEqual(
         [fact.status, fact.state],
         ['ok', `/usr/include/hailo/hailort.h of ${version} agrees with the ABI table`],
@@ -65,7 +32,7 @@ test(
 )
 
 test('hailortAbiFact() names the member that moved', { skip }, async () => {
-  const fact = await factOf(await header('4.23.0', { grown: 'hailo_vdevice_params_t' }))
+  const fact = await factOf(hailortHeader('4.23.0', { grown: 'hailo_vdevice_params_t' }))
   assert.deepEqual([fact.status, fact.needs], ['broken', ['hailo']])
   assert.match(
     fact.state,
@@ -74,7 +41,7 @@ test('hailortAbiFact() names the member that moved', { skip }, async () => {
 })
 
 test('hailortAbiFact() names the constant that has another value', { skip }, async () => {
-  const fact = await factOf(await header('4.23.0', { constants: { HAILO_TIMEOUT: 40, HAILO_FORMAT_TYPE_FLOAT32: 9 } }))
+  const fact = await factOf(hailortHeader('4.23.0', { constants: { HAILO_TIMEOUT: 40, HAILO_FORMAT_TYPE_FLOAT32: 9 } }))
   assert.match(
     fact.state,
     /contradicts the ABI table 2 times: HAILO_FORMAT_TYPE_FLOAT32: the header has 9, and the table 3/,
@@ -82,7 +49,7 @@ test('hailortAbiFact() names the constant that has another value', { skip }, asy
 })
 
 test('hailortAbiFact() tells a header of another version than the library from a good one', { skip }, async () => {
-  const fact = await factOf(await header('4.19.0'), { probed: { hailort: found({ version: '4.23.0' }) } })
+  const fact = await factOf(hailortHeader('4.19.0'), { probed: { hailort: found({ version: '4.23.0' }) } })
   assert.equal(fact.status, 'broken')
 })
 
@@ -100,9 +67,9 @@ test(
     const cmake = {
       '/usr/lib/aarch64-linux-gnu/cmake/HailoRT/HailoRTConfigVersion.cmake': 'set(PACKAGE_VERSION "4.20.0")\n',
     }
-    const fact = await factOf(await header('4.20.0'), { files: cmake, probed: { hailort: absent('HailoRT') } })
+    const fact = await factOf(hailortHeader('4.20.0'), { files: cmake, probed: { hailort: absent('HailoRT') } })
     assert.match(fact.state, /of 4\.20\.0 agrees/)
-    const untold = await factOf(await header('4.20.0'), { probed: { hailort: absent('HailoRT') } })
+    const untold = await factOf(hailortHeader('4.20.0'), { probed: { hailort: absent('HailoRT') } })
     assert.deepEqual([untold.status, /nothing tells its version/.test(untold.state)], ['missing', true])
   },
 )
@@ -130,12 +97,15 @@ test('hailortAbiFact() looks where HAILORT_INCLUDE says, and names the package o
     fakeMachine({ files: { ...pci, '/usr/include/hailo/hailort.h': '' }, env: { HAILORT_INCLUDE: '/opt/h' } }),
   )
   assert.deepEqual([ten.status, ten.needs], ['missing', []])
-  assert.match(ten.fix!, /^sudo apt install h10-hailort +#/)
-  assert.match((await hailortAbiFact(fakeMachine())).fix!, /^sudo apt install hailo-all +# for a Hailo-10H h10-hailort/)
+  assert.match(ten.fix!, /^sudo apt install hailo-h10-all +#/)
+  assert.match(
+    (await hailortAbiFact(fakeMachine())).fix!,
+    /^sudo apt install hailo-all +# for a Hailo-10H hailo-h10-all/,
+  )
 })
 
 test('hailortAbiFact() looks beside the library before it looks in the usual folders', { skip }, async () => {
-  const beside = { '/opt/hailort/include/hailo/hailort.h': await header('4.20.0') }
+  const beside = { '/opt/hailort/include/hailo/hailort.h': hailortHeader('4.20.0') }
   const library = '/opt/hailort/lib/libhailort.so.4.20.0'
   const opened = await factOf('#error "of another version"', {
     files: beside,
@@ -149,9 +119,19 @@ test('hailortAbiFact() looks beside the library before it looks in the usual fol
   assert.match((await hailortAbiFact(named)).state, /^\/opt\/hailort\/include\/hailo\/hailort\.h is here/)
 })
 
-test('hailortAbiFact() does not compare a version that the table does not have', { skip }, async () => {
-  const fact = await factOf('', { probed: { hailort: found({ version: '6.1.0' }) } })
-  assert.deepEqual([fact.status, fact.state], ['broken', '6.1.0 is not in the table'])
+test('hailortAbiFact() tells of a version in no table what its header said when the library was opened', async () => {
+  const of = async (shapeFrom?: 'header' | 'force') =>
+    factOf('', { probed: { hailort: found({ version: '5.3.0', ...(shapeFrom && { shapeFrom }) }) } })
+  const agreed = await of('header')
+  assert.deepEqual(
+    [agreed.status, agreed.state],
+    ['ok', '5.3.0 is in no table, and the header agrees with a known shape'],
+  )
+  for (const fact of [await of('force'), await of()]) {
+    assert.equal(fact.status, 'broken')
+    assert.match(fact.state, /^5\.3\.0 is in no table/)
+    assert.match(fact.fix!, /export HAILORT_INCLUDE=.*export HAILO_ABI=force/)
+  }
 })
 
 test('hailortAbiFact() is missing without a header, and without a compiler', async () => {

@@ -35,9 +35,7 @@ export async function hailortAbiFact(machine: Machine): Promise<Fact> {
     )
   }
   const { parseVersion, isTested } = await import('../../../ffi/hailort/abi/profiles.ts')
-  if (!isTested(parseVersion(version))) {
-    return broken(name, `${version} is not in the table`, 'install a version that is: 4.17 to 4.23, 5.0 to 5.2')
-  }
+  if (!isTested(parseVersion(version))) return ofUnknownVersion(machine, version)
   const problems = await problemsOf(machine, { compiler, include, version })
   const where = `${include}/hailo/hailort.h of ${version}`
   if (problems.length === 0) return ok(name, `${where} agrees with the ABI table`, needs)
@@ -50,6 +48,17 @@ export async function hailortAbiFact(machine: Machine): Promise<Fact> {
     'install header and library of one version; if they are, the table is wrong: report it and do not use the device',
     needs,
   )
+}
+
+/** A version that no table knows was held against the known shapes when the library was opened. */
+async function ofUnknownVersion(machine: Machine, version: string): Promise<Fact> {
+  const { parseVersion, unknownVersion } = await import('../../../ffi/hailort/abi/profiles.ts')
+  const probed = await machine.probe('hailort')
+  const from = probed.ok ? probed.found.shapeFrom : undefined
+  const state = `${version} is in no table`
+  if (from === 'header') return ok(name, `${state}, and the header agrees with a known shape`, needs)
+  const { hint } = unknownVersion(parseVersion(version))
+  return broken(name, from === 'force' ? `${state}, and was taken by force` : state, hint, needs)
 }
 
 /** The library's version; else that which HailoRT's package tells CMake. */

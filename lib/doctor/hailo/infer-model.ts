@@ -13,7 +13,7 @@ import type { HailoAnswer } from '../probe/probe.ts'
 
 const name = 'Hailo-10H compiler'
 const needs: readonly Need[] = ['hailo']
-const install = 'sudo apt install g++ h10-hailort # the headers may be in a package of their own, hailort-dev'
+const install = 'sudo apt install g++ hailo-h10-all # the headers may be in a package of their own, hailort-dev'
 
 /** One fact where a board or a device is of that kind; none elsewhere. */
 export async function compilerFacts(

@@ -46,10 +46,12 @@ export const load: Readonly<Record<Subject, () => Promise<Found>>> = {
 async function hailort(): Promise<Found> {
   const { openHailort } = await import('../../../ffi/hailort/library.ts')
   const { scan } = await import('../../../ffi/hailort/device.ts')
-  const { isTested, versionText } = await import('../../../ffi/hailort/abi/profiles.ts')
+  const { versionText } = await import('../../../ffi/hailort/abi/profiles.ts')
   const opened = openHailort()
-  const words = `ABI profile ${opened.structs.profile}${isTested(opened.version) ? '' : ', never tested (HAILO_ABI=force)'}`
-  const found: Found = { version: versionText(opened.version), path: opened.library.path, words }
+  const { profile, from, header } = opened.shape
+  const how = { table: '', header: `, as ${header} says`, force: ', never tested (HAILO_ABI=force)' }[from]
+  const words = `ABI profile ${profile}${how}`
+  const found: Found = { version: versionText(opened.version), path: opened.library.path, words, shapeFrom: from }
   try {
     const devices: HailoAnswer[] = []
     for (const id of scan(opened)) devices.push(await identify(opened, id))

@@ -37,6 +37,8 @@ export interface Found {
   readonly version?: string
   /** What else is worth saying: `profile C`, `C API 30`. */
   readonly words?: string
+  /** HailoRT: how the shape of its interface is known. */
+  readonly shapeFrom?: 'table' | 'header' | 'force'
   /** HailoRT: what a scan finds; absent where the scan failed. */
   readonly devices?: readonly HailoAnswer[]
   /** HailoRT: why the scan failed. The library opened nevertheless. */

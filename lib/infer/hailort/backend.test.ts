@@ -329,7 +329,7 @@ test(
     await on10H(async (open, _standin, env) => {
       await assert.rejects(
         open({ env: { ...env, HAILORT_INCLUDE: '/nowhere' } }),
-        exits('blocked', /hailo\/hailort\.hpp, which is in none of \/nowhere.*sudo apt install g\+\+ h10-hailort/),
+        exits('blocked', /hailo\/hailort\.hpp, which is in none of \/nowhere.*sudo apt install g\+\+ hailo-h10-all/),
       )
       await assert.rejects(
         open({ env: { ...env, CXX: 'no-such-compiler' } }),
