@@ -2,7 +2,8 @@
  * How is memory of a GPU reached, and how is work put in order there?
  *
  * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies and streams.
- * Every status goes through one check, which names the call, the status and the fix. Kernels are not launched from here.
+ * Every status goes through one check, which names the call, the status and the fix. Kernels are not launched from
+ * here.
  */
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type LibrarySpec, type OpenedLibrary } from '../load.ts'

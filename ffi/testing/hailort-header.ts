@@ -28,7 +28,10 @@ export function hailortHeader(
       ]
     })
     const tail = layout.size - at
-    return `typedef struct __attribute__((packed)) { ${members.join(' ')} ${tail > 0 ? `char tail[${tail}];` : ''} } ${struct};`
+    return (
+      `typedef struct __attribute__((packed)) { ${members.join(' ')} ${tail > 0 ? `char tail[${tail}];` : ''} ` +
+      `} ${struct};`
+    )
   })
   const statuses = Array.from({ length: 100 }, (_, code) => [statusName(code, of), code] as const).filter(
     ([name]) => name !== undefined,

@@ -252,9 +252,12 @@ private:
   Logger *logger;
 };
 
-/* Compiled away when every slot is where it was typed here. Not for a build that moves one on purpose. */
+/*
+ * Compiled away by an optimising compiler when every slot is where it was typed here. Not for a build that moves one on
+ * purpose, and not where nothing is optimised.
+ */
 __attribute__((used)) void checkLayout() {
-#ifndef MOVED
+#if !defined(MOVED) && defined(__OPTIMIZE__)
   AT(&IRuntimeSlots::deserializeCudaEngine, 2, 3, 3);
   AT(&ICudaEngineSlots::createExecutionContext, 11, 5, 5);
   AT(&IExecutionContextSlots::setInputShape, 29, 21, 20);

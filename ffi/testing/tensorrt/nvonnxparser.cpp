@@ -289,9 +289,11 @@ struct Parser : IParserSlots {
 };
 
 __attribute__((used)) void checkLayout() {
+#ifdef __OPTIMIZE__
   AT(&IParserSlots::parse, 0, 0, 0);
   AT(&IParserSlots::getNbErrors, 6, 5, 3);
   AT(&IParserSlots::getError, 7, 6, 4);
+#endif
 }
 } // namespace
 
