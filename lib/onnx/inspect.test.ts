@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import test from 'node:test'
+import {
+  decodeModel,
+  newGraph,
+  newNode,
+  newValueInfo,
+  protoFromTensor,
+  type GraphProto,
+} from '../formats/onnx/index.ts'
+import { dataPath, needsData } from '../testing/needs.ts'
 import { float32, sizeOf, type Tensor } from '../formats/tensors/tensor.ts'
 import { GraphBuilder } from './builder.ts'
 import { calibrate } from './quantize/calibrate.ts'
@@ -164,3 +174,42 @@ test('inspect() refuses a graph that contradicts itself', () => {
     message: /takes 2 channels/,
   })
 })
+
+test('inspect() counts weights in the bodies of If and Loop, and outer ones that only a body reads', () => {
+  const builder = new GraphBuilder({ name: 'g', opset: 13 })
+  builder.input('x', 'float32', [2, 3])
+  builder.weight('outer', float32([3], new Float32Array(3)))
+  builder.weight('unread', float32([50], new Float32Array(50)))
+  const yes = builder.weight('yes', { dtype: 'bool', shape: [], data: Uint8Array.of(1) })
+  builder.output(builder.node('If', [yes], { output: 'y' }), 'float32', [2, 3])
+  const model = builder.build()
+  const body = (name: string, count: number, deeper?: GraphProto): GraphProto =>
+    newGraph({
+      name,
+      initializer: [protoFromTensor(`${name}_w`, float32([count], new Float32Array(count)))],
+      node: [
+        newNode({ opType: 'Add', input: ['x', `${name}_w`], output: [`${name}_a`] }),
+        newNode({
+          opType: deeper ? 'Loop' : 'Add',
+          input: [`${name}_a`, 'outer'],
+          output: [`${name}_y`],
+          attribute: deeper ? [{ name: 'body', g: deeper, type: 5 }] : [],
+        }),
+      ],
+      output: [newValueInfo(`${name}_y`, 'float32')],
+    })
+  model.graph.node.at(-1)!.attribute = [
+    { name: 'then_branch', g: body('then', 4), type: 5 },
+    { name: 'else_branch', g: body('else', 5, body('deep', 6)), type: 5 },
+  ]
+  const { parameters, weightBytes } = inspect(model)
+  assert.deepEqual([parameters, weightBytes], [3 + 4 + 5 + 6, 1 + 4 * 18])
+})
+
+test(
+  'inspect() counts 12 parameters in the branches of the field',
+  { skip: needsData('field/onnx/weights-in-branches.onnx') },
+  () => {
+    assert.equal(inspect(decodeModel(readFileSync(dataPath('field/onnx/weights-in-branches.onnx')))).parameters, 12)
+  },
+)

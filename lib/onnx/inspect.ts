@@ -1,7 +1,8 @@
 /**
  * What does a graph hold, and what does it cost to run once?
  *
- * Conventions. Parameters: elements of float initializers and float Constants that are read. MACs: multiply-accumulates
+ * Conventions. Parameters: elements of float initializers and float Constants that are read, those in the bodies of If,
+ * Loop and Scan included (of both branches). MACs: multiply-accumulates
  * of Conv, ConvTranspose, Gemm, MatMul and the recurrent layers; bias, elementwise and pooling are not counted. Peak
  * activations:
  * nodes run in the order of the file; a value lives from the node that makes it (an input of the graph: from the start)
@@ -65,13 +66,14 @@ export function inspect(model: ModelProto, options: { dims?: Readonly<Record<str
       ? { name: info.name, ...shapes.get(info.name)! }
       : { name: info.name, dtype: dtypeOf(info) ?? null, shape: hasShape(info) ? dimsOf(info) : null }
   const activations = activationsOf(graph, weights)
+  const all = [...weights.values(), ...bodyWeights(graph)]
   return {
     inputs: graph.input.filter(({ name }) => !weights.has(name)).map(port),
     outputs: graph.output.map(port),
     ops: histogramOf(graph),
-    parameters: sum([...weights.values()].filter(isFloat), tensor => sizeOf(tensorDims(tensor))),
+    parameters: sum(all.filter(isFloat), tensor => sizeOf(tensorDims(tensor))),
     macs: sum(graph.node, node => macsOf(node, shapes) ?? 0),
-    weightBytes: sum([...weights.values()], bytesOfTensor),
+    weightBytes: sum(all, bytesOfTensor),
     peakActivationBytes: peakOf(graph, activations, shapes),
     unsized: activations.filter(name => bytesOf(shapes.get(name)) === undefined),
   }
@@ -89,7 +91,7 @@ function bytesOfTensor(tensor: TensorProto): number {
 
 /** Initializers and tensors of Constant nodes that a node or an output of the graph reads, by name. */
 function weightsOf(graph: GraphProto): Map<string, TensorProto> {
-  const read = new Set([...graph.node.flatMap(node => node.input), ...graph.output.map(({ name }) => name)])
+  const read = new Set(readIn(graph))
   const constants = graph.node.flatMap((node): [string, TensorProto][] => {
     const tensor = node.opType === 'Constant' ? attributeTensor(node, 'value') : undefined
     return tensor ? [[node.output[0]!, tensor]] : []
@@ -97,6 +99,20 @@ function weightsOf(graph: GraphProto): Map<string, TensorProto> {
   const all = [...graph.initializer.map((tensor): [string, TensorProto] => [tensor.name, tensor]), ...constants]
   return new Map(all.filter(([name]) => read.has(name)))
 }
+
+/** Graphs in the attributes of a node. */
+const bodiesOf = (node: NodeProto): GraphProto[] =>
+  node.attribute.flatMap(({ g, graphs = [] }) => (g ? [g, ...graphs] : graphs))
+
+/** Names that the nodes, the bodies and the outputs of a graph read. */
+const readIn = (graph: GraphProto): string[] => [
+  ...graph.node.flatMap(node => [...node.input, ...bodiesOf(node).flatMap(readIn)]),
+  ...graph.output.map(({ name }) => name),
+]
+
+/** Weights that stand in the bodies of a graph's nodes, however deep. */
+const bodyWeights = (graph: GraphProto): TensorProto[] =>
+  graph.node.flatMap(bodiesOf).flatMap(body => [...weightsOf(body).values(), ...bodyWeights(body)])
 
 function histogramOf(graph: GraphProto): Record<string, number> {
   const counts = new Map<string, number>()

@@ -239,3 +239,10 @@ test('readNpz() blocks when the file is absent, and says so when it is a text', 
   writeFileSync(path, 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n')
   await assert.rejects(readNpz(path), isUsage(/it is not an \.npz archive/))
 })
+
+test('decodeNpz() refuses an array that would inflate out of all measure, before it does', () => {
+  const zip = deflated()
+  const at = directoryAt(zip)
+  zip.writeUInt32LE(3_100_000_000, at + 24)
+  assert.throws(() => decodeNpz(zip, 'x.npz').get('a')!.tensor(), isUsage(/would inflate to 3100000000/))
+})

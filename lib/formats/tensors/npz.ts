@@ -43,6 +43,11 @@ interface Directory {
 }
 
 const maxBytes = 0xffff_ffff
+// WHY: deflate makes at most 1032 bytes of one, and sound or weights gain a factor of ten at the most; a small file
+// that becomes gigabytes is no data.
+// SOURCE: lib/formats/tensors/npz.test.ts
+// CONTRACT: an array of more than 64 MiB may not be more than 100 times its compressed bytes.
+const inflation = { freeBytes: 64 * 2 ** 20, ratioMax: 100 }
 const maxEntries = 0xffff
 
 /**
@@ -167,6 +172,13 @@ function contentOf(zip: Buffer, entry: ZipEntry, thing: string): Uint8Array {
   if (start + size > zip.length) throw refusal(thing, `its ${size} bytes are not where the directory says`, cutShort)
   const isKnown = method === 0 || method === 8
   if (!isKnown) throw refusal(thing, `it is compressed by method ${method}`, 'save it again with np.savez_compressed')
+  if (method === 8 && fullSize > inflation.freeBytes && fullSize > inflation.ratioMax * size) {
+    throw refusal(
+      thing,
+      `its ${size} bytes would inflate to ${fullSize}, which is no array of measurements`,
+      'save it uncompressed with np.savez, if it is meant',
+    )
+  }
   const stored = zip.subarray(start, start + size)
   const content = method === 0 ? stored : inflated(stored, fullSize, thing)
   if (content.length !== fullSize) {

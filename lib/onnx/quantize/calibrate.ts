@@ -9,6 +9,7 @@
 import { dimsOf, dtypeOf, encodeModel, hasShape, type ModelProto } from '../../formats/onnx/index.ts'
 import { describe, sizeOf, type Tensor } from '../../formats/tensors/tensor.ts'
 import { asError, usageError } from '../../base/errors.ts'
+import { unclippedValues } from './plan.ts'
 import { ValueCounts, type Range, type RangeMethod } from './range.ts'
 import { productOf } from '../shapes/value.ts'
 import { inferShapes } from '../shapes/infer.ts'
@@ -23,6 +24,7 @@ export interface CalibrateOptions {
   /**
    * How the range follows from the values; see `RangeMethod`. `mse` by default: on input that it had not seen it beat
    * `minmax` on each of five graphs, by 2.3 dB of output SNR on the separators, 0.5 and 0.6 dB on two trained networks.
+   * Values that are squared, or read by an operator that stays in float, keep their extremes under `mse` too.
    */
   readonly method?: RangeMethod
   /** The share of the values that `percentile` may clip on each side. */
@@ -63,9 +65,10 @@ export async function calibrate(
   const inputs = inputsOf(model).map(({ name }) => name)
   for (const [i, feeds] of batches.entries()) for (const name of inputs) count(name, feeds[name]!, i)
   for (const group of groupsOf(model, batches[0]!, budgetBytes)) await runGroup(model, group, { batches, count })
-  return new Map(
-    [...counts].filter(([, seen]) => seen.total > 0).map(([name, seen]) => [name, seen.range(method, { tail })]),
-  )
+  const unclipped = unclippedValues(model.graph)
+  const methodFor = (name: string): RangeMethod => (method === 'mse' && unclipped.has(name) ? 'minmax' : method)
+  const seen = [...counts].filter(([, values]) => values.total > 0)
+  return new Map(seen.map(([name, values]) => [name, values.range(methodFor(name), { tail })]))
 }
 
 /** Inputs that a batch must give: those without an initializer. */

@@ -2,8 +2,8 @@
  * Which nodes of a float graph run in int8, and which values are quantised between them?
  *
  * As an integer device does it: convolutions and products always; sums, masks and activations when they follow such a
- * node; views
- * pass integers on unchanged. Every other operator stays in float. A Relu or Clip straight after a node belongs to it:
+ * node; views pass integers on unchanged. Every other operator stays in float, and so does whatever stands between an
+ * input and the first product. A Relu or Clip straight after a node belongs to it:
  * only its
  * output is quantised. Nothing is computed here; `quantize.ts` writes the graph.
  */
@@ -22,9 +22,7 @@ import { inferShapes } from '../shapes/infer.ts'
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
 
 const weighted = words('Conv ConvTranspose Gemm MatMul')
-const following = words(
-  'Add Sub Mul Relu Clip Sigmoid Tanh LeakyRelu HardSigmoid Softmax AveragePool GlobalAveragePool ReduceMean Concat Pad',
-)
+const following = words('Add Mul Relu Clip Sigmoid LeakyRelu Softmax AveragePool GlobalAveragePool Concat Pad')
 const views = words(
   'MaxPool GlobalMaxPool Reshape Squeeze Unsqueeze Flatten Transpose Slice Split Identity Expand Tile Gather',
 )
@@ -46,7 +44,7 @@ const saturation: Readonly<Record<string, number>> = { Sigmoid: 8, Tanh: 4 }
 
 /** A value to be quantised. */
 export interface PlannedValue {
-  /** `integer`: an int8 node makes it, so that every reader gets the integers. `float`: only int8 readers do. */
+  /** `integer`: an int8 node makes it, so that every reader gets the integers. Of the others only int8 readers do. */
   readonly from: 'input' | 'integer' | 'float'
   /** The value whose scale it shares: itself, or what it is a view of. */
   readonly root: string
@@ -70,6 +68,17 @@ export interface QuantizationPlan {
 export const isDataInput = (node: NodeProto, i: number): boolean =>
   i === 0 || allData.has(node.opType) || (weighted.has(node.opType) && i === 1)
 
+/**
+ * Values that clipping must leave alone: those that are squared, and those that an operator reads which stays in float.
+ * A mean, a logarithm or a quotient of clipped values is wrong by far more than a step.
+ */
+export function unclippedValues({ node }: GraphProto): ReadonlySet<string> {
+  const isSquare = ({ opType, input }: NodeProto) => opType === 'Mul' && input[0] === input[1]
+  const isSteady = (op: string) => weighted.has(op) || following.has(op) || views.has(op)
+  const readers = node.filter(reader => isSquare(reader) || !isSteady(reader.opType))
+  return new Set(readers.flatMap(({ input }) => input))
+}
+
 /** The plan for a float model. Errors: usage when its shapes contradict each other. */
 export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, Range>): QuantizationPlan {
   const { graph } = model
@@ -79,23 +88,29 @@ export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, 
   const captured = new Set(graph.node.flatMap(bodiesOf).flatMap(readBy))
   const inputs = new Set(graph.input.map(({ name }) => name).filter(name => !stored.has(name)))
   const isFloat32 = (name: string) => (shapes.has(name) ? shapes.get(name)!.dtype === 'float32' : ranges.has(name))
-  const isFreeInput = (name: string) => inputs.has(name) && isFloat32(name)
 
+  const uses = usesOf(graph, captured)
+  const inputViews = viewsOfInputs(graph, { isInput: name => inputs.has(name) && isFloat32(name), uses })
   const integerNodes = new Set<NodeProto>()
   const roots = new Map<string, string>()
   for (const node of graph.node) {
     const data = node.input.filter((name, i) => name !== '' && isDataInput(node, i) && !constants.has(name))
-    const arrives = (name: string) => roots.has(name) || isFreeInput(name)
     const isReady = data.length > 0 && [...data, node.output[0]!].every(isFloat32)
     const op = normalDomain(node.domain) === '' ? node.opType : ''
-    if (!isReady || !(weighted.has(op) || ((following.has(op) || views.has(op)) && data.some(arrives)))) continue
+    if (
+      !isReady ||
+      !(
+        weighted.has(op) ||
+        ((following.has(op) || views.has(op)) && (inputViews.has(node) || data.some(name => roots.has(name))))
+      )
+    )
+      continue
     integerNodes.add(node)
     const isView = views.has(op) || (op === 'Pad' && (node.input[2] ?? '') === '')
     for (const [i, name] of node.output.entries()) {
       if (name !== '' && (i === 0 || op === 'Split')) roots.set(name, isView ? (roots.get(data[0]!) ?? data[0]!) : name)
     }
   }
-  const uses = usesOf(graph, captured)
   const values = valuesOf(graph, { integerNodes, roots, constants, inputs, uses })
   return { integerNodes, values, constants, captured, rangeOf: rangesBy(graph, ranges, uses) }
 }
@@ -126,6 +141,29 @@ function usesOf(graph: GraphProto, captured: ReadonlySet<string>): Map<string, (
   for (const { name } of graph.output) add(name, null)
   for (const name of captured) add(name, null)
   return uses
+}
+
+/**
+ * Views of an input that nothing but convolutions and products read. Any other operator straight behind an input stays
+ * in float: the steps of an input are right for what weighs it, and lose what a logarithm or a gate needs.
+ */
+function viewsOfInputs(
+  graph: GraphProto,
+  o: { isInput: (name: string) => boolean; uses: ReadonlyMap<string, (NodeProto | null)[]> },
+): ReadonlySet<NodeProto> {
+  const shown = new Set(graph.input.map(({ name }) => name).filter(o.isInput))
+  const candidates = graph.node.filter(node => {
+    const isView = normalDomain(node.domain) === '' && views.has(node.opType) && shown.has(node.input[0] ?? '')
+    if (isView) for (const name of node.output) shown.add(name)
+    return isView
+  })
+  const kept = new Set<NodeProto>()
+  for (const node of candidates.toReversed()) {
+    const readers = node.output.flatMap(name => o.uses.get(name) ?? [])
+    const isWeighed = (reader: NodeProto | null) => reader !== null && (weighted.has(reader.opType) || kept.has(reader))
+    if (readers.length > 0 && readers.every(isWeighed)) kept.add(node)
+  }
+  return kept
 }
 
 interface Found {

@@ -108,7 +108,10 @@ class QdqWriter {
         if (name === '') return name
         const weight = isInteger ? this.#constantInput(node, i) : undefined
         const planned = this.#plan.values.get(name)
-        return weight ?? (planned?.from === 'float' && !isInteger ? name : (readsOf.get(name) ?? name))
+        return (
+          weight ??
+          (planned !== undefined && planned.from !== 'integer' && !isInteger ? name : (readsOf.get(name) ?? name))
+        )
       })
       const renamed = node.output.map(name =>
         this.#plan.values.get(name)?.from === 'integer' ? this.#graph.fresh(`${name}_float`) : name,

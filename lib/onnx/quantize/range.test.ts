@@ -97,3 +97,19 @@ test('ValueCounts.add() returns the first value that is not finite', () => {
   assert.equal(counts.add(Float32Array.of(1, -Infinity, NaN)), -Infinity)
   assert.equal(counts.add(Float32Array.of(3.4e38, -3.4e38, 1e-45)), undefined)
 })
+
+test('ValueCounts.range() of a large tensor keeps every extreme, and counts enough to find the same range', () => {
+  const values = Float32Array.from({ length: 600_000 }, (_, i) => Math.sin(i * 0.7) * Math.exp(-((i % 977) / 200)))
+  values[599_999] = 5
+  values[7] = -4
+  const whole = new ValueCounts({ keepsBins: true })
+  whole.add(values)
+  assert.deepEqual(whole.range('minmax', { tail: 0 }), { min: -4, max: 5 })
+  const pieces = new ValueCounts({ keepsBins: true })
+  for (let i = 0; i < values.length; i += 100_000) pieces.add(values.subarray(i, i + 100_000))
+  const [once, parts] = [whole.range('mse', { tail: 0 }), pieces.range('mse', { tail: 0 })]
+  assert.ok(
+    Math.abs(once.max - parts.max) < 0.1 && Math.abs(once.min - parts.min) < 0.1,
+    JSON.stringify({ once, parts }),
+  )
+})

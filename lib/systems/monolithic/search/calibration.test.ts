@@ -11,7 +11,7 @@ import { dataPath, needsData } from '../../../testing/needs.ts'
 import { openCalibration } from './calibration.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'calibration-'))
-const npz = async (name: string, shape: readonly number[], fill = (i: number) => i) => {
+const npz = async (name: string, shape: readonly number[], fill = (i: number) => i % 16) => {
   const size = shape.reduce((a, b) => a * b, 1)
   const path = join(folder, name)
   await writeNpz(path, {
@@ -79,6 +79,14 @@ test('openCalibration() refuses windows of another width, and cuts wider ones on
     ],
   )
   assert.throws(() => crop.windows(16, 2), refused('usage', /got \(2, 10\)/))
+})
+
+test('openCalibration() refuses samples on the scale of integers, however they are stored', async () => {
+  for (const scale of [32768, 2 ** 23, 128])
+    await assert.rejects(
+      openCalibration({ path: await npz(`scale${scale}.npz`, [2, 8], i => (i / 16) * scale), lengthPolicy: 'error' }),
+      refused('usage', /sound lies in \[-1, 1\]/),
+    )
 })
 
 test('openCalibration() refuses what is empty, not finite, of another rank, or not there', async () => {

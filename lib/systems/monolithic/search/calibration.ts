@@ -6,11 +6,9 @@
  * windows must be as wide as the network's input, or may be cut to it when the caller says so; they are never
  * stretched.
  */
-import { decodeNpy } from '../../../formats/tensors/npy.ts'
-import { readNpz } from '../../../formats/tensors/npz.ts'
+import { pickArray } from '../../../formats/tensors/pick-array.ts'
 import { describe, type Tensor } from '../../../formats/tensors/tensor.ts'
 import { readWav } from '../../../formats/wav/index.ts'
-import { readFile } from '../../../host/files.ts'
 import { usageError } from '../../../base/errors.ts'
 import { shippedMixtures } from '../separation/pick-recording.ts'
 
@@ -26,16 +24,17 @@ export interface Calibration {
 
 /**
  * Open calibration data.
- * @param o.path `.npz` (key `calib_data`, else the first array) or `.npy`; the shipped recordings when it is undefined
+ * @param o.path `.npz` (key `calib_data`, else the only array of floats) or `.npy`; the shipped
+ *   recordings when it is undefined
  * @param o.lengthPolicy `error`: a window of another width is refused; `crop`: a wider one is cut
- * @throws blocked when the file is absent; usage when it is empty, of another rank or type, or holds NaN
+ * @throws blocked when the file is absent; usage when it is empty, of another rank, type or scale, or holds NaN
  */
 export async function openCalibration(o: {
   path?: string | undefined
   lengthPolicy: 'error' | 'crop'
 }): Promise<Calibration> {
   if (o.path === undefined) return { from: 'the recordings that ship with Rungbook', windows: windowsOfRecordings() }
-  const { count, width, data } = flatWindows(o.path, await firstArray(o.path))
+  const { count, width, data } = flatWindows(o.path, pickArray(o.path, 'calib_data'))
   return {
     from: `${o.path} (${count} windows of ${width} samples)`,
     windows(inputLen, wanted) {
@@ -52,17 +51,10 @@ export async function openCalibration(o: {
   }
 }
 
-async function firstArray(path: string): Promise<Tensor> {
-  if (path.endsWith('.npy')) return decodeNpy(readFile(path))
-  const entries = await readNpz(path)
-  const entry = entries.get('calib_data') ?? [...entries.values()][0]
-  if (!entry)
-    throw usageError(
-      `Cannot calibrate with "${path}": it holds no array`,
-      'save one float32 array (N, samples) as calib_data',
-    )
-  return entry.tensor()
-}
+// WHY: sound may peak a little above full scale; samples on an integer scale lie thousands of times above.
+// SOURCE: lib/systems/monolithic/search/calibration.test.ts
+// CONTRACT: 24 dB over full scale is no sound on a scale of [-1, 1]; int8 measured on it passes and means nothing.
+const soundMax = 16
 
 /** (N,1,1,T), (N,1,T,1), (N,1,T) and (N,T), as rows of T. */
 function flatWindows(path: string, tensor: Tensor): { count: number; width: number; data: Float32Array } {
@@ -86,6 +78,13 @@ function flatWindows(path: string, tensor: Tensor): { count: number; width: numb
       'leave that window out',
     )
   if (!tensor.data.some(value => value !== 0)) throw refuse('it is silent', 'record windows with sound')
+  const loud = tensor.data.findIndex(value => Math.abs(value) > soundMax)
+  if (loud >= 0) {
+    throw refuse(
+      `window ${Math.floor(loud / width)}, sample ${loud % width} is ${tensor.data[loud]}, and sound lies in [-1, 1]`,
+      'divide 16-bit samples by 32768 before they are saved: x.astype(np.float32) / 32768',
+    )
+  }
   return { count, width, data: tensor.data instanceof Float32Array ? tensor.data : Float32Array.from(tensor.data) }
 }
 
