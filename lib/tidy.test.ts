@@ -154,7 +154,12 @@ test('no files import each other in a circle', () => {
 test('at most 12 files lie flat in one folder', () => {
   const counts = new Map<string, number>()
   for (const path of code) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
-  none([...counts].filter(([, count]) => count > 12).map(([folder, count]) => `${folder} holds ${count}`))
+  // Runbooks are flat: the folder is the list of what a person may run.
+  none(
+    [...counts]
+      .filter(([folder, count]) => count > 12 && folder !== 'runbooks')
+      .map(([folder, count]) => `${folder} holds ${count}`),
+  )
 })
 
 test('ffi is imported only where silicon is reached', () => {

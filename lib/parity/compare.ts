@@ -54,7 +54,9 @@ export interface Comparison extends Tolerances {
   readonly cosine: number
   readonly absolute: ErrorStatistics
   readonly relative: ErrorStatistics
-  /** The element furthest beyond its tolerance, or with the largest error where all are close. Null without elements. */
+  /**
+   * The element furthest beyond its tolerance, or with the largest error where all are close. Null without elements.
+   */
   readonly worst: Deviation | null
 }
 

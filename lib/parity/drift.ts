@@ -11,7 +11,9 @@ export interface Drift {
   readonly max: number
 }
 
-/** Fit a line through the errors of steps 0, 1, 2, …; the slope is NaN for fewer than two steps or errors not finite. */
+/**
+ * Fit a line through the errors of steps 0, 1, 2, …; the slope is NaN for fewer than two steps or errors not finite.
+ */
 export function driftOf(errors: readonly number[]): Drift {
   const steps = errors.length
   const meanStep = (steps - 1) / 2

@@ -1,7 +1,8 @@
 /**
  * Names the component at fault where the end of a chain of three differs: two feeders and a joiner.
  *
- * The joiner of the reference is asked about all four pairs of feeders, and the candidate's joiner about the reference's
+ * The joiner of the reference is asked about all four pairs of feeders, and the candidate's joiner about the
+ * reference's
  * pair. Whatever pair brings the difference names the component.
  */
 

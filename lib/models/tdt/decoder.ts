@@ -2,7 +2,8 @@
  * Authors predictor and joint in ONNX from the weights of a NeMo model.
  *
  * The predictor takes `y` [B, U] and the states `h`, `c` [layers, B, hidden] and gives `g` [B, U, hidden] and the next
- * states. The joint takes `encoder` [B, T, width] and `g` and gives `logits` [B, T, U, pieces + 1 + durations]. Two more
+ * states. The joint takes `encoder` [B, T, width] and `g` and gives `logits` [B, T, U, pieces + 1 + durations]. Two
+ * more
  * graphs split the joint for a hot loop: `projected` of all frames of a chunk at once, and what is left for each step.
  */
 import type { ModelProto } from '../../formats/onnx/index.ts'

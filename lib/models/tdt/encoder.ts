@@ -58,11 +58,13 @@ export function authorStreamingEncoder(config: EncoderConfig, stream: StreamConf
   const { counts, blocked } = masks(net, config, { x: kept, lengths, cache })
   const places = positions(net, config, net.op('Add', [net.dim(kept, 1), net.ints([stream.cacheSize])]))
   let x = scaled(net, config, kept)
+  // The last chunk may be shorter than what comes again; there is no next one then, and the caches stay.
+  const moved = net.op('Max', [net.op('Sub', [net.dim(kept, 1), net.ints([stream.cacheDrop])]), net.ints(0)])
   const next: { channel: string; time: string }[] = []
   for (let i = 0; i < layers; i++) {
     const channel = net.op('Gather', [channels, net.ints(i)], { axis: 1 })
     const time = net.op('Gather', [times, net.ints(i)], { axis: 1 })
-    const past = { channel, time, drop: stream.cacheDrop }
+    const past = { channel, time, drop: stream.cacheDrop, moved, size: stream.cacheSize }
     const done = layer(net, config, `encoder.layers.${i}`, { x, places, counts, blocked, past })
     x = done.x
     next.push(done.next!)
@@ -83,8 +85,9 @@ export function authorStreamingEncoder(config: EncoderConfig, stream: StreamConf
     'cache_last_time_next',
     ['batch', layers, width, convContext[0]],
   )
-  const grown = net.op('Add', [filled, net.op('Sub', [net.dim(kept, 1), net.ints([stream.cacheDrop])])])
-  net.graph.node('Min', [grown, net.ints(stream.cacheSize)], { output: 'cache_last_channel_next_len' })
+  net.graph.node('Min', [net.op('Add', [filled, moved]), net.ints(stream.cacheSize)], {
+    output: 'cache_last_channel_next_len',
+  })
   net.graph.output('cache_last_channel_next_len', 'int64', ['batch'])
   return net.graph.build()
 }
@@ -104,7 +107,16 @@ interface LayerInputs {
   readonly places: string
   readonly counts: string
   readonly blocked: string
-  readonly past?: { readonly channel: string; readonly time: string; readonly drop: number }
+  readonly past?: Past
+}
+
+/** What a layer keeps of the chunks before, and by how many frames it moves on: a list of one integer. */
+interface Past {
+  readonly channel: string
+  readonly time: string
+  readonly drop: number
+  readonly moved: string
+  readonly size: number
 }
 
 /** Half a feed-forward, attention, convolution, half a feed-forward, each added to what came in; then a norm. */
@@ -125,15 +137,12 @@ function layer(net: Net, config: EncoderConfig, prefix: string, o: LayerInputs) 
   x = halfFeedForward(net, net.op('Add', [x, near.x]), prefix, 2)
   const out = net.layerNorm(x, `${prefix}.norm_out`)
   if (o.past === undefined) return { x: out }
-  return { x: out, next: { channel: channelCache(net, o.past, query, keys), time: near.next! } }
+  return { x: out, next: { channel: channelCache(net, o.past, keys), time: near.next! } }
 }
 
-/** The cache moves on by the frames that do not come again: it is cut from the keys without those. */
-function channelCache(net: Net, past: { channel: string; drop: number }, query: string, keys: string): string {
-  const kept = past.drop === 0 ? keys : net.slice(keys, 1, 0, -past.drop)
-  const moved = net.op('Sub', [net.dim(query, 1), net.ints([past.drop])])
-  return net.slice(kept, 1, moved, toEnd)
-}
+/** The cache moves on by the frames that do not come again. */
+const channelCache = (net: Net, { moved, size }: Past, keys: string): string =>
+  net.slice(keys, 1, moved, net.op('Add', [moved, net.ints([size])]))
 
 function halfFeedForward(net: Net, x: string, prefix: string, which: 1 | 2): string {
   const inner = net.layerNorm(x, `${prefix}.norm_feed_forward${which}`)

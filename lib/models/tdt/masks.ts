@@ -45,16 +45,16 @@ export function masks(
 
 /** [1, T, cache + T]: whether a frame is within reach of another; undefined when all are. */
 function within(net: Net, { attContext: [left, right], attStyle }: EncoderConfig, frames: string, size: number) {
+  const isChunked = attStyle === 'chunked_limited'
+  if (!isChunked && left < 0 && right < 0) return undefined
   const chunk = right + 1
-  const places = attStyle === 'chunked_limited' ? net.op('Div', [frames, net.ints(chunk)]) : frames
+  const places = isChunked ? net.op('Div', [frames, net.ints(chunk)]) : frames
   const rows = net.op('Unsqueeze', [net.slice(places, 0, size, toEnd), net.ints([1])])
   const distance = net.op('Sub', [rows, net.op('Unsqueeze', [places, net.ints([0])])])
   const atMost = (limit: number) => net.op('LessOrEqual', [distance, net.ints(limit)])
   const atLeast = (limit: number) => net.op('GreaterOrEqual', [distance, net.ints(limit)])
-  const bounds =
-    attStyle === 'chunked_limited'
-      ? [atLeast(0), ...(left >= 0 ? [atMost(Math.floor(left / chunk))] : [])]
-      : [...(left >= 0 ? [atMost(left)] : []), ...(right >= 0 ? [atLeast(-right)] : [])]
-  if (bounds.length === 0) return undefined
+  const bounds = isChunked
+    ? [atLeast(0), ...(left >= 0 ? [atMost(Math.floor(left / chunk))] : [])]
+    : [...(left >= 0 ? [atMost(left)] : []), ...(right >= 0 ? [atLeast(-right)] : [])]
   return net.op('Unsqueeze', [bounds.reduce((a, b) => net.op('And', [a, b])), net.ints([0])])
 }

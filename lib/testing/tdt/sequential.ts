@@ -12,7 +12,9 @@ export interface Decoded {
   readonly durations: number[]
 }
 
-/** Counts blanks against the guard, asks again about a frame at blank of duration 0, and moves on after a full guard. */
+/**
+ * Counts blanks against the guard, asks again about a frame at blank of duration 0, and moves on after a full guard.
+ */
 export function decodeSequential(rules: TdtRules, networks: TdtNetworks, frames: number): Decoded {
   const { vocabSize, durations, maxSymbols } = rules
   const out: Decoded = { tokens: [], timestamps: [], durations: [] }

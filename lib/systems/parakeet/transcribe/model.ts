@@ -1,0 +1,100 @@
+/**
+ * Opens a model folder for transcription: encoder, networks of the decoder, front end and words, on one backend.
+ */
+import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { readJson } from '../../../host/files.ts'
+import { blockedError, usageError } from '../../../base/errors.ts'
+import type { Backend } from '../../../infer/backend.ts'
+import { openBackend } from '../../../infer/open.ts'
+import type { BackendName } from '../../../infer/options.ts'
+import { NemoMel } from '../../../signal/mel/nemo.ts'
+import type { Pieces } from '../../../speech/pieces.ts'
+import { checkRules } from '../../../speech/tdt/rules.ts'
+import type { ParakeetContract } from '../contract/read.ts'
+import { readModelFolder, readPieces, type ModelFolder } from '../model/folder.ts'
+import { melOptionsOf, readMeta, rulesOf, type ModelMeta } from '../model/meta.ts'
+import { openBackendNetworks } from './backend-networks.ts'
+import { BoundNetworks } from './bound-networks.ts'
+import type { ChunkNetworks } from './networks.ts'
+
+/** A model that is open. */
+export interface OpenModel extends AsyncDisposable {
+  readonly folder: ModelFolder
+  readonly meta: ModelMeta
+  readonly mel: NemoMel
+  readonly pieces: Pieces
+  readonly encoder: Backend
+  readonly networks: ChunkNetworks
+  /** `cpu (ONNX Runtime 1.30.0)` */
+  readonly device: string
+}
+
+/** How a model is opened. */
+export interface OpenOptions {
+  readonly backend?: BackendName
+  readonly threads?: number
+  /** Frames that the joint is asked about at once, on the bound path. */
+  readonly lookahead?: number
+  /** Whether the encoder for streams is opened, instead of the one for recordings. */
+  readonly streaming?: boolean
+}
+
+/**
+ * Open a model folder.
+ * @throws blocked when a file or a runtime is absent; usage when files and meta contradict each other
+ */
+export async function openModel(path: string, contract: ParakeetContract, o: OpenOptions = {}): Promise<OpenModel> {
+  const onDevice = o.backend === 'tensorrt'
+  const folder = readModelFolder(path, { prefer: onDevice ? '.plan' : '.onnx' })
+  const meta = metaOf(folder, contract)
+  checkRules(rulesOf(meta))
+  const pieces = readPieces(path, meta.tokenizer.vocab_size)
+  const file = folder.files.get(o.streaming === true ? 'encoder_streaming' : 'encoder')
+  if (file === undefined)
+    throw blockedError(
+      `Cannot stream with "${path}": it holds no encoder_streaming`,
+      'export it: npx tsx runbooks/parakeet-export.ts --nemo MODEL.nemo',
+    )
+  const options = { backend: o.backend ?? 'auto', ort: { threads: o.threads ?? 1 } }
+  const encoder = await openBackend(file, options)
+  try {
+    const isBound = encoder.name === 'ort' && folder.files.has('joint_step') && folder.files.has('projection')
+    const networks = isBound
+      ? await BoundNetworks.open(folder, meta, { threads: o.threads ?? 1, lookahead: o.lookahead ?? 1 })
+      : await openBackendNetworks(folder, meta, options)
+    await networks.reset()
+    return {
+      folder,
+      meta,
+      mel: new NemoMel(melOptionsOf(meta)),
+      pieces,
+      encoder,
+      networks,
+      device: encoder.device,
+      async [Symbol.asyncDispose]() {
+        await networks[Symbol.asyncDispose]()
+        await encoder[Symbol.asyncDispose]()
+      },
+    }
+  } catch (thrown) {
+    await encoder[Symbol.asyncDispose]()
+    throw thrown
+  }
+}
+
+/** The meta of a folder; of one in another's layout, the contract's values with the sizes that its files state. */
+function metaOf(folder: ModelFolder, contract: ParakeetContract): ModelMeta {
+  if (folder.layout === 'rungbook') return readMeta(folder.path)
+  const config = join(folder.path, 'config.json')
+  const stated = existsSync(config) ? (readJson(config) as Record<string, unknown>) : {}
+  const bins = stated.features_size ?? contract.features.n_mels
+  if (bins !== contract.features.n_mels)
+    throw usageError(
+      `Cannot use "${config}": features_size is ${JSON.stringify(bins)}`,
+      'give a model of this contract',
+    )
+  const { features, timebase, encoder, tokenizer, predictor, joint, decode } = contract
+  const parts = { features, timebase, encoder, tokenizer, predictor, joint, decode }
+  return { model: 'onnx-asr', source: stated, ...parts, streaming: null, artifacts: {} }
+}

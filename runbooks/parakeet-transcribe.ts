@@ -1,0 +1,87 @@
+#!/usr/bin/env -S npx tsx
+/**
+ * Parakeet transcription: what was said in this recording, and when?
+ *
+ * Runs a WAV of any length through an exported model folder: text, segments, words with times and confidence. Offline
+ * it
+ * encodes the recording whole, in windows beyond two minutes; with `--stream` it hears the recording in pieces and
+ * prints
+ * words as they become final. Without a model it makes a seeded one, whose words mean nothing.
+ *
+ *   npx tsx runbooks/parakeet-transcribe.ts --model-dir models/parakeet --wav speech.wav
+ *   npx tsx runbooks/parakeet-transcribe.ts --model-dir models/parakeet --wav speech.wav --stream
+ */
+import { backendNames } from '../lib/infer/options.ts'
+import { choice, file, folder, number, runbook, toggle } from '../lib/notebook/run/runbook.ts'
+import { parakeetVersions } from '../lib/systems/parakeet/contract/read.ts'
+
+export default runbook(
+  import.meta,
+  {
+    asks: 'what was said in this recording, and when?',
+    inputs: {
+      modelDir: folder({
+        optional: true,
+        help: 'a model folder, as parakeet-export.ts writes it; default: a seeded one',
+      }),
+      wav: file({ optional: true, env: 'WAV_PATH', help: 'the recording; default: one that ships' }),
+      stream: toggle({ help: 'hear it in pieces, as if it arrived now' }),
+      pieceMs: number({ default: 160, min: 10, integer: true, unit: 'ms', help: 'length of a piece of a stream' }),
+      backend: choice(backendNames, {
+        env: 'MODEL_BACKEND',
+        default: 'auto',
+        help: 'who runs the graphs; auto goes by the files',
+      }),
+      threads: number({ default: 1, min: 1, max: 256, integer: true, help: 'threads of ONNX Runtime' }),
+      contract: choice(parakeetVersions, { default: 'v3', help: 'whose decoding rules hold' }),
+    },
+    steps: inputs => [
+      inputs.modelDir === undefined ? 'seed a tiny model' : `open ${inputs.modelDir}`,
+      `${inputs.stream ? 'stream' : 'transcribe'} ${inputs.wav ?? 'a recording that ships'}`,
+      'write transcript.json and transcript.txt',
+    ],
+  },
+  async ({ inputs, run, cell, gate, next, stamp, line, mark }) => {
+    const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
+    const { openModel } = await import('../lib/systems/parakeet/transcribe/model.ts')
+    const { table } = await import('../lib/notebook/display/show.ts')
+    const { hearFile, seedModel, shippedRecording } = await import('../lib/systems/parakeet/transcribe/hear-file.ts')
+    const contract = parakeetContract(inputs.contract)
+    stamp({ contract: contract.sha256 })
+
+    const path = inputs.modelDir ?? (await cell('Seed a model', () => seedModel(run.path('model'), inputs, contract)))
+    const wav = inputs.wav ?? shippedRecording()
+    const heard = await cell(`${inputs.stream ? 'Stream' : 'Transcribe'} ${wav}`, async ({ advance, print, show }) => {
+      const options = { backend: inputs.backend, threads: inputs.threads, streaming: inputs.stream }
+      await using model = await openModel(path, contract, options)
+      stamp({ device: model.device, model: model.meta.model })
+      const result = await hearFile(model, contract, wav, { ...inputs, onText: print, onProgress: advance })
+      show(
+        table(
+          result.transcript.words.map(word => ({ ...word })),
+          { title: 'words' },
+        ),
+      )
+      return result
+    })
+    const { transcript } = heard
+    run.write(
+      'transcript.json',
+      `${JSON.stringify({ wav, seconds: heard.seconds, rtf: heard.rtf, ...transcript }, null, 2)}\n`,
+    )
+    run.write('transcript.txt', `${transcript.text}\n`)
+    line(`Transcript: ${run.shown}/transcript.json`)
+    line(`Text: ${transcript.text}`)
+
+    const isOrdered = transcript.timestamps.every((t, i) => i === 0 || t >= transcript.timestamps[i - 1]!)
+    const confident = transcript.words.filter(w => w.confidence >= 0 && w.confidence <= 1)
+    gate('times that run forwards', isOrdered, { equals: true })
+    gate('words with a confidence', confident.length, { equals: transcript.words.length })
+    mark('rtf', heard.rtf.toPrecision(3))
+    next({
+      pass: `npx tsx runbooks/parakeet-bench.ts --model-dir ${path}`,
+      fail: `npx tsx runbooks/parakeet-parity.ts --model-dir ${path}`,
+      blocked: 'npx tsx runbooks/parakeet-export.ts',
+    })
+  },
+)
