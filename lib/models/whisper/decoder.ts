@@ -8,7 +8,7 @@ import type { ModelProto } from '../../formats/onnx/index.ts'
 import { GraphBuilder } from '../../onnx/builder.ts'
 import { headWidth, type WhisperDims, type WhisperWeights } from './dims.ts'
 import { whisperOpset } from './encoder.ts'
-import { int64, Layers, queryScale } from './layers.ts'
+import { int64, Layers, queryScale, transposed, type Precision } from './layers.ts'
 
 /**
  * The decoder of form (a). B hypotheses, T new tokens, a cache of C rows, R rows whose logits are wanted.
@@ -20,9 +20,9 @@ import { int64, Layers, queryScale } from './layers.ts'
  * vocabulary], and for each layer `new_key_i`, `new_value_i` [B, heads, T, 64] and `cross_weights_i` [B, heads, T,
  * frames], the attention on the sound, for word times.
  */
-export function decoderGraph(dims: WhisperDims, weights: WhisperWeights): ModelProto {
+export function decoderGraph(dims: WhisperDims, weights: WhisperWeights, precision: Precision = 'float32'): ModelProto {
   const graph = new GraphBuilder({ name: 'whisper_decoder', ...whisperOpset })
-  const layers = new Layers(graph, dims, weights)
+  const layers = new Layers(graph, { dims, weights, precision })
   const { heads, audioContext: frames, vocabulary, width } = dims
   const tokens = graph.input('tokens', 'int64', ['batch', 'time'])
   const positions = graph.input('positions', 'int64', ['time'])
@@ -35,8 +35,7 @@ export function decoderGraph(dims: WhisperDims, weights: WhisperWeights): ModelP
     graph.input(`cross_key_${i}`, 'float32', [1, heads, headWidth, frames])
     graph.input(`cross_value_${i}`, 'float32', [1, heads, frames, headWidth])
   }
-  const embedding = layers.weight('decoder.token_embedding.weight')
-  const embedded = layers.op('Gather', 'decoder.embed', [embedding, tokens])
+  const { embedded, logits: logitsOf } = embeddingOf(layers, tokens)
   const placed = layers.op('Gather', 'decoder.place', [layers.weight('decoder.positional_embedding'), positions])
   let stream = layers.op('Add', 'decoder.positions', [embedded, placed])
   for (let i = 0; i < dims.decoderLayers; i++) {
@@ -47,7 +46,7 @@ export function decoderGraph(dims: WhisperDims, weights: WhisperWeights): ModelP
   const wanted = graph.node('Gather', [stream, rows], { name: 'decoder.rows', attributes: { axis: 1 } })
   const normed = layers.norm('decoder.ln', wanted)
   const flat = layers.op('Reshape', 'decoder.flat', [normed, layers.constant('shape.flat', () => int64(-1, width))])
-  const logits = graph.node('Gemm', [flat, embedding], { name: 'decoder.logits', attributes: { transB: 1 } })
+  const logits = logitsOf(flat)
   const shape = layers.op('Shape', 'decoder.rows_shape', [wanted], { end: 2 })
   const tail = layers.constant('shape.vocabulary', () => int64(vocabulary))
   const full = layers.op('Concat', 'decoder.logits_shape', [shape, tail], { axis: 0 })
@@ -59,6 +58,36 @@ export function decoderGraph(dims: WhisperDims, weights: WhisperWeights): ModelP
     graph.output(`cross_weights_${i}`, 'float32', ['batch', heads, 'time', frames])
   }
   return graph.build()
+}
+
+/** The embeddings of tokens, and the logits of hidden states: one weight serves both. */
+function embeddingOf(layers: Layers, tokens: string): { embedded: string; logits: (hidden: string) => string } {
+  const name = 'decoder.token_embedding'
+  if (layers.precision === 'float32') {
+    const weight = layers.weight(`${name}.weight`)
+    return {
+      embedded: layers.op('Gather', 'decoder.embed', [weight, tokens]),
+      logits: hidden =>
+        layers.graph.node('Gemm', [hidden, weight], { name: 'decoder.logits', attributes: { transB: 1 } }),
+    }
+  }
+  // Kept as the product wants it, [width, vocabulary]; an embedding is a column of it.
+  const weight = layers.quantised(name, () => transposed(layers.tensor(`${name}.weight`)))
+  const columns = layers.op('Gather', 'decoder.embed', [weight.values, tokens], { axis: 1 })
+  const rows = layers.op(
+    'Cast',
+    'decoder.embed_real',
+    [layers.op('Transpose', 'decoder.embed_rows', [columns], { perm: [1, 2, 0] })],
+    { to: 1 },
+  )
+  const scale = layers.op('Unsqueeze', 'decoder.embed_scale', [
+    layers.op('Gather', 'decoder.embed_scales', [weight.scales, tokens]),
+    layers.constant('index.last', () => int64(-1)),
+  ])
+  return {
+    embedded: layers.op('Mul', 'decoder.embedded', [rows, scale]),
+    logits: hidden => layers.integerProduct('decoder.logits', hidden, weight),
+  }
 }
 
 function selfAttention(layers: Layers, stream: string, i: number): string {

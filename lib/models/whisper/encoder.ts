@@ -5,7 +5,7 @@
 import type { ModelProto } from '../../formats/onnx/index.ts'
 import { GraphBuilder } from '../../onnx/builder.ts'
 import { headWidth, type WhisperDims, type WhisperWeights } from './dims.ts'
-import { Layers, queryScale } from './layers.ts'
+import { Layers, queryScale, type Precision } from './layers.ts'
 
 /** The version of ONNX's operators in every graph of this room: the first with LayerNormalization. */
 export const whisperOpset = { opset: 17, irVersion: 8 } as const
@@ -16,9 +16,9 @@ export const whisperOpset = { opset: 17, irVersion: 8 } as const
  * Input `mel` float32 [1, mels, 2 · audioContext]. Outputs `hidden` [1, audioContext, width], and for each decoder
  * layer i `cross_key_i` [1, heads, 64, audioContext] and `cross_value_i` [1, heads, audioContext, 64].
  */
-export function encoderGraph(dims: WhisperDims, weights: WhisperWeights): ModelProto {
+export function encoderGraph(dims: WhisperDims, weights: WhisperWeights, precision: Precision = 'float32'): ModelProto {
   const graph = new GraphBuilder({ name: 'whisper_encoder', ...whisperOpset })
-  const layers = new Layers(graph, dims, weights)
+  const layers = new Layers(graph, { dims, weights, precision })
   const { mels, audioContext, heads, width } = dims
   const mel = graph.input('mel', 'float32', [1, mels, 2 * audioContext])
   const conv = (name: string, input: string, stride: number) =>

@@ -22,17 +22,22 @@ export function transposed({ shape, data }: FloatTensor): FloatTensor {
   return float32([columns, rows], turned)
 }
 
+/** How the products with weights are computed: in float32, or in 8 bits with a scale for each output. */
+export type Precision = 'float32' | 'int8'
+
 /** A graph in the making, and the weights that it is made of. */
 export class Layers {
   readonly graph: GraphBuilder
   readonly dims: WhisperDims
+  readonly precision: Precision
   readonly #weights: WhisperWeights
   readonly #shared = new Map<string, string>()
 
-  constructor(graph: GraphBuilder, dims: WhisperDims, weights: WhisperWeights) {
+  constructor(graph: GraphBuilder, o: { dims: WhisperDims; weights: WhisperWeights; precision: Precision }) {
     this.graph = graph
-    this.dims = dims
-    this.#weights = weights
+    this.dims = o.dims
+    this.precision = o.precision
+    this.#weights = o.weights
   }
 
   /** A weight of the state dict. */
@@ -64,11 +69,40 @@ export class Layers {
 
   /** `input` · weightᵀ + bias. `scale` multiplies both. */
   linear(name: string, input: string, { scale = 1 }: { scale?: number } = {}): string {
-    const weight = this.constant(`${name}.weight_t`, () => scaled(transposed(this.tensor(`${name}.weight`)), scale))
-    const product = this.op('MatMul', `${name}.matmul`, [input, weight])
+    const product = this.product(name, input, () => scaled(transposed(this.tensor(`${name}.weight`)), scale))
     const bias = this.#weights.get(`${name}.bias`)
     if (bias === undefined) return product
     return this.op('Add', `${name}.add`, [product, this.constant(`${name}.bias`, () => scaled(bias, scale))])
+  }
+
+  /** `input` [… , inputs] times a weight [inputs, outputs]. */
+  product(name: string, input: string, weight: () => FloatTensor): string {
+    if (this.precision === 'float32') {
+      return this.op('MatMul', `${name}.matmul`, [input, this.constant(`${name}.weight_t`, weight)])
+    }
+    return this.integerProduct(name, input, this.quantised(name, weight))
+  }
+
+  /** A weight [inputs, outputs] in 8 bits: the names of its values and of its scales, one for each output. */
+  quantised(name: string, weight: () => FloatTensor): { readonly values: string; readonly scales: string } {
+    const [values, scales] = [`${name}.weight_q`, `${name}.weight_scale`]
+    this.once(values, () => {
+      const made = byColumns(weight())
+      this.constant(scales, () => made.scales)
+      return this.graph.weight(values, made.values)
+    })
+    return { values, scales }
+  }
+
+  /** As `product`, of a weight that was quantised. The input is quantised as it comes, by its own range. */
+  integerProduct(name: string, input: string, { values, scales }: { values: string; scales: string }): string {
+    const parts = [`${input}_q`, `${input}_scale`, `${input}_zero`]
+    this.once(`${input}_q`, () => {
+      return this.graph.node('DynamicQuantizeLinear', [input], { name: `${input}.quantise`, outputs: parts })
+    })
+    const whole = this.op('MatMulInteger', `${name}.matmul`, [parts[0]!, values, parts[2]!])
+    const real = this.op('Cast', `${name}.real`, [whole], { to: 1 })
+    return this.op('Mul', `${name}.scaled`, [real, this.op('Mul', `${name}.scale`, [parts[1]!, scales])])
   }
 
   /** Layer normalisation over the last axis. */
@@ -112,6 +146,17 @@ export class Layers {
     const opened = this.gelu(`${name}.gelu`, this.linear(`${name}.mlp.0`, this.norm(`${name}.mlp_ln`, residual)))
     return this.op('Add', `${name}.mlp_residual`, [residual, this.linear(`${name}.mlp.2`, opened)])
   }
+}
+
+/** A weight [inputs, outputs] as int8, symmetric, with the scale of each output. */
+function byColumns({ shape, data }: FloatTensor): { values: Tensor; scales: FloatTensor } {
+  const [rows, columns] = shape as [number, number]
+  const scales = new Float32Array(columns)
+  for (let i = 0; i < data.length; i++) scales[i % columns] = Math.max(scales[i % columns]!, Math.abs(data[i]!))
+  for (let column = 0; column < columns; column++) scales[column] = scales[column]! / 127 || 1
+  const values = new Int8Array(data.length)
+  for (let i = 0; i < data.length; i++) values[i] = Math.round(data[i]! / scales[i % columns]!)
+  return { values: { dtype: 'int8', shape: [rows, columns], data: values }, scales: float32([columns], scales) }
 }
 
 /** The scale of a query, 1/8: a power of two, so that folding it into the weights changes no product. */

@@ -64,7 +64,12 @@ export interface WhisperContract extends ContractMark {
   readonly hefs: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
   /** What openai/whisper does on the set of recordings, by model and language. */
   readonly wordError: Readonly<Record<string, Readonly<Record<string, ErrorCount>>>>
-  readonly gates: { readonly encoderMaxAbs: number; readonly logitsMaxAbs: number; readonly wordErrorPointsMax: number }
+  readonly gates: {
+    readonly encoderMaxAbs: number
+    readonly logitsMaxAbs: number
+    readonly timesMaxS: number
+    readonly wordErrorPointsMax: number
+  }
   readonly files: { readonly manifest: string; readonly encoder: string; readonly decoder: string }
 }
 

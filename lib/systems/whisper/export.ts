@@ -1,13 +1,13 @@
 /**
  * Authors the graphs of a Whisper from its weights, and writes them with their manifest.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { blockedError, usageError } from '../../base/errors.ts'
 import { sha256File } from '../../host/digest.ts'
 import { readJson } from '../../host/files.ts'
 import { readCt2Model } from '../../formats/ct2/model-bin.ts'
-import { writeModel } from '../../formats/onnx/index.ts'
+import { readModel, writeModel } from '../../formats/onnx/index.ts'
 import { readSafetensors } from '../../formats/tensors/safetensors.ts'
 import { readTorch, stateDictOf } from '../../formats/torch/read.ts'
 import { decoderGraph } from '../../models/whisper/decoder.ts'
@@ -16,8 +16,11 @@ import { encoderGraph } from '../../models/whisper/encoder.ts'
 import { weightsFromCt2, weightsFromHuggingFace, weightsFromOpenAi } from '../../models/whisper/weights.ts'
 import { readTokens } from '../../speech/tokens/read-tokens.ts'
 import { WhisperTokenizer } from '../../speech/whisper/tokenizer.ts'
-import { whisperContract } from './contract.ts'
+import { checkModel } from '../../onnx/check/check.ts'
+import { namedModel, whisperContract } from './contract.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
+import type { Whisper } from './pipeline.ts'
+import { exportFolder, missingFiles, storeFolder, weightsFolder } from './store.ts'
 
 /** The weights of a folder, and what was read. */
 export interface FolderWeights {
@@ -65,14 +68,15 @@ export interface ExportOptions {
   /** The folder of the weights. */
   readonly from: string
   readonly to: string
+  readonly precision: Manifest['precision']
 }
 
 /**
- * Export form (a) in float32. The folder appears whole or not at all.
+ * Export form (a). The folder appears whole or not at all.
  * @throws RunbookError as `readWeights` and `readTokens`; usage when the tokenizer or the configuration is another
  *   model's; blocked when the disk is full
  */
-export function exportCached({ name, from, to }: ExportOptions): Manifest {
+export function exportCached({ name, from, to, precision }: ExportOptions): Manifest {
   const { path, weights, dims } = readWeights(from)
   const known = whisperContract().models[name]
   const sizes = Object.keys(dims) as (keyof WhisperDims)[]
@@ -87,18 +91,92 @@ export function exportCached({ name, from, to }: ExportOptions): Manifest {
   void new WhisperTokenizer(tokens, dims.vocabulary)
   const { files } = whisperContract()
   return wholeFolder(to, folder => {
-    writeModel(join(folder, files.encoder), encoderGraph(dims, weights))
-    writeModel(join(folder, files.decoder), decoderGraph(dims, weights))
+    writeModel(join(folder, files.encoder), encoderGraph(dims, weights, precision))
+    writeModel(join(folder, files.decoder), decoderGraph(dims, weights, precision))
     copyFileSync(tokens.path, join(folder, basename(tokens.path)))
     return writeManifest(folder, {
       name,
       form: 'cached',
-      precision: 'float32',
+      precision,
       dims,
       alignmentHeads: alignmentHeadsOf(from, { name, dims }),
       weights: sha256File(path),
     })
   })
+}
+
+/** What was exported, and what the checker says of it. */
+export interface Exported {
+  readonly folder: string
+  readonly manifest: Manifest
+  readonly problems: readonly string[]
+  readonly graphs: readonly {
+    readonly graph: string
+    readonly nodes: number
+    readonly weights: number
+    readonly bytes: number
+  }[]
+}
+
+/**
+ * Export a model of the store, or the weights of a folder, and check the graphs.
+ * @throws RunbookError as `exportCached`; usage for an unknown name; blocked when the model is not installed
+ */
+export function exportModel(o: {
+  readonly model: string
+  readonly precision?: Manifest['precision'] | undefined
+  readonly models?: string | undefined
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+}): Exported {
+  const named = namedModel(o.model)
+  const store = o.models ?? storeFolder()
+  const precision = o.precision ?? named.precision
+  const missing = o.from === undefined ? missingFiles(store, named) : []
+  if (missing.length > 0) {
+    throw blockedError(
+      `Cannot export "${o.model}": ${missing.join(', ')} is not in ${weightsFolder(store, named.published)}`,
+      `npx tsx runbooks/whisper-model.ts --name ${o.model}`,
+    )
+  }
+  const folder = o.to ?? exportFolder(store, { published: named.published, form: 'cached', precision })
+  const from = o.from ?? weightsFolder(store, named.published)
+  const manifest = exportCached({ name: named.published, from, to: folder, precision })
+  const models = [manifest.encoder.path, manifest.decoder.path].map(path => ({
+    path,
+    model: readModel(join(folder, path)),
+  }))
+  return {
+    folder,
+    manifest,
+    problems: models.flatMap(({ path, model }) => checkModel(model).problems.map(problem => `${path}: ${problem}`)),
+    graphs: models.map(({ path, model: { graph } }) => ({
+      graph: path,
+      nodes: graph.node.length,
+      weights: graph.initializer.length,
+      bytes: statSync(join(folder, path)).size,
+    })),
+  }
+}
+
+/** What a network says of a tone: numbers that are NaN or infinite, and whether its cache changes what it says. */
+export async function selfTest({
+  network,
+  tokenizer,
+}: Whisper): Promise<{ oddNumbers: number; cacheDifference: number }> {
+  const mel = Float32Array.from({ length: network.mels * network.windowFrames }, (_, i) => Math.sin(i / 7))
+  await network.listen(mel)
+  const tokens = [...tokenizer.sequence({ language: 'en', task: 'transcribe' }), tokenizer.special.noTimestamps, 11, 13]
+  const { logits } = await network.attend(tokens, network.alignmentHeads)
+  network.start()
+  let cacheDifference = 0
+  for (const [i, token] of tokens.entries()) {
+    const own = await network.append([[token]])
+    for (let k = 0; k < own.length; k++) {
+      cacheDifference = Math.max(cacheDifference, Math.abs(own[k]! - logits[i * own.length + k]!))
+    }
+  }
+  return { oddNumbers: logits.filter(value => !Number.isFinite(value)).length, cacheDifference }
 }
 
 /** From the model's configuration, else from the contract, else every head of the upper half of the layers. */

@@ -27,7 +27,8 @@ export async function exportedFolder(
   const found = findModel(model, { store, precision })
   if (found.kind === 'exported') return found.folder
   onExport(found.exportTo)
-  exportCached({ name: found.named.published, from: found.folder, to: found.exportTo })
+  const to = found.exportTo
+  exportCached({ name: found.named.published, from: found.folder, to, precision: precision ?? found.named.precision })
   return found.exportTo
 }
 

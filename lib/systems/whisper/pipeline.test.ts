@@ -59,8 +59,7 @@ test(
     const whisper = await tinyEn()
     const folder = dataPath(goldens)
     const golden = readGoldens(folder, 'tiny.en').find(each => each.case === 'jfk')!
-    const compared = []
-    for await (const each of compareCase(whisper, folder, golden)) compared.push(each)
+    const compared = await compareCase(whisper, folder, golden)
     assert.ok(compared.length >= 7)
     for (const { what, tokensEqual, note, encoder, logprob, times } of compared) {
       assert.ok(tokensEqual, `${what}: ${note}`)

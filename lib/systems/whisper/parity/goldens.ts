@@ -84,27 +84,41 @@ export function readGoldens(folder: string, model: string): GoldenCase[] {
   throw blockedError(`Cannot compare ${model} with goldens: "${folder}" holds none of it`, 'give --goldens FOLDER')
 }
 
-/** The answers of one case, one after the other. `only` names variants of the transcription; all unless given. */
-export async function* compareCase(
-  whisper: Whisper,
-  folder: string,
-  golden: GoldenCase,
-  only?: readonly string[],
-): AsyncIterable<Compared> {
+/**
+ * The answers of one case: of one window, and of every variant of the transcription.
+ * @throws RunbookError as `goldenSamples` and `Whisper.transcribe`
+ */
+export async function compareCase(whisper: Whisper, folder: string, golden: GoldenCase): Promise<Compared[]> {
   const model = golden.models[whisper.manifest.name]!
   const samples = await goldenSamples(folder, golden.audio)
-  yield* compareWindow(whisper, golden.case, model, samples)
+  const compared = await compareWindow(whisper, golden.case, model, samples)
   for (const [name, variant] of Object.entries(model.transcribe)) {
-    if (only !== undefined && !only.includes(name)) continue
     const result = variant.result ?? model.transcribe[variant.same_result_as!]!.result!
     const decodes: Decoded[] = []
     const transcript = await whisper.transcribe(samples, optionsOf(variant.options), {
       watch: { onDecoded: decoded => void decodes.push(decoded) },
     })
-    yield {
+    compared.push({
       case: golden.case,
       ...compareTranscript(name, { transcript, decodes }, { result, decodes: variant.decodes }),
-    }
+    })
+  }
+  return compared
+}
+
+/** What all answers have in common: how many are equal, and the largest differences. */
+export function summaryOf(rows: readonly Compared[]): {
+  readonly equal: number
+  readonly encoder: number
+  readonly logprob: number
+  readonly times: number
+} {
+  const worst = (pick: (row: Compared) => number) => largest(rows.map(pick).filter(value => !Number.isNaN(value)))
+  return {
+    equal: rows.filter(({ tokensEqual }) => tokensEqual).length,
+    encoder: worst(row => row.encoder),
+    logprob: worst(row => row.logprob),
+    times: worst(row => row.times),
   }
 }
 
@@ -122,12 +136,13 @@ function optionsOf(o: GoldenVariant['options']): Parameters<Whisper['transcribe'
 }
 
 /** The recording padded with silence to one window: hidden states, and greedy answers with and without times. */
-async function* compareWindow(
+async function compareWindow(
   whisper: Whisper,
   name: string,
   golden: GoldenModel,
   samples: Float32Array,
-): AsyncIterable<Compared> {
+): Promise<Compared[]> {
+  const compared: Compared[] = []
   const { audio, mel, decoding } = whisperContract()
   const window = audio.windowSeconds * audio.sampleRateHz
   const spectrogram = whisperFrontEnd(whisper.manifest.dims.mels).spectrogram(samples.subarray(0, window), {
@@ -154,8 +169,13 @@ async function* compareWindow(
       maxInitialTimestamp: Math.round(decoding.maxInitialTimestampS / 0.02),
       random: Math.random,
     })
-    yield { case: name, encoder: timestamps ? Number.NaN : encoder, ...compareSteps(decoded, want, timestamps) }
+    compared.push({
+      case: name,
+      encoder: timestamps ? Number.NaN : encoder,
+      ...compareSteps(decoded, want, timestamps),
+    })
   }
+  return compared
 }
 
 /** The reference's own hesitation: below this gap between two tokens either may be said. */
