@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,8 @@ test('explain-log passes a log that it knows, and goes on with a command that tu
   )
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(ran.lines[0], 'bucket: allocator_infeasible')
+  assert.ok(ran.lines.length <= 6, ran.stdout)
+  assert.equal(ran.stderr, '', 'nothing but the answer')
   assert.match(ran.stdout, /^next knob: --ladder temporal$/m)
   assert.match(
     ran.verdict,
@@ -71,13 +74,25 @@ test('explain-log refuses an empty and a binary log by name', async () => {
   }
 })
 
-test('explain-log wants one of --log and --jsonl', async () => {
+test('explain-log takes a file without a flag, a dash, and what is piped into it', () => {
+  const log = join(root, 'piped.log')
+  writeFileSync(log, '[HailoRT] [error] CHECK_SUCCESS failed with status=HAILO_DEVICE_IN_USE(73)')
+  const script = join(import.meta.dirname, 'explain-log.ts')
+  const node = `"${process.execPath}" --import "${import.meta.resolve('tsx')}" "${script}"`
+  const said = execFileSync('sh', ['-c', `${node} "${log}" && cat "${log}" | ${node} - && ${node} < "${log}"`], {
+    encoding: 'utf8',
+  })
+  assert.equal(said.match(/^bucket: runtime_no_device$/gm)?.length, 3, said)
+  assert.match(said, /^next knob: sudo lsof/m)
+})
+
+test('explain-log wants one of a log and --jsonl', async () => {
   const log = join(root, 'one.log')
   writeFileSync(log, 'Agent infeasible')
   for (const argv of [[], ['--log', log, '--jsonl', log]]) {
     const ran = await runInProcess(explain, argv, { cwd: root })
     assert.equal(ran.exit, 2, ran.stdout)
-    assert.match(ran.stdout + ran.stderr, /give one of --log and --jsonl/)
+    assert.match(ran.stdout + ran.stderr, /give one of a log and --jsonl/)
   }
   assert.equal((await runInProcess(explain, ['--log', join(root, 'absent.log')], { cwd: root })).exit, 3)
 })

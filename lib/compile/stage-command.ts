@@ -8,8 +8,9 @@
 import { existsSync, statSync } from 'node:fs'
 import { exec, type ExecResult } from '../host/exec.ts'
 import { sha256File } from '../host/digest.ts'
-import { readFile, writeFileAtomic } from '../host/files.ts'
+import { writeFileAtomic } from '../host/files.ts'
 import { classifyFailure } from '../failure/classify.ts'
+import { digestFile } from '../failure/log/digest.ts'
 import type { Artifact, Stage, StageOptions } from './toolchain.ts'
 
 export interface Finished {
@@ -29,7 +30,7 @@ export async function runStageCommand(command: readonly string[], o: StageOption
   const { folder: cwd, logFile, timeoutMs, signal, onLine } = o
   const result = await exec(command, { cwd, logFile, timeoutMs, signal, ...(onLine ? { onLine } : {}) })
   // A command that was never started has left no log.
-  const log = existsSync(o.logFile) ? readFile(o.logFile).subarray(before).toString('utf8') : ''
+  const log = existsSync(o.logFile) ? digestFile(o.logFile, before).text : ''
   if (result.exitCode === 0 && !result.timedOut && !result.aborted) return { result, log }
   return failedStage(log, result)
 }

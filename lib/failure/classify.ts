@@ -12,10 +12,10 @@ import type { FailureStage } from './bucket.ts'
 import { bucketOf } from './buckets.ts'
 import { originOf } from './origin.ts'
 import { phrase } from './patterns.ts'
-import { complains, severityOf } from './severity.ts'
+import { complains, severityOf } from './log/severity.ts'
 import type { Signature } from './signature.ts'
 import { families, type Family } from './signatures/index.ts'
-import { isSuccess, wholeSuccess } from './success.ts'
+import { isSuccess, wholeSuccess } from './log/success.ts'
 import {
   countersIn,
   exceptionNamesIn,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { dataPath, needsData } from '../testing/needs.ts'
-import { explainLog, logText, scoreRows, type LabelledText } from './explain.ts'
+import { explainLog, scoreRows, type LabelledText } from './explain.ts'
 
 const rowsOf = (name: string): LabelledText[] =>
   readFileSync(dataPath(name), 'utf8')
@@ -44,27 +44,21 @@ test('scoreRows() counts and shows what it missed', () => {
   assert.deepEqual(scoreRows([]), { k: 0, n: 0, misses: [] })
 })
 
-test('explainLog() gives bucket, cause and one step, also when it does not know the text', () => {
-  const known = explainLog(
-    '[error] BackendAllocatorException: Memory units capacity exceeded (available: 32, required: 40)',
+test('explainLog() answers first, and then says what the answer rests on, in at most five lines', () => {
+  const { failure, lines } = explainLog(
+    '[info] Using Multi-context flow\n' +
+      '[error] BackendAllocatorException: Memory units capacity exceeded (available: 32, required: 40)',
   )
-  assert.equal(known.failure.bucket, 'resource_memory_units')
-  assert.match(known.cause, /memory units/)
-  assert.match(known.nextKnob, /channels/)
+  assert.equal(failure.bucket, 'resource_memory_units')
+  assert.deepEqual(
+    lines.map(line => line.split(':')[0]),
+    ['bucket', 'cause', 'next knob', 'evidence', 'reached'],
+  )
+  assert.match(lines[2]!, /channels/)
   const unknown = explainLog('moo')
-  assert.equal(unknown.failure.bucket, 'unknown')
-  assert.ok(unknown.cause !== '' && unknown.nextKnob !== '')
-})
-
-test('logText() reads UTF-8 and the UTF-16 of PowerShell, and refuses what is empty or no text', () => {
-  assert.equal(logText('a', Buffer.from('\uFEFFAgent')), 'Agent')
-  assert.equal(logText('a', Buffer.from('\uFEFFAgent', 'utf16le')), 'Agent')
-  for (const bytes of ['', ' \n\t\n', '\uFEFF'])
-    assert.throws(() => logText('a.log', Buffer.from(bytes)), /Cannot explain "a.log": it is empty/)
-  assert.throws(() => logText('a.hef', Buffer.from([1, 72, 69, 70, 0, 0, 0, 1])), {
-    exit: 'usage',
-    message: /it is no text/,
-  })
+  assert.deepEqual(unknown.lines.slice(0, 1), ['bucket: unknown'])
+  assert.equal(unknown.lines.length, 4)
+  assert.ok(explainLog(`[error] ${'x '.repeat(5000)}\nAgent infeasible`).lines.every(line => line.length <= 500))
 })
 
 test('explainLog() takes the end of the process into account', () => {

@@ -3,15 +3,13 @@
  *
  * The logic behind `runbooks/explain-log.ts`: one text explained, or a file of labelled texts scored.
  */
-import { usageError } from '../base/errors.ts'
-import { bucketOf } from './buckets.ts'
 import { classifyFailure, type ExitContext, type Failure } from './classify.ts'
 
-/** A log explained: the classified failure, why it happens, and one step to take. */
+/** Lines that answer why a log failed: the answer first, then what it rests on. */
 export interface Explanation {
-  failure: Failure
-  cause: string
-  nextKnob: string
+  readonly failure: Failure
+  /** At most five, each on one line of at most 500 characters. */
+  readonly lines: readonly string[]
 }
 
 /** A text and the bucket that it belongs to. */
@@ -27,26 +25,33 @@ export interface Miss {
   got: string
 }
 
-/** Explain one log. Never throws. */
+/**
+ * Explain one log. Never throws.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ *
+ * const { explainLog } = await import('./explain.ts')
+ * const { failure, lines } = explainLog("No successful assignments: dw6 errors:")
+ * assert.equal(failure.bucket, 'allocator_infeasible')
+ * assert.equal(lines[0], 'bucket: allocator_infeasible')
+ * ```
+ */
 export function explainLog(text: string, context: ExitContext = {}): Explanation {
   const failure = classifyFailure(text, context)
-  const { nextKnob } = bucketOf(failure.bucket)
-  return { failure, cause: failure.cause, nextKnob }
-}
-
-/**
- * The text of a log file: UTF-8, or the UTF-16 that PowerShell writes.
- * @param name for messages
- * Errors: usage when it is empty or no text.
- */
-export function logText(name: string, bytes: Buffer): string {
-  const isWide = bytes[0] === 0xff && bytes[1] === 0xfe
-  const text = bytes.toString(isWide ? 'utf16le' : 'utf8').replace(/^\uFEFF/, '')
-  if (text.trim() === '')
-    throw usageError(`Cannot explain "${name}": it is empty`, 'give the log of the case that failed')
-  if (text.includes('\0'))
-    throw usageError(`Cannot explain "${name}": it is no text`, 'give a log, not what the tool made')
-  return text
+  const rows = {
+    bucket: failure.bucket,
+    cause: failure.cause,
+    'next knob': failure.fix,
+    evidence: failure.evidence,
+    reached: failure.milestone ?? '',
+  }
+  const lines = Object.entries(rows).flatMap(([name, said]) => {
+    const line = `${name}: ${said.replaceAll(/\s+/g, ' ').trim()}`
+    return said === '' ? [] : [line.length <= 500 ? line : `${line.slice(0, 499)}…`]
+  })
+  return { failure, lines }
 }
 
 /** How many labelled texts (`k` of `n`) the classifier puts where their label says, and those that it does not. */

@@ -6,11 +6,11 @@ import {
   failingLayers,
   lastErrorBlock,
   lastMilestone,
-  linesOf,
   negativeExponentIn,
   readLog,
   reshapeLayersIn,
 } from './log-reading.ts'
+import { linesOf } from './log/digest.ts'
 
 test('linesOf() splits progress bars and drops colours when a log was written for a terminal', () => {
   const raw = '\x1b[31m[error]\x1b[0m one\rCalib 10%\rCalib 20%\r\n\x1b]0;title\x07two\n\n\nthree'

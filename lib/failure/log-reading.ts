@@ -2,13 +2,13 @@
  * What does a vendor's log say, before anyone judges it?
  *
  * Text in, facts out: lines, the last error block, the milestone reached, counters and layers as data. Which failure
- * these facts
- * mean is decided in `failure.ts`. Every pattern here is bounded, so the time grows with the length of the log and no
- * faster.
+ * these facts mean is decided in `classify.ts`. Every pattern here is bounded, so the time grows with the length of the
+ * log and no faster.
  */
 
+import { LogDigest, linesOf } from './log/digest.ts'
 import { every, exact, phrase } from './patterns.ts'
-import { severityOf } from './severity.ts'
+import { severityOf } from './log/severity.ts'
 
 /** One number that ran against a limit, in the compiler's own name for it ("LCUs", "L3 weights", "memory units"). */
 export interface Counter {
@@ -29,17 +29,6 @@ export interface ReadLog {
   loud: string
 }
 
-// In characters. What is kept of a long log is searched by some hundred patterns, so it is bounded: both ends, and of
-// the middle
-// the lines with a telling word. 5 MB are read in about a tenth of a second that way.
-const keep = { whole: 262_144, head: 16_384, tail: 65_536, middle: 131_072, line: 16_384 }
-
-const ansi = /\x1b\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?/g
-const telling = exact`rror|ERROR|xcept|EXCEPT|[Ff]ail|FAIL|feasib|upport|xceed|assign|Kill|KILL|emory|MEMORY|space
-  |[Cc]ancel
-  |CANCEL|nterrupt|imed? ?out|TIME|eshape|ssert|crash|ault|ymbol|ound|odule|HAILO_|HailoRT|match|alid|xhaust|artition
-  |ontext
-  |ccess|alib|quantiz|NaN|nan\b|script|xpired|kernel`
 // TensorFlow reports each library that it can do without, in the words of a broken installation.
 const benign = phrase`^\d{4}-\d\d-\d\d[ T][\d:.,]{8,20}: (?:[IW] |E [^\n]{0,200}(?:register|cuInit|NUMA))
   |Single context flow failed: ?Recoverable|Single context flow failed\W*$|PCIe: No Hailo PCIe device
@@ -51,18 +40,11 @@ const macro = /\bCHECK_[A-Z_]{3,40}(?= failed)/
 // What a progress bar draws.
 const progress = /\d%\||\d\/\d{1,9} \[|it\/s\]/
 
-/**
- * The lines of a log: split on line feeds and on the carriage returns of progress bars, colours and titles stripped.
- */
-export function linesOf(raw: string): string[] {
-  const plain = raw.includes('\x1b') ? raw.replace(ansi, '') : raw
-  return plain.split(/[\r\n]+/)
-}
-
 /** Make a log of any length ready to be searched. */
 export function readLog(raw: string): ReadLog {
-  const all = linesOf(raw)
-  const lines = (raw.length <= keep.whole ? all : condensed(all)).map(clipped)
+  const digest = new LogDigest()
+  for (const line of linesOf(raw)) digest.add(line)
+  const lines = digest.lines()
   const told = isDocument(lines) ? fenced(lines) : lines
   const meant = told
     .filter((line, i) => !benign.test(line) && !progress.test(line) && !isQuoted(line, told[i - 1]))
@@ -108,29 +90,6 @@ export function isLoud(line: string): boolean {
   const severity = severityOf(line)
   return severity !== 'info' && severity !== 'warning'
 }
-
-const clipped = (line: string) =>
-  line.length <= keep.line ? line : `${line.slice(0, keep.line * 0.75)} ... ${line.slice(-keep.line * 0.25)}`
-
-/** Head, tail, and of the middle each line with a telling word once, the latest first to be kept. */
-function condensed(all: readonly string[]): string[] {
-  let first = 0
-  for (let room = keep.head; first < all.length && room > 0; first++) room -= clippedLength(all[first]!)
-  let last = all.length
-  for (let room = keep.tail; last > first && room > 0; last--) room -= clippedLength(all[last - 1]!)
-  const seen = new Set<string>()
-  const middle: string[] = []
-  for (let i = last - 1, room = keep.middle; i >= first && room > 0; i--) {
-    const line = all[i]!
-    if (seen.has(line) || !telling.test(line.length > 600 ? line.slice(0, 600) : line)) continue
-    seen.add(line)
-    middle.push(line)
-    room -= clippedLength(line)
-  }
-  return [...all.slice(0, first), ...middle.toReversed(), ...all.slice(last)]
-}
-
-const clippedLength = (line: string) => Math.min(line.length, keep.line) + 1
 
 const errorLine = phrase`^\s*\[?error\b|\[error\]|Traceback \(most recent
   |^[\w.]{0,200}(?:Exception|Error|NonFixable|BadInputsShape|Interrupt)\b|Mapping Failed|No successful assign|\berror:
@@ -254,7 +213,7 @@ export function failingLayers(text: string): { family: string | null; layers: st
 export function reshapeLayersIn(text: string): string[] {
   const start = /Reshape is needed for layers?:?/i.exec(text)
   if (!start) return []
-  const rest = text.slice(start.index + start[0].length, start.index + keep.line)
+  const rest = text.slice(start.index + start[0].length, start.index + 16_384)
   const end = rest.search(/,?\s{0,3}but adding|\n\s*\n|\n\[|\.\s/)
   const names = (end < 0 ? rest : rest.slice(0, end)).split(/[,\s]+/).map(name => name.replace(/[.'"]/g, ''))
   return names.filter(name => /\d$|_\w+$/.test(name))

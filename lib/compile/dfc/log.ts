@@ -10,7 +10,8 @@
 import type { ModelProto } from '../../formats/onnx/index.ts'
 import { bucketOf } from '../../failure/buckets.ts'
 import type { Failure } from '../../failure/classify.ts'
-import { lastMilestone, linesOf, readLog } from '../../failure/log-reading.ts'
+import { lastMilestone, readLog } from '../../failure/log-reading.ts'
+import { linesOf } from '../../failure/log/digest.ts'
 
 /** Where the parser is told to end, for one value of the graph. */
 export interface EndPoint {

@@ -14,7 +14,8 @@ import { sha256File } from '../../host/digest.ts'
 import { findProgram } from '../../host/program.ts'
 import { blockedError, RunbookError } from '../../base/errors.ts'
 import { dfcVersionIn } from './log.ts'
-import { lastErrorBlock, linesOf } from '../../failure/log-reading.ts'
+import { lastErrorBlock } from '../../failure/log-reading.ts'
+import { linesOf } from '../../failure/log/digest.ts'
 import type { Availability } from '../toolchain.ts'
 
 export interface DfcOptions {

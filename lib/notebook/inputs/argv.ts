@@ -24,7 +24,8 @@ export function parseArgv(argv: readonly string[], known: ReadonlyMap<string, bo
   const bare: string[] = []
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] === '-h' ? '--help' : argv[i]!
-    if (!word.startsWith('-') && operand !== undefined) {
+    // A dash alone stands for standard input.
+    if ((!word.startsWith('-') || word === '-') && operand !== undefined) {
       bare.push(word)
       continue
     }

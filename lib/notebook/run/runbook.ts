@@ -41,6 +41,8 @@ export interface Sheet<S extends Inputs> {
   readonly dryRun?: 'body'
   /** `false` for a runbook that only reads and tells: it opens no run folder. */
   readonly evidence?: false
+  /** `false` for a runbook whose answer is all that a person wants to see: cells and gates go unsaid. */
+  readonly narrates?: false
 }
 
 /** Where a run gets its words and leaves its own; a test gives its own. */
@@ -118,7 +120,7 @@ async function run<S extends Inputs>(
   const isOn = (flag: string) =>
     argv.some(word => word === flag || (/=(1|true|yes|on)$/.test(word) && word.startsWith(`${flag}=`)))
   const wantsJson = isOn('--json')
-  const narrative = new Narrative(stderr, { quiet: isOn('--quiet'), env })
+  const narrative = new Narrative(stderr, { quiet: isOn('--quiet') || self.sheet.narrates === false, env })
   const finish = (report: Report) => {
     for (const line of wantsJson ? [] : report.lines) stdout.write(`${line}\n`)
     if (wantsJson) stdout.write(`${JSON.stringify(report, null, 2)}\n`)

@@ -4,8 +4,8 @@
  * A tool's own verdict ("&&&& PASSED", "HEF compiled successfully") settles what stood before it; any other word of
  * success settles nothing. Either counts only when nothing behind it complains, in whichever style.
  */
-import { lastMilestone, type ReadLog } from './log-reading.ts'
-import { phrase } from './patterns.ts'
+import { lastMilestone, type ReadLog } from '../log-reading.ts'
+import { phrase } from '../patterns.ts'
 import { complains } from './severity.ts'
 
 /** What a tool prints only when the whole of its work went well: lines before it are over and done with. */

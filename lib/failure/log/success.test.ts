@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { readLog } from './log-reading.ts'
+import { readLog } from '../log-reading.ts'
 import { isSuccess } from './success.ts'
 
 const says = (log: string) => isSuccess(readLog(log))

@@ -4,7 +4,7 @@
  * Every tool marks its lines in a way of its own: `[error]`, `[E] [TRT]`, `ERROR    name:`, `E0712 10:…`,
  * `level=error`, `make: *** … Error 1`. A mark stands at the front of a line, behind a time and a few names at most.
  */
-import { exact, phrase } from './patterns.ts'
+import { exact, phrase } from '../patterns.ts'
 
 /** How a line is meant; `none` where it has no mark. */
 export type Severity = 'error' | 'warning' | 'info' | 'none'
@@ -23,13 +23,15 @@ const information = [
 const warnings = [
   bracketed('warn(?:ing)?|W'),
   worded('WARN(?:ING)?|Warning'),
-  /^W\d{4} \d\d:\d\d|\blevel=warn(?:ing)?\b|"(?:level|severity)": ?"warn(?:ing)?"|^npm warn\b|^warning: |^W: |: warning: /i,
+  /^W\d{4} \d\d:\d\d|\blevel=warn(?:ing)?\b|"(?:level|severity)": ?"warn(?:ing)?"/i,
+  /^npm warn\b|^warning: |^W: |: warning: /i,
   /\b(?:User|Future|Deprecation|Runtime|Resource|Syntax)Warning\b/,
 ]
 const errors = [
   bracketed('error|err|critical|fatal|severe|E|F|!|Error\\]\\[TRT'),
   worded('ERROR|CRITICAL|FATAL|SEVERE|EMERG|ALERT'),
-  /^[EF]\d{4} \d\d:\d\d|\blevel=(?:error|fatal|critical)\b|"(?:level|severity)": ?"(?:error|fatal|critical)"|^npm err(?:or|!)|^E: /i,
+  /^[EF]\d{4} \d\d:\d\d|\blevel=(?:error|fatal|critical)\b|"(?:level|severity)": ?"(?:error|fatal|critical)"/i,
+  /^npm err(?:or|!)|^E: /i,
   exact`Traceback \(most recent|^\s{0,8}(?:\w{1,60}\.){0,12}[A-Z]\w{0,80}(?:Error|Exception)\b|^\s{0,8}(?:[Ee]rror
     |ERROR|fatal|FATAL|panic)\b
     |: (?:fatal )?error: |^make(?:\[\d{1,2}\])?: \*\*\*|^CMake Error|^&&&& FAILED|^Segmentation fault|\(core dumped\)
