@@ -121,3 +121,30 @@ export async function readServiceJson(path: string): Promise<ServiceConfig> {
     'npx tsx runbooks/whisper-install.ts',
   )
 }
+
+/** What a command line changes of a configuration. */
+export interface ConfigOverrides {
+  readonly model?: string | undefined
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+}
+
+/**
+ * The configuration of a file (JSON, or YAML by its name), or the default one, with what the command line says.
+ * @throws {RunbookError} as `readServiceJson` and `readServiceYaml`
+ */
+export async function readServiceConfig(path: string | undefined, o: ConfigOverrides = {}): Promise<ServiceConfig> {
+  const isYaml = path !== undefined && /\.ya?ml$/.test(path)
+  const read =
+    path === undefined
+      ? parseServiceYaml(defaultYaml(), 'config.yaml')
+      : isYaml
+        ? readServiceYaml(path)
+        : readServiceJson(path)
+  const config = await read
+  return {
+    ...config,
+    server: { ...config.server, host: o.host ?? config.server.host, port: o.port ?? config.server.port },
+    model: { ...config.model, name: o.model ?? config.model.name },
+  }
+}

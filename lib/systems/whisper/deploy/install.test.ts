@@ -1,65 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test, { type TestContext } from 'node:test'
+import test from 'node:test'
 import { applySteps, holds, differs, type Step } from '../../../deploy/steps.ts'
-import { openTarget } from '../../../deploy/target.ts'
-import { freePort, serviceManager } from '../../../testing/deploy/service-manager.ts'
+import { installation as scene, installOptions as options } from '../../../testing/whisper/installation.ts'
 import { needsTool } from '../../../testing/needs.ts'
-import { defaultYaml } from '../service-config.ts'
-import { configOf, installSteps, uninstallSteps, type InstallOptions } from './install.ts'
+import { configOf, installSteps, uninstallSteps } from './install.ts'
 import { paths } from './layout.ts'
 import { unitText } from './unit.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'root: accounts and owners are set by root'
 
-/** A root with account files, a checkout of three files, and a YAML with a port that is free. */
-async function scene(t: TestContext) {
-  const root = mkdtempSync(join(tmpdir(), 'install-'))
-  const project = mkdtempSync(join(tmpdir(), 'checkout-'))
-  for (const name of ['etc/hailo', 'dev']) mkdirSync(join(root, name), { recursive: true })
-  for (const name of ['passwd', 'group']) writeFileSync(join(root, 'etc', name), '')
-  for (const name of ['lib', '.git', 'module_runs']) mkdirSync(join(project, name))
-  writeFileSync(join(project, 'lib/a.ts'), 'export {}')
-  writeFileSync(join(project, 'lib/a.test.ts'), '')
-  writeFileSync(join(project, '.git/HEAD'), 'x')
-  const port = await freePort()
-  writeFileSync(join(root, paths.yaml), defaultYaml().replace('11437', String(port)))
-  const manager = serviceManager(port)
-  t.after(async () => {
-    await manager[Symbol.asyncDispose]()
-    for (const folder of [root, project]) rmSync(folder, { recursive: true, force: true })
-  })
-  const target = openTarget({ root, isLive: true, run: manager.run })
-  return { root, project, target, manager }
-}
-type Scene = Awaited<ReturnType<typeof scene>>
-
-async function options({ target, project }: Scene, o: Partial<InstallOptions> = {}): Promise<InstallOptions> {
-  return {
-    config: await configOf(target),
-    nodeVersion: 'v20.20.2',
-    library: () => ({ found: false, says: 'not found', hint: 'install it' }),
-    project,
-    node: join(project, 'lib/a.ts'),
-    model: [],
-    warmup: false,
-    healthTimeoutMs: 20_000,
-    ...o,
-  }
-}
 const statusesOf = async (steps: readonly Step[], o = {}) =>
   new Map((await applySteps(steps, o)).map(result => [result.name, result.status]))
 const names = (statuses: Map<string, string>, status: string) =>

@@ -76,8 +76,8 @@ function folders(target: Target): Step[] {
   return [
     folderStep(target, codeFolder, code),
     folderStep(target, stateFolder, { mode: 0o755, owner: serviceOwner }),
-    ...[paths.resources, dirname(paths.hailoModels), paths.hailoModels, paths.cache, paths.runs].map(path =>
-      folderStep(target, path, state),
+    ...[paths.resources, dirname(paths.hailoModels), paths.hailoModels, paths.models, paths.cache, paths.runs].map(
+      path => folderStep(target, path, state),
     ),
     folderStep(target, dirname(paths.yaml), code),
     folderStep(target, dirname(paths.json), code),

@@ -27,6 +27,8 @@ export const paths = {
   venv: join(codeFolder, 'venv'),
   hailoApps: join(codeFolder, 'vendor/hailo-apps'),
   resources: join(stateFolder, 'resources'),
+  /** Exported models: the service's `WHISPER_MODELS`. */
+  models: join(stateFolder, 'resources/models/whisper'),
   /** HEFs of a Hailo-10H, as hailo-apps names the folder. */
   hailoModels: join(stateFolder, 'resources/models/hailo10h'),
   cache: join(stateFolder, 'cache'),

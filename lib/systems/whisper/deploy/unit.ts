@@ -20,6 +20,7 @@ const environment = {
   HAILO_PRINT_TO_SYSLOG: '1',
   NODE_ENV: 'production',
   MODULE_RUNS: paths.runs,
+  WHISPER_MODELS: paths.models,
   ORT_DISABLE_TELEMETRY: '1',
 }
 
@@ -73,6 +74,8 @@ export const unitText = (): string =>
       ['RestartSec', '5'],
       ['TimeoutStopSec', '30'],
       ['KillSignal', 'SIGTERM'],
+      // A runbook that was told to stop leaves with 130.
+      ['SuccessExitStatus', '130'],
       ...hardening,
     ],
     Install: [['WantedBy', 'multi-user.target']],

@@ -36,6 +36,8 @@ export interface WhisperServiceOptions {
 export interface WhisperService {
   readonly service: Service
   readonly model: ModelLife
+  /** How many recordings were transcribed since the start. */
+  transcriptions(): number
   /** Answer what was accepted, then close server and model. @returns how many requests were cut off */
   close(graceMs: number): Promise<number>
 }
@@ -74,6 +76,7 @@ export async function openWhisperService(options: WhisperServiceOptions): Promis
   return {
     service,
     model,
+    transcriptions: () => metrics.transcriptions(),
     async close(graceMs) {
       const lost = await service.drain(graceMs)
       await model.close()
