@@ -6,7 +6,7 @@
  * where there is none) and the JSON made of it, the model, the unit with its limits. Then it starts the service and
  * waits until it answers. `--check-only` looks and changes nothing; `--uninstall` takes all away but the YAML.
  *
- *   sudo npx tsx runbooks/whisper-install.ts
+ *   sudo npx tsx runbooks/whisper-install.ts --model tiny.en
  *   sudo npx tsx runbooks/whisper-install.ts --check-only
  *   sudo npx tsx runbooks/whisper-install.ts --uninstall
  *   npx tsx runbooks/whisper-install.ts --root /tmp/image --dry-run
@@ -23,6 +23,7 @@ export default runbook(
       checkOnly: toggle({ help: 'look at everything, change nothing; what differs is a failure' }),
       uninstall: toggle({ help: 'stop the service and take it away; the YAML stays' }),
       warmup: toggle({ help: 'wait until the model is loaded, too' }),
+      model: text({ optional: true, help: 'the model that a new YAML names; one that is there keeps its own' }),
       models: text({ env: 'WHISPER_MODELS', optional: true, help: "the folder of models; default: the user's cache" }),
       hailoApps: folder({ optional: true, help: 'a checkout of hailo-apps, which then fetches a HEF' }),
       healthSeconds: number({ default: 60, min: 1, unit: 'seconds', help: 'how long the service may take to answer' }),
@@ -53,9 +54,8 @@ export default runbook(
       },
     )
     const counts = countSteps(results)
-    line(
-      `Steps: ok=${counts.ok} ; changed=${counts.changed} ; would change=${counts['would change']} ; failed=${counts.failed}`,
-    )
+    const shown = ['ok', 'changed', 'would change', 'failed'] as const
+    line(`Steps: ${shown.map(name => `${name}=${counts[name]}`).join(' ; ')}`)
     const broken = results.find(({ status }) => status === 'failed')
     if (broken?.error) throw broken.error
     gate('steps that failed', counts.failed, { equals: 0 })

@@ -3,7 +3,7 @@
  *
  * They call `groupadd`, `useradd` and their kin, with `--prefix` in a root that is not the machine itself.
  */
-import { statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { blockedError } from '../base/errors.ts'
 import { accountsOf, membersOf, mustRun, pathIn, type Target } from './target.ts'
 import { differs, holds, notHere, type Step } from './steps.ts'
@@ -17,7 +17,11 @@ const has = (target: Target, kind: 'user' | 'group', name: string) =>
 export const groupStep = (target: Target, name: string): Step => ({
   name: `group ${name}`,
   check: () => (has(target, 'group', name) ? holds('there') : differs('absent', 'groupadd --system')),
-  apply: async () => void (await mustRun(target, ['groupadd', '--system', ...prefix(target), name], hint)),
+  async apply() {
+    // groupadd locks a file beside the one that it writes, so the folder must be there.
+    mkdirSync(pathIn(target, '/etc'), { recursive: true })
+    await mustRun(target, ['groupadd', '--system', ...prefix(target), name], hint)
+  },
 })
 
 /** A system user without a shell, of a group of the same name. */

@@ -39,8 +39,11 @@ export interface ServiceConfig {
   readonly resource_limits: { readonly memory_max: string; readonly cpu_quota: string }
 }
 
-/** The text of `config.yaml`, which is installed where there is none. */
-export const defaultYaml = (): string => readFileSync(join(import.meta.dirname, 'config.yaml'), 'utf8')
+/** The text of `config.yaml`, which is installed where there is none; with another model where one is named. */
+export function defaultYaml(model?: string): string {
+  const text = readFileSync(join(import.meta.dirname, 'config.yaml'), 'utf8')
+  return model === undefined ? text : text.replace(/^( {2}name: ).*$/m, (_, key: string) => key + JSON.stringify(model))
+}
 
 /** What a configuration may hold; sections and the keys of the original are required, newer keys have defaults. */
 export async function configSchema(): Promise<ZodType<ServiceConfig>> {

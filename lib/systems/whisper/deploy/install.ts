@@ -38,9 +38,9 @@ const notCopied = (path: string): boolean =>
   /^node_modules\/(\.bin|\.cache|typescript|@typescript|oxlint|@oxlint|oxfmt|@oxfmt|playwright-core)(\/|$)/.test(path)
 
 /** The configuration of a target: of its own YAML where there is one, else the default. @throws {RunbookError} usage */
-export async function configOf(target: Target): Promise<ServiceConfig> {
+export async function configOf(target: Target, model?: string): Promise<ServiceConfig> {
   const path = pathIn(target, paths.yaml)
-  return await parseServiceYaml(existsSync(path) ? readFileSync(path, 'utf8') : defaultYaml(), paths.yaml)
+  return await parseServiceYaml(existsSync(path) ? readFileSync(path, 'utf8') : defaultYaml(model), paths.yaml)
 }
 
 /** Every step of an installation, in order. */
@@ -57,7 +57,12 @@ export function installSteps(target: Target, o: InstallOptions): Step[] {
     ...folders(target),
     fileStep(target, paths.node, { content: () => readFileSync(o.node), mode: 0o755, owner: 'root:root' }),
     treeStep(target, paths.app, { from: o.project, owner: 'root:root', skip: notCopied }),
-    fileStep(target, paths.yaml, { content: defaultYaml(), mode: 0o644, owner: 'root:root', ifAbsent: true }),
+    fileStep(target, paths.yaml, {
+      content: defaultYaml(o.config.model.name),
+      mode: 0o644,
+      owner: 'root:root',
+      ifAbsent: true,
+    }),
     fileStep(target, paths.json, { content: renderConfig(o.config), mode: 0o640, owner: `root:${serviceName}` }),
     ...o.model,
     fileStep(target, paths.unit, { content: unitText(), mode: 0o644, owner: 'root:root' }),

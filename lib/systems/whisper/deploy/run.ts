@@ -3,9 +3,10 @@
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { usageError } from '../../../base/errors.ts'
 import { projectRoot } from '../../../base/version.ts'
 import { applySteps, type ApplyOptions, type Step, type StepResult } from '../../../deploy/steps.ts'
-import { openTarget, type Target } from '../../../deploy/target.ts'
+import { openTarget, pathIn, type Target } from '../../../deploy/target.ts'
 import { thisMachine } from '../../../doctor/machine.ts'
 import { hailortFact } from '../../../doctor/probe/libraries.ts'
 import { readFile } from '../../../host/files.ts'
@@ -15,6 +16,7 @@ import { storeFolder } from '../store.ts'
 import { adaptHailoApps, hailoAppsSteps } from './hailo-apps.ts'
 import { apiSteps } from './api-check.ts'
 import { configOf, installSteps, uninstallSteps } from './install.ts'
+import { paths } from './layout.ts'
 import { modelStep } from './model.ts'
 import { verifySteps } from './verify.ts'
 import type { HailoLibrary } from './preflight.ts'
@@ -24,6 +26,8 @@ export interface InstallationOptions {
   readonly root: string
   readonly uninstall: boolean
   readonly warmup: boolean
+  /** Written into a new YAML; one that is there keeps its own. */
+  readonly model: string | undefined
   readonly models: string | undefined
   readonly hailoApps: string | undefined
   readonly healthSeconds: number
@@ -51,7 +55,13 @@ export function targetThrough(sh: Sh, root: string): Target {
 /** The installation that was asked for. @throws {RunbookError} usage for a configuration with a mistake */
 export async function openInstallation(o: InstallationOptions): Promise<Installation> {
   const target = targetThrough(o.sh, o.root)
-  const config = await configOf(target)
+  const config = await configOf(target, o.model)
+  if (o.model !== undefined && o.model !== config.model.name) {
+    throw usageError(
+      `Cannot install the model "${o.model}": ${paths.yaml} names ${config.model.name}`,
+      `edit model.name in ${pathIn(target, paths.yaml)}`,
+    )
+  }
   return { config, take: async options => await withSteps(target, config, o, steps => applySteps(steps, options)) }
 }
 
