@@ -67,7 +67,7 @@ test("monolithic-infer separates a recording and ends in PASS with the plan's fi
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(
     ran.verdict,
-    'PASS monolithic-infer gates=3/3 run=module_runs/t next="listen to module_runs/t/sep_src1.wav"',
+    'PASS monolithic-infer gates=4/4 run=module_runs/t next="listen to module_runs/t/sep_src1.wav"',
   )
   assert.equal(ran.lines.at(-2), 'Runtime status: pass ; output_dir=module_runs/t')
   for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
@@ -217,7 +217,7 @@ test('monolithic-infer ends in FAIL and 1 when the model answers NaN', async () 
 test('monolithic-infer ends in FAIL, not in pass, when the model has one source', async () => {
   const ran = await run({ HEF_PATH: tinyModel({ forceNSrc1: true }), MIX_WAV: mixture() })
   assert.deepEqual([ran.exit, ran.lines.at(-2)], [1, 'Runtime status: fail ; output_dir=module_runs/t'])
-  assert.match(ran.verdict, /^FAIL monolithic-infer gates=2\/3 .* next="choose another rung/)
+  assert.match(ran.verdict, /^FAIL monolithic-infer gates=3\/4 .* next="choose another rung/)
   assert.deepEqual(metricsIn(ran.path()).files, ['mix.wav', 'sep_src1.wav'])
 })
 
@@ -327,7 +327,7 @@ test('monolithic-infer as a process stops on Ctrl-C in the middle of a long reco
 test('monolithic-infer is BLOCKED on the null backend, for zeros are no result', async () => {
   const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }), MIX_WAV: mixture(), MODEL_BACKEND: 'null' })
   assert.equal(ran.exit, 3)
-  assert.match(ran.verdict, /^BLOCKED monolithic-infer gates=3\/4 /)
+  assert.match(ran.verdict, /^BLOCKED monolithic-infer gates=4\/5 /)
   assert.match(ran.stdout, /^Runtime status: blocked/m)
 })
 
@@ -347,7 +347,7 @@ test(
       const words = ['--output', 'net/voices', '--backend', 'hailort', '--sample-rate', '16000']
       const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, words)
       assert.equal(ran.exit, 0, ran.stderr)
-      assert.match(ran.verdict, /^PASS monolithic-infer gates=3\/3 /)
+      assert.match(ran.verdict, /^PASS monolithic-infer gates=4\/4 /)
       const found = metricsIn(ran.path())
       assert.deepEqual(
         [found.ok, found.output_samples, found.input_stream, found.output_stream],

@@ -70,7 +70,7 @@ export default runbook(
         return separated
       })
       stamp({ device: metrics.device_info })
-      const isSound = infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin: null })
+      const isSound = infer.gateSeparation(gate, metrics, { ...gates, mixtureDbMin: null })
       const isPair = gate('sources', metrics.sources, { equals: model.nSrc })
       if (inputs.backend === 'null') gate.blocked('runtime', 'the null backend answers zeros: nothing was computed')
       status(!isSound || !isPair ? 'fail' : inputs.backend === 'null' ? 'blocked' : 'pass')

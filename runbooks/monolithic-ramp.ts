@@ -63,7 +63,7 @@ export default runbook(
         cases,
         search: inputs.search,
         profile: inputs.profile,
-        summary: rampSummary(path, cases),
+        summary: rampSummary(path, cases, toolchain.name),
         onCase: caseTeller(print, cases.length),
         onLine: milestoneTeller(print),
       })
@@ -98,11 +98,11 @@ export default runbook(
       return chosen
     })
     const found = report.boundaryText(boundary)
-    const asked = report.rampRows(cases, ramp.results).length
+    const passed = report.passing(ramp.results)
     if (boundary.open === null)
-      gate(`prefixes with a verdict (${toolchain.name})`, asked, { atLeast: 1 }, { note: found })
+      gate(`prefixes that compile (${toolchain.name})`, passed, { atLeast: 1 }, { note: found })
     else gate.blocked('boundary', boundary.open)
     line(`Ramp boundary: ${found}${tail}`)
-    next({ pass: step.next, blocked: step.next })
+    next({ pass: step.next, blocked: step.next, fail: step.next })
   },
 )

@@ -23,11 +23,11 @@ test('monolithic-sweep compiles the first rung on the host, separates a shipped 
   assert.equal(ran.exit, 0, ran.stderr)
   assert.match(
     ran.verdict,
-    /^PASS monolithic-sweep gates=5\/5 toolchain=host run=module_runs\/\S+ next="npx tsx runbooks\/monolithic-infer.ts --model /,
+    /^PASS monolithic-sweep gates=6\/6 toolchain=host run=module_runs\/\S+ next="npx tsx runbooks\/monolithic-infer.ts --model /,
   )
   assert.deepEqual(ran.lines.slice(-5, -1), [
-    'HAR status: 1/10 ; toolchain=host',
-    'HEF status: 1/10 ; winner=mono_f256_bn128_hid256_skip128_b2_r1_t16000 ; toolchain=host',
+    'HAR status: host 1/10 ; toolchain=host',
+    'HEF status: host 1/10 ; winner=mono_f256_bn128_hid256_skip128_b2_r1_t16000 ; toolchain=host',
     `Runtime status: pass ; output_dir=${ran.report.run} ; toolchain=host`,
     'Next knob: none: mono_f256_bn128_hid256_skip128_b2_r1_t16000 compiled ; toolchain=host',
   ])
@@ -92,7 +92,7 @@ test('monolithic-sweep is blocked with "no monolithic hef success" when every ca
     rows(ran).map(row => row.exception_type),
     ['Timeout', 'Timeout'],
   )
-  assert.match(ran.lines.join('\n'), /HEF status: 0\/2 ; winner=none/)
+  assert.match(ran.lines.join('\n'), /HEF status: host 0\/2 ; winner=none/)
 })
 
 test('monolithic-sweep marks cases whose calibration has another width, and names it', async () => {
@@ -169,7 +169,7 @@ test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row a
   )
   assert.match(
     out.stdout,
-    /^HAR status: \d\/10 ; toolchain=host\nHEF status: 0\/10 ; winner=none ; toolchain=host\nRuntime status: fail/m,
+    /^HAR status: host \d\/10 ; toolchain=host\nHEF status: host 0\/10 ; winner=none ; toolchain=host\nRuntime status: fail/m,
   )
   assert.ok(existsSync(join(cwd, 'module_runs/c/monolithic_full_next_knob.json')))
   const written = readTsv(join(cwd, 'module_runs/c/monolithic_full_host_summary.tsv'))
@@ -190,7 +190,7 @@ test('monolithic-sweep killed in the middle loses no finished row when it is res
   assert.match(ran.stderr, /1\/3 \S+ succeeded taken from the earlier run/)
   assert.deepEqual(
     rows(ran).map(row => row.hef_success),
-    ['true', 'true', 'true'],
+    ['host', 'host', 'host'],
   )
   assert.ok(
     existsSync(rows(ran)[0]!.hef_path!.startsWith('/') ? rows(ran)[0]!.hef_path! : join(cwd, rows(ran)[0]!.hef_path!)),

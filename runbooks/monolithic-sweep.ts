@@ -37,12 +37,13 @@ export default runbook(
       return sliceCases(named, inputs).map(({ step }) => step)
     },
   },
-  async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
+  async ({ inputs, run, cell, gate, next, line, mark, proves, stamp, signal }) => {
     const compile = await import('../lib/systems/monolithic/search/index.ts')
     const infer = await import('../lib/systems/monolithic/separation/index.ts')
     const { bars, table } = await import('../lib/notebook/display/show.ts')
     const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
     const rungs = rungsOf(inputs)
+    if (inputs.printWeights) return compile.printWeights({ cell, gate, line }, rungs[0]!)
     const recording = infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz)
     const search = await cell('Choose the toolchain', async ({ print }) => {
       const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
@@ -63,7 +64,7 @@ export default runbook(
         ...search.ladder,
         cases,
         profile: inputs.profile,
-        summary: compile.sweepSummary(path),
+        summary: compile.sweepSummary(path, toolchain.name),
         onCase: compile.caseTeller(print, cases.length),
         onLine: compile.milestoneTeller(print),
       })
@@ -82,8 +83,8 @@ export default runbook(
     })
     const sidecar = { file: files.nextKnob, profile: inputs.profile }
     const closing = compile.closeSweep(
-      { line, gate, run },
-      { results, winner, knob, toolchain: toolchain.name, sidecar },
+      { line, gate, run, proves },
+      { results, winner, knob, toolchain: toolchain.name, hasWeights: inputs.weights !== undefined, sidecar },
     )
     const again = (change: Readonly<Record<string, unknown>>) =>
       commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change })
@@ -124,7 +125,7 @@ export default runbook(
         return separated
       })
       const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
-      const runs = infer.gateSeparation(gate, metrics, { rtfMax: gates.rtfMax, mixtureDbMin })
+      const runs = infer.gateSeparation(gate, metrics, { ...gates, mixtureDbMin })
       stamp({ device: metrics.device_info })
       closing.runtime(runs ? 'pass' : 'fail', run.shown)
     } catch (thrown) {

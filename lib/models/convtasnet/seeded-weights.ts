@@ -19,7 +19,8 @@
 import { usageError } from '../../base/errors.ts'
 import { float32, sizeOf, type Tensor } from '../../formats/tensors/tensor.ts'
 import { dilationsOf, sourcesOf, type ConvTasNetOptions } from './options.ts'
-import { weightSpecs, type WeightSpec } from './weight-specs.ts'
+import type { WeightSpec } from '../weights-file.ts'
+import { weightSpecs } from './weight-specs.ts'
 
 /** Whether the sources of these weights sum to the mixture (at the latent rate for `conv1x1_head`). */
 export const isMixtureConsistent = (o: ConvTasNetOptions): boolean =>

@@ -25,12 +25,8 @@
  *   decoder.reduce.weight               [R, C*N, 1, 1]           reduced_deconv_R, followed by
  *   decoder.{weight,bias}               [R, C, 1, K], [C]
  */
+import type { WeightSpec } from '../weights-file.ts'
 import { dilationsOf, reducedChannels, sourcesOf, type ConvTasNetOptions } from './options.ts'
-
-export interface WeightSpec {
-  readonly name: string
-  readonly shape: readonly number[]
-}
 
 /** Whether a convolution carries the encoder's frames to the sources: a single source needs none. */
 export const hasProjector = (o: ConvTasNetOptions): boolean => o.skipTopologyMode === 'project' && sourcesOf(o) > 1

@@ -134,7 +134,7 @@ test('loadWeights() names what is missing, and hints at names that it did not us
     weights.set('encoder.conv.weight', weights.get('encoder.weight')!)
     weights.delete('encoder.weight')
   })
-  const missing = /1 of \d+ are missing: encoder.weight \[20, 1, 1, 16\] \| .*encoder.conv.weight/
+  const missing = /1 of \d+ are missing: encoder.weight \[20, 1, 1, 16\]; not used in the file: encoder.conv.weight/
   await assert.rejects(loadWeights(path, small()), refusal('usage', missing))
   await assert.rejects(
     loadWeights(
@@ -145,11 +145,29 @@ test('loadWeights() names what is missing, and hints at names that it did not us
   )
 })
 
-test('loadWeights() notes names that it does not use, and goes on', async () => {
-  const notes: string[] = []
-  const path = saved('extra', weights => weights.set('optimizer.step', float32([1], [1])))
-  await loadWeights(path, small(), { note: line => notes.push(line) })
-  assert.deepEqual(notes, ['1 weights in the file are not used: optimizer.step'])
+test('loadWeights() refuses names that the graph does not use, and says which rung they fit', async () => {
+  const extra = saved('extra', weights => weights.set('optimizer.step', float32([1], [1])))
+  await assert.rejects(
+    loadWeights(extra, small()),
+    refusal('usage', /the graph does not use 1 of \d+: optimizer.step.*--print-weights/),
+  )
+  const three = saved('three', undefined, small({ nBlocks: 3 }))
+  await assert.rejects(
+    loadWeights(three, small()),
+    refusal('usage', /does not use \d+ of .*--config mono_f20_bn6_hid10_skip7_b3_r1_t16000$/),
+  )
+  const four = saved('four', undefined, small({ nBlocks: 2, nRepeats: 2 }))
+  await assert.rejects(loadWeights(four, small()), refusal('usage', /--config mono_f20_bn6_hid10_skip7_b2_r2_t16000$/))
+  const one = saved('one', undefined, small({ nBlocks: 1 }))
+  await assert.rejects(loadWeights(one, small()), refusal('usage', /are missing: .*--config \S+_b1_r1_t16000$/))
+  const wide = saved('kernel', undefined, small({ nFilters: 128, kernelSize: 128, stride: 64 }))
+  await assert.rejects(loadWeights(wide, small()), refusal('usage', /--config mono_f128_\S+_t16000_k128_s64/))
+})
+
+test('loadWeights() reads what torch.save wrote, without running its pickle', async () => {
+  const path = join(folder, 'code.pth')
+  writeFileSync(path, 'cos\nsystem\n(S"touch /tmp/ran"\ntR.')
+  await assert.rejects(loadWeights(path, small()), refusal('usage', /code\.pth/))
 })
 
 test('loadWeights() names tensor and element of NaN and infinity', async () => {
@@ -196,8 +214,8 @@ test('loadWeights() refuses integers', async () => {
 
 test('loadWeights() refuses other kinds of file, and is blocked by none at all', async () => {
   await assert.rejects(
-    loadWeights(join(folder, 'model.pth'), small()),
-    refusal('usage', /neither .safetensors nor .npz/),
+    loadWeights(join(folder, 'model.h5'), small()),
+    refusal('usage', /none of .safetensors, .npz, .pth/),
   )
   await assert.rejects(loadWeights(join(folder, 'none.npz'), small()), refusal('blocked', /none.npz/))
   await assert.rejects(loadWeights(join(folder, 'none.safetensors'), small()), refusal('blocked', /none.safetensors/))

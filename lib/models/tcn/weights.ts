@@ -16,7 +16,7 @@ import { decodeModel, tensorFromProto, type ModelProto } from '../../formats/onn
 import { float32, sizeOf, type FloatTensor, type Tensor } from '../../formats/tensors/tensor.ts'
 import { readFile } from '../../host/files.ts'
 import { normals } from '../convtasnet/seeded-weights.ts'
-import { pickWeights, readTensors } from '../convtasnet/weights.ts'
+import { pickWeights, readTensors } from '../weights-file.ts'
 
 /** Channels of the window and after each block. */
 export const tcnWidths = [9, 64, 128, 256] as const
@@ -93,7 +93,7 @@ export function seededTcnWeights(seed: number): TcnWeights {
 export async function tcnWeightsFrom(path: string, o: { note?: (line: string) => void } = {}): Promise<TcnWeights> {
   const have = path.endsWith('.onnx') ? onnxTensors(decodeModel(readFile(path), path)) : await readTensors(path)
   const named = new Map([...have].map(([name, read]) => [name.replace(/^tcn_encoder\./, ''), read] as const))
-  return pickWeights(named, tcnWeightSpecs, { path, note: o.note }) as Map<string, FloatTensor>
+  return pickWeights(named, tcnWeightSpecs, { path, note: o.note })
 }
 
 /**
@@ -105,7 +105,7 @@ export async function motifHeadFrom(path: string, motifs: number): Promise<Motif
     { name: 'motif.weight', shape: [motifs, latentSize] },
     { name: 'motif.bias', shape: [motifs] },
   ]
-  const picked = pickWeights(await readTensors(path), specs, { path }) as Map<string, FloatTensor>
+  const picked = pickWeights(await readTensors(path), specs, { path })
   return { weight: picked.get('motif.weight')!, bias: picked.get('motif.bias')! }
 }
 

@@ -84,6 +84,8 @@ export interface Tools<S extends Inputs> {
   next(steps: NextSteps): void
   /** A word for the verdict line: `mark('toolchain', 'host')`. */
   mark(name: string, value: string): void
+  /** What a pass of this run proves and what it does not, in a sentence or two: said beside the verdict PASS. */
+  proves(text: string): void
   /** A line that stands on stdout just before the verdict. */
   line(text: string): void
   /** Add facts to the fingerprint: the device, contract digests. */
@@ -148,6 +150,7 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
     isDryRun,
     gate: gateTool(report, narrative, recorder),
     next: steps => void Object.assign(proposed, steps),
+    proves: text => void (report.proves = text),
     mark: (name, value) => void Object.assign(report.marks, { [name]: value }),
     line: text => void report.lines.push(text),
     stamp: facts => void Object.assign(report.fingerprint, facts),

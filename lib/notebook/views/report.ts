@@ -98,6 +98,8 @@ export interface Report {
   readonly gates: GateRecord[]
   /** Words for the verdict line beside the gates: which toolchain, which device. */
   readonly marks: Record<string, string>
+  /** What a pass proves and what it does not, in words. */
+  proves?: string
   /** The lines that a plan demands at the end. */
   readonly lines: string[]
   next: string | null

@@ -35,8 +35,11 @@ const verdicts: Readonly<Record<Shown, { readonly mark: string; readonly means: 
 export const shownVerdict = (report: Report): Shown => report.verdict ?? 'UNFINISHED'
 /** The mark of the verdict, one character. */
 export const verdictMark = (report: Report): string => verdicts[shownVerdict(report)].mark
-/** What the verdict says, in a sentence. */
-export const verdictMeaning = (report: Report): string => verdicts[shownVerdict(report)].means
+/** What the verdict says, in a sentence; of a pass also what it proves. */
+export function verdictMeaning(report: Report): string {
+  const { means } = verdicts[shownVerdict(report)]
+  return report.verdict === 'PASS' && report.proves !== undefined ? `${means} ${report.proves}` : means
+}
 
 /** `gates 3/4`, `12.3 s`, `exit 0`, `2026-02-23 05:29:29 UTC`: what is known of the run as a whole. */
 export function runFacts(report: Report): string[] {

@@ -77,7 +77,8 @@ export interface MonolithicContract {
   readonly gates: {
     readonly int8SnrDbMin: number
     readonly rtfMax: number
-    readonly mixtureSnrDbMinFloat: number
+    /** Of all samples that are written. */
+    readonly clippedShareMax: number
     readonly mixtureSnrDbMinInt8: number
   }
   readonly bench: {

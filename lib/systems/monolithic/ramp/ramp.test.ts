@@ -73,7 +73,7 @@ async function climb(fates: Record<string, Fate>, { cacheRoot, signal, ...change
     caseTimeoutMs: 60_000,
     folder,
     resume: null,
-    summary: rampSummary(join(folder, 'ramp.tsv'), change.cases ?? cases),
+    summary: rampSummary(join(folder, 'ramp.tsv'), change.cases ?? cases, 'dfc'),
     run: {
       toolchain,
       toolchainVersion: '1',
@@ -327,7 +327,7 @@ test('openBoard() writes every row at once, and one more time for each case, run
     summary: {
       path,
       columns,
-      row: (result, at, i) => ({ ...summaryRow(result, at), stage: `place ${i}` }),
+      row: (result, at, i) => ({ ...summaryRow(result, at, 'dfc'), stage: `place ${i}` }),
     },
     run: {
       toolchain: fakeToolchain({}),

@@ -11,6 +11,7 @@ import { firstFailing } from '../../../ladder/bisect.ts'
 import { isConclusive } from '../../../failure/classify.ts'
 import { openBoard, type Board, type BoardOptions, type LadderSummary } from '../../../ladder/ladder.ts'
 import { isCompiled } from '../../../ladder/types.ts'
+import type { Toolchain } from '../../../compile/toolchain.ts'
 import { monolithicContract } from '../contract.ts'
 import { summaryRow, type CaseConfig, type ConvTasNetResult as CaseResult } from '../search/summary.ts'
 import type { RampCase, RampStage } from './cases.ts'
@@ -151,12 +152,21 @@ export function boundaryOf(
 }
 
 /** The summary of a ramp, written to `path`: the sweep's columns and three of its own. */
-export const rampSummary = (path: string, cases: readonly RampCase[]): LadderSummary<CaseConfig> => ({
+export const rampSummary = (
+  path: string,
+  cases: readonly RampCase[],
+  toolchain: Toolchain['name'],
+): LadderSummary<CaseConfig> => ({
   path,
   columns: monolithicContract().tsv.rampColumns,
   row(result, at, i) {
     const { stage, options } = cases[i]!
     const { maskMulMode, truncateKBlocks } = options
-    return { ...summaryRow(result, at), stage, mask_mul_mode: maskMulMode, truncate_k_blocks: truncateKBlocks }
+    return {
+      ...summaryRow(result, at, toolchain),
+      stage,
+      mask_mul_mode: maskMulMode,
+      truncate_k_blocks: truncateKBlocks,
+    }
   },
 })

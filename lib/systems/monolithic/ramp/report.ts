@@ -7,6 +7,7 @@ import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { commandWith } from '../../../notebook/inputs/command.ts'
 import { text } from '../../../notebook/inputs/inputs.ts'
 import type { Run } from '../../../notebook/run/session.ts'
+import { isCompiled } from '../../../ladder/types.ts'
 import type { ConvTasNetResult as CaseResult } from '../search/summary.ts'
 import { knobCommand } from '../knob/knob-command.ts'
 import { chooseKnob, outcomesOf } from '../knob/choose-knob.ts'
@@ -44,6 +45,9 @@ export function rampRows(cases: readonly RampCase[], results: readonly CaseResul
 export function boundaryText({ lastPass, firstFail, open }: Boundary): string {
   return `last pass=${lastPass?.tag ?? 'none'} ; first fail=${firstFail?.tag ?? (open === null ? 'none' : 'unknown')}`
 }
+
+/** How many prefixes compiled. */
+export const passing = (results: readonly CaseResult[]): number => results.filter(isCompiled).length
 
 /** The two sides of the boundary. */
 export function boundaryRows(cases: readonly RampCase[], { lastPass, firstFail }: Boundary) {

@@ -1,7 +1,9 @@
 /**
- * What stands at the end of a sweep? The plan's four lines, the next knob on the disk, and what the verdict rests on.
+ * Writes the end of a sweep: the plan's four lines, the next knob on the disk, what the verdict rests on and what it
+ * proves.
  *
- * The lines are the plan's to the letter with a vendor's compiler; the host's end in `toolchain=host`.
+ * The lines are the plan's to the letter with a vendor's compiler. Without one they say `host`, because no HAR and no
+ * HEF is made there.
  */
 import type { Tools } from '../../../notebook/run/session.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
@@ -9,20 +11,23 @@ import { hasPassed, isCompiled, isOfMachine, type CaseResult } from '../../../la
 import { changeText } from '../knob/change.ts'
 import type { Knob } from '../knob/next-knob.ts'
 
+/** What a sweep found, and how it is to be told. */
 export interface Closing {
   readonly results: readonly CaseResult[]
   readonly winner: CaseResult | null
   readonly knob: Knob
   readonly toolchain: 'host' | 'dfc'
   /** Where the knob's sidecar goes, and what it says besides. */
+  /** Whether the weights were given. */
+  readonly hasWeights: boolean
   readonly sidecar: { readonly file: string; readonly profile: string }
 }
 
-type Pen = Pick<Tools<Inputs>, 'line' | 'gate' | 'run'>
+type Pen = Pick<Tools<Inputs>, 'line' | 'gate' | 'run' | 'proves'>
 
 /** Write the sidecar, the two compile lines and their gate; `runtime` writes the other two. */
 export function closeSweep(
-  { line, gate, run }: Pen,
+  { line, gate, run, proves }: Pen,
   o: Closing,
 ): { runtime(status: 'pass' | 'fail' | 'blocked', folder: string): void } {
   const { results, winner, knob } = o
@@ -36,9 +41,11 @@ export function closeSweep(
     bucket: knob.bucket,
   }
   run.write(o.sidecar.file, `${JSON.stringify(record, null, 2)}\n`)
+  proves(provenBy(o))
   const compiled = results.filter(isCompiled).length
-  line(`HAR status: ${results.filter(row => hasPassed(row, 'parsed')).length}/${results.length}${tail}`)
-  line(`HEF status: ${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${tail}`)
+  const where = o.toolchain === 'host' ? 'host ' : ''
+  line(`HAR status: ${where}${results.filter(row => hasPassed(row, 'parsed')).length}/${results.length}${tail}`)
+  line(`HEF status: ${where}${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${tail}`)
   const name = `rungs that compile (${o.toolchain})`
   const why = whyUndecided(results)
   if (winner || why === null) gate(name, compiled, { atLeast: 1 }, winner ? { note: winner.tag } : {})
@@ -63,4 +70,11 @@ function whyUndecided(results: readonly CaseResult[]): string | null {
   )
   const isOpen = buckets.every(bucket => bucket === 'interrupted' || isOfMachine(bucket))
   return isOpen ? `no case came to a verdict: ${[...new Set(buckets)].join(', ') || 'none was attempted'}` : null
+}
+
+/** What a pass proves, and what it does not. */
+function provenBy({ toolchain, hasWeights }: Closing): string {
+  const weights = hasWeights ? '' : ' The weights are untrained: the two outputs are not two voices.'
+  if (toolchain === 'dfc') return `The Dataflow Compiler made a HEF.${weights}`
+  return `Proved on this CPU alone: no Hailo device or compiler took part.${weights}`
 }

@@ -53,7 +53,7 @@ export function searchInputs() {
       optional: true,
       help: 'how sources share the encoder; default: project',
     }),
-    weights: file({ optional: true, help: 'weights by name (.safetensors or .npz); default: seeded, untrained' }),
+    weights: file({ optional: true, help: 'weights by name (.safetensors, .npz or .pth); default: seeded, untrained' }),
     timeLimitMin: number({
       env: 'TIME_LIMIT_MIN',
       default: limits.timeLimitMin,

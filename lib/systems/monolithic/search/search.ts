@@ -1,10 +1,10 @@
 /**
- * What does a search for a compiling graph open before its first case?
- *
- * The toolchain, the calibration, the cache and an earlier run, as the inputs (`search-inputs.ts`) say.
+ * Opens what a search for a compiling graph needs before its first case: the toolchain, the calibration, the cache and
+ * an earlier run, as the inputs (`search-inputs.ts`) say.
  */
 import { dirname, join } from 'node:path'
 import { readFile } from '../../../host/files.ts'
+import { hostGpus } from '../../../host/gpus.ts'
 import { monolithicContract } from '../contract.ts'
 import { usageError } from '../../../base/errors.ts'
 import { openCache } from '../../../ladder/cache.ts'
@@ -16,6 +16,7 @@ import type { CaseSetting } from './convtasnet-case.ts'
 import type { SearchValues } from './search-inputs.ts'
 import type { Toolchain } from '../../../compile/toolchain.ts'
 
+/** Everything that is open before the first case. */
 export interface Search {
   readonly toolchain: Toolchain
   readonly version: string | null
@@ -30,8 +31,8 @@ export interface Search {
 }
 
 /**
- * Find the toolchain and open what the search reads. Errors: blocked and usage, as `chooseToolchain` and
- * `openCalibration`.
+ * Find the toolchain and open what the search reads.
+ * @throws blocked and usage, as `chooseToolchain` and `openCalibration`
  */
 export async function openSearch(values: SearchValues, o: { folder: string; signal: AbortSignal }): Promise<Search> {
   const outDir = dirname(o.folder)
@@ -58,7 +59,7 @@ export async function openSearch(values: SearchValues, o: { folder: string; sign
       batchSize,
       quick: values.quickOpt,
       weights: values.weights,
-      // WHY: a device wants a thousand samples for a good quantisation; the host has nothing to gain from more than it is given.
+      // WHY: a device wants a thousand samples for a good quantisation; the host gains nothing from more than it is given.
       // SOURCE: decision D-23
       // CONTRACT: without --quick-opt every window of the file is used, up to 1024.
       calibrationSamples: values.quickOpt ? calibrationSamples : 1024,
@@ -72,11 +73,17 @@ export async function openSearch(values: SearchValues, o: { folder: string; sign
       resume,
       run: {
         toolchain,
-        toolchainVersion: availability.version,
+        toolchainVersion: versionOf(toolchain, availability.version),
         hwArch: values.hwArch,
         signal: o.signal,
         cache: values.cache ? openCache(join(outDir, '.cache')) : null,
       },
     },
   }
+}
+
+/** What decides an outcome beside the files: the compiler, and the GPU that its quantiser trains on. */
+function versionOf({ name }: Toolchain, version: string | null): string | null {
+  const gpus = name === 'dfc' ? hostGpus() : []
+  return gpus.length === 0 ? version : `${version} on ${gpus.join(', ')}`
 }

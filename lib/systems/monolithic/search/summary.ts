@@ -1,13 +1,14 @@
 /**
  * The 17 columns of the monolithic summary, and the rungs that they describe.
  *
- * The names of the columns are the plan's, also on the host: there `har` stands for the parsed graph and `hef` for the
- * compiled one, and the table has a name of its own.
+ * The names of the columns are the plan's, also on the host: there `har_success` and `hef_success` say `host` where the
+ * graph was checked and where it was compiled for this CPU, and the table has a name of its own.
  */
 import { shownPath } from '../../../host/files.ts'
 import type { TsvValue } from '../../../host/tsv.ts'
 import type { LadderSummary } from '../../../ladder/ladder.ts'
 import { hasPassed, isCompiled, type CaseResult } from '../../../ladder/types.ts'
+import type { Toolchain } from '../../../compile/toolchain.ts'
 import { monolithicContract } from '../contract.ts'
 import type { Sizes } from '../../../models/convtasnet/options.ts'
 
@@ -18,18 +19,24 @@ export type CaseConfig = Sizes
 export type ConvTasNetResult = CaseResult<CaseConfig>
 
 /** The summary of a sweep, written to `path`. */
-export const sweepSummary = (path: string): LadderSummary<CaseConfig> => ({
+export const sweepSummary = (path: string, toolchain: Toolchain['name']): LadderSummary<CaseConfig> => ({
   path,
   columns: monolithicContract().tsv.sweepColumns,
-  row: summaryRow,
+  row: (result, at) => summaryRow(result, at, toolchain),
 })
 
 /**
  * A row of the summary.
  * @param at where a file of the case lies
  */
-export function summaryRow(result: ConvTasNetResult, at: (name: string) => string): Record<string, TsvValue> {
+export function summaryRow(
+  result: ConvTasNetResult,
+  at: (name: string) => string,
+  toolchain: Toolchain['name'],
+): Record<string, TsvValue> {
   const { config, files } = result
+  // On the host no HAR and no HEF is made: what passed there passed on the host.
+  const yes = toolchain === 'dfc' ? true : toolchain
   const path = (name: string) => (name === '' ? '' : shownPath(at(name)))
   return {
     run_tag: result.tag,
@@ -40,8 +47,8 @@ export function summaryRow(result: ConvTasNetResult, at: (name: string) => strin
     n_blocks: config.nBlocks,
     n_repeats: config.nRepeats,
     input_len: config.inputLen,
-    har_success: hasPassed(result, 'parsed'),
-    hef_success: isCompiled(result),
+    har_success: hasPassed(result, 'parsed') && yes,
+    hef_success: isCompiled(result) && yes,
     exception_type: result.exceptionType,
     failure_head: result.failureHead.replaceAll(/\s+/g, ' ').slice(0, monolithicContract().limits.failureHeadMaxChars),
     har_path: path(files.parsed),

@@ -4,7 +4,7 @@
  * Apart from the sweep itself, so that `--help` loads none of it.
  */
 import { convTasNetOptions, sizesFromTag, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
-import { choice, file, folder, text } from '../../../notebook/inputs/inputs.ts'
+import { choice, file, folder, text, toggle } from '../../../notebook/inputs/inputs.ts'
 import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../contract.ts'
 import { graphChange, searchInputs, type GraphValues } from './search-inputs.ts'
 
@@ -39,6 +39,7 @@ export function sweepInputs() {
       late: true,
       help: 'a LibriMix folder to pick a recording from',
     }),
+    printWeights: toggle({ help: 'only list the names and shapes that --weights takes for the first rung' }),
     ...searchInputs(),
   }
 }

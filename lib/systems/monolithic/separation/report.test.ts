@@ -30,7 +30,14 @@ function gateOf() {
     judged[judged.push(judge(name, value, bound, o)) - 1]!.status === 'pass'
   return { judged, gate: Object.assign(gate, { blocked: () => {} }) as Gate }
 }
-const sound = { input_samples: 10, output_samples: 10, rtf: 0.1, mixture_consistency_db: 40 } as RuntimeMetrics
+const sound = {
+  input_samples: 10,
+  output_samples: 10,
+  sources: 2,
+  clipped_samples: 0,
+  rtf: 0.1,
+  mixture_consistency_db: 40,
+} as RuntimeMetrics
 
 test('showSeparation() shows the numbers, then a player and a spectrogram for each file', async () => {
   const outputs = await drawn(await separated())
@@ -94,35 +101,45 @@ test('showSeparation() links sound that is too large for the page from where the
 
 test('gateSeparation() passes a sound separation, and says so', () => {
   const { judged, gate } = gateOf()
-  assert.equal(gateSeparation(gate, sound, { rtfMax: 1, mixtureDbMin: 30 }), true)
+  assert.equal(gateSeparation(gate, sound, { rtfMax: 1, clippedShareMax: 0.001, mixtureDbMin: 30 }), true)
   assert.deepEqual(
     judged.map(({ name, status }) => `${name} ${status}`),
-    ['separated samples pass', 'real-time factor pass', 'sources add up to the mixture pass'],
+    ['separated samples', 'real-time factor', 'share of clipped samples', 'sources add up to the mixture'].map(
+      name => `${name} pass`,
+    ),
   )
 })
 
 test('gateSeparation() judges the sum only where the weights promise one', () => {
   const { judged, gate } = gateOf()
-  assert.equal(gateSeparation(gate, { ...sound, mixture_consistency_db: -3 }, { rtfMax: 1, mixtureDbMin: null }), true)
-  assert.equal(judged.length, 2)
+  assert.equal(
+    gateSeparation(
+      gate,
+      { ...sound, mixture_consistency_db: -3 },
+      { rtfMax: 1, clippedShareMax: 0.001, mixtureDbMin: null },
+    ),
+    true,
+  )
+  assert.equal(judged.length, 3)
 })
 
 test('gateSeparation() fails, and says so, for lost samples, slowness, a poor sum and NaN', () => {
   const bad: Partial<RuntimeMetrics>[] = [
-    { output_samples: 9 },
+    { output_samples: 11 },
     { rtf: 1.01 },
     { rtf: Number.NaN },
     { mixture_consistency_db: 29.9 },
     { mixture_consistency_db: Number.NaN },
+    { clipped_samples: 1000 },
   ]
   for (const over of bad) {
     const { judged, gate } = gateOf()
     assert.equal(
-      gateSeparation(gate, { ...sound, ...over }, { rtfMax: 1, mixtureDbMin: 30 }),
+      gateSeparation(gate, { ...sound, ...over }, { rtfMax: 1, clippedShareMax: 0.001, mixtureDbMin: 30 }),
       false,
       JSON.stringify(over),
     )
     assert.equal(judged.filter(({ status }) => status === 'fail').length, 1)
-    assert.equal(judged.length, 3, 'every gate is judged, also after one has failed')
+    assert.equal(judged.length, 4, 'every gate is judged, also after one has failed')
   }
 })

@@ -76,12 +76,14 @@ function scoreTable(metrics: RuntimeMetrics): Display[] {
 export function gateSeparation(
   gate: Gate,
   metrics: RuntimeMetrics,
-  o: { rtfMax: number; mixtureDbMin: number | null },
+  o: { rtfMax: number; clippedShareMax: number; mixtureDbMin: number | null },
 ): boolean {
   const verdicts = [
     gate('separated samples', metrics.output_samples, { equals: metrics.input_samples }),
     gate('real-time factor', metrics.rtf, { atMost: o.rtfMax }),
   ]
+  const written = metrics.output_samples * (metrics.sources + 1)
+  verdicts.push(gate('share of clipped samples', metrics.clipped_samples / written, { atMost: o.clippedShareMax }))
   if (o.mixtureDbMin !== null) {
     const bound = { atLeast: o.mixtureDbMin }
     verdicts.push(gate('sources add up to the mixture', metrics.mixture_consistency_db, bound, { unit: 'dB' }))
