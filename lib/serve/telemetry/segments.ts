@@ -1,0 +1,121 @@
+/**
+ * The files of a telemetry folder: how they are called, mended after a crash, read, and deleted when they are old.
+ *
+ * A segment is written as `<utc>-<pid>-<n>.ndjson.open` and becomes `.ndjson` when it is full. One that is still open
+ * when the next writer starts was left by a crash: its last line, if torn, is cut off.
+ */
+import { createReadStream } from 'node:fs'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const closedEnding = '.ndjson'
+const openEnding = '.ndjson.open'
+
+/** A segment of the folder. */
+export interface Segment {
+  readonly path: string
+  readonly bytes: number
+  readonly modifiedMs: number
+  readonly isOpen: boolean
+}
+
+/** Segments in the order they were begun; none where there is no such folder. */
+export async function listSegments(folder: string): Promise<Segment[]> {
+  const names = await readdir(folder).catch(() => [])
+  const segments: Segment[] = []
+  for (const name of names.filter(each => each.endsWith(closedEnding) || each.endsWith(openEnding)).toSorted()) {
+    const path = join(folder, name)
+    const found = await stat(path).catch(() => null)
+    if (found?.isFile())
+      segments.push({ path, bytes: found.size, modifiedMs: found.mtimeMs, isOpen: name.endsWith(openEnding) })
+  }
+  return segments
+}
+
+/** The path of a new segment; `n` counts those of this process. */
+export const segmentPath = (folder: string, startedAt: Date, n: number): string =>
+  join(
+    folder,
+    `${startedAt.toISOString().replaceAll(/[-:]/g, '')}-${process.pid}-${String(n).padStart(6, '0')}${openEnding}`,
+  )
+
+/** Give a segment its final name; an empty one is removed. Gives the new path, or null. */
+export async function closeSegment(path: string): Promise<string | null> {
+  const { size } = await stat(path)
+  if (size === 0) {
+    await rm(path, { force: true })
+    return null
+  }
+  const final = path.slice(0, -openEnding.length) + closedEnding
+  await rename(path, final)
+  return final
+}
+
+/** Cut off what follows the last line end. Gives how many bytes were cut. */
+export async function mendTail(path: string): Promise<number> {
+  const file = await open(path, 'r+')
+  try {
+    const { size } = await file.stat()
+    const piece = Buffer.alloc(65_536)
+    let end = size
+    while (end > 0) {
+      const at = Math.max(0, end - piece.length)
+      const { bytesRead } = await file.read(piece, 0, end - at, at)
+      const line = piece.subarray(0, bytesRead).lastIndexOf(0x0a)
+      if (line >= 0) {
+        end = at + line + 1
+        break
+      }
+      end = at
+    }
+    if (end < size) await file.truncate(end)
+    return size - end
+  } finally {
+    await file.close()
+  }
+}
+
+/** The last whole record of a segment, or null. */
+export async function lastRecord(path: string): Promise<Record<string, unknown> | null> {
+  let last: Record<string, unknown> | null = null
+  for await (const { record } of readSegment(path)) last = record ?? last
+  return last
+}
+
+/** Lines of a segment: the record, or null for a line that is no JSON object. */
+export async function* readSegment(path: string): AsyncGenerator<{ record: Record<string, unknown> | null }> {
+  const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })
+  for await (const line of lines) {
+    if (line === '') continue
+    let record: unknown = null
+    try {
+      record = JSON.parse(line)
+    } catch {
+      // A torn or damaged line is told as null and counted by the reader.
+    }
+    const isObject = typeof record === 'object' && record !== null && !Array.isArray(record)
+    yield { record: isObject ? (record as Record<string, unknown>) : null }
+  }
+}
+
+/**
+ * Delete the oldest closed segments until what is left is neither too old nor too large.
+ * @returns the paths that were deleted
+ */
+export async function retainSegments(
+  folder: string,
+  o: { keepDays: number; keepBytes: number; nowMs: number },
+): Promise<string[]> {
+  const segments = await listSegments(folder)
+  let bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  const deleted: string[] = []
+  for (const segment of segments) {
+    const isOld = o.nowMs - segment.modifiedMs > o.keepDays * 86_400_000
+    if (segment.isOpen || (!isOld && bytes <= o.keepBytes)) continue
+    await rm(segment.path, { force: true })
+    bytes -= segment.bytes
+    deleted.push(segment.path)
+  }
+  return deleted
+}
