@@ -158,6 +158,29 @@ test('openService ends a connection whose headers do not come, and one that does
   assert.match(odd, /"code":"bad_request"/)
 })
 
+test('openService answers 408 when a body does not come, and cuts a stream that pauses', async () => {
+  await using at = await serving({ bodyTimeoutMs: 100 })
+  at.app.addContentTypeParser('text/plain', (_, payload, done) => done(null, payload))
+  at.app.post('/stream', async request => {
+    let bytes = 0
+    for await (const piece of request.body as AsyncIterable<Buffer>) bytes += piece.length
+    return { bytes }
+  })
+  const port = Number(new URL(await at.listen()).port)
+  const told = async (path: string, type: string) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: 9\r\n\r\n{"a"`)
+    let text = ''
+    socket.on('data', piece => (text += String(piece)))
+    await once(socket, 'close')
+    return text
+  }
+  const [whole, streamed] = await Promise.all([told('/echo', 'application/json'), told('/stream', 'text/plain')])
+  assert.match(whole, /^HTTP\/1\.1 408 [\s\S]*"request_timeout"/)
+  assert.doesNotMatch(streamed, / 200 /)
+  assert.equal(at.service.inFlight, 0)
+})
+
 test('clientSignal aborts when the client goes away before the answer, and not after it', async () => {
   await using at = await serving()
   const gone = deferred<boolean>()

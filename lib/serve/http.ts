@@ -21,11 +21,16 @@ export interface ServiceOptions {
   /** The largest body that is read, in bytes, unless a route says otherwise. */
   readonly bodyBytesMax: number
   /** The body of an error; by default `{error: {code, message, request_id, …details}}`. */
-  readonly errorBody?: (problem: Problem, requestId: string) => unknown
+  readonly errorBody?: ErrorBody
+  /** Told of every problem that is answered, for counting. */
+  readonly onProblem?: (problem: Problem, path: string) => void
   /** How long a client may take for its headers; 10 000 unless told. */
   readonly headersTimeoutMs?: number
-  /** How long a client may take for a whole request, its body included; 30 000 unless told. 0 for no bound. */
-  readonly requestTimeoutMs?: number
+  /**
+   * How long a client may take for a body that is read whole, and how long it may pause within one that a route reads
+   * as a stream; 30 000 unless told.
+   */
+  readonly bodyTimeoutMs?: number
   /** How long an idle connection is kept; 5 000 unless told. */
   readonly keepAliveTimeoutMs?: number
   /** How many connections may be open at once; unbounded unless told. */
@@ -35,6 +40,9 @@ export interface ServiceOptions {
   /** Where log lines go, one JSON object each; nowhere unless told. */
   readonly log?: { readonly level: string; readonly write: (line: string) => void }
 }
+
+/** Makes the body of an error; the path tells which of a service's interfaces was called. */
+export type ErrorBody = (problem: Problem, requestId: string, path: string) => unknown
 
 /** An open service. */
 export interface Service {
@@ -58,7 +66,7 @@ export interface Service {
   drain(graceMs: number): Promise<number>
 }
 
-const defaultErrorBody = (problem: Problem, requestId: string) => ({
+const defaultErrorBody: ErrorBody = (problem, requestId) => ({
   error: { code: problem.code, message: problem.message, ...problem.details, request_id: requestId },
 })
 
@@ -92,8 +100,13 @@ export async function openService(o: ServiceOptions): Promise<Service> {
       throw new Problem(503, 'draining', 'The service is stopping', { headers: { 'retry-after': '1' } })
     }
   })
-  app.setErrorHandler((thrown, request, reply) => answerProblem(problemFrom(thrown), request, reply, errorBody))
-  app.setNotFoundHandler((request, reply) => answerProblem(missing(request, methods), request, reply, errorBody))
+  const answer = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => {
+    o.onProblem?.(problem, pathOf(request))
+    return answerProblem(problem, request, reply, errorBody)
+  }
+  app.setErrorHandler((thrown, request, reply) => answer(problemFrom(thrown), request, reply))
+  app.setNotFoundHandler((request, reply) => answer(missing(request, methods), request, reply))
+  boundBodies(app, o.bodyTimeoutMs ?? 30_000, answer)
   return {
     app,
     get draining() {
@@ -122,11 +135,12 @@ export async function openService(o: ServiceOptions): Promise<Service> {
   }
 }
 
-async function makeApp(o: ServiceOptions, errorBody: NonNullable<ServiceOptions['errorBody']>) {
+async function makeApp(o: ServiceOptions, errorBody: ErrorBody) {
   const { fastify, LogController } = await import('fastify')
   const app = fastify({
     bodyLimit: o.bodyBytesMax,
-    requestTimeout: o.requestTimeoutMs ?? 30_000,
+    // Bodies are bounded by `boundBodies`: node's own bound would also cut streams that last.
+    requestTimeout: 0,
     keepAliveTimeout: o.keepAliveTimeoutMs ?? 5000,
     http: {
       headersTimeout: o.headersTimeoutMs ?? 10_000,
@@ -152,6 +166,45 @@ function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
 }
 
+const bodyIsUnderWay = ({ raw }: FastifyRequest) =>
+  !raw.complete && (raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length']) > 0)
+
+/**
+ * Answer 408 when a body that is read whole does not come in time, and cut a connection that pauses too long within a
+ * body that is read as a stream.
+ */
+function boundBodies(
+  app: FastifyInstance,
+  limitMs: number,
+  answer: (problem: Problem, request: FastifyRequest, reply: FastifyReply) => unknown,
+): void {
+  const pending = new Map<FastifyRequest, { reply: FastifyReply; sinceMs: number }>()
+  const sweep = setInterval(
+    () => {
+      for (const [request, { reply, sinceMs }] of pending) {
+        if (performance.now() - sinceMs < limitMs) return
+        pending.delete(request)
+        reply.header('connection', 'close')
+        answer(new Problem(408, 'request_timeout', `The body did not come within ${limitMs / 1000} s`), request, reply)
+      }
+    },
+    Math.min(1000, limitMs / 2),
+  ).unref()
+  app.addHook('onClose', async () => clearInterval(sweep))
+  app.addHook('preParsing', async (request, reply) => {
+    if (!bodyIsUnderWay(request)) return
+    pending.set(request, { reply, sinceMs: performance.now() })
+    reply.raw.once('close', () => pending.delete(request))
+  })
+  app.addHook('preHandler', async (request, reply) => {
+    pending.delete(request)
+    if (!bodyIsUnderWay(request)) return
+    const { socket } = request.raw
+    socket.setTimeout(limitMs, () => socket.destroy())
+    reply.raw.once('close', () => socket.setTimeout(0))
+  })
+}
+
 const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0]!
 
 function countRequest(reply: FastifyReply, state: { inFlight: number }): void {
@@ -161,19 +214,17 @@ function countRequest(reply: FastifyReply, state: { inFlight: number }): void {
   })
 }
 
-function answerProblem(
-  problem: Problem,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  errorBody: NonNullable<ServiceOptions['errorBody']>,
-) {
+function answerProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply, errorBody: ErrorBody) {
   const facts = { code: problem.code, status: problem.status, path: pathOf(request) }
   if (problem.status >= 500 && problem.code === 'internal')
     request.log.error({ ...facts, err: problem.cause }, 'request failed')
   else request.log.info(facts, problem.message)
   // A body that was refused may still be under way; the connection cannot be used for another request.
   if (problem.status === 413) reply.header('connection', 'close')
-  return reply.code(problem.status).headers(problem.headers).send(errorBody(problem, request.id))
+  return reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .send(errorBody(problem, request.id, facts.path))
 }
 
 function missing(request: FastifyRequest, methods: ReadonlyMap<string, ReadonlySet<string>>): Problem {
@@ -190,14 +241,10 @@ const clientStatuses: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 }
 
-function answerBrokenClient(
-  thrown: Error & { code?: string },
-  socket: Socket,
-  errorBody: NonNullable<ServiceOptions['errorBody']>,
-): void {
+function answerBrokenClient(thrown: Error & { code?: string }, socket: Socket, errorBody: ErrorBody): void {
   if (thrown.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const status = clientStatuses[thrown.code ?? ''] ?? 400
-  const body = JSON.stringify(errorBody(problemFrom({ statusCode: status, message: 'The request is broken' }), ''))
+  const body = JSON.stringify(errorBody(problemFrom({ statusCode: status, message: 'The request is broken' }), '', ''))
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close`
   socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
