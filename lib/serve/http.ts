@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { STATUS_CODES, type Server } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { blockedError } from '../base/errors.ts'
@@ -156,6 +156,8 @@ async function makeApp(o: ServiceOptions, errorBody: ErrorBody) {
     clientErrorHandler: (thrown, socket) => answerBrokenClient(thrown, socket, errorBody),
     routerOptions: { maxParamLength: 500 },
   })
+  // A client that has said all and still listens gets its answers.
+  Object.assign(app.server, { httpAllowHalfOpen: true })
   if (o.connectionsMax !== undefined) app.server.maxConnections = o.connectionsMax
   return app
 }
@@ -198,8 +200,9 @@ function boundBodies(
   })
   app.addHook('preHandler', async (request, reply) => {
     pending.delete(request)
-    if (!bodyIsUnderWay(request)) return
     const { socket } = request.raw
+    // A body that was read whole is no stream any more; without a socket there is nobody who could pause.
+    if (request.body !== request.raw || !(socket instanceof Socket)) return
     socket.setTimeout(limitMs, () => socket.destroy())
     reply.raw.once('close', () => socket.setTimeout(0))
   })

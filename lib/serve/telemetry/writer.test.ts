@@ -157,11 +157,11 @@ test(
       const writer = await TelemetryWriter.open(o)
       for (let i = 0; i < 60; i++) { writer.write({ filler: 'x'.repeat(3000) }); await writer.flush() }
       await writer.close()
-      const { readAll } = await import(${JSON.stringify(join(import.meta.dirname, 'segments.ts'))})
       console.log(JSON.stringify(writer.counts))
       const { listSegments, readSegment } = await import(${JSON.stringify(join(import.meta.dirname, 'segments.ts'))})
       let bad = 0, good = 0
-      for (const { path } of await listSegments(o.folder)) for await (const { record } of readSegment(path)) record ? good++ : bad++
+      for (const { path } of await listSegments(o.folder))
+        for await (const { record } of readSegment(path)) record ? good++ : bad++
       console.log(JSON.stringify({ good, bad }))
     `
     const child = join(fresh(), 'full.mts')

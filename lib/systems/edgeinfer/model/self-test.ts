@@ -17,7 +17,7 @@ export interface SelfTest {
   readonly bound: number
 }
 
-/** How many golden windows the test at the start asks about: enough to find a wrong file, few enough for a fast start. */
+/** Golden windows that the test at the start asks about: enough to find a wrong file, few enough for a fast start. */
 const windowsUsual = 8
 
 /** The golden windows that stand beside a model. @throws usage when they are not those that were locked */
