@@ -204,6 +204,8 @@ function boundBodies(
     // A body that was read whole is no stream any more; without a socket there is nobody who could pause.
     if (request.body !== request.raw || !(socket instanceof Socket)) return
     socket.setTimeout(limitMs, () => socket.destroy())
+    // Once all has come, the answer may take as long as it must.
+    request.raw.once('end', () => socket.setTimeout(0))
     reply.raw.once('close', () => socket.setTimeout(0))
   })
 }

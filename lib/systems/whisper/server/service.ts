@@ -63,7 +63,7 @@ export async function openWhisperService(options: WhisperServiceOptions): Promis
   const service = await openService({
     bodyBytesMax: config.server.max_upload_bytes + formBytes,
     errorBody,
-    requestTimeoutMs: 120_000,
+    bodyTimeoutMs: 120_000,
     whileDraining: [...openPaths],
     ...(options.log && { log: options.log }),
   })
