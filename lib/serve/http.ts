@@ -156,8 +156,6 @@ async function makeApp(o: ServiceOptions, errorBody: ErrorBody) {
     clientErrorHandler: (thrown, socket) => answerBrokenClient(thrown, socket, errorBody),
     routerOptions: { maxParamLength: 500 },
   })
-  // A client that has said all and still listens gets its answers.
-  Object.assign(app.server, { httpAllowHalfOpen: true })
   if (o.connectionsMax !== undefined) app.server.maxConnections = o.connectionsMax
   return app
 }

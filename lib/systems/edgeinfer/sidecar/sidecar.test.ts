@@ -465,9 +465,15 @@ test('pipelined requests, a half-closed socket and 1,000 idle connections are se
   }
   let text = ''
   socket.on('data', piece => (text += String(piece)))
-  socket.end('GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  socket.write('GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
   await once(socket, 'close')
   assert.equal(text.split('HTTP/1.1 200').length - 1, 4)
+  // Half closed: to HTTP that is a client that went away, and the next one is served.
+  const half = connect(Number(port), '127.0.0.1')
+  half.end(head)
+  half.resume()
+  await once(half, 'close')
+  assert.equal((await sidecar.app.inject({ url: '/livez' })).statusCode, 200)
   for (const each of idle) each.destroy()
 })
 
