@@ -5,14 +5,15 @@
  * short kills the
  * process with SIGBUS. Sections and symbols are not looked at.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 
 /**
  * What keeps a file from being loaded as a library here, or undefined when nothing in its headers does.
  * @throws node's own error when it cannot be read
  */
 export function elfProblem(path: string): string | undefined {
-  const fd = openSync(path, 'r')
+  // Opening a pipe that nobody writes into would not return.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const status = fstatSync(fd)
     if (!status.isFile()) return 'it is not a file'

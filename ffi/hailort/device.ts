@@ -9,7 +9,7 @@ import { FfiError } from '../errors.ts'
 import { allDone, orUndo } from '../jobs.ts'
 import { keeping } from '../settled.ts'
 import { enumName } from './abi/table.ts'
-import { handlesIn, type Hailort, type Handle } from './library.ts'
+import { given, handlesIn, plausible, type Hailort, type Handle } from './library.ts'
 import type { Version } from './abi/profiles.ts'
 import { HailoError } from './status.ts'
 
@@ -52,6 +52,9 @@ export function scan(hailort: Hailort): string[] {
   }
 }
 
+/** More than a virtual device has. */
+const devicesMax = 32
+
 /** Into a `hailo_device_id_t`, which ends in a zero however long the id is. */
 const writeId = (memory: Buffer, at: number, id: string) => memory.write(id.slice(0, idCharsMax), at, 'latin1')
 const idCharsMax = 31
@@ -78,8 +81,10 @@ export class Device implements AsyncDisposable {
     const memory = Buffer.alloc(hailort.structs.sizeOf('hailo_device_id_t'))
     writeId(memory, 0, id)
     const out: [Handle | null] = [null]
-    await hailort.callAsync('hailo_create_device_by_id', { act: 'open', thing: `Hailo device ${id}` }, memory, out)
-    return new Device({ hailort, handle: out[0]!, id, owner: null })
+    const deed = { act: 'open', thing: `Hailo device ${id}` }
+    const call = 'hailo_create_device_by_id'
+    await hailort.callAsync(call, deed, memory, out)
+    return new Device({ hailort, handle: given(out, call, deed), id, owner: null })
   }
 
   /** A device that belongs to a virtual device, and is closed with it. */
@@ -199,8 +204,9 @@ export class VDevice implements AsyncDisposable {
     if (options.groupId) params.writeBigUInt64LE(hailort.addressOf(group), structs.offsetOf(name, 'group_id'))
     params.writeInt32LE(roundRobin, structs.offsetOf(name, 'scheduling_algorithm'))
     const out: [Handle | null] = [null]
-    await keeping([ids, group], hailort.callAsync('hailo_create_vdevice', { act: 'open', thing }, params, out))
-    return new VDevice(hailort, out[0]!)
+    const [call, deed] = ['hailo_create_vdevice', { act: 'open', thing }] as const
+    await keeping([ids, group], hailort.callAsync(call, deed, params, out))
+    return new VDevice(hailort, given(out, call, deed))
   }
 
   get isClosed(): boolean {
@@ -214,9 +220,12 @@ export class VDevice implements AsyncDisposable {
 
   /** Physical devices behind it. They are closed with it. */
   devices(): Device[] {
-    const count: [number] = [32]
+    const count: [number] = [devicesMax]
     const memory = Buffer.alloc(8 * count[0])
-    this.hailort.call('hailo_get_physical_devices', { act: 'list', thing: 'Hailo devices' }, this.handle, memory, count)
+    const deed = { act: 'list', thing: 'Hailo devices' }
+    const call = 'hailo_get_physical_devices'
+    this.hailort.call(call, deed, this.handle, memory, count)
+    plausible({ call, count: count[0], max: devicesMax, deed })
     return handlesIn(memory, count[0]).map(handle => Device.borrowed(this, handle))
   }
 

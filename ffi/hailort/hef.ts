@@ -6,7 +6,7 @@
  * with `lib/formats/hef/read.ts`, and opens them in a child process.
  */
 import { FfiError } from '../errors.ts'
-import type { Hailort, Handle } from './library.ts'
+import { given, type Hailort, type Handle } from './library.ts'
 import { streamInfoFrom, type RawVStreamInfo, type StreamInfo } from './stream-info.ts'
 
 /** Of the longest header, that of version 3. */
@@ -29,8 +29,9 @@ export class Hef implements AsyncDisposable {
   /** Read a file. Errors: HailoError, `usage` when it is no HEF, is damaged, or is too new. */
   static async fromFile(hailort: Hailort, path: string): Promise<Hef> {
     const out: [Handle | null] = [null]
-    await hailort.callAsync('hailo_create_hef_file', { act: 'read', thing: path }, out, path)
-    return new Hef(hailort, out[0]!, path)
+    const [call, deed] = ['hailo_create_hef_file', { act: 'read', thing: path }] as const
+    await hailort.callAsync(call, deed, out, path)
+    return new Hef(hailort, given(out, call, deed), path)
   }
 
   /** Read bytes. They are copied by the library. */
@@ -44,8 +45,9 @@ export class Hef implements AsyncDisposable {
       )
     }
     const out: [Handle | null] = [null]
-    await hailort.callAsync('hailo_create_hef_buffer', { act: 'read', thing: title }, out, bytes, bytes.length)
-    return new Hef(hailort, out[0]!, title)
+    const [call, deed] = ['hailo_create_hef_buffer', { act: 'read', thing: title }] as const
+    await hailort.callAsync(call, deed, out, bytes, bytes.length)
+    return new Hef(hailort, given(out, call, deed), title)
   }
 
   get handle(): Handle {

@@ -222,6 +222,9 @@ function openShim(path: string): OpenedLibrary {
   }
 }
 
+/** More than any model has. */
+const streamsMax = 1024
+
 /** A model, configured on a device of its own handle. */
 export class InferModel implements AsyncDisposable {
   readonly #hailort: Hailort
@@ -270,11 +273,13 @@ export class InferModel implements AsyncDisposable {
   /** Names of the inputs or outputs, in the order in which `run` takes their frames. */
   names(isInput: boolean): string[] {
     const names: string[] = []
-    for (;;) {
+    while (names.length < streamsMax) {
       const name = this.#functions.rungbook_model_name(this.#opened(), isInput, names.length)
       if (name === null) return names
       names.push(name)
     }
+    const state = `its ${isInput ? 'inputs' : 'outputs'} do not end after ${streamsMax}`
+    throw new FfiError('refused', `Cannot use "${this.#path}": ${state}`, `${install}; then rm -r ~/.cache/rungbook`)
   }
 
   /**

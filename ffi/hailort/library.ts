@@ -5,6 +5,7 @@
  * threads;
  * every status goes through `check`. Nothing opens when this file is imported.
  */
+import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { settled } from '../settled.ts'
 import { profileByHeader } from './abi/by-header.ts'
@@ -147,10 +148,11 @@ export class Hailort {
       const memory = Buffer.alloc(room * size)
       const status = this.#functions[o.name](...o.fill(memory, count))
       if (status === statusInsufficientBuffer && count[0] > room) {
-        room = count[0]
+        room = plausible({ call: o.name, count: count[0], max: listMax, deed: o.deed })
         continue
       }
       check({ call: o.name, status, version: this.version, deed: o.deed })
+      plausible({ call: o.name, count: count[0], max: room, deed: o.deed })
       return { items: this.structs.decode<T>(o.struct, memory, count[0]), memory: memory.subarray(0, count[0] * size) }
     }
   }
@@ -166,6 +168,32 @@ export class Hailort {
   addressOf(memory: NodeJS.TypedArray): bigint {
     return koffi().address(memory)
   }
+}
+
+/** More than any HEF or machine has of anything. */
+const listMax = 4096
+
+/**
+ * A count that a library told.
+ *
+ * @throws FfiError `refused` when there cannot be so many: memory of that size would be made, or read
+ */
+export function plausible(o: { call: string; count: number; max: number; deed: Deed }): number {
+  if (Number.isInteger(o.count) && o.count >= 0 && o.count <= o.max) return o.count
+  const state = `${o.call} tells of ${o.count}, and at most ${o.max} can be`
+  const hint = 'the library is not what it says it is: reinstall it, or name another: export HAILORT_LIB=/path/to/it'
+  throw new FfiError('refused', `Cannot ${o.deed.act} "${o.deed.thing}": ${state}`, hint)
+}
+
+/**
+ * The object that a call made.
+ *
+ * @throws FfiError `refused` when it succeeded and gave nothing
+ */
+export function given(out: readonly [Handle | null], call: string, deed: Deed): Handle {
+  if (out[0] !== null) return out[0]
+  const hint = 'the library is not what it says it is: reinstall it, or name another: export HAILORT_LIB=/path/to/it'
+  throw new FfiError('refused', `Cannot ${deed.act} "${deed.thing}": ${call} succeeds and gives nothing`, hint)
 }
 
 /** Addresses of native objects that a call wrote into memory. */

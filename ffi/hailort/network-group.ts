@@ -7,7 +7,7 @@ import { FfiError } from '../errors.ts'
 import { orUndo } from '../jobs.ts'
 import type { VDevice } from './device.ts'
 import type { Hef } from './hef.ts'
-import { handlesIn, type Handle } from './library.ts'
+import { handlesIn, plausible, type Handle } from './library.ts'
 import type { StreamInfo } from './stream-info.ts'
 import { closeStreams, openStreams, type VStream, type VStreamOptions } from './vstreams.ts'
 
@@ -43,7 +43,9 @@ export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOp
   }
   const groups = Buffer.alloc(8 * names.length)
   const count: [number] = [names.length]
-  await hailort.callAsync('hailo_configure_vdevice', deed, vdevice.handle, hef.handle, params, groups, count)
+  const call = 'hailo_configure_vdevice'
+  await hailort.callAsync(call, deed, vdevice.handle, hef.handle, params, groups, count)
+  plausible({ call, count: count[0], max: names.length, deed })
   const handle = handlesIn(groups, count[0])[index]
   if (handle === undefined)
     throw new FfiError(

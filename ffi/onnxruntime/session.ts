@@ -11,7 +11,7 @@ import { checkStatus, created, type OrtApi, type Shared } from './api.ts'
 import { OrtBinding, type BindingOwner } from './binding.ts'
 import { OrtSlot, type SlotOptions } from './slot.ts'
 import { ort, type Pointer } from './table.ts'
-import { tensorInfo, type StreamInfo } from './tensor-info.ts'
+import { plausible, tensorInfo, type StreamInfo } from './tensor-info.ts'
 
 /** An open model. Its slots run it, each with buffers of its own. */
 export class OrtSession {
@@ -87,13 +87,16 @@ export class OrtSession {
   }
 }
 
+/** More than any model has. */
+const streamsMax = 1n << 16n
+
 function streamsOf(shared: Shared, session: Pointer, side: 'Input' | 'Output', title: string): StreamInfo[] {
   const { api, allocator } = shared
   const { functions } = api
   const act = `read the ${side.toLowerCase()}s of ${title}`
   const count = new BigUint64Array(1)
   checkStatus(functions, functions[`SessionGet${side}Count`](session, count), { call: `SessionGet${side}Count`, act })
-  return Array.from({ length: Number(count[0]) }, (_, index) => {
+  return Array.from({ length: plausible(count[0]!, streamsMax, act) }, (_, index) => {
     const nameCall = `SessionGet${side}Name` as const
     const text = created(api, { call: nameCall, act }, out => functions[nameCall](session, index, allocator, out))
     const name = koffi().decode.string(text)

@@ -22,6 +22,20 @@ export interface SessionFacts {
   readonly title: string
 }
 
+/** More axes than any tensor has. */
+const rankMax = 256n
+
+/**
+ * A count that the library told.
+ *
+ * @throws FfiError `refused` when there cannot be so many
+ */
+export function plausible(count: bigint, max: bigint, act: string): number {
+  if (count <= max) return Number(count)
+  const hint = 'unset ONNXRUNTIME_LIB to use the library of npm ci'
+  throw new FfiError('refused', `Cannot ${act}: the library tells of ${count}, and at most ${max} can be`, hint)
+}
+
 /** Type and shape from an `OrtTensorTypeAndShapeInfo`. Errors: FfiError `refused` for elements that are not numbers. */
 export function tensorInfo({ functions }: OrtApi, info: Pointer, act: string): Omit<StreamInfo, 'name'> {
   const code = new Int32Array(1)
@@ -33,7 +47,7 @@ export function tensorInfo({ functions }: OrtApi, info: Pointer, act: string): O
     throw new FfiError('refused', `Cannot ${act}: it is a tensor of ${what}`, 'choose another model')
   }
   checkStatus(functions, functions.GetDimensionsCount(info, rank), { call: 'GetDimensionsCount', act })
-  const dims = new BigInt64Array(Number(rank[0]))
+  const dims = new BigInt64Array(plausible(rank[0]!, rankMax, act))
   const names = new BigUint64Array(dims.length)
   if (dims.length > 0) {
     checkStatus(functions, functions.GetDimensions(info, dims, dims.length), { call: 'GetDimensions', act })

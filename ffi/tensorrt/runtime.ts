@@ -124,10 +124,22 @@ function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: b
   )
 }
 
+/** More than any plan has of anything. */
+const countMax = 1 << 16
+
+function countOf(object: NativeObject, method: string): number {
+  const count = object.number(method)
+  if (count >= 0 && count <= countMax) return count
+  const state = `${method} tells of ${count}, and at most ${countMax} can be`
+  throw new FfiError('refused', `Cannot use the engine: ${state}`, 'reinstall TensorRT, or set TENSORRT_LIB', {
+    said: state,
+  })
+}
+
 function engineOf(rt: TensorRt, runtime: NativeObject, object: NativeObject): Engine {
-  const profileCount = object.number('getNbOptimizationProfiles')
+  const profileCount = countOf(object, 'getNbOptimizationProfiles')
   const names = Array.from(
-    { length: object.number('getNbIOTensors') },
+    { length: countOf(object, 'getNbIOTensors') },
     (_, i) => object.text('getIOTensorName', i) ?? '',
   )
   return {

@@ -147,21 +147,41 @@ const tooLarge = (path: string, { size, bytesMax }: { size: number; bytesMax: nu
 const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
 
 /**
- * The first bytes of a file, fewer where it has no more.
+ * Open a file that will be read more than once, and so must be one: a pipe would give its bytes once, and waits for
+ * whoever writes into it.
  *
- * @throws as `readFile`
+ * @returns the descriptor, which is the caller's to close
+ * @throws RunbookError as `readFile`; usage for a pipe, a socket or a device
  */
-export function readHead(path: string, bytes: number): Buffer {
+export function openToRead(path: string): number {
   try {
-    const file = openSync(path, 'r')
-    try {
-      const head = Buffer.alloc(bytes)
-      return head.subarray(0, readSync(file, head))
-    } finally {
-      closeSync(file)
-    }
+    // Without this flag opening a pipe that nobody writes into does not return.
+    const file = openSync(path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK)
+    const status = fstatSync(file)
+    if (status.isFile()) return file
+    closeSync(file)
+    if (status.isDirectory()) throw usageError(`Cannot read "${path}": it is a folder`, 'name a file inside it')
+    const kind = status.isFIFO() ? 'a pipe' : status.isSocket() ? 'a socket' : 'a device'
+    throw usageError(`Cannot read "${path}": it is ${kind}`, 'copy what it gives into a file first: cat PIPE > FILE')
   } catch (thrown) {
     throw fileError('read', path, thrown)
+  }
+}
+
+/**
+ * The first bytes of a file, fewer where it has no more.
+ *
+ * @throws RunbookError as `openToRead`
+ */
+export function readHead(path: string, bytes: number): Buffer {
+  const file = openToRead(path)
+  try {
+    const head = Buffer.alloc(bytes)
+    return head.subarray(0, readSync(file, head))
+  } catch (thrown) {
+    throw fileError('read', path, thrown)
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -1,17 +1,19 @@
 /**
  * What is learnt of packages and libraries by loading them in this very process?
  *
- * Started by `probe.ts` with the names of what to try. Answers go to file descriptor 3, at once and before the next is
+ * Started by `probe.ts` with the names of what to try. Answers go to a descriptor of their own, at once and before the next is
  * tried, so
  * that they survive a crash; what libraries themselves print goes elsewhere.
  */
 import { writeSync } from 'node:fs'
-import type { ProbeLine, Probed, Subject } from './probe.ts'
+import { answersFd, type ProbeLine, type Probed, type Subject } from './probe.ts'
 
-const say = (line: ProbeLine): void => void writeSync(3, `${JSON.stringify(line)}\n`)
+const say = (line: ProbeLine): void => void writeSync(answersFd, `${JSON.stringify(line)}\n`)
 
 async function main(subjects: readonly Subject[]): Promise<void> {
   const { load } = await import('./probe-subjects.ts')
+  const isNative = subjects.some(subject => subject !== 'tsx' && subject !== 'zx')
+  if (isNative) (await import('../../../ffi/parent.ts')).adoptOrphans()
   for (const subject of subjects) {
     say({ begin: subject })
     say({ subject, probed: await load[subject]().then((found): Probed => ({ ok: true, found }), failureOf) })

@@ -17,8 +17,8 @@ function childDoing(body: string): { child: string; starts: () => number } {
     import { appendFileSync, writeSync } from 'node:fs'
     appendFileSync(${JSON.stringify(log)}, 'x')
     for (const subject of process.argv.slice(2)) {
-      const begin = () => writeSync(3, JSON.stringify({ begin: subject }) + '\\n')
-      const done = found => writeSync(3, JSON.stringify({ subject, probed: { ok: true, found: found ?? {} } }) + '\\n')
+      const begin = () => writeSync(40, JSON.stringify({ begin: subject }) + '\\n')
+      const done = found => writeSync(40, JSON.stringify({ subject, probed: { ok: true, found: found ?? {} } }) + '\\n')
       ${body}
     }`,
   )
@@ -91,7 +91,7 @@ test('prober() blames the exit of the process on the one that had begun', async 
 })
 
 test('prober() passes over what is no answer', async () => {
-  const { child } = childDoing("begin(); writeSync(3, 'a library speaks\\n'); done({ version: '1' })")
+  const { child } = childDoing("begin(); writeSync(40, 'a library speaks\\n'); done({ version: '1' })")
   const answer = await prober({ env, child })('hailort')
   assert.ok(answer.ok)
   assert.equal(answer.found.version, '1')

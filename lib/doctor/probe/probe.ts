@@ -7,7 +7,9 @@
  * that a thing
  * is tried once however many ask.
  */
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { Family } from '../../host/process/descendants.ts'
 import { startTypescript } from '../../host/typescript.ts'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -72,6 +74,10 @@ const groups: readonly (readonly Subject[])[] = [
   ['cuda', 'tensorrt'],
 ]
 
+/** Where a child writes its answers: beyond what a library would take for its own. Those below lead nowhere. */
+export const answersFd = 40
+const nowhere: readonly 'ignore'[] = Array<'ignore'>(answersFd - 3).fill('ignore')
+
 export interface ProbeOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** For each subject; 8 s unless told. */
@@ -111,20 +117,27 @@ async function runChild(
   o: ProbeOptions,
 ): Promise<{ begun: Subject | null; ending: string }> {
   const program = o.child ?? join(import.meta.dirname, 'probe-child.ts')
-  const child = startTypescript(program, subjects, { env: o.env, stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const marker = `RUNGBOOK_PROBE_${randomUUID()}`
+  const child = startTypescript(program, subjects, {
+    env: { ...o.env, [marker]: '1' },
+    stdio: ['ignore', 'ignore', 'pipe', ...nowhere, 'pipe'],
+  })
+  // A library may leave a process behind: it ends with the child.
+  const family = new Family({ root: child.pid ?? 0, marker: `${marker}=` })
   const timeoutMs = o.timeoutMs ?? 8000
   let begun: Subject | null = null
   let stderr = ''
   let isLate = false
   const giveUp = () => {
     isLate = true
+    family.signal('SIGKILL')
     child.kill('SIGKILL')
   }
   let timer = setTimeout(giveUp, timeoutMs)
   child.stderr!.on('data', (bytes: Buffer) => {
     stderr = `${stderr}${bytes.toString('utf8')}`.slice(-4000)
   })
-  const lines = createInterface({ input: child.stdio[3] as Readable })
+  const lines = createInterface({ input: (child.stdio as readonly unknown[])[answersFd] as Readable })
   lines.on('line', text => {
     clearTimeout(timer)
     timer = setTimeout(giveUp, timeoutMs)
@@ -135,12 +148,15 @@ async function runChild(
   })
   const ended = new Promise<string>(resolve => {
     child.once('error', error => resolve(`a process for it does not start: ${error.message}`))
+    // What a library left behind holds the pipes, and would keep them open.
+    child.once('exit', () => void family.signal('SIGKILL'))
     child.once('close', (code, signal) => {
       resolve(isLate ? `it does not load within ${timeoutMs / 1000} s` : endingOf({ code, signal, stderr }))
     })
   })
   const ending = await ended
   clearTimeout(timer)
+  if (child.pid !== undefined) await family.end({ graceMs: 0 })
   return { begun, ending }
 }
 

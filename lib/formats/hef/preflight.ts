@@ -56,10 +56,11 @@ export function preflight(hef: Hef, target: HefTarget): Problems {
   const arch = target.arch ?? null
   const found = [
     ...damage(hef),
-    ...hazards(hef, library),
-    ...emptyStreams(hef),
+    // Before what is amiss inside: a library of another series is exchanged, and the file may be sound for it.
     ...archProblems(hef, arch, library),
     ...(library === null ? [] : libraryProblems(hef, library, arch)),
+    ...hazards(hef, library),
+    ...emptyStreams(hef),
   ]
   return found.toSorted((a, b) => Number(b.level === 'error') - Number(a.level === 'error'))
 }
@@ -84,13 +85,23 @@ const damage = ({ integrity }: Hef): Problems =>
 
 const recompile = 'compile the model again with the Dataflow Compiler that goes with this HailoRT'
 
+/** With no library told, an error is what every library minds that runs this architecture; else a warning. */
 function hazards(hef: Hef, library: LibraryVersion | null): Problems {
+  const majors = library === null ? majorsFor(hef.hwArch) : [library.major >= 5 ? 5 : 4]
   return hef.hazards.flatMap(({ effect, libraries, message }) => {
-    const major = library === null ? null : library.major >= 5 ? 5 : 4
-    if (major !== null && !libraries.includes(major)) return []
+    const minding = majors.filter(major => (libraries as readonly number[]).includes(major))
+    if (minding.length === 0) return []
     const who = libraries.length === 2 ? 'HailoRT' : `HailoRT ${libraries[0]}`
-    return [error(`${message}, ${effect === 'crash' ? `of which ${who} crashes` : `which ${who} refuses`}`, recompile)]
+    const state = `${message}, ${effect === 'crash' ? `of which ${who} crashes` : `which ${who} refuses`}`
+    return [minding.length === majors.length ? error(state, recompile) : warning(state, recompile)]
   })
+}
+
+/** Series of HailoRT that run an architecture on some device; both where nobody here knows it. */
+function majorsFor(hwArch: number): number[] {
+  const serves = (major: number, minor: number) => devicesFor(hwArch, { major, minor, revision: 0 }).length > 0
+  const found = [...(serves(4, 23) ? [4] : []), ...(serves(5, 2) ? [5] : [])]
+  return found.length === 0 ? [4, 5] : found
 }
 
 /** A frame of such a stream holds no value: there is nothing to write or to read. */

@@ -7,8 +7,8 @@
  * `preflight` (in `hef-preflight.ts`) judges it against a device. The device's own instructions are skipped.
  * Schema: `hef.proto` of HailoRT 5.2.0.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { fileError } from '../../host/files.ts'
+import { closeSync, fstatSync, readSync } from 'node:fs'
+import { fileError, openToRead } from '../../host/files.ts'
 import { RunbookError, usageError } from '../../base/errors.ts'
 import { hasLayouts, hefArchName, versionIn } from './arch.ts'
 import { digester, digestOf } from './checksum.ts'
@@ -50,7 +50,7 @@ interface Source {
  */
 export function readHef(path: string): Hef {
   try {
-    const fd = openSync(path, 'r')
+    const fd = openToRead(path)
     try {
       const at = (position: number, length: number) => {
         const piece = Buffer.alloc(length)

@@ -1,11 +1,10 @@
 /**
- * The other side of `isolate.ts`: opens one backend and answers, one call after the other.
+ * The process that `parent.ts` starts: opens one model and answers, one question after the other.
  *
- * Run as a process only; it ends when its parent does. An operating error crosses with its exit name and hint. The
- * name of each
- * native call is left in the file that the parent gave.
+ * It ends when its parent does. An operating error crosses with its exit name and hint. The name of each native call is
+ * left in the file that the parent gave.
  */
-import { endWithParent } from '../../../ffi/parent.ts'
+import { adoptOrphans, endWithParent } from '../../../ffi/parent.ts'
 import { forgetCall, traceCalls } from '../../../ffi/trace.ts'
 import { Turns } from '../../base/async.ts'
 import { asError, RunbookError } from '../../base/errors.ts'
@@ -44,6 +43,7 @@ if (process.send && import.meta.filename === process.argv[1]) {
   // An orderly exit would wait for native calls that are under way.
   process.on('disconnect', end)
   endWithParent(Number(process.argv[3]))
+  adoptOrphans()
   traceCalls(Number(process.argv[2]))
   // A Ctrl-C in the terminal reaches this process too; what becomes of it is its parent's to say.
   process.on('SIGINT', () => {})

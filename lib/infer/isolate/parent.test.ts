@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import test from 'node:test'
 import { hailortStandin } from '../../../ffi/testing/hailort.ts'
+import { leavesDaemon, rogueLibrary } from '../../../ffi/testing/rogue.ts'
 import { encodeModel } from '../../formats/onnx/index.ts'
 import { float32 } from '../../formats/tensors/tensor.ts'
 import { RunbookError } from '../../base/errors.ts'
@@ -170,6 +171,67 @@ test(
     })
   },
 )
+
+test(
+  'openIsolated() ends what a library left behind, also one in a session of its own with no environment and no parent',
+  { skip: needsTool('gcc') },
+  async () => {
+    await withHefFile(tinyModel().hef, async path => {
+      for (const [seconds, more] of [
+        [71_431, ''],
+        [71_432, '\n  *(volatile int *)0 = 0;'],
+      ] as const) {
+        const env = { HAILORT_LIB: rogueLibrary({ atLoad: leavesDaemon(seconds) + more }) }
+        await assert.rejects(openIsolated(path, { env }), RunbookError)
+        const left = processesWith(`sleep ${seconds}`)
+        // After a crash the kernel gives the process to another parent before anybody can look.
+        for (const { pid } of left) process.kill(pid, 'SIGKILL')
+        if (more === '') assert.deepEqual(left, [])
+      }
+    })
+  },
+)
+
+test(
+  'openIsolated() and the trace are not disturbed by a library that writes to every low descriptor',
+  { skip: needsTool('gcc') },
+  async () => {
+    await withHefFile(tinyModel().hef, async path => {
+      const atLoad = '\n  for (int fd = 3; fd < 20; fd++) (void)!write(fd, "garbage\\n", 8);'
+      const none = 'int hailo_create_vdevice(void *p, void **out) { (void)p; *out = 0; return 74; }'
+      const env = { HAILORT_LIB: rogueLibrary({ atLoad, functions: { hailo_create_vdevice: none } }) }
+      await assert.rejects(openIsolated(path, { env }), refused('blocked', /HAILO_OUT_OF_PHYSICAL_DEVICES/))
+    })
+  },
+)
+
+test(
+  'openIsolated() refuses a library that gives nothing, or tells of impossible counts',
+  { skip: needsTool('gcc') },
+  async () => {
+    await withHefFile(tinyModel().hef, async path => {
+      const hailo_create_vdevice =
+        'int hailo_create_vdevice(void *p, void **out) { (void)p; *out = (void *)8; return 0; }'
+      const hailo_get_physical_devices =
+        'int hailo_get_physical_devices(void *d, void *m, size_t *n) { (void)d; (void)m; *n = 1ul << 40; return 0; }'
+      for (const [functions, state] of [
+        [{}, /hailo_create_vdevice succeeds and gives nothing/],
+        [{ hailo_create_vdevice, hailo_get_physical_devices }, /tells of 1099511627776, and at most 32 can be/],
+      ] as const) {
+        const env = { HAILORT_LIB: rogueLibrary({ functions }) }
+        await assert.rejects(openIsolated(path, { env }), refused('blocked', state))
+      }
+    })
+  },
+)
+
+test('openIsolated() and openBackend() refuse a pipe as a model at once', { skip: needsTool('mkfifo') }, async () => {
+  for (const name of ['pipe.onnx', 'pipe.hef', 'pipe.plan']) {
+    const path = join(folder, name)
+    execFileSync('mkfifo', [path])
+    await assert.rejects(openBackend(path), refused('usage', /it is a pipe/))
+  }
+})
 
 test('openIsolated() refuses questions after close, and closes twice without harm', async () => {
   const child = await openIsolated(model())

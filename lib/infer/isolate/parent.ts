@@ -8,11 +8,14 @@
  * was called last. The model may then be opened again, in a new child.
  */
 import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lastCall } from '../../../ffi/trace.ts'
 import { fileError } from '../../host/files.ts'
+import { Family } from '../../host/process/descendants.ts'
+import { endWithUs } from '../../host/process/launch.ts'
 import { startTypescript } from '../../host/typescript.ts'
 import { Turns } from '../../base/async.ts'
 import { RunbookError } from '../../base/errors.ts'
@@ -72,6 +75,7 @@ export async function openIsolated(path: string, options: IsolateOptions = {}): 
       { ask: 'open', path, options: backendOptions },
       openTimeoutMs,
     )) as OpenedModel
+    child.look()
     return {
       ...opened,
       infer: async feeds => (await child.ask({ ask: 'infer', feeds }, callTimeoutMs)) as Results,
@@ -101,12 +105,20 @@ function openTrace(): number {
 const exitFollowsMs = 2000
 const goneWithinMs = 5000
 
-/** Where the child finds that file. */
-const traceFd = 4
+/**
+ * Where the child finds its channel and that file: beyond what a library would take for its own, since some write to
+ * descriptor 3 whatever it is. Those below lead nowhere.
+ */
+const channelFd = 40
+const traceFd = 41
+const nowhere: readonly 'ignore'[] = Array<'ignore'>(channelFd - 3).fill('ignore')
 
 /** One child. Questions wait here for their turn, so that a time limit is the question's own. */
 class Child {
   readonly #process: ChildProcess
+  /** The child, and whatever a library in it starts: some leave a process behind that outlives it. */
+  readonly #family: Family
+  readonly #forget: () => void
   readonly #path: string
   readonly #trace = openTrace()
   readonly #turns = new Turns()
@@ -124,11 +136,14 @@ class Child {
 
   constructor(o: { path: string; env: IsolateOptions['env'] }) {
     this.#path = o.path
+    const marker = `RUNGBOOK_MODEL_${randomUUID()}`
     this.#process = startTypescript(join(import.meta.dirname, 'child.ts'), [String(traceFd), String(process.pid)], {
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc', this.#trace],
-      env: { ...process.env, ...o.env },
+      stdio: ['ignore', 'ignore', 'inherit', ...nowhere, 'ipc', this.#trace],
+      env: { ...process.env, ...o.env, [marker]: '1' },
     })
+    this.#family = new Family({ root: this.#process.pid ?? 0, marker: `${marker}=` })
+    this.#forget = this.#process.pid === undefined ? () => {} : endWithUs(this.#family)
     this.#gone = new Promise<void>(leave => {
       this.#process.on('exit', (code, signal) => leave(this.#exit(signal ?? `exit code ${code}`)))
       this.#process.on('error', error => {
@@ -155,10 +170,19 @@ class Child {
    * waited for.
    */
   async end(): Promise<void> {
-    this.#process.kill('SIGKILL')
     let timer: NodeJS.Timeout | undefined
+    // First those that it started: without it they could not be told from others.
+    if (this.#process.pid !== undefined) this.#family.signal('SIGKILL')
+    this.#process.kill('SIGKILL')
     await Promise.race([this.#gone, new Promise(leave => (timer = setTimeout(leave, goneWithinMs)))])
     clearTimeout(timer)
+    if (this.#process.pid !== undefined) await this.#family.end({ graceMs: 0, killMs: goneWithinMs })
+    this.#forget()
+  }
+
+  /** Remember what the child has started by now, so that it is found when a crash has made it somebody else's. */
+  look(): void {
+    if (this.#process.pid !== undefined) this.#family.living()
   }
 
   async #close(timeoutMs: number): Promise<void> {
@@ -202,6 +226,7 @@ class Child {
 
   #hang(ask: string, timeoutMs: number): void {
     this.#fail(`it did not answer "${ask}" within ${timeoutMs} ms${this.#where()}, and was ended`)
+    this.look()
     this.#process.kill('SIGKILL')
   }
 

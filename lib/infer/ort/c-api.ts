@@ -5,12 +5,12 @@
  * blocks the event loop, and nothing is left to collect. A question of another shape gets buffers of that shape.
  * `node-package.ts` has the same face over the onnxruntime-node package.
  */
-import { accessSync, constants } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { FfiError } from '../../../ffi/errors.ts'
 import type { OnnxRuntime } from '../../../ffi/onnxruntime/runtime.ts'
 import type { OrtSession } from '../../../ffi/onnxruntime/session.ts'
-import { fileError } from '../../host/files.ts'
+import { openToRead } from '../../host/files.ts'
 import { blockedError, usageError } from '../../base/errors.ts'
 import { checkFeeds, type Backend, type Feeds, type Results } from '../backend.ts'
 import { Binding } from './binding.ts'
@@ -35,7 +35,8 @@ export interface OrtCBackend extends Backend {
  * when ONNX Runtime refuses the file, or a stream holds something else than numbers
  */
 export async function openOrtC(path: string, options: OrtCOptions = {}): Promise<OrtCBackend> {
-  mustRead(path)
+  // A pipe would hold a native thread until somebody writes into it.
+  closeSync(openToRead(path))
   const { slots = 1, env, ...sessionOptions } = options
   if (!Number.isInteger(slots) || slots < 1 || slots > 64)
     throw usageError(`Cannot open "${path}" with ${slots} slots`, 'give 1 to 64')
@@ -103,14 +104,6 @@ function backendOf({ path, runtime, session, slots, loadMs }: Opened): OrtCBacke
       }
     },
     [Symbol.asyncDispose]: () => (closing ??= closeAll()),
-  }
-}
-
-function mustRead(path: string): void {
-  try {
-    accessSync(path, constants.R_OK)
-  } catch (thrown) {
-    throw fileError('read', path, thrown)
   }
 }
 

@@ -5,11 +5,11 @@
  * inference, and
  * begins on a later turn of the loop.
  */
-import { accessSync, constants } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { arrayOf, type Dtype, type Tensor, type TensorData } from '../../formats/tensors/tensor.ts'
-import { fileError } from '../../host/files.ts'
+import { openToRead } from '../../host/files.ts'
 import { asError, blockedError, RunbookError, usageError } from '../../base/errors.ts'
 import { logSeverity, type SessionOptions } from '../../../ffi/onnxruntime/options.ts'
 import { checkFeeds, type Backend, type TensorInfo } from '../backend.ts'
@@ -21,7 +21,8 @@ import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
  * stream holds no numbers.
  */
 export async function openOrtNode(path: string, options: SessionOptions = {}): Promise<Backend> {
-  mustRead(path)
+  // A pipe would hold a native thread until somebody writes into it.
+  closeSync(openToRead(path))
   const ort = await onnxruntimeNode().catch((thrown: unknown) => {
     const hint =
       'unset ONNXRUNTIME_LIB: two versions of the library do not fit into one process; else install the packages again: npm ci'
@@ -96,14 +97,6 @@ function nested(config: Readonly<Record<string, string>>): Record<string, unknow
     at[last] = value
   }
   return root
-}
-
-function mustRead(path: string): void {
-  try {
-    accessSync(path, constants.R_OK)
-  } catch (thrown) {
-    throw fileError('read', path, thrown)
-  }
 }
 
 function infoOf(meta: InferenceSession.ValueMetadata): TensorInfo {
