@@ -45,7 +45,9 @@ test('koffi() is one module whose stacks are set', () => {
 
 test('importing load.ts loads neither koffi nor a library', () => {
   const file = JSON.stringify(join(import.meta.dirname, 'load.ts'))
-  const script = `await import(${file}); const maps = (await import('node:fs')).readFileSync('/proc/self/maps', 'utf8'); console.log(/koffi/.test(maps))`
+  const script = `await import(${file})
+    const maps = (await import('node:fs')).readFileSync('/proc/self/maps', 'utf8')
+    console.log(/koffi/.test(maps))`
   assert.equal(
     execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
       encoding: 'utf8',
@@ -194,7 +196,7 @@ test('openLibrary() lists each path tried with what was wrong, the package, and 
   )
 })
 
-test('openLibrary() says in one line what was tried in folders that lack the same, and no path is lost, when a library has many names', () => {
+test('openLibrary() says in one line what was tried in folders that lack the same, and loses no path', () => {
   const names = ['libfrob-none.so', ...Array.from({ length: 12 }, (_, i) => `libfrob-none.so.4.${i}.0`)]
   const folders = ['a', 'b', 'c', 'd'].map(name => join(folder, name))
   const { message } = refusal(spec({ names, folders }))

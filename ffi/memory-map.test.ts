@@ -41,7 +41,7 @@ test('MemoryMap says what is code of which file, to the byte', () => {
   assert.equal(map.isReadable(0x7ffe00000000n, 1), false)
 })
 
-test('MemoryMap tells mapped files, whose code there is, and that nothing is known where the system does not tell', () => {
+test('MemoryMap tells mapped files and whose code there is, or that the system does not tell', () => {
   const map = new MemoryMap(() => sample)
   assert.deepEqual(map.files(), ['/usr/lib/lib nvinfer.so.10'])
   assert.deepEqual(

@@ -12,7 +12,7 @@ test('settled() gives what the function gives, and rejects when koffi refuses an
   await assert.rejects(settled(abs, 'seven'), TypeError)
 })
 
-test('settled() keeps memory that it was given while the call runs, and no longer, when the garbage collector is busy', () => {
+test('settled() keeps memory that it was given while the call runs, and no longer', () => {
   const { stdout, stderr, exitCode } = inChild(
     `
     const sleep = koffi().load(null).func('int nanosleep(const void *wanted, void *left)')

@@ -17,7 +17,8 @@ function watched(script: string): { call: string | null; signal: string | null; 
       traceCalls(3)
       const libc = openLibrary({ title: 'libc', env: '', names: ['libc.so.6'], folders: [], install: '' }, { env: {} })
       const { getppid, raise, abs } = bind(libc, Object.fromEntries(
-        ['int getppid(void)', 'int raise(int signal)', 'int abs(int n)'].map(prototype => [/\\w+(?=\\()/.exec(prototype)[0], { prototype }])))`
+        ['int getppid(void)', 'int raise(int signal)', 'int abs(int n)'].map(
+          prototype => [/\\w+(?=\\()/.exec(prototype)[0], { prototype }])))`
     const { signal, stdout, stderr } = spawnSync(
       process.execPath,
       ['--import', 'tsx', '--input-type=module', '-e', `${preamble}\n${script}`],

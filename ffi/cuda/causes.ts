@@ -26,7 +26,9 @@ const fixes: Readonly<Record<number, Fix>> = {
   600: { kind: 'status', fix: 'wait for the work first: await stream.done()' },
   700: {
     kind: 'status',
-    fix: 'the device read or wrote outside its memory, and must be opened again in a new process: compute-sanitizer finds where',
+    fix:
+      'the device read or wrote outside its memory, and must be opened again in a new process: ' +
+      'compute-sanitizer finds where',
   },
   702: { kind: 'status', fix: 'the work ran longer than the system allows: use a GPU without a display' },
   719: { kind: 'status', fix: 'the work crashed on the device, which must be opened again in a new process' },

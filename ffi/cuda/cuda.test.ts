@@ -72,7 +72,8 @@ test('openCuda() keeps the library open, with all that lives in it, when nobody 
       await new Promise(resolve => setTimeout(resolve, 5))
       gc()
     }
-    console.log(readFileSync('/proc/self/maps', 'utf8').includes(process.env.CUDART_LIB), openCuda({ env }) === openCuda({ env }))`,
+    console.log(readFileSync('/proc/self/maps', 'utf8').includes(process.env.CUDART_LIB),
+      openCuda({ env }) === openCuda({ env }))`,
     { env: { CUDART_LIB: path }, flags: ['--expose-gc'] },
   )
   assert.equal(stdout, 'true true\n', stderr)
@@ -83,7 +84,8 @@ test('openCuda() is good without a driver, and the device question says that non
   const program = `
     const cuda = openCuda({ env: { CUDART_LIB: process.env.CUDART_LIB } })
     console.log(cuda.runtimeVersion, cuda.driverVersion, cuda.lastError())
-    for (const ask of [() => cuda.deviceCount(), () => cuda.device(0)]) try { ask() } catch ({ kind, message, hint }) { console.log(kind, message, '|', hint) }`
+    for (const ask of [() => cuda.deviceCount(), () => cuda.device(0)]) try { ask() }
+      catch ({ kind, message, hint }) { console.log(kind, message, '|', hint) }`
   // The runtime of 12 says which it is; that of 11.8 does not.
   for (const [fault, version] of [
     ['', '12.8'],

@@ -74,9 +74,11 @@ test('a HailoRT reads our own HEFs, and refuses damaged ones by name', { skip },
       const read = await Hef.fromBuffer(hailort, hef)
       console.log(read.vstreams().map(({ name, image }) => name + ' ' + image.width + 'x' + image.features).join())
       const damaged = hef.map((byte, i) => (i === 300 ? byte ^ 255 : byte))
-      await Hef.fromBuffer(hailort, damaged).catch(thrown => console.log(thrown.kind, thrown.message.includes('HEF')))
+      await Hef.fromBuffer(hailort, damaged).catch(
+      thrown => console.log(thrown.kind, thrown.message.includes('HEF')))
     }
-    await Hef.fromBuffer(hailort, Buffer.from('DUMMY_HEF_CONTENT'.padEnd(60))).catch(thrown => console.log(thrown.kind, thrown.message.includes('HEF')))`)
+    await Hef.fromBuffer(hailort, Buffer.from('DUMMY_HEF_CONTENT'.padEnd(60))).catch(
+      thrown => console.log(thrown.kind, thrown.message.includes('HEF')))`)
   const streams = 'net/mix 64x1,net/voices 64x2,net/noise 64x1'
   assert.deepEqual(lines, [streams, 'usage true', streams, 'usage true', 'usage true'])
 })

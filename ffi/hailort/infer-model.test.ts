@@ -11,7 +11,8 @@ import { needsTool } from '../../lib/testing/needs.ts'
 import { FfiError } from '../errors.ts'
 import { cacheFolder } from '../testing/build.ts'
 import { hailortStandin, standinOf, type Standin } from '../testing/hailort.ts'
-import { compileShim, findHeaders, InferModel } from './infer-model.ts'
+import { compileShim, findHeaders } from './compile-shim.ts'
+import { InferModel } from './infer-model.ts'
 import { openHailort, type Hailort } from './library.ts'
 import { HailoError } from './status.ts'
 
@@ -154,7 +155,8 @@ test('compileShim() is absent with the folder and the variable when the cache ca
           isKind(
             'absent',
             new RegExp(
-              `cannot be kept in "${cache}/rungbook/infer-model-\\w+" \\((ENOTDIR|ENOENT|EEXIST)\\) .*export XDG_CACHE_HOME=`,
+              `cannot be kept in "${cache}/rungbook/infer-model-\\w+" \\((ENOTDIR|ENOENT|EEXIST)\\) .*export ` +
+                'XDG_CACHE_HOME=',
             ),
           ),
           cache,
@@ -222,7 +224,7 @@ test('compileShim() ends the compiler when its own process ends', { skip }, asyn
   await on10H(
     async ({ hailort, env, folder }) => {
       const CXX = fakeCompiler(folder, `echo $$ > "${folder}/pid"; exec sleep 60`)
-      const [shim, library] = ['infer-model.ts', 'library.ts'].map(name =>
+      const [shim, library] = ['compile-shim.ts', 'library.ts'].map(name =>
         JSON.stringify(join(import.meta.dirname, name)),
       )
       const script = `

@@ -40,7 +40,9 @@ function smallLibrary(source: string): string {
 }
 const versionOnly = (major: number, minor: number, status = 0) =>
   smallLibrary(
-    `#include <stdint.h>\nint hailo_get_library_version(uint32_t *v);\nint hailo_get_library_version(uint32_t *v) { v[0] = ${major}; v[1] = ${minor}; v[2] = 0; return ${status}; }\n`,
+    `#include <stdint.h>\nint hailo_get_library_version(uint32_t *v);\nint ` +
+      `hailo_get_library_version(uint32_t *v) { v[0] = ${major}; v[1] = ${minor}; v[2] = 0; return ${status}; ` +
+      `}\n`,
   )
 
 test('openHailort() asks the library for its version, and declares the shape that goes with it', { skip }, () => {
@@ -117,7 +119,8 @@ test('openHailort() is an absent symbol when a library is not HailoRT', { skip }
 })
 
 test('importing the bindings opens nothing, and needs no library', () => {
-  const script = `await Promise.all(['library', 'device', 'hef', 'network-group', 'vstreams'].map(n => import('./ffi/hailort/' + n + '.ts')))
+  const script = `await Promise.all(['library', 'device', 'hef', 'network-group', 'vstreams'].map(
+      n => import('./ffi/hailort/' + n + '.ts')))
     const { readFileSync } = await import('node:fs')
     console.log(/koffi.*\\.node|hailort/.test(readFileSync('/proc/self/maps', 'utf8')))`
   assert.equal(runNode(script, {}).stdout.trim(), 'false')
@@ -151,7 +154,11 @@ test('a crash at the third frame comes after two answers', { skip }, () => {
     const group = await configure(device, await Hef.fromBuffer(hailort, tinyModel().hef))
     const [inputs, outputs] = [await group.openInputs(), await group.openOutputs()]
     for (let i = 0; i < 5; i++) {
-      await Promise.all([inputs[0].write(new Float32Array(64)), outputs[0].read(new Float32Array(128)), outputs[1].read(new Float32Array(64))])
+      await Promise.all([
+        inputs[0].write(new Float32Array(64)),
+        outputs[0].read(new Float32Array(128)),
+        outputs[1].read(new Float32Array(64)),
+      ])
       console.log('frame', i)
     }`
   const { signal, stdout } = runNode(script, {
@@ -181,10 +188,15 @@ test('the whole flow is clean under AddressSanitizer when it is run with each pr
       const group = await configure(device, hef, { measuresLatency: true })
       await hef[Symbol.asyncDispose]()
       const [inputs, outputs] = [await group.openInputs({ timeoutMs: 50 }), await group.openOutputs({ timeoutMs: 50 })]
-      for (let i = 0; i < 20; i++) await Promise.all([inputs[0].write(new Float32Array(64)), outputs[0].read(new Float32Array(128)), outputs[1].read(new Float32Array(64))])
+      for (let i = 0; i < 20; i++) await Promise.all([
+        inputs[0].write(new Float32Array(64)),
+        outputs[0].read(new Float32Array(128)),
+        outputs[1].read(new Float32Array(64)),
+      ])
       await outputs[1].read(new Float32Array(64)).catch(thrown => console.log(thrown.statusName))
       console.log(group.latencyMs() > 0)
-      for (const damaged of [tiny.hef.subarray(0, 90), tiny.hef.map((byte, i) => (i === 200 ? byte ^ 255 : byte)), Buffer.from('text'), tiny.hef.subarray(0, 13)]) {
+      const flipped = tiny.hef.map((byte, i) => (i === 200 ? byte ^ 255 : byte))
+      for (const damaged of [tiny.hef.subarray(0, 90), flipped, Buffer.from('text'), tiny.hef.subarray(0, 13)]) {
         await Hef.fromBuffer(hailort, damaged).then(() => console.log('taken'), () => {})
       }
       await device[Symbol.asyncDispose]()

@@ -89,7 +89,7 @@ test('feedBack() makes a cache grow from nothing, and the other outputs stay in 
   present!.release()
 })
 
-test('take() gives a value that another binding takes as its input, also after the first one ran again and closed', async () => {
+test('take() gives a value that another binding takes as its input, also after the first has closed', async () => {
   const session = await sessionOf(cache())
   const first = session.openBinding()
   first.setInput('past', tensor([1, 2, 2], [1, 2, 3, 4]))
@@ -156,7 +156,7 @@ test('setInput() and setOutput() refuse names, types and shapes that do not fit'
   refused(() => binding.setOutput('loud', tensor([2], [])), /Cannot bind "loud"/)
 })
 
-test('take() and feedBack() refuse before a run, for an output of its own tensor, and for an unknown name', async () => {
+test('take() and feedBack() refuse before a run, for a bound output, and for an unknown name', async () => {
   const binding = await bindingOf(cache())
   binding.setInput('past', nativeTensor('float32', [1, 0, 2]))
   binding.setInput('token', tensor([1, 1, 2], [1, 1]))

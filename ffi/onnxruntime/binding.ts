@@ -58,7 +58,8 @@ export class OrtBinding {
 
   /**
    * Bind a tensor to an input, in place of what was bound. The tensor's array is read in each run.
-   * @throws FfiError `usage` for an unknown name, another type, a shape that does not fit, after close, and during a run
+   * @throws FfiError `usage` for an unknown name, another type, a shape that does not fit, after close, and during a
+   * run
    */
   setInput(name: string, tensor: NativeTensor | OrtValue): void {
     this.#mustBeIdle()

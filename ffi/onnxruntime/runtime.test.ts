@@ -153,7 +153,8 @@ async function verdictsOf(paths: readonly string[]): Promise<{ lines: string[]; 
       writeSync(1, path + ' ')
       const verdict = await (async () => {
         const session = await runtime.openSession(path, { threads: 1 })
-        try { const slot = session.openSlot({ shapes: {} }); await slot.runAsync(); return 'ran' } finally { await session.close() }
+        try { await session.openSlot({ shapes: {} }).runAsync(); return 'ran' }
+        finally { await session.close() }
       })().catch(e => e.name === 'FfiError' && e.message.length > 20 && e.hint ? e.kind : 'UNCLEAR ' + e)
       writeSync(1, verdict + '\\n')
     }
@@ -169,7 +170,7 @@ async function verdictsOf(paths: readonly string[]): Promise<{ lines: string[]; 
   return { lines: text.trim().split('\n'), signal }
 }
 
-test('openSession() survives 500 models with bytes changed, and has one clear error or an answer for each', async () => {
+test('openSession() survives 500 models with bytes changed, each with a clear error or an answer', async () => {
   const folder = scratch()
   const bases = [
     encodeModel(forked(3)),

@@ -177,12 +177,14 @@ export const ortTable: { readonly [K in keyof OrtFunctions]: { readonly slot: nu
   SessionGetInputName: {
     slot: 36,
     prototype:
-      'OrtStatus *SessionGetInputName(const OrtSession *session, size_t index, OrtAllocator *allocator, _Out_ void **value)',
+      'OrtStatus *SessionGetInputName(const OrtSession *session, size_t index, OrtAllocator *allocator, ' +
+      '_Out_ void **value)',
   },
   SessionGetOutputName: {
     slot: 37,
     prototype:
-      'OrtStatus *SessionGetOutputName(const OrtSession *session, size_t index, OrtAllocator *allocator, _Out_ void **value)',
+      'OrtStatus *SessionGetOutputName(const OrtSession *session, size_t index, OrtAllocator *allocator, ' +
+      '_Out_ void **value)',
   },
   CreateTensorWithDataAsOrtValue: {
     slot: 49,
@@ -216,7 +218,8 @@ export const ortTable: { readonly [K in keyof OrtFunctions]: { readonly slot: nu
   GetSymbolicDimensions: {
     slot: 63,
     prototype:
-      'OrtStatus *GetSymbolicDimensions(const OrtTensorTypeAndShapeInfo *info, void *dim_params, size_t dim_params_length)',
+      'OrtStatus *GetSymbolicDimensions(const OrtTensorTypeAndShapeInfo *info, void *dim_params, size_t ' +
+      'dim_params_length)',
   },
   GetTensorTypeAndShape: {
     slot: 65,
@@ -250,7 +253,8 @@ export const ortTable: { readonly [K in keyof OrtFunctions]: { readonly slot: nu
   RunWithBinding: {
     slot: 133,
     prototype:
-      'OrtStatus *RunWithBinding(OrtSession *session, const OrtRunOptions *run_options, const OrtIoBinding *binding_ptr)',
+      'OrtStatus *RunWithBinding(OrtSession *session, const OrtRunOptions *run_options, const OrtIoBinding ' +
+      '*binding_ptr)',
   },
   CreateIoBinding: {
     slot: 134,
@@ -273,7 +277,8 @@ export const ortTable: { readonly [K in keyof OrtFunctions]: { readonly slot: nu
   GetBoundOutputValues: {
     slot: 140,
     prototype:
-      'OrtStatus *GetBoundOutputValues(const OrtIoBinding *binding_ptr, OrtAllocator *allocator, _Out_ void **output, ' +
+      'OrtStatus *GetBoundOutputValues(const OrtIoBinding *binding_ptr, OrtAllocator *allocator, _Out_ void ' +
+      '**output, ' +
       'size_t *output_count)',
   },
   GetBuildInfoString: { slot: 254, prototype: 'const char *GetBuildInfoString(void)' },

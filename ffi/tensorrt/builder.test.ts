@@ -110,7 +110,7 @@ test('buildPlan() names the node that cannot be imported, and a file that is no 
     buildPlan(rt, denseOnnx(1, 'Erf'), { path: 'erf.onnx' }),
     isError(
       'usage',
-      /Cannot import "erf\.onnx" into TensorRT 10\.13\.3: No importer registered for op: Erf \(node 1 "last"\) \[code 8\]/,
+      /Cannot import "erf\.onnx" into TensorRT 10\.13\.3: No importer .* op: Erf \(node 1 "last"\) \[code 8\]/,
       /simplify/,
     ),
   )

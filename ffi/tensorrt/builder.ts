@@ -1,16 +1,15 @@
 /**
- * How does an ONNX file become a plan?
+ * Builds a plan of an ONNX file: builder, network, parser, profiles, flags and timing cache.
  *
- * Builder, network, parser, profiles, flags and timing cache. Everything slow runs on a worker thread with the logger
- * listening:
- * TensorRT logs from threads of its own while it builds. Nothing is written to disk here.
+ * Everything slow runs on a worker thread with the logger listening: TensorRT logs from threads of its own while it
+ * builds. Nothing is written to disk here.
  */
 import { settled } from '../settled.ts'
 import { FfiError } from '../errors.ts'
 import { bind, koffi, type NativeFunction } from '../load.ts'
 import { versionText } from './abi/abi.ts'
+import { addProfiles, made } from './build-profiles.ts'
 import { failed } from './causes.ts'
-import { dimsBytes, dimsValue } from './dims.ts'
 import type { LogMessage } from './logger.ts'
 import { canary, codePath, type TensorRt } from './open.ts'
 import { openParser } from './parser.ts'
@@ -90,7 +89,7 @@ async function build(rt: TensorRt, onnx: Uint8Array, options: BuildOptions): Pro
     const network = own(await made(rt, builder, 'createNetworkV2', 'INetworkDefinition', networkFlags(rt, options)))
     if (!isMoved(network)) canary(rt, network, 'getBuilder', builder.pointer)
     await parse({ rt, network, onnx, path: options.path, own })
-    await addProfiles({ rt, builder, network, config, options })
+    await addProfiles({ rt, builder, network, config, profiles: options.profiles ?? [] })
     const cache = await withCache({ rt, config, options, own })
     const plan = await memoryOf(rt, builder, 'buildSerializedNetwork', network.pointer, config.pointer)
     const warnings = rt.logger.messages.filter(({ severity }) => severity === 'warning')
@@ -121,18 +120,6 @@ function releaseInOrder(objects: readonly NativeObject[]): void {
   const last = ['IBuilder', 'ITimingCache']
   const ordered = objects.toSorted((a, b) => last.indexOf(a.type) - last.indexOf(b.type))
   for (const object of ordered) object.delete()
-}
-
-async function made(
-  rt: TensorRt,
-  from: NativeObject,
-  call: string,
-  type: string,
-  ...args: readonly unknown[]
-): Promise<NativeObject> {
-  const pointer = objectOf(await from.later(call, ...args))
-  if (pointer === null) throw failed({ call, logger: rt.logger, version: rt.version })
-  return rt.vtables.object(type, pointer)
 }
 
 /** Call a method that gives an IHostMemory; gives a copy of its bytes. */
@@ -238,57 +225,6 @@ function parserErrorText(rt: TensorRt, pointer: bigint | null): string {
   const at = node < 0 ? '' : ` (node ${node}${name ? ` "${name}"` : ''})`
   return `${error.text('desc') ?? 'no text'}${at} [code ${error.number('code')}]`
 }
-
-const selectors = { min: 0, opt: 1, max: 2 } as const
-
-async function addProfiles({
-  rt,
-  builder,
-  network,
-  config,
-  options: { profiles = [] },
-}: {
-  rt: TensorRt
-  builder: NativeObject
-  network: NativeObject
-  config: NativeObject
-  options: BuildOptions
-}): Promise<void> {
-  const inputs = Array.from({ length: network.number('getNbInputs') }, (_, i) => {
-    const tensor = rt.vtables.object('ITensor', network.address('getInput', i)!)
-    return { name: tensor.text('getName') ?? '', shape: tensor.shape('getDimensions') ?? [] }
-  })
-  const open = inputs.filter(({ shape }) => shape.includes(-1))
-  for (const { name, shape } of open) {
-    if (profiles.length > 0 && profiles.every(profile => profile[name])) continue
-    throw new FfiError(
-      'usage',
-      `Cannot build: the input "${name}" [${shape.join(', ')}] has open axes and no range`,
-      `give every profile a min, opt and max shape for ${open.map(it => it.name).join(', ')}`,
-    )
-  }
-  for (const [index, profile] of profiles.entries()) {
-    const object = await made(rt, builder, 'createOptimizationProfile', 'IOptimizationProfile')
-    for (const [name, range] of Object.entries(profile)) {
-      for (const select of ['min', 'opt', 'max'] as const) {
-        const dims =
-          rt.abi.setDimensionsTakes === 'value'
-            ? dimsValue(range[select], rt.abi.dims)
-            : dimsBytes(range[select], rt.abi.dims)
-        if (!object.flag('setDimensions', name, selectors[select], dims)) throw brokenProfile(index, name, range)
-      }
-    }
-    if (config.number('addOptimizationProfile', object.pointer) < 0)
-      throw brokenProfile(index, ...Object.entries(profile)[0]!)
-  }
-}
-
-const brokenProfile = (index: number, name: string, { min, opt, max }: ProfileRange) =>
-  new FfiError(
-    'usage',
-    `Cannot use profile ${index}: "${name}" goes from [${min.join(', ')}] over [${opt.join(', ')}] to [${max.join(', ')}]`,
-    'give three shapes of one rank, each axis in rising order',
-  )
 
 async function withCache({
   rt,

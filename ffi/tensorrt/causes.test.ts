@@ -19,7 +19,8 @@ test('failed() names the call, the version and the cause, and not what follows f
   )
   assert.equal(
     error.message,
-    'Cannot call deserializeCudaEngine: TensorRT 10.13.3 failed: Error Code 1: Version tag does not match. Note: 239 vs 240',
+    'Cannot call deserializeCudaEngine: TensorRT 10.13.3 failed: Error Code 1: Version tag does not match. ' +
+      'Note: 239 vs 240',
   )
   assert.equal(error.kind, 'refused')
   assert.match(error.hint, /build the plan again/)
@@ -38,17 +39,20 @@ test('failed() knows a cause by its words, with its fix and its kind', () => {
     ['Address is not set for input tensor x', 'status', /bind every/],
     ['Serialization assertion magicTagRead == kMAGIC_TAG failed', 'usage', /sha256sum/],
     [
-      'Serialization (Serialization assertion sizeRead == static_cast<uint64_t>(mEnd - mCurrent) failed.Size specified in header does not match archive size)',
+      'Serialization (Serialization assertion sizeRead == static_cast<uint64_t>(mEnd - mCurrent) failed.Size ' +
+        'specified in header does not match archive size)',
       'usage',
       /sha256sum/,
     ],
     [
-      'The engine plan file is not compatible with this version of TensorRT, expecting library version 10.1.0 got 0.0.0, please rebuild.',
+      'The engine plan file is not compatible with this version of TensorRT, expecting library version ' +
+        '10.1.0 got 0.0.0, please rebuild.',
       'usage',
       /sha256sum/,
     ],
     [
-      'The engine plan file is not compatible with this version of TensorRT, expecting library version 10.1.0 got 10.0.0, please rebuild.',
+      'The engine plan file is not compatible with this version of TensorRT, expecting library version ' +
+        '10.1.0 got 10.0.0, please rebuild.',
       'refused',
       /build the plan again/,
     ],
@@ -63,13 +67,15 @@ test('failed() knows a cause by its words, with its fix and its kind', () => {
       /sha256sum/,
     ],
     [
-      'Error Code 1: Cuda Runtime (In catchCudaError (cudaError 35: CUDA driver version is insufficient for CUDA runtime version))',
+      'Error Code 1: Cuda Runtime (In catchCudaError (cudaError 35: CUDA driver version is insufficient for ' +
+        'CUDA runtime version))',
       'absent',
       /nvidia-smi/,
     ],
     ['Error Code 4: API Usage Error (Network must have at least one output. In validate)', 'usage', /cut short/],
     [
-      'Error Code 4: API Usage Error (Dynamic-shaped input tensor x has 2 dimensions but profile 0 has 1 dimensions. In validate)',
+      'Error Code 4: API Usage Error (Dynamic-shaped input tensor x has 2 dimensions but profile 0 has 1 ' +
+        'dimensions. In validate)',
       'usage',
       /as many numbers/,
     ],

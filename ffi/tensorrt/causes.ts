@@ -14,7 +14,7 @@ import { againHint } from './plan-version.ts'
 const causes: readonly { readonly says: RegExp; readonly fix: string; readonly kind?: FfiError['kind'] }[] = [
   {
     // Before the versions: a damaged plan is said to be of version 0.0.0.
-    says: /magicTag|got 0\.0\.0|verify a plan tag|checksum|match archive size|header\.size == blobSize|bufferSize >= minBufferSize/i,
+    says: /magicTag|got 0\.0\.0|verify a plan tag|checksum|match archive size|size == blobSize|>= minBufferSize/i,
     fix: againHint,
     kind: 'usage',
   },
@@ -60,7 +60,9 @@ const causes: readonly { readonly says: RegExp; readonly fix: string; readonly k
   { says: /Address is not set/i, fix: 'bind every input and output' },
   {
     says: /Unable to load library: libnvinfer_lean/i,
-    fix: 'install the lean runtime of the same version (apt search libnvinfer-lean), or build without VERSION_COMPATIBLE',
+    fix:
+      'install the lean runtime of the same version (apt search libnvinfer-lean), or build without ' +
+      'VERSION_COMPATIBLE',
     kind: 'absent',
   },
   {

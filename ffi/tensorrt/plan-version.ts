@@ -31,7 +31,10 @@ export function planVersionOf(head: Uint8Array): (TensorRtVersion & { readonly b
   if (magic === rtxMagic)
     return `it is a plan of ${rtxOf(head)}, which is not called here: build it with TensorRT itself`
   if (magic !== planMagic) {
-    return `it is not a TensorRT plan (it begins with ${JSON.stringify(Buffer.from(head.subarray(0, 8)).toString('latin1'))})`
+    return (
+      'it is not a TensorRT plan (it begins with ' +
+      `${JSON.stringify(Buffer.from(head.subarray(0, 8)).toString('latin1'))})`
+    )
   }
   if (head.length < headerBytes)
     return `it is cut short: the header of a plan takes ${headerBytes} bytes, and the file has ${head.length}`

@@ -184,8 +184,10 @@ test(
       `
     const standin = tensorRtStandin(standinVersions[0], { isLean: true })
     const rt = openTensorRt({ env: standin.env })
-    await deserialize(rt, planBytes(densePlan(), standin.version), 'm.plan').catch(thrown => console.log(thrown.kind, thrown.message))
-    rt.library.handle.func('void *createInferRuntime_INTERNAL(void *logger, int32_t version)')(rt.logger.pointer, 8601)`,
+    await deserialize(rt, planBytes(densePlan(), standin.version), 'm.plan').catch(
+      thrown => console.log(thrown.kind, thrown.message))
+    rt.library.handle.func('void *createInferRuntime_INTERNAL(void *logger, int32_t version)')(
+      rt.logger.pointer, 8601)`,
       { env: { STANDIN_DRIVER: '0' } },
     )
     assert.equal(
@@ -225,7 +227,8 @@ test(
       const { stdout, stderr, signal } = inChild(`
       const standin = tensorRtStandin(standinVersions[1], { isLean: true, shift: { type: '${type}', slot: ${slot} } })
       try {
-        const engine = await deserialize(openTensorRt({ env: standin.env }), planBytes(densePlan(), standin.version), 'm.plan')
+        const rt = openTensorRt({ env: standin.env })
+    const engine = await deserialize(rt, planBytes(densePlan(), standin.version), 'm.plan')
         await createStep(engine, openCuda({ env: standin.env }))
         console.log('nothing was refused')
       } catch (thrown) {
@@ -247,7 +250,8 @@ test('a crash in the library ends only the process that it happens in', { skip }
   const { signal, stdout } = inChild(
     `
     const standin = tensorRtStandin(standinVersions[1], { isLean: true })
-    const engine = await deserialize(openTensorRt({ env: standin.env }), planBytes(densePlan(), standin.version), 'm.plan')
+    const rt = openTensorRt({ env: standin.env })
+    const engine = await deserialize(rt, planBytes(densePlan(), standin.version), 'm.plan')
     const step = await createStep(engine, openCuda({ env: standin.env }))
     step.run()
     console.log('ran once')

@@ -117,7 +117,8 @@ function mustFit(rt: TensorRt, plan: Uint8Array, label: string, trustHostCode: b
   if (isSame) return
   throw new FfiError(
     'refused',
-    `Cannot open "${label}": TensorRT ${versionText(written)} wrote it, and this is ${versionText(rt.version)} ("${rt.library.path}")`,
+    `Cannot open "${label}": TensorRT ${versionText(written)} wrote it, and this is ` +
+      `${versionText(rt.version)} ("${rt.library.path}")`,
     `build it again with ${versionText(rt.version)} (trtexec --onnx=… --saveEngine=…), ` +
       `or set TENSORRT_LIB to a libnvinfer.so of ${versionText(written)}`,
     { file: label },

@@ -94,10 +94,13 @@ function extentWithin(where: ShapedContext, { info, host }: SizedTensor, shapes:
   if (extent.bytes <= host.length) return extent
   throw new FfiError(
     'refused',
-    `Cannot give ${shapesText(shapes)}: "${info.name}" then takes ${extent.bytes} bytes, and ${host.length} at the profile's largest`,
+    `Cannot give ${shapesText(shapes)}: "${info.name}" then takes ${extent.bytes} bytes, and ${host.length} ` +
+      `at the profile's largest`,
     'build a plan whose outputs do not grow while its inputs shrink',
     {
-      said: `with ${shapesText(shapes)} "${info.name}" takes ${extent.bytes} bytes, and ${host.length} at the profile's largest`,
+      said:
+        `with ${shapesText(shapes)} "${info.name}" takes ${extent.bytes} bytes, and ${host.length} at the ` +
+        `profile's largest`,
     },
   )
 }

@@ -377,7 +377,8 @@ test('a lost device is an error of the step that meets it, and can still be clos
 })
 
 test(
-  'runLater() does not block the event loop for 20 ms while the device works for 60, and refuses a second one meanwhile',
+  'runLater() does not block the event loop for 20 ms while the device works for 60, and refuses a second ' +
+    'one meanwhile',
   { skip },
   () =>
     withEnv({ STANDIN_WORK_US: '30000' }, async () => {

@@ -145,10 +145,13 @@ function bindAll({ keep, ...ground }: Ground & { keep: Keep }): Slot[] {
 const unknownShape = ({ name }: IoTensor, largest: Shapes) =>
   new FfiError(
     'refused',
-    `Cannot bind "${name}": its shape depends on values, or the profile's largest shapes disagree (${shapesText(largest)})`,
+    `Cannot bind "${name}": its shape depends on values, or the profile's largest shapes disagree ` +
+      `(${shapesText(largest)})`,
     'build a plan whose output shapes follow from its input shapes, with the same range for an axis that inputs share',
     {
-      said: `the shape of "${name}" depends on values, or the profile's largest shapes disagree (${shapesText(largest)})`,
+      said:
+        `the shape of "${name}" depends on values, or the profile's largest shapes disagree ` +
+        `(${shapesText(largest)})`,
     },
   )
 

@@ -12,6 +12,7 @@ import type { Hailort } from '../hailort/library.ts'
 import type { ProfileName } from '../hailort/abi/profiles.ts'
 import { buildStandin } from './build.ts'
 
+/** Which stand-in is compiled. */
 export interface StandinOptions {
   readonly profile: ProfileName
   /** The version that it reports; the newest of the profile unless told. */
@@ -47,6 +48,7 @@ export function hailortStandin({ profile, version, sanitize }: StandinOptions): 
 /** What may be ordered of a stand-in. An empty text takes it back; `faults.c` says what each means. */
 export type Fault = 'DEVICES' | 'ARCH' | 'STATUS' | 'CRASH' | 'LATENCY_US' | 'HANG_AT' | 'REVERSE' | 'DRIVER_MISMATCH'
 
+/** The switches of a stand-in, and its counts. */
 export interface Standin {
   order(fault: Fault, value: string | number): void
   /** Take every order back. */

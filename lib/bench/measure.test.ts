@@ -16,7 +16,8 @@ test('costOfScript() sees CPU time, memory and the exit code of the script itsel
   const busy = await costOfScript(
     script(
       'busy.mts',
-      'const held = new Uint8Array(300e6).fill(1); const end = process.cpuUsage().user + 400e3; while (process.cpuUsage().user < end); process.exitCode = held.length ? 3 : 4',
+      'const held = new Uint8Array(300e6).fill(1); const end = process.cpuUsage().user + 400e3; while ' +
+        '(process.cpuUsage().user < end); process.exitCode = held.length ? 3 : 4',
     ),
   )
   assert.deepEqual([idle.exit, busy.exit], [0, 3])

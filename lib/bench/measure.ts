@@ -13,6 +13,7 @@ import { performance } from 'node:perf_hooks'
 import { pathToFileURL } from 'node:url'
 import { typescriptCommand } from '../host/typescript.ts'
 
+/** What a script cost. */
 export interface Cost {
   /** User and system time of the process, in ms. */
   readonly cpuMs: number
@@ -30,7 +31,9 @@ export async function costOfScript(path: string, argv: readonly string[] = []): 
   writeFileSync(
     probe,
     `import { writeFileSync } from 'node:fs'
-process.on('exit', () => { const u = process.resourceUsage(); writeFileSync(${JSON.stringify(report)}, JSON.stringify(u)) })\n`,
+process.on('exit', () => {
+  const u = process.resourceUsage()
+  writeFileSync(${JSON.stringify(report)}, JSON.stringify(u)) })\n`,
   )
   try {
     const startedMs = performance.now()

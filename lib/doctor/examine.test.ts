@@ -114,7 +114,7 @@ test('examine() gives fixes that a shell takes as they stand, where they begin w
   }
 })
 
-test('examine() turns a check that throws, at once or later, into a broken line with its message and needs', async () => {
+test('examine() turns a check that throws into a broken line with its message and needs', async () => {
   const bad: Check[] = [
     {
       name: 'now',
@@ -185,7 +185,8 @@ test('examine() finds a Raspberry Pi with a Hailo-8L whole', async () => {
       },
       programs: {
         hailortcli:
-          '#!/bin/sh\n[ "$1" = --version ] && echo "HailoRT-CLI version 4.23.0" || echo "Device Architecture: HAILO8L"\n',
+          '#!/bin/sh\n[ "$1" = --version ] && echo "HailoRT-CLI version 4.23.0" || echo "Device ' +
+          'Architecture: HAILO8L"\n',
       },
       probed: {
         hailort: found({

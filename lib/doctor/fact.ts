@@ -9,6 +9,7 @@ import { oneLine } from '../base/text.ts'
 /** What a machine may be asked for: the main job on its CPU, running HEFs, running plans, compiling HEFs. */
 export type Need = 'main' | 'hailo' | 'nvidia' | 'dfc'
 
+/** One thing that was looked at, what it is like, and what mends it. */
 export interface Fact {
   /** What it is about, in a word or two: `HailoRT`, `Hailo driver`. */
   readonly name: string

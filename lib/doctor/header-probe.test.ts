@@ -41,7 +41,7 @@ test('printedBy() does not take a program that fails for one that prints', { ski
   assert.deepEqual(crash, { complaint: 'the compiled program ends with exit code none' })
 })
 
-test('printedBy() ends a compiler that hangs, tells of one that says nothing, and leaves no folder behind', async () => {
+test('printedBy() ends a compiler that hangs, and leaves no folder behind', async () => {
   const here = fakeMachine({
     programs: { hangs: '#!/bin/sh\nwhile :; do read x < /dev/zero; done\n', mute: '#!/bin/sh\nexit 1\n' },
   })

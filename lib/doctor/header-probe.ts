@@ -14,6 +14,7 @@ import { at, isThere, type Machine } from './machine.ts'
 export const folderWith = (machine: Machine, folders: readonly string[], name: string): string | null =>
   folders.find(folder => isThere(machine, `${folder}/${name}`)) ?? null
 
+/** A program to compile and run. */
 export interface ProgramOptions {
   /** Absolute. */
   readonly compiler: string

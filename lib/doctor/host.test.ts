@@ -102,7 +102,8 @@ test('toolFacts() takes a program broken that is not what its name says', async 
 
 test("toolFacts() finds chromium under its other names and behind its launcher's complaints", async () => {
   const launcher =
-    '#!/bin/sh\necho "/usr/bin/chromium: 9: [: unexpected operator" >&2; echo "Chromium 156.0.8078.79 built on Debian"\n'
+    '#!/bin/sh\necho "/usr/bin/chromium: 9: [: unexpected operator" >&2; echo "Chromium 156.0.8078.79 built ' +
+    'on Debian"\n'
   assert.match((await tool('chromium', { programs: { chromium: launcher } })).state, /^156\.0\.8078\.79 /)
   const chrome = await tool('chromium', {
     programs: { chromium: null, 'google-chrome': 'Google Chrome 140.0.7339.80' },

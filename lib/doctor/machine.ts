@@ -16,6 +16,7 @@ import { RunbookError } from '../base/errors.ts'
 import { broken, missing, type Fact } from './fact.ts'
 import { prober, type Probe } from './probe/probe.ts'
 
+/** What is examined: the files, programs, user and libraries of a machine, which a test makes up. */
 export interface Machine {
   /** Where `/dev`, `/proc`, `/sys`, `/usr` lie: `/`, but for a test. */
   readonly root: string
@@ -83,8 +84,10 @@ export function namesIn(machine: Machine, folder: string): string[] {
   }
 }
 
+/** Whether the machine has a file or folder at a path. */
 export const isThere = (machine: Machine, path: string): boolean => existsSync(at(machine, path))
 
+/** What the system tells of a path; undefined where there is nothing. */
 export const statAt = (machine: Machine, path: string): Stats | undefined =>
   statSync(at(machine, path), { throwIfNoEntry: false })
 
@@ -120,8 +123,10 @@ export async function pciDevices(machine: Machine, vendor: string): Promise<PciD
   }))
 }
 
+/** What a program said; `text` is both its outputs, one after the other. */
 export type Answer = Captured & { readonly path: string; readonly text: string }
 
+/** How a program is asked, and what stands in the fact when it is not there. */
 export interface AskOptions {
   /** How the thing is called, and what installs it. */
   readonly name?: string

@@ -8,6 +8,7 @@
 import type { Stats } from 'node:fs'
 import { textAt, type Machine } from './machine.ts'
 
+/** Whether a user may read and write a file, and the mode and owner in words. */
 export interface Access {
   readonly isGranted: boolean
   /** `crw-rw---- root:video`, without the letter of the kind. */

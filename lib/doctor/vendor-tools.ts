@@ -23,7 +23,8 @@ export async function dfcFact(machine: Machine): Promise<Fact> {
   if (typeof found !== 'string' && found.status === 'missing') {
     return missing(
       name,
-      `no program hailo on PATH${machine.arch === 'x64' ? '' : `; it exists for x86_64 only, and this is ${machine.arch}`}`,
+      'no program hailo on ' +
+        `PATH${machine.arch === 'x64' ? '' : `; it exists for x86_64 only, and this is ${machine.arch}`}`,
       hint,
       ['dfc'],
     )
@@ -92,10 +93,12 @@ export async function trtexecFact(machine: Machine): Promise<Fact> {
 
 const minorOf = (version: string) => version.split('.').slice(0, 2).join('.')
 
+/** NVIDIA's polygraphy, which inspects and compares models. */
 export async function polygraphyFact(machine: Machine): Promise<Fact> {
   const name = 'polygraphy'
   const install =
-    'python3 -m venv ~/polygraphy && ~/polygraphy/bin/pip install polygraphy && export PATH="$PATH:$HOME/polygraphy/bin"'
+    'python3 -m venv ~/polygraphy && ~/polygraphy/bin/pip install polygraphy && export ' +
+    'PATH="$PATH:$HOME/polygraphy/bin"'
   const said = await ask(machine, ['polygraphy', '--version'], { install, timeoutMs: 4000 })
   if ('fact' in said) return said.fact
   const version = versionIn(/Version: *\S+/.exec(said.text)?.[0] ?? '')

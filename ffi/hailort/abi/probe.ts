@@ -24,7 +24,8 @@ export function probeSource(o: { header: string; structs: readonly string[]; ver
       `  printf("${struct} %zu\\n", sizeof(${struct}));`,
       ...members.map(
         member =>
-          `  printf("${struct}.${member} %zu %zu\\n", offsetof(${struct}, ${member}), sizeof(((${struct} *)0)->${member}));`,
+          `  printf("${struct}.${member} %zu %zu\\n", offsetof(${struct}, ${member}), sizeof(((${struct} ` +
+          `*)0)->${member}));`,
       ),
     ]
   })

@@ -20,8 +20,8 @@ const prototypes = [
   'hailo_status hailo_get_device_id(hailo_device device, hailo_device_id_t *id)',
   'hailo_status hailo_identify(hailo_device device, hailo_device_identity_t *device_identity)',
   'hailo_status hailo_get_chip_temperature(hailo_device device, hailo_chip_temperature_info_t *temp_info)',
-  `hailo_status hailo_power_measurement(hailo_device device, hailo_dvm_options_t dvm, hailo_power_measurement_types_t type,
-    _Out_ float *measurement)`,
+  `hailo_status hailo_power_measurement(hailo_device device, hailo_dvm_options_t dvm,
+    hailo_power_measurement_types_t type, _Out_ float *measurement)`,
   // Virtual devices
   'hailo_status hailo_init_vdevice_params(hailo_vdevice_params_t *params)',
   'hailo_status hailo_create_vdevice(hailo_vdevice_params_t *params, _Out_ hailo_vdevice *vdevice)',
@@ -43,14 +43,16 @@ const prototypes = [
     hailo_layer_name_t *sorted_output_names, _Inout_ size_t *sorted_output_names_count)`,
   'hailo_status hailo_hef_get_bottleneck_fps(hailo_hef hef, const char *network_group_name, _Out_ double *fps)',
   // Network groups
-  'hailo_status hailo_init_configure_params_by_vdevice(hailo_hef hef, hailo_vdevice vdevice, hailo_configure_params_t *params)',
+  `hailo_status hailo_init_configure_params_by_vdevice(hailo_hef hef, hailo_vdevice vdevice,
+    hailo_configure_params_t *params)`,
   `hailo_status hailo_configure_vdevice(hailo_vdevice vdevice, hailo_hef hef, hailo_configure_params_t *params,
     void *network_groups, _Inout_ size_t *number_of_network_groups)`,
   `hailo_status hailo_get_latency_measurement(hailo_configured_network_group configured_network_group,
     const char *network_name, hailo_latency_measurement_result_t *result)`,
   // Streams
   `hailo_status hailo_make_input_vstream_params(hailo_configured_network_group network_group, bool unused,
-    hailo_format_type_t format_type, hailo_input_vstream_params_by_name_t *input_params, _Inout_ size_t *input_params_count)`,
+    hailo_format_type_t format_type, hailo_input_vstream_params_by_name_t *input_params,
+    _Inout_ size_t *input_params_count)`,
   `hailo_status hailo_make_output_vstream_params(hailo_configured_network_group network_group, bool unused,
     hailo_format_type_t format_type, hailo_output_vstream_params_by_name_t *output_params,
     _Inout_ size_t *output_params_count)`,
@@ -64,7 +66,8 @@ const prototypes = [
   'hailo_status hailo_get_output_vstream_frame_size(hailo_output_vstream output_vstream, _Out_ size_t *frame_size)',
   'hailo_status hailo_get_input_vstream_info(hailo_input_vstream input_vstream, hailo_vstream_info_t *vstream_info)',
   'hailo_status hailo_get_output_vstream_info(hailo_output_vstream output_vstream, hailo_vstream_info_t *vstream_info)',
-  'hailo_status hailo_vstream_write_raw_buffer(hailo_input_vstream input_vstream, const void *buffer, size_t buffer_size)',
+  `hailo_status hailo_vstream_write_raw_buffer(hailo_input_vstream input_vstream, const void *buffer, size_t
+    buffer_size)`,
   'hailo_status hailo_vstream_read_raw_buffer(hailo_output_vstream output_vstream, void *buffer, size_t buffer_size)',
 ] as const
 

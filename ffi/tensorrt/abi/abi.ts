@@ -161,7 +161,8 @@ export function knownVersions(): string {
   return Object.entries(abiTables().majors)
     .map(
       ([major, { minorMin, minorMax, patchMin }]) =>
-        `${major}.${minorMin}${patchMin === undefined ? '' : `.${patchMin}`}${minorMax === minorMin ? '' : ` and later ${major}.x`}`,
+        `${major}.${minorMin}${patchMin === undefined ? '' : `.${patchMin}`}` +
+        (minorMax === minorMin ? '' : ` and later ${major}.x`),
     )
     .join(', ')
 }

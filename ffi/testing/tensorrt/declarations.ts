@@ -123,7 +123,8 @@ export function declarations(version: TensorRtVersion, shift?: Shift): string {
     '',
     `#define TRT_MAJOR ${known}`,
     `#define TRT_VERSION_BYTES ${version.major}, ${version.minor}, ${version.patch}, 9`,
-    `#define TRT_VERSION ${version.major * (version.major < 10 && !isRtx ? 1000 : 10_000) + version.minor * 100 + version.patch}`,
+    '#define TRT_VERSION ' +
+      `${version.major * (version.major < 10 && !isRtx ? 1000 : 10_000) + version.minor * 100 + version.patch}`,
     '',
     `struct Dims {\n  int32_t nbDims;\n  ${dims.extent}_t d[8];\n};`,
     `static_assert(sizeof(Dims) == ${dims.bytes}, "a Dims of this major");`,

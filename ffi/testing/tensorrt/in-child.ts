@@ -10,6 +10,7 @@ import { join } from 'node:path'
 
 const ffi = join(import.meta.dirname, '../..')
 
+/** How a child ended, and what it said. */
 export interface ChildResult {
   readonly exitCode: number | null
   readonly signal: NodeJS.Signals | null

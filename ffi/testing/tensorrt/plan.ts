@@ -21,6 +21,7 @@ export const planTypes = {
   int4: 9,
 } as const
 
+/** An input or output of a plan. */
 export interface PlanTensor {
   readonly name: string
   readonly role: 'inner' | 'input' | 'output'
@@ -49,6 +50,7 @@ export type PlanOp =
 
 type ShapeRange = readonly [min: readonly number[], opt: readonly number[], max: readonly number[]]
 
+/** What a plan of the stand-in computes. */
 export interface PlanNetwork {
   readonly name?: string
   readonly tensors: readonly PlanTensor[]

@@ -69,7 +69,8 @@ test(
     let timingCache = new Uint8Array(0)
     for (let i = 0; i < 3; i++) ({ timingCache } = await buildPlan(rt, onnx, { profiles, timingCache }))
     let refused = 0
-    for (let bytes = 0; bytes < onnx.length; bytes += 3) await buildPlan(rt, onnx.subarray(0, bytes), { profiles }).catch(() => refused++)
+    for (let bytes = 0; bytes < onnx.length; bytes += 3)
+      await buildPlan(rt, onnx.subarray(0, bytes), { profiles }).catch(() => refused++)
     console.log(timingCache[12], refused > 10, JSON.stringify(standin.live()))`,
       { env: sanitizerEnv(), timeoutMs: 300_000 },
     )
@@ -96,7 +97,8 @@ test('a slot that no binding may call ends the process, and says which it was', 
   tensorRtStandin(standinVersions[1]!, { isLean: true })
   const { signal, stderr } = inChild(`
     const standin = tensorRtStandin(standinVersions[1], { isLean: true })
-    const { object } = await deserialize(openTensorRt({ env: standin.env }), planBytes(densePlan(), standin.version), 'm.plan')
+    const rt = openTensorRt({ env: standin.env })
+    const { object } = await deserialize(rt, planBytes(densePlan(), standin.version), 'm.plan')
     const k = koffi()
     const code = k.decode(BigInt(k.decode.uint64(object.self)) + 8n * 47n, 'void *')
     k.decode(code, k.proto('void (void *self)'))(object.self)`)

@@ -24,6 +24,7 @@ export const standinVersions: readonly TensorRtVersion[] = [
   { major: 11, minor: 1, patch: 0 },
 ]
 
+/** The libraries of a stand-in, the variables that name them, and their counts. */
 export interface TensorRtStandin {
   readonly version: TensorRtVersion
   readonly cudart: string
@@ -40,6 +41,7 @@ export interface TensorRtStandin {
   lose(status: number): void
 }
 
+/** Which stand-in is compiled. */
 export interface StandinOptions {
   /** Put a method too many at a slot: a layout that no table describes. */
   readonly shift?: Shift

@@ -13,6 +13,7 @@ const needs: readonly Need[] = ['hailo']
 /** The major version of driver and library that serve a board. */
 export type Series = 4 | 5
 
+/** A board on the PCI bus. */
 export interface HailoBoard {
   /** `0001:01:00.0` */
   readonly slot: string
@@ -45,11 +46,16 @@ export const servedBoards = (machine: Machine): string[] =>
 /** The package of Raspberry Pi OS, in a command; where the series is not known, with the other one behind it. */
 export function installHailo(series: Series | null): string {
   const other = series === null ? 'for a Hailo-10H hailo-h10-all; ' : ''
-  return `sudo apt install ${series === 5 ? 'hailo-h10-all' : 'hailo-all'} # ${other}elsewhere than on Raspberry Pi OS: developer.hailo.ai`
+  return (
+    `sudo apt install ${series === 5 ? 'hailo-h10-all' : 'hailo-all'} # ${other}elsewhere than on Raspberry Pi ` +
+    'OS: developer.hailo.ai'
+  )
 }
 
+/** The fix for a board that WSL does not show. */
 export const wslHasNoBoards = 'start Linux on the machine itself: WSL hands no PCIe board on to Linux'
 
+/** Whether a Hailo board is there, on the bus or by what its driver serves. */
 export function boardFact(machine: Machine, found: readonly HailoBoard[], served: readonly string[]): Fact {
   const name = 'Hailo board'
   if (found.length > 0) return ok(name, found.map(board => `${board.name} at ${board.slot}`).join(', '), needs)

@@ -46,6 +46,7 @@ async function installedVersion(machine: Machine, module: string): Promise<strin
   return 'fact' in said || said.exitCode !== 0 ? undefined : versionIn(said.stdout)
 }
 
+/** What the driver is held against. */
 export interface DriverQuestion {
   readonly driver: Driver
   /** The library's version; null when it does not open. */
@@ -55,6 +56,7 @@ export interface DriverQuestion {
   readonly isBare: boolean
 }
 
+/** Whether a driver is loaded that serves the board and is of the library's version. */
 export async function driverFact(machine: Machine, { driver, library, series, isBare }: DriverQuestion): Promise<Fact> {
   const name = 'Hailo driver'
   const install = `${installHailo(series)}; then reboot`

@@ -106,14 +106,14 @@ const ten = (o: FakeMachine = {}): FakeMachine => ({
   probed: { hailort: library('5.2.0', [{ id: '0001:01:00.0', architecture: 'HAILO10H', firmware: '5.2.0' }]) },
 })
 
-test('hailoFacts() finds a Hailo-10H by its own driver, class and node, and what compiles there what runs models', async () => {
+test('hailoFacts() finds a Hailo-10H by its own driver, class and node, and its compiler', async () => {
   const all = await facts(ten())
   assert.equal(words(all), 'ok board, ok driver, ok node, ok device, ok Hailo-10H compiler')
   assert.match(all[0]!.state, /^Hailo-10H at/)
   assert.equal(all[4]!.state, `g++ 12.2.0, ${hpp}: what runs models there is compiled on first use`)
 })
 
-test('hailoFacts() misses compiler and headers on a Hailo-10H, with the line that installs them, and nowhere else', async () => {
+test('hailoFacts() misses compiler and headers on a Hailo-10H, and nowhere else', async () => {
   const cases: [FakeMachine, RegExp][] = [
     [{ programs: { 'g++': null } }, /^g\+\+ is not on PATH: no model runs/],
     [
@@ -150,7 +150,7 @@ test('hailoFacts() looks at the driver that holds the board, where both are load
   )
 })
 
-test("hailoFacts() asks for a reboot when the library's driver is installed and an older one is still loaded", async () => {
+test("hailoFacts() asks for a reboot when the library's driver is installed and not yet loaded", async () => {
   const files = { '/sys/module/hailo_pci/version': '4.20.0' }
   const after = await facts(pi({ files, programs: { modinfo: '4.23.0' } }))
   assert.deepEqual(
@@ -239,7 +239,7 @@ test('hailoFacts() does not take a silent scan for the absence of a device that 
   assert.match(silent.state, /the driver serves hailo0, and the library's scan finds none/)
 })
 
-test('hailoFacts() tells why a scan failed in the line of the device, and holds the driver against the library all the same', async () => {
+test('hailoFacts() tells why a scan failed, and holds the driver against the library all the same', async () => {
   const scanFailure = {
     kind: 'absent',
     message: 'Cannot scan: 85 HAILO_DRIVER_INVALID_RESPONSE\nmore',

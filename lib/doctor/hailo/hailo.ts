@@ -62,7 +62,8 @@ function nodeFacts(machine: Machine, { nodes, served, driver, series }: Nodes): 
     ]
   }
   if (nodes.length === 0) {
-    const load = `sudo modprobe ${driver.state === 'absent' ? moduleFor(series) : driver.module}; sudo dmesg | grep -i hailo`
+    const load =
+      `sudo modprobe ${driver.state === 'absent' ? moduleFor(series) : driver.module}; sudo dmesg | grep -i ` + 'hailo'
     const fix = driver.state === 'absent' ? 'the driver makes it: see the line of Hailo driver' : load
     return [missing(name, 'neither /dev/hailo0 nor /dev/h1x-0', fix, needs)]
   }

@@ -12,7 +12,8 @@ const pci = {
   '/sys/bus/pci/devices/0000:41:00.1/device': '0x22ba\n',
 }
 const open =
-  'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build  (dvs-builder)\nGCC version: 12.2.0'
+  'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build  (dvs-builder)\nGCC ' +
+  'version: 12.2.0'
 const closed = 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024'
 const smi = '0, NVIDIA H200, 9.0, 143771 MiB, 570.86.15'
 const box: FakeMachine = {
@@ -135,7 +136,7 @@ test('nvidiaFacts() sends the user of WSL to Windows for a driver, and never to 
   }
 })
 
-test('nvidiaFacts() calls a driver broken that is too old for the CUDA runtime, with the first that is not', async () => {
+test('nvidiaFacts() calls a driver broken that is too old for the CUDA runtime', async () => {
   const cuda = (version: string, driverVersion: string) =>
     facts({ ...box, probed: { cuda: found({ version, driverVersion }) } })
   const [old] = await cuda('12.8', '11.4')

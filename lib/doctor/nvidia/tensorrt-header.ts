@@ -88,7 +88,8 @@ export async function tensorRtAbiFact(machine: Machine): Promise<Fact> {
   }
   return ok(
     name,
-    `${include}/NvInfer.h of ${text} agrees with the table in ${compared} slots and values (${unnamed} are left to the canaries)`,
+    `${include}/NvInfer.h of ${text} agrees with the table in ${compared} slots and values (${unnamed} are ` +
+      'left to the canaries)',
     needs,
   )
 }
@@ -158,7 +159,8 @@ int main()
 {
 ${prints.join('\n')}
   std::printf("sizeof.Dims %zu\\n", sizeof(nvinfer1::Dims));
-${[...flags('BuilderFlag', table.builderFlags), ...flags('NetworkDefinitionCreationFlag', table.networkFlags)].join('\n')}
+${flags('BuilderFlag', table.builderFlags).join('\n')}
+${flags('NetworkDefinitionCreationFlag', table.networkFlags).join('\n')}
 }
 `
 }

@@ -54,6 +54,7 @@ export async function onnxRuntimeFact(machine: Machine): Promise<Fact> {
   return libraryFact(machine, libraries.onnxruntime)
 }
 
+/** HailoRT, and its version; broken for one that the bindings refuse. */
 export async function hailortFact(machine: Machine): Promise<Fact> {
   return libraryFact(machine, libraries.hailort)
 }
@@ -66,18 +67,22 @@ export async function cudaFact(machine: Machine): Promise<Fact> {
     if (driver === 0 || !(runtime! > driver!)) return null
     return {
       state: `the driver serves CUDA ${driverVersion}`,
-      fix: `install ${driverFor(runtime!)}, or CUDA ${driver}: sudo apt install cuda-cudart-${driverVersion.split('.').join('-')}`,
+      fix:
+        `install ${driverFor(runtime!)}, or CUDA ${driver}: sudo apt install ` +
+        `cuda-cudart-${driverVersion.split('.').join('-')}`,
     }
   })
 }
 
 /** The first driver for Linux that serves a major version of CUDA, by NVIDIA's release notes. */
 const firstDrivers: Readonly<Record<number, string>> = { 11: '450.80', 12: '525.60', 13: '580.65' }
+/** The first driver of NVIDIA's that serves a major version of CUDA, in words. */
 export const driverFor = (cuda: number): string => {
   const first = firstDrivers[cuda]
   return first === undefined ? 'a newer NVIDIA driver' : `NVIDIA's driver ${first} or newer`
 }
 
+/** TensorRT, and whether plans can be built with it. */
 export async function tensorRtFact(machine: Machine): Promise<Fact> {
   return libraryFact(machine, libraries.tensorrt)
 }

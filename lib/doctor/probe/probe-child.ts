@@ -1,7 +1,8 @@
 /**
  * What is learnt of packages and libraries by loading them in this very process?
  *
- * Started by `probe.ts` with the names of what to try. Answers go to a descriptor of their own, at once and before the next is
+ * Started by `probe.ts` with the names of what to try. Answers go to a descriptor of their own, at once and before the
+ * next is
  * tried, so
  * that they survive a crash; what libraries themselves print goes elsewhere.
  */

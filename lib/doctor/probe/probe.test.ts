@@ -71,7 +71,7 @@ test('prober() ends a child that hangs, and tells which one it was', async () =>
   assert.equal(zx.message, 'it does not load within 1.5 s')
 })
 
-test('prober() says of all that the child does not start, with the first complaint, and does not try for ever', async () => {
+test('prober() says of all that the child does not start, and does not try for ever', async () => {
   const { child, starts } = childDoing(
     "process.stderr.write('noise\\nError: Cannot find package esbuild\\n'); process.exit(1)",
   )

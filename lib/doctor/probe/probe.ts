@@ -62,6 +62,7 @@ export type Probed =
       readonly hint: string | null
     }
 
+/** Asks what becomes of one subject when it is loaded. Never rejects. */
 export type Probe = (subject: Subject) => Promise<Probed>
 
 /** A line that a child writes. */
@@ -78,6 +79,7 @@ const groups: readonly (readonly Subject[])[] = [
 export const answersFd = 40
 const nowhere: readonly 'ignore'[] = Array<'ignore'>(answersFd - 3).fill('ignore')
 
+/** How children are started, and how long each subject may take. */
 export interface ProbeOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** For each subject; 8 s unless told. */

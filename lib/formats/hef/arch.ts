@@ -17,6 +17,7 @@ export const deviceArchs = [
   'hailo10h',
   'hailo12l',
 ] as const
+/** An architecture of a device, as HailoRT names it in lower case. */
 export type DeviceArch = (typeof deviceArchs)[number]
 
 /** A version of the HailoRT library, as it reports it. */
@@ -140,6 +141,7 @@ export const formatOrders = [
   'HAILO_NMS_BY_CLASS',
   'HAILO_NMS_BY_SCORE',
 ] as const
+/** How the values of a stream lie, by the names of HailoRT. */
 export type FormatOrder = (typeof formatOrders)[number]
 
 /** The compiler's number of a layer's format, which is not HailoRT's. */

@@ -8,7 +8,9 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { Xxh3 } from './xxh3.ts'
 
+/** Digests that seal a HEF. */
 export const hefDigestNames = ['md5', 'crc32', 'xxh3-64'] as const
+/** One of them. */
 export type HefDigestName = (typeof hefDigestNames)[number]
 
 /**

@@ -13,6 +13,7 @@ import { usageError } from '../../base/errors.ts'
 import { fileKind, fileKindBytes } from '../file-kind.ts'
 import type { HefDigestName } from './checksum.ts'
 
+/** Version of the header. */
 export type HefVersion = 0 | 1 | 2 | 3
 
 /** A header, with the length that the file really has. */

@@ -319,7 +319,7 @@ test('preflight() refuses the name of a group that HailoRT has no room for', () 
   )
 })
 
-test('preflight() refuses a HEF for Hailo-8 where the driver of the library serves none, unless such a device answered', () => {
+test('preflight() refuses a HEF for Hailo-8 where the driver serves none, unless a device answered', () => {
   const [none] = judge({}, lib('5.0.1'))
   assert.deepEqual([none!.level, none!.hint], ['error', 'on a Hailo-8 board install HailoRT 4 with its driver'])
   assert.equal(none!.message, 'it is for the Hailo-8 family, which the driver of HailoRT 5.0.1 does not serve')
@@ -362,7 +362,7 @@ test('requireRunnable() throws one error with all reasons, and gives back warnin
       assert.ok(error instanceof RunbookError && error.exit === 'usage')
       assert.match(
         error.message,
-        /^Cannot run "net\.hef": it was compiled for hailo8, and .*; and it needs what HailoRT 4\.21\.0 does not have: EXTENSION_99$/,
+        /^Cannot run "net\.hef": it was compiled for hailo8, and .*; and it needs .* 4\.21\.0 .*: EXTENSION_99$/,
       )
       return error.hint === 'compile it again with --hw-arch hailo8l'
     },

@@ -247,7 +247,9 @@ test('decodeHef() finds what follows the end', () => {
     const { integrity } = decodeHef(Buffer.concat([whole, Buffer.alloc(1)]))
     assert.deepEqual(integrity, {
       state: 'overlong',
-      message: `something follows its end: its header asks for ${whole.length} bytes, and the file has ${whole.length + 1}`,
+      message:
+        `something follows its end: its header asks for ${whole.length} bytes, and the file has ` +
+        `${whole.length + 1}`,
     })
   }
 })

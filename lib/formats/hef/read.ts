@@ -239,7 +239,8 @@ function networksOf(
   const long = networks.find(network => groupBytes + 1 + Buffer.byteLength(network) > networkBytesMax)
   if (long !== undefined && groupBytes <= groupBytesMax) {
     hazards.refuse(
-      `the name of its network "${long.slice(0, 40)}…" is too long: with its group's it may have ${networkBytesMax} bytes`,
+      `the name of its network "${long.slice(0, 40)}…" is too long: with its group's it may have ` +
+        `${networkBytesMax} bytes`,
     )
   }
   return networks

@@ -115,6 +115,7 @@ export interface Hef {
   readonly hazards: readonly HefHazard[]
 }
 
+/** Something that a library must know to run a file. */
 export interface HefExtension {
   readonly index: number
   readonly name: string

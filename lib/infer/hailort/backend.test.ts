@@ -446,7 +446,8 @@ test("a model tells its device's latency, temperature and power", { skip }, asyn
 })
 
 test(
-  'infer() does not block the event loop for 20 ms when frames are small, when they are large, and when the device is slow',
+  'infer() does not block the event loop for 20 ms when frames are small, when they are large, and when the ' +
+    'device is slow',
   { skip },
   async () => {
     const large = 1 << 20
@@ -568,7 +569,8 @@ const openFaulty = (path: string, status: string) =>
 test('an unplugged device is told by the call that met it first, and not by what closing meets', { skip }, async () => {
   await withHefFile(tinyModel().hef, async path => {
     const gone =
-      'hailo_vstream_read_raw_buffer:36,hailo_release_output_vstreams:36,hailo_release_input_vstreams:36,hailo_release_vdevice:36'
+      'hailo_vstream_read_raw_buffer:36,hailo_release_output_vstreams:36,' +
+      'hailo_release_input_vstreams:36,hailo_release_vdevice:36'
     const model = await openFaulty(path, gone)
     await assert.rejects(
       model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) }),

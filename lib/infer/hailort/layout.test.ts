@@ -61,7 +61,7 @@ test('layoutOfStream() gives [1, C], [1, 1, H, W] or [1, C, H, W] when there is 
   assert.deepEqual(layoutOfStream(stream('NCHW', 4, 5, 6)).shape, [1, 6, 4, 5])
 })
 
-test('layoutOfStream() gives rows of class, box and score, and marks the empty ones, when the stream holds detections', () => {
+test('layoutOfStream() gives rows of class, box and score of detections, and marks the empty ones', () => {
   const layout = layoutOfStream(nms('HAILO_NMS_BY_CLASS'))
   assert.deepEqual([layout.shape, layout.frameValues], [[1, 4, 6], 22])
   const frame = new Float32Array(22)

@@ -118,7 +118,7 @@ test('infer() reads a feed that is a part of a larger array', async () => {
   )
 })
 
-test('infer() refuses a feed of another shape, type or name, one with NaN, and data of another array, and goes on', async () => {
+test('infer() refuses a feed that does not fit, has NaN, or another array, and goes on', async () => {
   await using model = await openOrtC(modelFile(halves(2)))
   const refused = (feeds: Record<string, Tensor>, message: RegExp) =>
     assert.rejects(model.infer(feeds), { exit: 'usage', message })

@@ -100,7 +100,7 @@ test('openOrtNode() is blocked when there is no such file', async () => {
   await assert.rejects(openOrtNode(join(scratch(), 'no.onnx')), { exit: 'blocked', message: /no\.onnx": ENOENT/ })
 })
 
-test('openOrtNode() finds weights that lie in a file beside the model, and refuses the model when they do not', async () => {
+test('openOrtNode() finds weights in a file beside the model, and refuses the model without', async () => {
   const model = single('Neg', { input: [2], output: [2] })
   const dims = [2n]
   const data = [{ key: 'location', value: 'weights.bin' }]
@@ -168,7 +168,8 @@ test(
     const { koffi } = await import(${JSON.stringify(join(import.meta.dirname, '../../../ffi/load.ts'))})
     const { openOrtNode } = await import(${JSON.stringify(join(import.meta.dirname, 'node-package.ts'))})
     koffi().load(${JSON.stringify(other)})
-    await openOrtNode(process.argv[1]).catch(({ exit, message, hint }) => console.log(JSON.stringify({ exit, message, hint })))`
+    await openOrtNode(process.argv[1]).catch(
+      ({ exit, message, hint }) => console.log(JSON.stringify({ exit, message, hint })))`
     const stdout = execFileSync(
       process.execPath,
       ['--import', 'tsx', '--input-type=module', '-e', script, modelFile(halves(2))],

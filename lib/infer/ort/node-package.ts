@@ -25,7 +25,8 @@ export async function openOrtNode(path: string, options: SessionOptions = {}): P
   closeSync(openToRead(path))
   const ort = await onnxruntimeNode().catch((thrown: unknown) => {
     const hint =
-      'unset ONNXRUNTIME_LIB: two versions of the library do not fit into one process; else install the packages again: npm ci'
+      'unset ONNXRUNTIME_LIB: two versions of the library do not fit into one process; else install the ' +
+      'packages again: npm ci'
     throw blockedError(`Cannot load onnxruntime-node: ${oneLine(thrown)}`, hint, thrown)
   })
   const startedMs = performance.now()
