@@ -92,7 +92,7 @@ const floors: readonly (readonly string[])[] = [
   ['lib/infer'],
   ['lib/compile'],
   ['lib/ladder', 'lib/parity', 'lib/speech', 'lib/serve', 'lib/deploy'],
-  ['lib/evidence', 'lib/doctor'],
+  ['lib/doctor'],
   ['lib/systems/monolithic', 'lib/systems/edgeinfer', 'lib/systems/whisper', 'lib/systems/parakeet'],
   ['lib/bench'],
   ['runbooks'],
@@ -106,6 +106,15 @@ const targets = (path: string) =>
   imports(path)
     .filter(({ to }) => to.startsWith('.'))
     .map(({ to }) => relative(root, join(root, dirname(path), to)))
+
+test('lib/README.md has a line for every room of the table', () => {
+  const named = [...read('lib/README.md').matchAll(/^\| `(?:\.\.\/)?([\w-]+)` \|/gm)].map(match => match[1]!)
+  const rooms = [...new Set(floors.flat().map(room => room.split('/').slice(0, 2).join('/')))]
+    .map(room => room.replace(/^lib\//, ''))
+    .filter(room => room !== 'runbooks')
+  none(rooms.filter(room => !named.includes(room)))
+  none(named.filter(room => !rooms.includes(room) && room !== 'testing'))
+})
 
 test('every file of the program lies in a room of the table', () => {
   none(sources.filter(path => isProduction(path) && roomOf(path) === undefined))
@@ -258,6 +267,7 @@ test('every export of lib and ffi is documented', () => {
 
 test('tests sit beside the code they test', () => {
   const alone = new Set([
+    'lib/systems/whisper/documents.test.ts',
     'lib/tidy.test.ts',
     'lib/examples.test.ts',
     'runbooks/docs.test.ts',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import type { Runbook } from '../lib/notebook/run/runbook.ts'
 
 const root = join(import.meta.dirname, '..')
-const documents = ['README.md', 'NEXT_AGENT.md']
+const documents = ['README.md', 'NEXT_AGENT.md', 'runbooks/README.md']
 const read = (name: string) => readFileSync(join(root, name), 'utf8')
 const runbooks = readdirSync(import.meta.dirname).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
 const open = async (name: string) =>
@@ -22,7 +22,9 @@ const commands = (text: string) =>
 
 /** Variables and words of one `npx tsx runbooks/x.ts` call; null for any other command. */
 function call(command: string) {
-  const match = /^((?:[A-Z_]+=\S+ )*)npx tsx runbooks\/([\w-]+\.ts)(.*)$/.exec(command.split('&&').at(-1)!.trim())
+  const match = /^(?:sudo )?((?:[A-Z_]+=\S+ )*)npx tsx runbooks\/([\w-]+\.ts)(.*)$/.exec(
+    command.split('&&').at(-1)!.trim(),
+  )
   if (!match) return null
   const env = Object.fromEntries(
     match[1]!
@@ -72,6 +74,24 @@ test('each command in the documents is understood by its runbook', async () => {
   }
 })
 
+test('the runbook of runbooks/README.md runs, passes, and leaves its evidence', async t => {
+  const [, code] = /```ts\n(#![\s\S]*?)```/.exec(read('runbooks/README.md'))!
+  const folder = mkdtempSync(join(tmpdir(), 'tour-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const lib = pathToFileURL(join(root, 'lib')).href
+  const file = join(folder, 'disk-room.ts')
+  writeFileSync(file, code!.replaceAll("'../lib/", `'${lib}/`))
+  const { default: book } = (await import(pathToFileURL(file).href)) as { default: Runbook }
+  let stdout = ''
+  const quiet = { write: () => {} }
+  const run = async (argv: string[]) =>
+    await book.run({ argv, env: {}, cwd: folder, stdout: { write: text => void (stdout += text) }, stderr: quiet })
+  assert.equal((await run(['--at-least', '0', '--out-dir', folder])).exit, 0)
+  assert.match(stdout, /^PASS disk-room gates=1\/1 .*next="npx tsx runbooks\/monolithic-sweep\.ts"$/m)
+  assert.equal((await run(['--at-least', '1000000000', '--out-dir', folder])).exit, 1)
+  assert.ok(code!.trimEnd().split('\n').length <= 25)
+})
+
 test('other commands in the documents are npm scripts that exist', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const others = documents
@@ -85,12 +105,13 @@ test('other commands in the documents are npm scripts that exist', () => {
   }
 })
 
-test('README.md names each runbook, and each variable that a runbook reads stands in its help', async () => {
-  for (const name of runbooks)
-    assert.ok(
-      read('README.md').includes(`runbooks/${name}`) || read('README.md').includes(`\`${name.slice(0, -3)}\``),
-      name,
-    )
+test('runbooks/README.md lists each runbook with the question that it asks', async () => {
+  const rows = [...read('runbooks/README.md').matchAll(/^\| `([\w-]+)` \| (.*) \|$/gm)].map(match => [
+    match[1],
+    match[2],
+  ])
+  const expected = await Promise.all(runbooks.map(async name => [name.slice(0, -3), (await open(name)).sheet.asks]))
+  assert.deepEqual(rows.toSorted(), expected.toSorted())
 })
 
 test('each runbook says in --help what it asks, and does nothing in --dry-run', async () => {
@@ -104,7 +125,13 @@ test('each runbook says in --help what it asks, and does nothing in --dry-run', 
 })
 
 test('links in the documents lead to something', () => {
-  for (const name of [...documents, 'contracts/DECISIONS.md', 'contracts/recordings/README.md']) {
+  for (const name of [
+    ...documents,
+    'lib/README.md',
+    'contracts/README.md',
+    'contracts/DECISIONS.md',
+    'contracts/recordings/README.md',
+  ]) {
     for (const [, target] of read(name).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
       if (!/^https?:/.test(target!)) assert.ok(existsSync(join(root, name, '..', target!)), `${name}: ${target}`)
     }
