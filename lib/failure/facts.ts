@@ -68,6 +68,7 @@ const patterns: readonly RegExp[] = [
   /Failed to parse ONNX model from file:? (?<model>[^\s,]{1,200})/i,
   /Could not open file (?<path>[^\s,]{1,200})/i,
   /(?<dataFile>[\w./-]{1,160}(?:\.onnx[._]data|\.data|\.bin))(?=[^\n]{0,120}(?:doesn't exist|does not exist|not accessible|No such file|cannot|failed|not found|out of bounds))/i,
+  /(?:does not exist|not found|no such file|failed)[^"\n]{0,40}"(?<dataFile>[^"\n]{1,300}(?:data|\.bin|\.weights))"/i,
   /(?:open|find|load|stat|size of)(?: file)?:? "?(?<dataFile>[\w./-]{1,160}(?:\.onnx[._]data|\.data|\.weights))/i,
   /invalid dimensions for input: (?<input>\S{1,80}) for the following/i,
   /index: (?<dimIndex>\d+) Got: (?<dimGot>\d+) Expected: (?<dimExpected>\d+)/i,

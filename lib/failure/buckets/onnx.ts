@@ -16,17 +16,17 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /IR[_ ]version/i,
         cause: 'the file has IR version {irVersion}, and this runtime reads up to {irMax}',
+        fix: `${upgrade}, or lower it: python3 -c "import onnx; m = onnx.load('{model}'); m.ir_version = {irMax}; onnx.save(m, '{model}')"`,
+      },
+      {
+        when: /IR[_ ]version/i,
+        cause: 'the file has IR version {irVersion}, and this runtime reads up to {irMax}',
         fix: `${upgrade}, or lower it: python3 -c "import onnx; m = onnx.load('MODEL.onnx'); m.ir_version = {irMax}; onnx.save(m, 'MODEL-ir{irMax}.onnx')"`,
       },
       {
         when: /opset/i,
         cause: 'the file is of opset {opset}, and this runtime knows up to {opsetMax}',
         fix: `${upgrade}, or export again with opset {opsetMax} or lower`,
-      },
-      {
-        when: /domain_version|No Op registered/i,
-        cause: 'the operator {op} of opset {opset} is newer than this runtime',
-        fix: `${upgrade}, or export again with a lower opset`,
       },
     ],
   ),
@@ -57,6 +57,11 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
     'the runtime does not know an operator of the graph, or not its domain',
     `${upgrade}, or register the library of the custom operator`,
     [
+      {
+        when: /domain_version/i,
+        cause: 'this runtime knows no operator {op} in opset {opset}: it is newer, or of no ONNX at all',
+        fix: `${upgrade}, or export again with a lower opset, or without {op}`,
+      },
       {
         cause: 'this runtime knows no operator {op}',
         fix: `${upgrade}; for a custom operator: register its library (SessionOptions.register_custom_ops_library)`,

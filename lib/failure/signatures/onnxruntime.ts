@@ -15,7 +15,7 @@ export const onnxruntimeSignatures: readonly Signature[] = [
     phrase`unsupported model IR version|max supported IR version|IR[_ ]version[^\n]{0,40}(?:higher|newer|greater
       |not supported)
       |opset \d{1,3} is under development|official support for domain[^\n]{0,40}is till opset
-      |guarantees\W{0,3} support for models stamped|No Op registered for \w{1,60} with domain_version
+      |guarantees\W{0,3} support for models stamped
       |opset[^\n]{0,40}(?:is )?(?:higher|newer|greater) than|unsupported (?:onnx )?opset`,
     { unless: /^\s*\[?[\d: .-]{0,30}\[?W\b/ },
   ),
@@ -30,7 +30,8 @@ export const onnxruntimeSignatures: readonly Signature[] = [
   ),
   parse(
     'onnx_unknown_operator',
-    phrase`is not a registered function\/op|not a registered (?:op|operator|function)|unknown (?:onnx )?(?:domain
+    phrase`No Op registered for \w{1,60} with domain_version|is not a registered function\/op|not a registered (?:op
+      |operator|function)|unknown (?:onnx )?(?:domain
       |custom op)
       |No opset import for domain|no schema registered for|No Op or Function`,
   ),

@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { RunbookError } from '../../base/errors.ts'
+import { fieldRecordings } from '../../testing/field-cases.ts'
 import { dataPath, needsData, needsTool } from '../../testing/needs.ts'
 import { openWav, readWav } from './index.ts'
 
@@ -299,4 +300,19 @@ test('readWav() reads a real recording', { skip: needsData('speech/jfk.wav') }, 
 test('openWav() names the real MP3 and FLAC', { skip: needsData('speech/jfk.mp3') }, () => {
   assert.throws(() => openWav(dataPath('speech/jfk.mp3')), isUsage(/it is an MP3/))
   assert.throws(() => openWav(dataPath('speech/jfk.flac')), isUsage(/it is FLAC/))
+})
+
+test('readWav() gives every recording of the field its right answer', { skip: needsData('field/cases.tsv') }, () => {
+  for (const [name, wanted] of Object.entries(fieldRecordings)) {
+    const path = dataPath(`field/wav/${name}.wav`)
+    if ('refused' in wanted) {
+      assert.throws(() => readWav(path), { exit: 'usage', message: wanted.refused, hint: wanted.hint }, name)
+      continue
+    }
+    const { info, channels } = readWav(path)
+    const peak = channels[0]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    assert.equal(info.frames, wanted.frames, name)
+    assert.ok(peak > 0.3 && peak <= 1, `${name} peaks at ${peak}`)
+    if (wanted.warns) assert.match(info.warnings.join(), wanted.warns, name)
+  }
 })

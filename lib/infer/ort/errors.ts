@@ -3,13 +3,13 @@
  */
 import { FfiError } from '../../../ffi/errors.ts'
 import { RunbookError, usageError } from '../../base/errors.ts'
+import { refusal } from './refusal.ts'
 
-/** What failed when a model was opened: usage for a file that the library refuses. Other errors are given back. */
+/** What failed when a model was opened: as `refusal` for a file that the library refuses. Others are given back. */
 export function openError(path: string, thrown: unknown): unknown {
   if (!(thrown instanceof FfiError)) return thrown
   if (thrown.kind !== 'status') return usageError(thrown.message, thrown.hint, thrown)
-  const message = `Cannot open "${path}": ONNX Runtime refuses it: ${said(thrown)}`
-  return usageError(message, thrown.hint, thrown)
+  return refusal(path, thrown.said ?? thrown.message, thrown)
 }
 
 /** What failed when a model was run: fail in the library's words, usage for what the caller gave. */

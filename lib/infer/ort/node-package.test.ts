@@ -91,7 +91,7 @@ test('openOrtNode() is a usage error for a file that is cut short, empty, or no 
     await assert.rejects(openOrtNode(path), {
       exit: 'usage',
       message: /ONNX Runtime refuses it/,
-      hint: /cut short, or not be ONNX/,
+      hint: /git lfs pull|cut short, or not be ONNX/,
     })
   }
 })
@@ -112,7 +112,7 @@ test('openOrtNode() finds weights in a file beside the model, and refuses the mo
   }
   const node = [{ ...graph.node[0]!, opType: 'Add', input: ['input', 'w'] }]
   const path = modelFile({ ...model, graph: { ...graph, node } })
-  await assert.rejects(openOrtNode(path), { exit: 'usage', message: /refuses it/ })
+  await assert.rejects(openOrtNode(path), { exit: 'blocked', message: /refuses it/, hint: /put weights\.bin beside/ })
   writeFileSync(join(dirname(path), 'weights.bin'), new Uint8Array(Float32Array.of(10, 20).buffer))
   await using backend = await openOrtNode(path)
   assert.deepEqual([...(await backend.infer({ input: float32([2], [1, 2]) })).output!.data], [11, 22])

@@ -13,6 +13,7 @@ import { openToRead } from '../../host/files.ts'
 import { asError, blockedError, RunbookError, usageError } from '../../base/errors.ts'
 import { logSeverity, type SessionOptions } from '../../../ffi/onnxruntime/options.ts'
 import { checkFeeds, type Backend, type TensorInfo } from '../backend.ts'
+import { refusal } from './refusal.ts'
 import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 /**
@@ -32,8 +33,7 @@ export async function openOrtNode(path: string, options: SessionOptions = {}): P
   const startedMs = performance.now()
   // By its path and not by its bytes: so that weights that lie in a file beside it are found.
   const session = await ort.InferenceSession.create(path, packageOptions(options)).catch((thrown: unknown) => {
-    const message = `Cannot open "${path}": ONNX Runtime refuses it: ${oneLine(thrown)}`
-    throw usageError(message, 'check the file: it may be cut short, or not be ONNX', thrown)
+    throw refusal(path, asError(thrown).message, thrown)
   })
   const loadMs = performance.now() - startedMs
   const inputs = session.inputMetadata.map(infoOf)

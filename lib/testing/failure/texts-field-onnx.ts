@@ -16,8 +16,8 @@ export const onnxFieldTexts: readonly (readonly [bucket: string, says: RegExp, l
       'Opset 26 is under development and support for this is limited. Current official support for domain ai.onnx is till opset 24.',
   ],
   [
-    'onnx_too_new',
-    /ConvTranspose of opset 22/,
+    'onnx_unknown_operator',
+    /ConvTranspose in opset 22/,
     '[ONNXRuntimeError] : 10 : INVALID_GRAPH : Error in Node:up : No Op registered for ConvTranspose with domain_version of 22',
   ],
   [

@@ -118,3 +118,15 @@ test(
     assert.match(from, /64 windows of 16000 samples/)
   },
 )
+
+test(
+  'openCalibration() gives every file of the field its right answer',
+  { skip: needsData('field/cases.tsv') },
+  async () => {
+    const open = (name: string) => openCalibration({ path: dataPath(`field/npz/${name}`), lengthPolicy: 'error' })
+    await assert.rejects(open('pcm-scale-as-float.npz'), refused('usage', /sound lies in \[-1, 1\]/))
+    await assert.rejects(open('cut.npy'), refused('usage', /Cannot read ".*cut\.npy"/))
+    for (const name of ['rate-first.npz', 'object-note-first.npz', 'WINDOWS.NPY'])
+      assert.match((await open(name)).from, /windows of \d+ samples/, name)
+  },
+)
