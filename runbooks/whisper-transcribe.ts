@@ -11,7 +11,7 @@
  *   npx tsx runbooks/whisper-transcribe.ts --model base --words --language fr recordings/
  */
 import { basename } from 'node:path'
-import { choice, number, paths, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
+import { choice, file, number, paths, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 
 export default runbook(
   import.meta,
@@ -21,6 +21,12 @@ export default runbook(
       audio: paths({ help: 'recordings, or folders of them' }),
       model: text({ env: 'WHISPER_MODEL', default: 'tiny.en', help: 'a model by name, or an exported folder' }),
       precision: choice(['float32', 'int8'], { optional: true, help: "of the graphs; default: the name's own" }),
+      form: choice(['cached', 'fixed'], {
+        default: 'cached',
+        help: "a decoder with a cache, or Hailo's fixed lengths",
+      }),
+      encoderHef: file({ optional: true, help: 'with --form fixed: the encoder compiled for a Hailo device' }),
+      decoderHef: file({ optional: true, help: 'with --form fixed: the decoder compiled for a Hailo device' }),
       models: text({ env: 'WHISPER_MODELS', optional: true, help: "the folder of models; default: the user's cache" }),
       language: text({ optional: true, help: 'a code or a name; default: detected' }),
       task: choice(['transcribe', 'translate'], { default: 'transcribe', help: 'in its own language, or in English' }),
@@ -40,8 +46,7 @@ export default runbook(
     steps: ({ audio, model }) => [`open the model ${model}`, ...audio.map(path => `transcribe ${path}`)],
   },
   async ({ inputs, cell, gate, line, next, run, stamp, signal }) => {
-    const { exportedFolder } = await import('../lib/systems/whisper/model.ts')
-    const { openWhisper } = await import('../lib/systems/whisper/pipeline.ts')
+    const { exportedFolder, openTranscriber } = await import('../lib/systems/whisper/model.ts')
     const { clock, recordingsOf, showTranscript, transcribeFile } = await import('../lib/systems/whisper/recordings.ts')
     const { totalErrors, wordErrorRate } = await import('../lib/speech/word-error.ts')
     const { whisperContract } = await import('../lib/systems/whisper/contract.ts')
@@ -49,8 +54,10 @@ export default runbook(
     const { model, precision, models: store, maxMinutes } = inputs
     const recordings = recordingsOf(inputs.audio)
     await using whisper = await cell(`Open ${model}`, async ({ print }) => {
-      const folder = await exportedFolder({ model, precision, store }, to => print(`exports the graphs to ${to}`))
-      const opened = await openWhisper(folder, { threads: inputs.threads })
+      const wanted = { model, precision, store, form: inputs.form }
+      const folder = await exportedFolder(wanted, to => print(`exports the graphs to ${to}`))
+      const hefs = { encoder: inputs.encoderHef, decoder: inputs.decoderHef }
+      const opened = await openTranscriber(folder, { form: inputs.form, threads: inputs.threads, hefs })
       print(`${opened.manifest.name}, ${opened.manifest.precision}, on ${opened.device}`)
       return opened
     })

@@ -66,6 +66,7 @@ export class GraphBuilder {
   readonly #values = new Set<string>()
   readonly #nodes = new Set<string>()
   readonly #outputs = new Set<string>()
+  readonly #domains = new Set<string>()
   readonly #counts = new Map<string, number>()
 
   /**
@@ -122,6 +123,7 @@ export class GraphBuilder {
    * Adds a node. An empty input stands for an optional one left out; attributes are written exactly as given, in their
    * order.
    * @param options.output name of the only output; `outputs` names several ('' for one not wanted)
+   * @param options.domain of an operator that is not ONNX's own, such as com.microsoft; version 1 of it is imported
    * @returns the name of the first output
    */
   node(
@@ -132,6 +134,7 @@ export class GraphBuilder {
       output?: string
       outputs?: readonly string[]
       attributes?: Record<string, AttributeValue>
+      domain?: string
     } = {},
   ): string {
     const name = options.name ?? this.#freshName(op)
@@ -152,7 +155,11 @@ export class GraphBuilder {
     if (!first) throw usageError(`Cannot add the node "${name}" (${op}): its first output has no name`, 'name it')
     for (const value of output) if (value !== '') this.#claimValue(value, `an output of the node "${name}" (${op}),`)
     this.#nodes.add(name)
-    this.#graph.node.push(newNode({ opType: op, name, input: [...inputs], output, attribute }))
+    const { domain } = options
+    if (domain !== undefined) this.#domains.add(domain)
+    this.#graph.node.push(
+      newNode({ opType: op, name, input: [...inputs], output, attribute, ...(domain && { domain }) }),
+    )
     return first
   }
 
@@ -175,7 +182,7 @@ export class GraphBuilder {
       irVersion,
       producerName: producer,
       graph: newGraph({ name, node: [...node], initializer: [...initializer], input: [...input], output: [...output] }),
-      opsetImport: [{ domain: '', version: opset }],
+      opsetImport: [{ domain: '', version: opset }, ...[...this.#domains].map(domain => ({ domain, version: 1 }))],
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     })
   }

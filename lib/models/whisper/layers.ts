@@ -30,13 +30,19 @@ export class Layers {
   readonly graph: GraphBuilder
   readonly dims: WhisperDims
   readonly precision: Precision
+  readonly #blocks: boolean
   readonly #weights: WhisperWeights
   readonly #shared = new Map<string, string>()
 
-  constructor(graph: GraphBuilder, o: { dims: WhisperDims; weights: WhisperWeights; precision: Precision }) {
+  /** @param o.blocks in 8 bits: a scale for each block of inputs, as the long inputs of an encoder need */
+  constructor(
+    graph: GraphBuilder,
+    o: { dims: WhisperDims; weights: WhisperWeights; precision: Precision; blocks?: boolean },
+  ) {
     this.graph = graph
     this.dims = o.dims
     this.precision = o.precision
+    this.#blocks = o.blocks ?? false
     this.#weights = o.weights
   }
 
@@ -80,7 +86,23 @@ export class Layers {
     if (this.precision === 'float32') {
       return this.op('MatMul', `${name}.matmul`, [input, this.constant(`${name}.weight_t`, weight)])
     }
+    if (this.#blocks) return this.#blockProduct(name, input, weight)
     return this.integerProduct(name, input, this.quantised(name, weight))
+  }
+
+  /** As `product`; the columns of the weight have a scale for each block of inputs, and so has the input. */
+  #blockProduct(name: string, input: string, weight: () => FloatTensor): string {
+    const made = byBlocks(weight())
+    const [values, scales] = [`${name}.weight_q`, `${name}.weight_scale`]
+    this.constant(values, () => made.values)
+    this.constant(scales, () => made.scales)
+    return this.graph.node('MatMulNBits', [input, values, scales], {
+      name: `${name}.matmul`,
+      output: `${name}.matmul_out`,
+      domain: 'com.microsoft',
+      // Level 4: the input is quantised to 8 bits too, block by block.
+      attributes: { K: made.inputs, N: made.outputs, bits: 8, block_size: blockSize, accuracy_level: 4 },
+    })
   }
 
   /** A weight [inputs, outputs] in 8 bits: the names of its values and of its scales, one for each output. */
@@ -157,6 +179,45 @@ function byColumns({ shape, data }: FloatTensor): { values: Tensor; scales: Floa
   const values = new Int8Array(data.length)
   for (let i = 0; i < data.length; i++) values[i] = Math.round(data[i]! / scales[i % columns]!)
   return { values: { dtype: 'int8', shape: [rows, columns], data: values }, scales: float32([columns], scales) }
+}
+
+/** Inputs that share a scale; ONNX Runtime takes powers of two from 16 on. */
+const blockSize = 128
+/** How ONNX Runtime writes 0 in 8 bits without a sign. */
+const middle = 128
+
+interface Blocks {
+  readonly values: Tensor
+  readonly scales: FloatTensor
+  readonly inputs: number
+  readonly outputs: number
+}
+
+/** A weight [inputs, outputs] as uint8 [outputs, blocks, blockSize], and the scale of each block. */
+function byBlocks({ shape, data }: FloatTensor): Blocks {
+  const [inputs, outputs] = shape as [number, number]
+  const blocks = Math.ceil(inputs / blockSize)
+  const values = new Uint8Array(outputs * blocks * blockSize).fill(middle)
+  const scales = new Float32Array(outputs * blocks)
+  for (let output = 0; output < outputs; output++) {
+    for (let block = 0; block < blocks; block++) {
+      const end = Math.min(inputs, (block + 1) * blockSize)
+      let most = 0
+      for (let i = block * blockSize; i < end; i++) most = Math.max(most, Math.abs(data[i * outputs + output]!))
+      const scale = most / 127 || 1
+      scales[output * blocks + block] = scale
+      const row = output * blocks * blockSize
+      for (let i = block * blockSize; i < end; i++) {
+        values[row + i] = middle + Math.round(data[i * outputs + output]! / scale)
+      }
+    }
+  }
+  return {
+    values: { dtype: 'uint8', shape: [outputs, blocks, blockSize], data: values },
+    scales: float32([outputs * blocks], scales),
+    inputs,
+    outputs,
+  }
 }
 
 /** The scale of a query, 1/8: a power of two, so that folding it into the weights changes no product. */

@@ -46,7 +46,7 @@ export interface Segment {
 }
 
 /** A segment while its window is worked on. */
-type Draft = { -readonly [K in keyof Omit<Segment, 'id'>]: Segment[K] }
+export type Draft = { -readonly [K in keyof Omit<Segment, 'id'>]: Segment[K] }
 
 /** The log-mel of a recording with a window of silence behind it, and how many frames the recording itself has. */
 export interface Features {
@@ -156,7 +156,8 @@ function isSilence(decoded: Decoded, { noSpeechThreshold, logprobThreshold }: Tr
   return !(logprobThreshold !== null && decoded.avgLogprob > logprobThreshold)
 }
 
-interface Cut {
+/** An answer, cut into segments. */
+export interface Cut {
   readonly drafts: Draft[]
   /** The frame at which the next window begins. */
   readonly next: number
@@ -165,7 +166,7 @@ interface Cut {
 }
 
 /** The segments of an answer: it is cut where one time follows another. */
-function cutAtTimes(
+export function cutAtTimes(
   decoded: Decoded,
   { tokenizer, seek, size }: { tokenizer: WhisperTokenizer; seek: number; size: number },
 ): Cut {

@@ -70,7 +70,12 @@ export interface WhisperContract extends ContractMark {
     readonly timesMaxS: number
     readonly wordErrorPointsMax: number
   }
-  readonly files: { readonly manifest: string; readonly encoder: string; readonly decoder: string }
+  readonly files: {
+    readonly manifest: string
+    readonly encoder: string
+    readonly decoder: string
+    readonly embeddings: string
+  }
 }
 
 let held: WhisperContract | undefined

@@ -21,9 +21,7 @@ test('exportModel writes graphs in 8 bits that hold together, and nothing else',
   assert.ok(graphs.every(({ bytes, nodes }) => bytes > 10e6 && nodes > 50))
   assert.deepEqual(readdirSync(join(to, '..')), ['graphs'])
   await using whisper = await openWhisper(to, { threads: 1 })
-  const { oddNumbers, cacheDifference } = await selfTest(whisper)
-  assert.equal(oddNumbers, 0)
-  assert.ok(cacheDifference < 1, `${cacheDifference}`)
+  assert.equal((await selfTest(whisper)).oddNumbers, 0)
 })
 
 test(

@@ -5,14 +5,16 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, s
 import { basename, dirname, join } from 'node:path'
 import { blockedError, usageError } from '../../base/errors.ts'
 import { sha256File } from '../../host/digest.ts'
-import { readJson } from '../../host/files.ts'
+import { readJson, writeFileAtomic } from '../../host/files.ts'
 import { readCt2Model } from '../../formats/ct2/model-bin.ts'
 import { readModel, writeModel } from '../../formats/onnx/index.ts'
+import { encodeNpy } from '../../formats/tensors/npy.ts'
 import { readSafetensors } from '../../formats/tensors/safetensors.ts'
 import { readTorch, stateDictOf } from '../../formats/torch/read.ts'
 import { decoderGraph } from '../../models/whisper/decoder.ts'
 import { dimsOf, type WhisperDims, type WhisperWeights } from '../../models/whisper/dims.ts'
 import { encoderGraph } from '../../models/whisper/encoder.ts'
+import { fixedDecoderGraph, fixedEncoderGraph } from '../../models/whisper/fixed.ts'
 import { weightsFromCt2, weightsFromHuggingFace, weightsFromOpenAi } from '../../models/whisper/weights.ts'
 import { readTokens } from '../../speech/tokens/read-tokens.ts'
 import { WhisperTokenizer } from '../../speech/whisper/tokenizer.ts'
@@ -124,6 +126,7 @@ export interface Exported {
  */
 export function exportModel(o: {
   readonly model: string
+  readonly form?: Manifest['form']
   readonly precision?: Manifest['precision'] | undefined
   readonly models?: string | undefined
   readonly from?: string | undefined
@@ -131,7 +134,8 @@ export function exportModel(o: {
 }): Exported {
   const named = namedModel(o.model)
   const store = o.models ?? storeFolder()
-  const precision = o.precision ?? named.precision
+  const form = o.form ?? 'cached'
+  const precision = form === 'fixed' ? 'float32' : (o.precision ?? named.precision)
   const missing = o.from === undefined ? missingFiles(store, named) : []
   if (missing.length > 0) {
     throw blockedError(
@@ -139,9 +143,10 @@ export function exportModel(o: {
       `npx tsx runbooks/whisper-model.ts --name ${o.model}`,
     )
   }
-  const folder = o.to ?? exportFolder(store, { published: named.published, form: 'cached', precision })
+  const folder = o.to ?? exportFolder(store, { published: named.published, form, precision })
   const from = o.from ?? weightsFolder(store, named.published)
-  const manifest = exportCached({ name: named.published, from, to: folder, precision })
+  const one = { name: named.published, from, to: folder }
+  const manifest = form === 'fixed' ? exportFixed(one) : exportCached({ ...one, precision })
   const models = [manifest.encoder.path, manifest.decoder.path].map(path => ({
     path,
     model: readModel(join(folder, path)),
@@ -177,6 +182,40 @@ export async function selfTest({
     }
   }
   return { oddNumbers: logits.filter(value => !Number.isFinite(value)).length, cacheDifference }
+}
+
+/**
+ * Export form (b), with the lengths of Hailo's own files. The folder appears whole or not at all.
+ * @throws RunbookError as `exportCached`; usage for a model whose lengths the contract does not know
+ */
+export function exportFixed({ name, from, to }: Omit<ExportOptions, 'precision'>): Manifest {
+  const { files, fixed, audio, mel } = whisperContract()
+  const chunkSeconds = fixed.chunkSeconds[name]
+  const sequence = fixed.sequence[name]
+  if (chunkSeconds === undefined || sequence === undefined) {
+    const known = Object.keys(fixed.chunkSeconds).join(', ')
+    throw usageError(`Cannot export ${name} in fixed lengths: none are known for it`, `one of ${known}`)
+  }
+  const { path, weights, dims } = readWeights(from)
+  const tokens = readTokens(from)
+  void new WhisperTokenizer(tokens, dims.vocabulary)
+  const chunkFrames = (chunkSeconds * audio.sampleRateHz) / mel.hopSamples
+  const lengths = { chunkFrames, sequence, parts: fixed.parts }
+  return wholeFolder(to, folder => {
+    writeModel(join(folder, files.encoder), fixedEncoderGraph(dims, weights, lengths))
+    writeModel(join(folder, files.decoder), fixedDecoderGraph(dims, weights, lengths))
+    writeFileAtomic(join(folder, files.embeddings), encodeNpy(weights.get('decoder.token_embedding.weight')!))
+    copyFileSync(tokens.path, join(folder, basename(tokens.path)))
+    return writeManifest(folder, {
+      name,
+      form: 'fixed',
+      precision: 'float32',
+      dims,
+      alignmentHeads: [],
+      weights: sha256File(path),
+      fixed: { chunkSeconds, sequence, embeddings: files.embeddings },
+    })
+  })
 }
 
 /** From the model's configuration, else from the contract, else every head of the upper half of the layers. */

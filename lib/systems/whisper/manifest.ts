@@ -30,7 +30,7 @@ export interface Manifest {
   /** SHA-256 of the weights. */
   readonly weights: string
   /** Only of the fixed form. */
-  readonly fixed?: { readonly chunkSeconds: number; readonly sequence: number; readonly embeddings: ManifestFile }
+  readonly fixed?: { readonly chunkSeconds: number; readonly sequence: number; readonly embeddings: string }
 }
 
 const schema = 'rungbook.whisper/1'

@@ -11,7 +11,8 @@ import type { Display } from '../../notebook/display/show.ts'
 import { decodeAudio } from '../../signal/decode-audio.ts'
 import { wordErrors, type WordErrors } from '../../speech/word-error.ts'
 import { whisperContract } from './contract.ts'
-import type { PipelineOptions, PipelineWatcher, Transcript, Whisper } from './pipeline.ts'
+import type { Transcriber } from './model.ts'
+import type { PipelineOptions, PipelineWatcher, Transcript } from './pipeline.ts'
 
 const sound = new Set('wav mp3 flac ogg oga opus m4a mp4 webm aac wma aiff'.split(' ').map(name => `.${name}`))
 
@@ -57,7 +58,7 @@ export interface TranscribedFile {
  * @throws RunbookError as `decodeAudio` and `Whisper.transcribe`
  */
 export async function transcribeFile(
-  whisper: Whisper,
+  whisper: Transcriber,
   path: string,
   options: PipelineOptions,
   { signal, watch, secondsMax }: { signal: AbortSignal; watch?: PipelineWatcher; secondsMax: number },
