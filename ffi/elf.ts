@@ -1,15 +1,15 @@
 /**
- * For which machine is a shared library built, and is all of it there?
+ * Says for which machine a shared library is built, and whether all of it is there.
  *
  * Read from an ELF file's headers before the loader is asked: it does not name the machine, and a file that was cut
- * short kills the
- * process with SIGBUS. Sections and symbols are not looked at.
+ * short kills the process with SIGBUS. Sections and symbols are not looked at.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 
 /**
  * What keeps a file from being loaded as a library here, or undefined when nothing in its headers does.
- * @throws node's own error when it cannot be read
+ *
+ * @throws Error of node when it cannot be read
  */
 export function elfProblem(path: string): string | undefined {
   // Opening a pipe that nobody writes into would not return.
@@ -72,6 +72,7 @@ const machines: Record<number, string> = {
 
 /**
  * What keeps a library out of this process, or undefined when nothing in its header does.
+ *
  * @param head the file's first 20 bytes (fewer when it is shorter)
  * @param arch node's name of the architecture
  */

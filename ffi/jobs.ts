@@ -1,5 +1,5 @@
 /**
- * What becomes of what was done before, when a later step fails?
+ * Undoes what was done before when a later step fails.
  *
  * The first failure is the one that is told. What undoing meets, with a device that is gone, is only that failure once
  * more.

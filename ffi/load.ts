@@ -1,9 +1,8 @@
 /**
- * Where is a native library, and does it open in this process?
+ * Finds a native library and opens it in this process.
  *
  * The one place that loads koffi and the one place that opens libraries. Nothing opens when this file is imported.
- * Which functions
- * a library has, and what their arguments mean, is said in the rooms beside this file.
+ * Which functions a library has, and what their arguments mean, is said in the rooms beside this file.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -60,8 +59,8 @@ export interface OpenedLibrary {
 
 /**
  * Open a library: the environment's override, then the loader's own search, then the usual folders. An override that
- * does not
- * open is an error: nothing else is tried in its place.
+ * does not open is an error: nothing else is tried in its place.
+ *
  * @param options.env the environment; `process.env` unless told
  * @throws FfiError `absent`, with each path tried (grouped by folder) and what was wrong with it, the package that has
  * it, and the `export` line
@@ -103,8 +102,8 @@ const unknownToLoader = 'cannot open shared object file: No such file or directo
 
 /**
  * First a line for each file that is there and does not open; then one for the loader's own search, and one for all
- * folders that
- * lack the same names, as a shell writes them: `/usr/lib, /usr/local/lib: libx.so, libx.so.{2, 1}: no such file`.
+ * folders that lack the same names, as a shell writes them: `/usr/lib, /usr/local/lib: libx.so, libx.so.{2, 1}: no
+ * such file`.
  */
 function placesTried(attempts: readonly Attempt[]): string[] {
   const isAbsent = ({ wrong }: Attempt) => wrong === noSuchFile || wrong === unknownToLoader
@@ -207,8 +206,8 @@ let dlopen: NativeFunction<[string, number]> | undefined
 
 /**
  * Keep a library in memory to the end of the process. koffi lets go of one that nobody holds, and of all of them at
- * the end, while
- * threads of ours still have things in it to clean up: ONNX Runtime before 1.19 then ends the process with a crash.
+ * the end, while threads of ours still have things in it to clean up: ONNX Runtime before 1.19 then ends the process
+ * with a crash.
  */
 function pin(path: string): void {
   if (process.platform !== 'linux') return
@@ -253,6 +252,7 @@ export interface NativeFunction<Args extends readonly unknown[] = readonly unkno
 
 /**
  * Declare a library's functions from data. The table's keys are the symbols' names.
+ *
  * @throws FfiError `absent` naming the first required symbol that the library lacks; a plain error for a bad prototype
  */
 export function bind<T extends object>(library: OpenedLibrary, table: { readonly [K in keyof T]-?: FunctionSpec }): T {

@@ -1,9 +1,8 @@
 /**
- * How does a native function run on a worker thread, with all that it was given?
+ * Runs a native function on a worker thread, and keeps what it was given until it is over.
  *
  * koffi hands the worker the address of a typed array and forgets the array: one was collected 71 ms into a call of
- * 600 ms. What a
- * call was given is held here until the call is over.
+ * 600 ms. What a call was given is held here until the call is over.
  */
 import type { NativeFunction } from './load.ts'
 
@@ -20,8 +19,9 @@ export async function keeping<T>(memory: readonly unknown[], job: Promise<T>): P
 }
 
 /**
- * Run a native function on a worker thread. Memory among the arguments stays alive until it is over. Errors: a bug's,
- * of koffi.
+ * Run a native function on a worker thread. Memory among the arguments stays alive until it is over.
+ *
+ * @throws Error of a bug, of koffi
  */
 export function settled<Args extends readonly unknown[], Result>(
   call: NativeFunction<Args, Result>,

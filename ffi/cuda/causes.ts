@@ -1,5 +1,5 @@
 /**
- * What does a status of CUDA ask for?
+ * Says what a status of CUDA asks for.
  *
  * Numbers are of `cudaError_t`. The name and the text of a status come from the library itself.
  */

@@ -1,9 +1,8 @@
 /**
- * How is memory of a GPU reached, and how is work put in order there?
+ * Reaches the memory of a GPU through the CUDA runtime, and puts work in order there.
  *
- * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies and streams.
- * Every status goes through one check, which names the call, the status and the fix. Kernels are not launched from
- * here.
+ * The CUDA runtime: device facts, device memory, pinned host memory as one long-lived view, copies and streams. Every
+ * status goes through one check, which names the call, the status and the fix. Kernels are not launched from here.
  */
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type LibrarySpec, type OpenedLibrary } from '../load.ts'
@@ -82,11 +81,12 @@ export interface Cuda {
   readonly runtimeVersion: string
   /** The newest CUDA that the driver serves; `0.0` without a driver. */
   readonly driverVersion: string
-  /** Errors: `absent` when there is none, or the driver does not serve this runtime. */
+  /** @throws FfiError `absent` when there is none, or the driver does not serve this runtime */
   deviceCount(): number
   /**
-   * Facts of a device, which becomes the one that this thread uses. A worker thread's is the first one always. Errors:
-   * `absent`.
+   * Facts of a device, which becomes the one that this thread uses. A worker thread's is the first one always.
+   *
+   * @throws FfiError `absent`
    */
   device(index: number): CudaDevice
   alloc(bytes: number): DeviceBuffer
@@ -94,7 +94,7 @@ export interface Cuda {
   createStream(): CudaStream
   /** The latest error of this thread, and forget it; null when there was none. */
   lastError(): string | null
-  /** Errors: `status` (or what the status stands for) unless `status` is 0. */
+  /** @throws FfiError `status` (or what the status stands for) unless `status` is 0 */
   check(call: string, status: number): void
 }
 
@@ -109,6 +109,7 @@ const open = new Map<string, Cuda>()
 
 /**
  * Open the CUDA runtime. No device is touched. Opening it again gives the same.
+ *
  * @throws FfiError `absent` without the library or one of its functions
  */
 export function openCuda({ env = process.env }: { env?: Readonly<Record<string, string | undefined>> } = {}): Cuda {

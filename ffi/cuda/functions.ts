@@ -1,5 +1,5 @@
 /**
- * Which functions of the CUDA runtime are called, and with what?
+ * Lists the functions of the CUDA runtime that are called, with their C prototypes.
  *
  * Their C prototypes, as data. A cudaError_t is an int, and 0 is success.
  */

@@ -2,8 +2,7 @@
  * Compiles what runs models on a Hailo-10H, on this machine and on first use.
  *
  * `infer-model.cpp` is compiled with the headers of the very library that is installed, and the result is kept under
- * its
- * version. Without a compiler or headers the answer is what to install.
+ * its version. Without a compiler or headers the answer is what to install.
  */
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
@@ -22,7 +21,9 @@ const source = join(import.meta.dirname, 'infer-model.cpp')
 export const install = 'sudo apt install g++ hailo-h10-all (the headers may be in a package of their own, hailort-dev)'
 
 /**
- * The folder that has `hailo/hailort.hpp`. `HAILORT_INCLUDE` names it; else the usual ones. Errors: FfiError `absent`.
+ * The folder that has `hailo/hailort.hpp`. `HAILORT_INCLUDE` names it; else the usual ones.
+ *
+ * @throws FfiError `absent`
  */
 export function findHeaders(hailort: Hailort, env: Environment = process.env): string {
   const candidates = headerFolders(hailort.library.path, env)
@@ -37,8 +38,9 @@ export function findHeaders(hailort: Hailort, env: Environment = process.env): s
 }
 
 /**
- * Where compiled functions are kept: `XDG_CACHE_HOME`, else `~/.cache`. Errors: FfiError `absent` for a user without a
- * home.
+ * Where compiled functions are kept: `XDG_CACHE_HOME`, else `~/.cache`.
+ *
+ * @throws FfiError `absent` for a user without a home
  */
 function cacheOf(env: Environment): string {
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'rungbook')
@@ -105,7 +107,7 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Do what writes into the folder of results. Errors: FfiError `absent` when the folder cannot be written. */
+/** Do what writes into the folder of results. @throws FfiError `absent` when the folder cannot be written */
 function writingInto(folder: string, write: () => void): void {
   try {
     write()

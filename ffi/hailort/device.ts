@@ -1,9 +1,8 @@
 /**
- * Which Hailo devices are there, and what do they say of themselves?
+ * Opens Hailo devices, and asks them what they are.
  *
  * A `VDevice` is what models are configured on: one physical device, or several seen as one. A `Device` is a physical
- * one, for
- * questions only. Opening and closing take their time and run on worker threads.
+ * one, for questions only. Opening and closing take their time and run on worker threads.
  */
 import { FfiError } from '../errors.ts'
 import { allDone, orUndo } from '../jobs.ts'
@@ -76,7 +75,7 @@ export class Device implements AsyncDisposable {
     this.#owner = o.owner
   }
 
-  /** Open a device by its id. Errors: HailoError, `absent` when it is not there or held by another process. */
+  /** Open a device by its id. @throws HailoError, `absent` when it is not there or held by another process */
   static async open(hailort: Hailort, id: string): Promise<Device> {
     const memory = Buffer.alloc(hailort.structs.sizeOf('hailo_device_id_t'))
     writeId(memory, 0, id)
@@ -120,7 +119,7 @@ export class Device implements AsyncDisposable {
     return [raw.ts0_temperature, raw.ts1_temperature]
   }
 
-  /** One measurement of power in W. Errors: HailoError on a board that does not measure current. */
+  /** One measurement of power in W. @throws HailoError on a board that does not measure current */
   async powerW(): Promise<number> {
     const out: [number] = [0]
     await this.#hailort.callAsync(
@@ -187,7 +186,7 @@ export class VDevice implements AsyncDisposable {
     this.#handle = handle
   }
 
-  /** Take devices. Errors: HailoError, `absent` when none is free. */
+  /** Take devices. @throws HailoError, `absent` when none is free */
   static async open(hailort: Hailort, options: VDeviceOptions = {}): Promise<VDevice> {
     const { structs } = hailort
     const name = 'hailo_vdevice_params_t'

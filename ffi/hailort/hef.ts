@@ -1,9 +1,8 @@
 /**
- * What does HailoRT read in a HEF?
+ * Has HailoRT read a HEF.
  *
  * Works without a device. A damaged or foreign file may crash the library: whoever takes files from others looks at
- * them first
- * with `lib/formats/hef/read.ts`, and opens them in a child process.
+ * them first with `lib/formats/hef/read.ts`, and opens them in a child process.
  */
 import { FfiError } from '../errors.ts'
 import { given, type Hailort, type Handle } from './library.ts'
@@ -26,7 +25,7 @@ export class Hef implements AsyncDisposable {
     this.title = title
   }
 
-  /** Read a file. Errors: HailoError, `usage` when it is no HEF, is damaged, or is too new. */
+  /** Read a file. @throws HailoError, `usage` when it is no HEF, is damaged, or is too new */
   static async fromFile(hailort: Hailort, path: string): Promise<Hef> {
     const out: [Handle | null] = [null]
     const [call, deed] = ['hailo_create_hef_file', { act: 'read', thing: path }] as const

@@ -36,7 +36,7 @@ const prototypes = {
   rungbook_model_close: { prototype: 'int32_t rungbook_model_close(void *model)' },
 }
 
-/** Errors: FfiError `absent` when what was kept does not open, as on a file system that runs no programs. */
+/** @throws FfiError `absent` when what was kept does not open, as on a file system that runs no programs */
 function openShim(path: string): OpenedLibrary {
   try {
     return openLibrary({ title: 'infer-model', env: '', names: [path], folders: [], install }, { env: {} })
@@ -71,7 +71,7 @@ export class InferModel implements AsyncDisposable {
     this.#handle = o.handle
   }
 
-  /** Configure a HEF for float32 frames. Errors: as `compileShim`; HailoError as on any device. */
+  /** Configure a HEF for float32 frames. @throws FfiError as `compileShim`; HailoError as on any device */
   static async open(o: {
     hailort: Hailort
     path: string
@@ -114,6 +114,7 @@ export class InferModel implements AsyncDisposable {
 
   /**
    * Run one frame; frames are in the order of `names`, and each has its stream's size.
+   *
    * @throws HailoError; after one the model must be closed, for the device may still work on the frame
    */
   async run(o: {
@@ -136,7 +137,7 @@ export class InferModel implements AsyncDisposable {
     })
   }
 
-  /** Mean latency on the device in ms. Errors: HailoError unless opened with `measuresLatency`, and after a frame. */
+  /** Mean latency on the device in ms. @throws HailoError unless opened with `measuresLatency`, and after a frame */
   latencyMs(): number {
     const out: [number] = [0]
     const status = this.#functions.rungbook_model_latency(this.#opened(), out)

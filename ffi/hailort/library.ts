@@ -1,9 +1,8 @@
 /**
- * How is HailoRT reached in this process?
+ * Opens HailoRT in this process, and calls it.
  *
  * Opens the library, asks its version, and only then declares the rest. Calls that wait for a device run on worker
- * threads;
- * every status goes through `check`. Nothing opens when this file is imported.
+ * threads; every status goes through `check`. Nothing opens when this file is imported.
  */
 import { FfiError } from '../errors.ts'
 import { bind, koffi, openLibrary, type LibrarySpec, type NativeFunction, type OpenedLibrary } from '../load.ts'
@@ -32,6 +31,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Open HailoRT.
+ *
  * @param options.env the environment; `HAILORT_LIB` names the library, `HAILO_ABI=force` takes one of a version never
  * measured whose header does not tell its shape
  * @throws FfiError `absent` without a library or with one that lacks a function; `refused` for an unknown version
@@ -114,12 +114,12 @@ export class Hailort {
     return `HailoRT ${versionText(this.version)} (profile ${this.shape.profile}${how})`
   }
 
-  /** Call at once, for what answers without a device. Errors: HailoError. */
+  /** Call at once, for what answers without a device. @throws HailoError */
   call(name: SymbolName, deed: Deed, ...args: readonly unknown[]): void {
     check({ call: name, status: this.#functions[name](...args), version: this.version, deed })
   }
 
-  /** Call on a worker thread. Memory among the arguments stays alive until it ends. Errors: HailoError. */
+  /** Call on a worker thread. Memory among the arguments stays alive until it ends. @throws HailoError */
   async callAsync(name: SymbolName, deed: Deed, ...args: readonly unknown[]): Promise<void> {
     const status = await this.statusAsync(name, args)
     check({ call: name, status, version: this.version, deed })
@@ -132,6 +132,7 @@ export class Hailort {
 
   /**
    * Fill an array of structs whose length the library tells: when there was too little room it is asked again.
+   *
    * @param fill the arguments for memory with room for `count[0]` structs
    */
   list<T>(o: {
@@ -185,11 +186,7 @@ export function plausible(o: { call: string; count: number; max: number; deed: D
   throw new FfiError('refused', `Cannot ${o.deed.act} "${o.deed.thing}": ${state}`, hint)
 }
 
-/**
- * The object that a call made.
- *
- * @throws FfiError `refused` when it succeeded and gave nothing
- */
+/** The object that a call made. @throws FfiError `refused` when it succeeded and gave nothing */
 export function given(out: readonly [Handle | null], call: string, deed: Deed): Handle {
   if (out[0] !== null) return out[0]
   const hint = 'the library is not what it says it is: reinstall it, or name another: export HAILORT_LIB=/path/to/it'

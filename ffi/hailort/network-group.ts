@@ -1,5 +1,5 @@
 /**
- * How does a HEF become something that runs on a device?
+ * Loads a HEF onto a device.
  *
  * `configure` loads it. A group lives as long as its device; its streams end before that.
  */
@@ -24,8 +24,9 @@ export interface ConfigureOptions {
 const latencyMeasure = 1
 
 /**
- * Load a HEF. Errors: HailoError, `usage` for one of another architecture; FfiError `usage` for a group that is not in
- * it.
+ * Load a HEF.
+ *
+ * @throws HailoError, `usage` for one of another architecture; FfiError `usage` for a group that is not in it
  */
 export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOptions = {}): Promise<NetworkGroup> {
   const { hailort } = vdevice
@@ -66,6 +67,7 @@ export async function configure(vdevice: VDevice, hef: Hef, options: ConfigureOp
 
 /**
  * Which group of a HEF is meant.
+ *
  * @param wanted its name; a file with one group needs none
  * @throws FfiError `usage`, listing the groups
  */
@@ -106,22 +108,22 @@ export class NetworkGroup {
     this.outputNames = o.outputNames
   }
 
-  /** Errors: FfiError `usage` after the device was closed: the group went with it. */
+  /** @throws FfiError `usage` after the device was closed: the group went with it */
   get handle(): Handle {
     return this.vdevice.handle && this.#handle
   }
 
-  /** Open all inputs. Errors: HailoError. */
+  /** Open all inputs. @throws HailoError */
   openInputs(options: VStreamOptions = {}): Promise<VStream[]> {
     return openStreams({ group: this, infos: this.streams, isInput: true, options })
   }
 
-  /** Open all outputs. Errors: HailoError. */
+  /** Open all outputs. @throws HailoError */
   openOutputs(options: VStreamOptions = {}): Promise<VStream[]> {
     return openStreams({ group: this, infos: this.streams, isInput: false, options })
   }
 
-  /** Open all inputs and all outputs, or none. Errors: HailoError. */
+  /** Open all inputs and all outputs, or none. @throws HailoError */
   async openStreams(options: VStreamOptions = {}): Promise<{ inputs: VStream[]; outputs: VStream[] }> {
     const inputs = await this.openInputs(options)
     return {
@@ -134,7 +136,9 @@ export class NetworkGroup {
   }
 
   /**
-   * Mean latency on the device in ms. Errors: HailoError unless configured with `measuresLatency`, and after a frame.
+   * Mean latency on the device in ms.
+   *
+   * @throws HailoError unless configured with `measuresLatency`, and after a frame
    */
   latencyMs(): number {
     const deed = { act: 'measure the latency of', thing: this.title }

@@ -1,9 +1,8 @@
 /**
- * Did a call of HailoRT succeed, and if not, what is to be said?
+ * Turns a status of HailoRT into an error that says what to do.
  *
  * Every status goes through `check`: the error names the call, what was done to what, the status as this version calls
- * it, the
- * likely cause and the fix.
+ * it, the likely cause and the fix.
  */
 import { adviceFor } from '../../lib/contract/hailort-status.ts'
 import { FfiError } from '../errors.ts'
@@ -44,7 +43,7 @@ export interface Deed {
   readonly thing: string
 }
 
-/** Errors: HailoError for every status but success. */
+/** @throws HailoError for every status but success */
 export function check(o: { call: string; status: number; version: Version; deed: Deed }): void {
   if (o.status !== success) throw errorOf(o)
 }

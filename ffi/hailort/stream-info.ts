@@ -1,9 +1,8 @@
 /**
- * What is a stream of a model, as HailoRT tells it?
+ * Describes a stream of a model, as HailoRT tells it.
  *
  * The union in the C struct is read by `format.order`: detections have classes and boxes, everything else has height,
- * width and
- * features. A quantisation of zero says that each feature has its own, and is never divided by.
+ * width and features. A quantisation of zero says that each feature has its own, and is never divided by.
  */
 import { enumName } from './abi/table.ts'
 import type { Version } from './abi/profiles.ts'

@@ -1,14 +1,11 @@
 /**
- * How do frames travel to a device and back?
+ * Moves frames to a device and back.
  *
  * One `VStream` for each input and output. A write or a read blocks a worker thread until the device has room or a
- * frame, up to
- * the stream's timeout; on one stream they run in the order in which they were asked for. Node has four such threads
- * in all: write
- * every input before reading the outputs, and nothing that is waited for can be stuck behind what waits. (Four reads
- * of frames that
- * are not yet written would hold every thread.) Who knows that a stream has room spares the trip to a thread with
- * `writeNow`.
+ * frame, up to the stream's timeout; on one stream they run in the order in which they were asked for. Node has four
+ * such threads in all: write every input before reading the outputs, and nothing that is waited for can be stuck
+ * behind what waits. (Four reads of frames that are not yet written would hold every thread.) Who knows that a stream
+ * has room spares the trip to a thread with `writeNow`.
  */
 import { Turns } from '../../lib/base/async.ts'
 import { FfiError } from '../errors.ts'
@@ -64,6 +61,7 @@ export class VStream implements Dependent {
 
   /**
    * Hand one frame to the device. `frame` must not change until the promise settles.
+   *
    * @throws HailoError for a timeout; FfiError `usage` for a wrong size or direction, or a closed stream
    */
   write(frame: NodeJS.TypedArray): Promise<void> {
@@ -72,9 +70,9 @@ export class VStream implements Dependent {
 
   /**
    * Hand one frame over on this thread. Only for a stream that has room, as one has whose every earlier frame was
-   * answered: else
-   * the event loop stands still until there is some, up to the timeout. Errors: as `write`, and while a `write` is
-   * under way.
+   * answered: else the event loop stands still until there is some, up to the timeout.
+   *
+   * @throws FfiError as `write`, and while a `write` is under way
    */
   writeNow(frame: NodeJS.TypedArray): void {
     this.#check(frame.byteLength, true)
@@ -87,7 +85,7 @@ export class VStream implements Dependent {
     this.#hailort.call(writeCall, { act: writeAct, thing: this.info.name }, this.handle, frame, frame.byteLength)
   }
 
-  /** Take one frame from the device into `frame`. Errors: as `write`. */
+  /** Take one frame from the device into `frame`. @throws FfiError as `write` */
   read(frame: NodeJS.TypedArray): Promise<void> {
     return this.#transfer(frame, false)
   }
@@ -158,7 +156,7 @@ function streamParams(o: { group: Group; isInput: boolean; options: VStreamOptio
   return { memory, names: items.map(({ name }) => name), stride }
 }
 
-/** Open all streams of a group in one direction. Errors: HailoError. */
+/** Open all streams of a group in one direction. @throws HailoError */
 export async function openStreams(o: {
   group: Group
   infos: readonly StreamInfo[]
@@ -222,7 +220,7 @@ function streamOf({
   )
 }
 
-/** Close streams, all of them, whatever becomes of each. Errors: the first HailoError. */
+/** Close streams, all of them, whatever becomes of each. @throws HailoError, the first */
 export async function closeStreams(streams: readonly VStream[]): Promise<void> {
   await allDone(streams.map(stream => stream.close()))
 }

@@ -1,9 +1,8 @@
 /**
- * Can ONNX Runtime's C functions be called in this process, and did a call succeed?
+ * Opens ONNX Runtime's C functions in this process, and reads their statuses.
  *
  * Opens the library, asks it for a function table, declares the functions by slot, and proves the slots with canaries
- * before anyone
- * else may call. Sessions and tensors are in the files beside this one.
+ * before anyone else may call. Sessions and tensors are in the files beside this one.
  */
 import { switchOffOrtTelemetry } from '../../lib/host/onnxruntime-node.ts'
 import { FfiError } from '../errors.ts'
@@ -52,6 +51,7 @@ const opened = new Map<string, { api: OrtApi; library: OpenedLibrary }>()
 /**
  * The C API of ONNX Runtime; opened once for each library and version, and never unloaded, since its threads outlive
  * its sessions.
+ *
  * @throws FfiError `absent` when there is no library or it is another library; `refused` when its version or its
  * answers are not as tested
  */
@@ -77,8 +77,7 @@ export function openApi(options: ApiOptions = {}): OrtApi {
 
 /**
  * The newest table that both sides know. A library of version 1.N grants 1 to N; it is not asked beyond that, because
- * it would
- * write a complaint to stderr.
+ * it would write a complaint to stderr.
  */
 export function apiVersionOf({ version, asked, path }: { version: string; asked: number; path: string }): number {
   const minor = Number(/^1\.(\d+)\./.exec(version)?.[1] ?? Number.NaN)
@@ -170,8 +169,9 @@ export interface Attempt {
 }
 
 /**
- * Read a status and release it. Errors: FfiError `status` that names the call, the error code and the library's own
- * words.
+ * Read a status and release it.
+ *
+ * @throws FfiError `status` that names the call, the error code and the library's own words
  */
 export function checkStatus(functions: OrtFunctions, status: Status, attempt: Attempt): void {
   if (status === null) return
@@ -183,7 +183,7 @@ export function checkStatus(functions: OrtFunctions, status: Status, attempt: At
   throw new FfiError('status', `Cannot ${attempt.act}: ${said}`, attempt.hint ?? 'check the model', { said })
 }
 
-/** Call a function whose last argument is where it writes one pointer. Errors: as `checkStatus`. */
+/** Call a function whose last argument is where it writes one pointer. @throws FfiError as `checkStatus` */
 export function created(api: OrtApi, attempt: Attempt, call: (out: Out) => Status): Pointer {
   const out: Out = [null]
   checkStatus(api.functions, call(out), attempt)

@@ -58,6 +58,7 @@ export class OrtBinding {
 
   /**
    * Bind a tensor to an input, in place of what was bound. The tensor's array is read in each run.
+   *
    * @throws FfiError `usage` for an unknown name, another type, a shape that does not fit, after close, and during a
    * run
    */
@@ -75,7 +76,9 @@ export class OrtBinding {
   }
 
   /**
-   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`, `feedBack`).
+   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`,
+   * `feedBack`).
+   *
    * @throws FfiError as `setInput`
    */
   setOutput(name: string, tensor?: NativeTensor): void {
@@ -93,6 +96,7 @@ export class OrtBinding {
 
   /**
    * Run on this thread: read the bound inputs, write the bound outputs. Allocates nothing in JavaScript.
+   *
    * @throws FfiError `status` in the library's words; `usage` after close, during a run, and when a bound array was
    * transferred to another thread
    */
@@ -114,6 +118,7 @@ export class OrtBinding {
   /**
    * What the last run made for these outputs, which must have been left to the library. Each value is the caller's to
    * release.
+   *
    * @throws FfiError `usage` before a run, and for an output that has a tensor of its own
    */
   take(names: readonly string[]): OrtValue[] {
@@ -137,6 +142,7 @@ export class OrtBinding {
 
   /**
    * Bind what the last run made for outputs as inputs of the next run.
+   *
    * @param inputByOutput names of inputs by the names of the outputs: `{ present: 'past' }`
    * @throws FfiError as `take`, and as `setInput` where names or types do not fit
    */
@@ -273,6 +279,7 @@ export class OrtBinding {
 
 /**
  * Whether a tensor may be bound to a stream.
+ *
  * @throws FfiError `usage` for another type, or a shape that does not fit
  */
 export function mustFit(

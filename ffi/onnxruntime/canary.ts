@@ -1,11 +1,9 @@
 /**
- * Is the function table what we think it is?
+ * Proves that ONNX Runtime's function table is the one that the bindings were written for.
  *
  * Asked before anything of value is called, and failing closed. First each address must lie in the library's own
- * executable
- * memory; then harmless calls must answer as they do in every tested version. The last slot used is among them, so
- * that a table
- * that was shifted anywhere is found.
+ * executable memory; then harmless calls must answer as they do in every tested version. The last slot used is among
+ * them, so that a table that was shifted anywhere is found.
  */
 import { existsSync, realpathSync } from 'node:fs'
 import { FfiError } from '../errors.ts'
@@ -21,8 +19,9 @@ export const refused = (path: string, state: string): FfiError =>
   )
 
 /**
- * Whether every address is code of this library; not asked where the system does not tell (no /proc). Errors: FfiError
- * `refused`.
+ * Whether every address is code of this library; not asked where the system does not tell (no /proc).
+ *
+ * @throws FfiError `refused`
  */
 export function checkAddresses({
   path,
@@ -43,8 +42,9 @@ export function checkAddresses({
 }
 
 /**
- * Whether so many bytes may be read at an address: a table at a wild address would end the process. Errors: FfiError
- * `refused`.
+ * Whether so many bytes may be read at an address: a table at a wild address would end the process.
+ *
+ * @throws FfiError `refused`
  */
 export function checkReadable({
   path,
@@ -63,8 +63,9 @@ export function checkReadable({
 }
 
 /**
- * Harmless calls with known answers. Gives what the library says of how it was built. Errors: FfiError `refused`,
- * naming the call.
+ * Harmless calls with known answers. Gives what the library says of how it was built.
+ *
+ * @throws FfiError `refused`, naming the call
  */
 export function checkAnswers(functions: OrtFunctions, path: string): string {
   const buildInfo = functions.GetBuildInfoString()

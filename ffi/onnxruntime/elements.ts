@@ -1,9 +1,9 @@
 /**
- * What does a tensor hold, and where does it lie so that JavaScript and native code see the same bytes?
+ * Makes tensors whose bytes JavaScript and native code both see.
  *
  * In an ArrayBuffer of JavaScript's own, whose bytes do not move and live as long as anyone looks at them: a view that
- * is kept after
- * the session was closed reads old numbers and never freed memory. Strings, sequences and maps are not carried.
+ * is kept after the session was closed reads old numbers and never freed memory. Strings, sequences and maps are not
+ * carried.
  */
 import { markAsUntransferable } from 'node:worker_threads'
 import { FfiError } from '../errors.ts'
@@ -52,8 +52,9 @@ export interface NativeTensor {
 const alignment = 64
 
 /**
- * A tensor of zeros. Errors: FfiError `usage` for a shape that is not whole numbers of 0 or more, or is too large for
- * one array.
+ * A tensor of zeros.
+ *
+ * @throws FfiError `usage` for a shape that is not whole numbers of 0 or more, or is too large for one array
  */
 export function nativeTensor(dtype: ElementType, shape: readonly number[]): NativeTensor {
   const size = shape.reduce((product, n) => product * n, 1)

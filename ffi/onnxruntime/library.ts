@@ -1,5 +1,5 @@
 /**
- * Where is ONNX Runtime's shared library?
+ * Finds ONNX Runtime's shared library.
  *
  * The one that the `onnxruntime-node` package carries, so that both drivers run the same build; `ONNXRUNTIME_LIB`
  * overrides it.

@@ -1,8 +1,8 @@
 /**
- * With which settings does a session run?
+ * Sets the options of a session.
  *
- * Those of ONNX Runtime that matter on a small machine. Anything else is a configuration entry, by the key that its own
- * documentation gives.
+ * Those of ONNX Runtime that matter on a small machine. Anything else is a configuration entry, by the key that its
+ * own documentation gives.
  */
 import { FfiError } from '../errors.ts'
 import { checkStatus, type OrtApi } from './api.ts'
@@ -37,8 +37,9 @@ export interface SessionOptions {
 }
 
 /**
- * Write options into native ones. Errors: FfiError `usage` for a value that cannot be meant, `status` when the library
- * refuses one.
+ * Write options into native ones.
+ *
+ * @throws FfiError `usage` for a value that cannot be meant, `status` when the library refuses one
  */
 export function applyOptions({ functions }: OrtApi, pointer: Pointer, options: SessionOptions, act: string): void {
   const must = (call: string, status: Status) =>

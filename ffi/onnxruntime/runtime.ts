@@ -1,9 +1,8 @@
 /**
- * Who holds ONNX Runtime open, and how does a model become a session?
+ * Holds ONNX Runtime open, and makes sessions of models.
  *
  * A runtime holds the environment, the allocator and the memory description that its sessions share, and is closed
- * after them.
- * What is asked of a session is in `session.ts` and `slot.ts`.
+ * after them. What is asked of a session is in `session.ts` and `slot.ts`.
  */
 import { FfiError } from '../errors.ts'
 import { settled } from '../settled.ts'
@@ -22,6 +21,7 @@ export interface OnnxRuntime {
   /**
    * Open a model on a worker thread. Weights that lie in files beside a model are found only when it is opened by its
    * path.
+   *
    * @param model path of the file, or the file's bytes (copied by the library)
    * @throws FfiError `status` when the library refuses the model, `refused` for a stream that is no tensor of numbers,
    * `usage` after close
@@ -31,10 +31,7 @@ export interface OnnxRuntime {
   close(): Promise<void>
 }
 
-/**
- * Open ONNX Runtime.
- * @throws FfiError as `openApi`, and `status` when the environment cannot be made
- */
+/** Open ONNX Runtime. @throws FfiError as `openApi`, and `status` when the environment cannot be made */
 export function openOnnxRuntime(options: ApiOptions = {}): OnnxRuntime {
   const api = openApi(options)
   const { functions } = api

@@ -1,9 +1,8 @@
 /**
- * What does an open model take and give?
+ * Holds an open model, and says what it takes and gives.
  *
  * A session holds the native model and describes its streams; it runs through slots (`slot.ts`), of which there may be
- * several at
- * once. It closes its slots before it is released.
+ * several at once. It closes its slots before it is released.
  */
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
@@ -48,6 +47,7 @@ export class OrtSession {
 
   /**
    * A set of buffers, bound once, through which the model runs. Slots of one session may run at the same time.
+   *
    * @throws FfiError `usage` after close, for a shape that is open or does not fit, and for a shared tensor that does
    * not fit
    */
@@ -58,6 +58,7 @@ export class OrtSession {
 
   /**
    * Nothing bound yet: every input and output is the caller's to bind. For loops whose tensors go round.
+   *
    * @throws FfiError `usage` after close
    */
   openBinding(): OrtBinding {

@@ -1,11 +1,10 @@
 /**
- * Which slots of ONNX Runtime's function table are called here, and with what arguments?
+ * Lists the slots of ONNX Runtime's function table that are called, with their C prototypes.
  *
  * Data only. `OrtApi` is a struct of function pointers that is appended to and never reordered, so a function is a
- * slot number.
- * Source: the order of the struct in `onnxruntime_c_api.h` and, the same, in the C# binding's
- * `NativeMethods.shared.cs`. The
- * canaries in `canary.ts` show that the numbers fit the library at hand. Slots that are not called are not listed.
+ * slot number. Source: the order of the struct in `onnxruntime_c_api.h` and, the same, in the C# binding's
+ * `NativeMethods.shared.cs`. The canaries in `canary.ts` show that the numbers fit the library at hand. Slots that are
+ * not called are not listed.
  */
 import type { NativeFunction } from '../load.ts'
 

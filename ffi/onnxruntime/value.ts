@@ -20,6 +20,7 @@ export class OrtValue {
 
   /**
    * Takes the native value over, and releases it when its type is not carried here.
+   *
    * @param o.act what is being done, to follow "Cannot" in an error
    * @throws FfiError `refused` for elements that are not numbers
    */
@@ -64,6 +65,7 @@ export class OrtValue {
 
   /**
    * Copy the numbers into an array of the same type and size.
+   *
    * @throws FfiError `usage` when the array does not fit, and after `release`
    */
   readInto(target: ElementArray): void {

@@ -1,6 +1,4 @@
-/**
- * Gives a build its optimization profiles: the shapes between which a plan runs.
- */
+/** Gives a build its optimization profiles: the shapes between which a plan runs. */
 import { FfiError } from '../errors.ts'
 import { objectOf, type NativeObject } from './abi/vtable.ts'
 import { failed } from './causes.ts'

@@ -1,9 +1,8 @@
 /**
- * What made a call of TensorRT fail, and what mends it?
+ * Finds out what made a call of TensorRT fail, and what mends it.
  *
  * TensorRT answers null or false, and tells its logger why. The first message that is a cause, and not what follows
- * from one,
- * goes into the error.
+ * from one, goes into the error.
  */
 import { FfiError } from '../errors.ts'
 import { versionText, type TensorRtVersion } from './abi/abi.ts'

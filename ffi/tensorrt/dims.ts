@@ -1,5 +1,5 @@
 /**
- * How does a shape cross the border?
+ * Turns shapes into TensorRT's Dims and back.
  *
  * `struct Dims { int32_t nbDims; extent d[8]; }`, extents of 4 bytes in TensorRT 8 and of 8 bytes (so padded by 4)
  * since 10.
@@ -16,7 +16,11 @@ export interface NativeDims {
 /** TensorRT's limit. */
 const ranksMax = 8
 
-/** The bytes of a shape, for an argument that is a reference. Errors: usage for a shape that TensorRT cannot hold. */
+/**
+ * The bytes of a shape, for an argument that is a reference.
+ *
+ * @throws FfiError usage for a shape that TensorRT cannot hold
+ */
 export function dimsBytes(shape: readonly number[], { extent, bytes }: DimsLayout): Uint8Array {
   mustFit(shape, extent)
   const view = new DataView(new ArrayBuffer(bytes))
@@ -28,7 +32,7 @@ export function dimsBytes(shape: readonly number[], { extent, bytes }: DimsLayou
   return new Uint8Array(view.buffer)
 }
 
-/** A shape for an argument that is passed by value. Errors: as `dimsBytes`. */
+/** A shape for an argument that is passed by value. @throws FfiError as `dimsBytes` */
 export function dimsValue(shape: readonly number[], { extent }: DimsLayout): NativeDims {
   mustFit(shape, extent)
   const padded = Array.from({ length: ranksMax }, (_, axis) => shape[axis] ?? 0)
@@ -36,8 +40,9 @@ export function dimsValue(shape: readonly number[], { extent }: DimsLayout): Nat
 }
 
 /**
- * The shape that a Dims holds; null for the Dims of -1 axes that stands for "no such tensor". Errors: refused for
- * nonsense.
+ * The shape that a Dims holds; null for the Dims of -1 axes that stands for "no such tensor".
+ *
+ * @throws FfiError refused for nonsense
  */
 export function shapeFromDims({ nbDims, d }: NativeDims): number[] | null {
   if (nbDims === -1) return null

@@ -1,9 +1,8 @@
 /**
- * Which tensors do the bindings fill and read, and how many bytes has an element of one?
+ * Says which tensors the bindings fill and read, and how many bytes an element has.
  *
  * Plain arrays in row order. Types that are smaller than a byte, those that node has no array for, padded layouts, and
- * tensors whose
- * values decide shapes are refused by name.
+ * tensors whose values decide shapes are refused by name.
  */
 import { FfiError } from '../errors.ts'
 import type { IoTensor } from './runtime.ts'
@@ -22,7 +21,7 @@ const sizes: Readonly<Record<string, number>> = {
 /** Bytes of an element, or null for a type that the bindings do not hold (fp8, int4, fp4). */
 export const elementBytes = (dtype: string): number | null => (Object.hasOwn(sizes, dtype) ? sizes[dtype]! : null)
 
-/** Errors: `refused` for a tensor that cannot be filled or read, with what to build instead. */
+/** @throws FfiError `refused` for a tensor that cannot be filled or read, with what to build instead */
 export function mustBePlain({ name, mode, dtype, isShape, isLinear }: IoTensor): void {
   const refuse = (state: string, hint: string) =>
     new FfiError('refused', `Cannot bind the ${mode} "${name}": ${state}`, hint, {

@@ -1,14 +1,11 @@
 /**
- * Who hears what TensorRT says?
+ * Hears what TensorRT says, without letting its threads wait for JavaScript.
  *
  * An ILogger is a C++ object; this one is a vtable in native memory. While a call runs on a worker thread its log slot
- * leads to
- * JavaScript; at all other times to a C function that does nothing. TensorRT logs from threads of its own, and a
- * message from
- * such a thread waits for the event loop: during a synchronous call it would wait for ever. So a synchronous call is
- * refused while
- * another is listened to. A process has one logger for a library, for TensorRT keeps the first that it is given as its
- * own.
+ * leads to JavaScript; at all other times to a C function that does nothing. TensorRT logs from threads of its own,
+ * and a message from such a thread waits for the event loop: during a synchronous call it would wait for ever. So a
+ * synchronous call is refused while another is listened to. A process has one logger for a library, for TensorRT keeps
+ * the first that it is given as its own.
  */
 import { Turns } from '../../lib/base/async.ts'
 import { FfiError } from '../errors.ts'
@@ -41,7 +38,7 @@ export interface Logger {
   during<T>(work: () => Promise<T>): Promise<T>
   /** When the call that is listened to, if any, is over. Another may have begun by then: look at `isMute` again. */
   whenMute(): Promise<unknown>
-  /** Errors: `usage` when `call` is about to run on this thread while an asynchronous one is under way. */
+  /** @throws FfiError `usage` when `call` is about to run on this thread while an asynchronous one is under way */
   mustBeMute(call: string): void
 }
 

@@ -1,9 +1,8 @@
 /**
- * Is there a TensorRT on this machine that can be trusted, and which?
+ * Opens a TensorRT of this machine, and proves that its layout is known.
  *
  * Opens libnvinfer (libnvonnxparser is opened in `parser.ts`), asks for the version, picks the table of that version,
- * and
- * makes the logger. Nothing is called by slot here.
+ * and makes the logger. Nothing is called by slot here.
  */
 import { dirname, join } from 'node:path'
 import { openCuda } from '../cuda/cuda.ts'
@@ -101,6 +100,7 @@ const open = new Map<string, Core>()
 
 /**
  * Open the library. Opening it again gives the same logger.
+ *
  * @throws FfiError `absent` when there is none or a symbol lacks; `refused` for a version whose methods have no known
  * places
  */
@@ -163,6 +163,7 @@ export function codePath(library: OpenedLibrary, symbol: string, map: MemoryMap)
 /**
  * Ask a new object who it is, as its own methods must know. A wrong answer means that the slots are not where the
  * table says.
+ *
  * @throws FfiError `refused`
  */
 export function canary(rt: TensorRt, object: NativeObject, method: string, expected: bigint): void {

@@ -1,9 +1,8 @@
 /**
- * Where is the ONNX parser of an open TensorRT, and what keeps it from opening?
+ * Opens the ONNX parser that belongs to an open TensorRT.
  *
  * It lies beside libnvinfer. It may need TensorRT's plugins, which lie there too, in a folder where the loader need
- * not look: so
- * they are opened first. They need cuBLAS and cuDNN in their turn, which no package of TensorRT has.
+ * not look: so they are opened first. They need cuBLAS and cuDNN in their turn, which no package of TensorRT has.
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -13,6 +12,7 @@ import { parserSpec, type TensorRt } from './open.ts'
 
 /**
  * Open the parser. Nothing of it is called.
+ *
  * @throws FfiError `absent`, with the loader's reason for each file that is there, and with the library that it lacks
  */
 export function openParser({

@@ -1,12 +1,10 @@
 /**
- * Which TensorRT wrote this plan?
+ * Reads which TensorRT wrote a plan.
  *
  * The first 28 bytes tell, and are read before any library sees the plan: one of another version is refused by name,
- * while the
- * library's own words for it differ from version to version. Everything after the header is the library's own affair,
- * so neither
- * the GPU that the plan was built for nor whether it was built to be version compatible can be read here.
- * Layout: `printPlanVersion` in `samples/common/sampleEngines.cpp` of TensorRT 8.6 to 11.1.
+ * while the library's own words for it differ from version to version. Everything after the header is the library's
+ * own affair, so neither the GPU that the plan was built for nor whether it was built to be version compatible can be
+ * read here. Layout: `printPlanVersion` in `samples/common/sampleEngines.cpp` of TensorRT 8.6 to 11.1.
  */
 import type { TensorRtVersion } from './abi/abi.ts'
 
@@ -22,6 +20,7 @@ export const againHint =
 
 /**
  * The version that wrote a plan, or a few words on why it is none.
+ *
  * @param head the first bytes of the file, more than 28 of them where it has more
  */
 export function planVersionOf(head: Uint8Array): (TensorRtVersion & { readonly build: number }) | string {

@@ -1,9 +1,8 @@
 /**
- * How does a plan become an engine that says what goes in and out?
+ * Makes an engine of a plan, and says what goes in and out.
  *
  * Runtime, engine and inspector. Each new object is asked who it is before anything else; running is in `step.ts`,
- * building in
- * `builder.ts`.
+ * building in `builder.ts`.
  */
 import { FfiError } from '../errors.ts'
 import { versionText } from './abi/abi.ts'
@@ -56,8 +55,9 @@ export interface Engine {
   /** What the engine is made of, as JSON text; more of it when it was built with detailed profiling. */
   inspect(): string
   /**
-   * A context to run in; for a caller that has the logger's turn. Errors: `status` when TensorRT cannot make one
-   * (memory, usually).
+   * A context to run in; for a caller that has the logger's turn.
+   *
+   * @throws FfiError `status` when TensorRT cannot make one (memory, usually)
    */
   createContext(): Promise<NativeObject>
   /** Delete engine and runtime. Contexts must be gone, and the logger mute. A second time does nothing. */
@@ -66,11 +66,11 @@ export interface Engine {
 
 /**
  * Read a plan.
+ *
  * @param plan its bytes
  * @param label what to call it in errors, such as its path
  * @throws FfiError `usage` for a broken plan; `refused` for one of another version, and for a library whose slots are
- * elsewhere;
- *   `status` when TensorRT cannot read it
+ * elsewhere; `status` when TensorRT cannot read it
  */
 export async function deserialize(
   rt: TensorRt,

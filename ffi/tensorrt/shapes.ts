@@ -1,9 +1,8 @@
 /**
- * Which shapes has a context now, and how are those of its inputs set?
+ * Sets the shapes of a context's inputs, and reads those that follow from them.
  *
  * While two inputs disagree in an axis that they share, TensorRT has no shape for what follows from both. So inputs
- * are set
- * together, and outputs are read after the last of them.
+ * are set together, and outputs are read after the last of them.
  */
 import { FfiError } from '../errors.ts'
 import { dimsBytes } from './dims.ts'
@@ -28,7 +27,11 @@ export interface Extent {
 /** By input. */
 export type Shapes = Readonly<Record<string, readonly number[]>>
 
-/** Set inputs, one after the other. Errors: `usage` for the first shape that is outside the profile, naming both. */
+/**
+ * Set inputs, one after the other.
+ *
+ * @throws FfiError `usage` for the first shape that is outside the profile, naming both
+ */
 export function setInputShapes({ engine, context, profile }: ShapedContext, shapes: Shapes): void {
   for (const [name, shape] of Object.entries(shapes)) {
     if (context.flag('setInputShape', name, dimsBytes(shape, engine.rt.abi.dims))) continue
@@ -58,7 +61,11 @@ interface SizedTensor {
   bytes: Extent['bytes']
 }
 
-/** Set inputs and read all that follows from them; after an error all is as it was. Errors: `usage`, `refused`. */
+/**
+ * Set inputs and read all that follows from them; after an error all is as it was.
+ *
+ * @throws FfiError `usage`, `refused`
+ */
 export function changeShapes(where: ShapedContext, tensors: readonly SizedTensor[], shapes: Shapes): void {
   const inputs = tensors.filter(({ info }) => info.mode === 'input')
   const before: Shapes = Object.fromEntries(inputs.map(({ info, shape }) => [info.name, shape]))

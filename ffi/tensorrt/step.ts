@@ -1,9 +1,9 @@
 /**
- * How is one inference run, again and again, with nothing allocated on the way?
+ * Runs one inference again and again, with nothing allocated on the way.
  *
  * A context, a stream, and for each tensor a buffer on the device and a pinned one here whose view is made once.
- * Addresses are
- * given to TensorRT once; a step is copies in, enqueueV3, copies out, and a wait. Feeds are not checked here.
+ * Addresses are given to TensorRT once; a step is copies in, enqueueV3, copies out, and a wait. Feeds are not checked
+ * here.
  */
 import type { Cuda, CudaStream, DeviceBuffer, PinnedBuffer } from '../cuda/cuda.ts'
 import type { CudaFunctions } from '../cuda/functions.ts'
@@ -38,9 +38,9 @@ export interface Step {
   readonly outputs: readonly StepTensor[]
   /**
    * Change the shapes of inputs, and with them the outputs'. Inputs that share an axis are changed in one call. All or
-   * none: after
-   * an error the shapes from before are in force. Errors: `usage` for a shape outside the profile, and for shapes that
-   * disagree.
+   * none: after an error the shapes from before are in force.
+   *
+   * @throws FfiError `usage` for a shape outside the profile, and for shapes that disagree
    */
   setShapes(shapes: Shapes): void
   /** Run on this thread: the event loop stands still until the device is done. */
@@ -63,6 +63,7 @@ interface Slot extends StepTensor {
 
 /**
  * Make a context ready to run.
+ *
  * @param options.profile which of the plan's profiles; 0 unless told
  * @throws FfiError `usage` for no such profile; `refused` for a tensor that these bindings cannot hold; `status` for
  * lack of memory

@@ -1,9 +1,9 @@
 /**
- * How does a test get a native library that no vendor made? gcc compiles our own C into it.
+ * Compiles our own C into native libraries for tests.
  *
  * Result is kept in the system's temporary folder under the digest of everything that went in, so that a second test
- * file
- * waits for nothing. Only tests and `runbooks/` that demonstrate a stand-in call this; nothing compiles at import time.
+ * file waits for nothing. Only tests and `runbooks/` that demonstrate a stand-in call this; nothing compiles at import
+ * time.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -35,7 +35,9 @@ export interface BuildOptions {
 const usualFlags = ['-O0', '-fPIC', '-Wall', '-Wextra', '-Werror', '-pthread']
 
 /**
- * Compile sources into one library (or program), or find what an earlier call compiled from the same sources and flags.
+ * Compile sources into one library (or program), or find what an earlier call compiled from the same sources and
+ * flags.
+ *
  * @param sources paths; every header in their folders counts for the digest
  * @returns the absolute path of the result
  * @throws FfiError `absent` without a compiler, `usage` with the compiler's own words when it refuses
@@ -90,6 +92,7 @@ export const isSanitized = (): boolean => process.env.RUNGBOOK_SANITIZE === '1'
 
 /**
  * Environment for a node that loads a library built with `sanitize`.
+ *
  * @param o.logs a folder that gets a file for each complaint; without it they go to stderr
  * @throws FfiError `absent` without gcc or its sanitizer runtime
  */

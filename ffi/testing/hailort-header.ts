@@ -1,6 +1,4 @@
-/**
- * Writes a header of HailoRT for tests: every struct and number of one version of the table, and no function.
- */
+/** Writes a header of HailoRT for tests: every struct and number of one version of the table, and no function. */
 import { parseVersion } from '../hailort/abi/profiles.ts'
 import { abiTable, enumOf, layoutOf, statusName } from '../hailort/abi/table.ts'
 

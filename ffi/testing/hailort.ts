@@ -1,10 +1,9 @@
 /**
- * How does a test get a HailoRT that needs no device?
+ * Gives tests a HailoRT that needs no device.
  *
  * Compiles the stand-in of `hailort/*.c` for one shape of the interface, and reaches its switches: what shall go
- * wrong, and what was
- * not released. What the stand-in does not do: it checks no xxh3, and its arithmetic is that of uint8 and of the first
- * group.
+ * wrong, and what was not released. What the stand-in does not do: it checks no xxh3, and its arithmetic is that of
+ * uint8 and of the first group.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,8 +23,9 @@ export interface StandinOptions {
 export const standinFolder: string = join(import.meta.dirname, 'hailort')
 
 /**
- * Path of a `libhailort.so`. Two that differ in an option are two libraries, and may be open in one process. Errors:
- * as `buildStandin`.
+ * Path of a `libhailort.so`. Two that differ in an option are two libraries, and may be open in one process.
+ *
+ * @throws FfiError as `buildStandin`
  */
 export function hailortStandin({ profile, version, sanitize }: StandinOptions): string {
   const sources = readdirSync(standinFolder)
@@ -61,7 +61,7 @@ export interface Standin {
   misuses(): number
 }
 
-/** The switches of an open stand-in. Errors: a plain one for a library that is not a stand-in. */
+/** The switches of an open stand-in. @throws Error for a library that is not a stand-in */
 export function standinOf({ library: { handle } }: Hailort): Standin {
   const set = handle.func('void standin_set(const char *name, const char *value)')
   const live = handle.func('int64_t standin_live(const char *kind)')

@@ -1,6 +1,4 @@
-/**
- * Compiles libraries that call themselves HailoRT and misbehave: at loading, or with one of their answers.
- */
+/** Compiles libraries that call themselves HailoRT and misbehave: at loading, or with one of their answers. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,9 +1,8 @@
 /**
- * What does one frame cost on our side of HailoRT, when the device costs nothing?
+ * Measures what one frame costs on our side of HailoRT, when the device costs nothing.
  *
  * Measured on the stand-in, which computes eight values; writing, reading, quantising and waiting are the real paths.
- * Medians of
- * this machine, now; `runbooks/bench.ts` judges them.
+ * Medians of this machine, now; `runbooks/bench.ts` judges them.
  */
 import { writeFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
@@ -37,6 +36,7 @@ export interface HailortBench {
 /**
  * Measure. It compiles the stand-in first if it is not there yet. Both ways take turns, so that a busy second burdens
  * both alike.
+ *
  * @param o.path where a small HEF may be written
  * @throws FfiError `absent` without a compiler
  */

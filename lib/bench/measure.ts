@@ -1,9 +1,8 @@
 /**
- * How much CPU and memory does a script take, as a process of its own?
+ * Measures how much CPU and memory a script takes, as a process of its own.
  *
  * The script's own process is asked when it ends, because wall time on a shared machine says little. The smallest of
- * several
- * runs is the steadiest figure; ratios within one session compare best.
+ * several runs is the steadiest figure; ratios within one session compare best.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

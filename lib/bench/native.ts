@@ -1,9 +1,8 @@
 /**
- * What does our side of a native call cost, on each runtime?
+ * Measures what our side of a native call costs, on each runtime.
  *
  * The cells of `runbooks/bench.ts --suite ffi`: the real ONNX Runtime, and stand-ins of TensorRT and HailoRT. Bounds
- * are the
- * contract's.
+ * are the contract's.
  */
 import { benchTensorRt } from './tensorrt.ts'
 import { readContract } from '../contract/contract.ts'
@@ -13,7 +12,7 @@ import { table } from '../notebook/display/show.ts'
 import { benchHailort } from './hailort.ts'
 import { benchOrt } from './ort.ts'
 
-/** Measure, show and judge. Errors: as the three benches. */
+/** Measure, show and judge. @throws RunbookError as the three benches */
 export async function benchNative({
   run,
   cell,

@@ -1,9 +1,8 @@
 /**
- * What does a call into ONNX Runtime cost by the C API, beside onnxruntime-node on the same model in the same run?
+ * Measures calls into ONNX Runtime by the C API beside onnxruntime-node, on the same model in the same run.
  *
  * Measures what a call adds (a tiny model), what it leaves on the JavaScript heap, and what a second slot brings on
- * two cores.
- * Only the ratios mean something on a machine that others use; the bounds are held in `runbooks/bench.ts`.
+ * two cores. Only the ratios mean something on a machine that others use; the bounds are held in `runbooks/bench.ts`.
  */
 import { performance, PerformanceObserver } from 'node:perf_hooks'
 import { median } from '../base/statistics.ts'
@@ -39,6 +38,7 @@ export interface OrtBench {
 
 /**
  * Measure. Takes some seconds.
+ *
  * @param options.calls calls for heap and collections; 100,000 unless told
  * @param options.rounds interleaved rounds of each comparison; 7 unless told
  * @throws FfiError when the C library cannot be opened

@@ -1,9 +1,8 @@
 /**
- * Is the sweep quick enough, and does it stay small?
+ * Measures whether the sweep is quick enough, and stays small.
  *
  * The cells of `runbooks/bench.ts --suite sweep`: what a runbook's `--help` costs, authoring, a whole sweep, and long
- * recordings.
- * Scripts are measured as processes of their own. Bounds are the contract's.
+ * recordings. Scripts are measured as processes of their own. Bounds are the contract's.
  */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

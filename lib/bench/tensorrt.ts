@@ -1,9 +1,8 @@
 /**
- * What do our own calls cost, when the device costs nothing?
+ * Measures what our own calls cost, when the device costs nothing.
  *
  * Measured on the stand-in with streams that work in the caller's thread, so that no thread is waited for and what is
- * left is JS,
- * koffi and a few multiplications. Medians of this machine, now; whoever calls judges them.
+ * left is JS, koffi and a few multiplications. Medians of this machine, now; whoever calls judges them.
  */
 import { performance } from 'node:perf_hooks'
 import { median } from '../base/statistics.ts'
@@ -31,6 +30,7 @@ export interface TensorRtBench {
 
 /**
  * Measure. It compiles the stand-in first if it is not there yet.
+ *
  * @param options.steps how many steps each median is of
  * @throws FfiError `absent` without a compiler
  */

@@ -1,9 +1,8 @@
 /**
- * What does a vendor's header say when a compiler reads it?
+ * Compiles a small program against a vendor's header, and gives what it prints.
  *
  * Writes a small program into a scratch folder, compiles it with the machine's compiler against the machine's header,
- * runs it and
- * gives what it prints. Nothing is installed or kept.
+ * runs it and gives what it prints. Nothing is installed or kept.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,7 +30,7 @@ export interface ProgramOptions {
 /** What the program prints, or the first complaint of the compiler (or of the program). */
 export type Printed = { readonly printed: string } | { readonly complaint: string }
 
-/** Compile and run. Errors: blocked when the compiler does not start. */
+/** Compile and run. @throws RunbookError blocked when the compiler does not start */
 export async function printedBy(machine: Machine, o: ProgramOptions): Promise<Printed> {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-header-'))
   try {

@@ -1,5 +1,5 @@
 /**
- * Can the main job run here: is there a node that is new enough, a bash, and are the packages whole?
+ * Looks at what the main job needs: node, bash and whole packages.
  *
  * Packages are compared with the lock file, and those with a binary or a loader of their own are loaded.
  */

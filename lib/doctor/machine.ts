@@ -1,11 +1,9 @@
 /**
- * Which machine is examined, and how is it asked?
+ * Reads files of a machine and asks its programs; a test makes the machine up.
  *
  * Everything that the doctor looks at goes through here, so that a test can build a machine: files lie under `root`,
- * programs are
- * found on the PATH of `env`, and native libraries are opened by `probe`, in a process that may crash. Nothing is
- * written but a
- * scratch folder, and nothing needs root.
+ * programs are found on the PATH of `env`, and native libraries are opened by `probe`, in a process that may crash.
+ * Nothing is written but a scratch folder, and nothing needs root.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, type Stats } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -138,6 +136,7 @@ export interface AskOptions {
 /**
  * Run a program of the machine and keep what it says. It runs in a scratch folder, because some leave logs where they
  * start.
+ *
  * @returns what it said; or a fact when it is not there (`missing`) or cannot run (`broken`)
  */
 export async function ask(

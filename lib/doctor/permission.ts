@@ -1,9 +1,8 @@
 /**
- * May this user read and write a device's node?
+ * Says whether a user may read and write a device's node.
  *
  * Judged from owner, group and mode, so that the reason can be told. Access lists and what a container forbids are not
- * seen here;
- * opening the device shows those.
+ * seen here; opening the device shows those.
  */
 import type { Stats } from 'node:fs'
 import { textAt, type Machine } from './machine.ts'

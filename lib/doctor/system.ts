@@ -1,5 +1,5 @@
 /**
- * Which services of the system are here: a queue for sweeps, and an init for deployments?
+ * Looks at services of the system: a queue for sweeps, and an init for deployments.
  *
  * Only asked whether they answer; nothing is submitted or started.
  */

@@ -41,6 +41,7 @@ export interface Backend extends AsyncDisposable {
   vitals?(): Promise<Vitals>
   /**
    * Run the model on a worker thread.
+   *
    * @throws RunbookError usage for a feed of the wrong name, shape or type, or with NaN in it; fail when the runtime
    * cannot do it
    * @throws Error after the model was closed
@@ -48,6 +49,7 @@ export interface Backend extends AsyncDisposable {
   infer(feeds: Feeds): Promise<Results>
   /**
    * Run the model on this thread, for hot loops; only where the runtime can do it in this process.
+   *
    * @throws RunbookError as `infer`
    * @throws Error after the model was closed, and while another question is under way in every slot
    */
@@ -72,7 +74,7 @@ function oddIn({ dtype, data }: Tensor): number {
 export const listed = (streams: readonly TensorInfo[]): string =>
   streams.map(stream => `${stream.name} ${describe(stream)}`).join(', ')
 
-/** Check feeds against a model's inputs. Errors: usage, naming the input and both shapes. */
+/** Check feeds against a model's inputs. @throws RunbookError usage, naming the input and both shapes */
 export function checkFeeds(feeds: Feeds, inputs: readonly TensorInfo[]): void {
   for (const name of Object.keys(feeds)) {
     if (inputs.some(info => info.name === name)) continue

@@ -1,5 +1,5 @@
 /**
- * What does a failure of native code mean to whoever asked for a model?
+ * Turns failures of native code into operating errors.
  *
  * `ffi` knows nothing of exit codes; here its errors become operating errors, and keep the cause. A bug stays a bug.
  */
@@ -10,6 +10,7 @@ const exitOf = { absent: 'blocked', refused: 'blocked', usage: 'usage', status: 
 
 /**
  * An error from below as an operating error; anything else as it is.
+ *
  * @param words what to say in place of the error's own message or hint
  */
 export function operatingError(

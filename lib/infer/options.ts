@@ -1,6 +1,4 @@
-/**
- * Says how a model may be opened: on which runtime, and with which options of that runtime's own.
- */
+/** Says how a model may be opened: on which runtime, and with which options of that runtime's own. */
 import type { HailortOptions } from './hailort/types.ts'
 import type { OrtOptions } from './ort/options.ts'
 import type { TensorRtOptions } from './tensorrt/types.ts'

@@ -1,6 +1,4 @@
-/**
- * Lists the folders in which HailoRT's headers are looked for.
- */
+/** Lists the folders in which HailoRT's headers are looked for. */
 import { dirname, join } from 'node:path'
 
 /**

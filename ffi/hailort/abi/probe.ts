@@ -1,9 +1,8 @@
 /**
- * Does a header on this machine agree with what the bindings assume?
+ * Compares a header of this machine with what the bindings assume.
  *
  * Writes a C program over a HailoRT header that prints sizes and offsets, and compares its answer with the measured
- * table. The
- * doctor runs it over the vendor's own header where one is installed; the tests run it over the stand-in's.
+ * table. The doctor runs it over the vendor's own header where one is installed; the tests run it over the stand-in's.
  */
 import { layoutOf } from './table.ts'
 import type { Version } from './profiles.ts'
@@ -13,6 +12,7 @@ const isNamed = (field: string): boolean => field !== '(union)'
 
 /**
  * A C program that prints one line for each struct and member: `name size` or `name.member offset size`.
+ *
  * @param o.header what is included: `hailo/hailort.h`
  */
 export function probeSource(o: { header: string; structs: readonly string[]; version: Version }): string {

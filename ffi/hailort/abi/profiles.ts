@@ -1,9 +1,8 @@
 /**
- * Which of four shapes of HailoRT's C interface does a library have?
+ * Says which of four shapes of HailoRT's C interface a version has.
  *
  * Structs grew between releases, and a caller that is wrong about a size corrupts memory in silence. So the library's
- * own version
- * chooses the shape before any other type is declared, and a version that nobody has compared is refused.
+ * own version chooses the shape before any other type is declared, and a version that nobody has compared is refused.
  */
 import { FfiError } from '../../errors.ts'
 
@@ -33,7 +32,7 @@ export const versionText = ({ major, minor, revision }: Version): string => `${m
 export const compareVersions = (a: Version, b: Version): number =>
   a.major - b.major || a.minor - b.minor || a.revision - b.revision
 
-/** A version from `4.23.0`. Errors: usage. */
+/** A version from `4.23.0`. @throws FfiError usage */
 export function parseVersion(text: string): Version {
   const match = /^(\d+)\.(\d+)\.(\d+)$/.exec(text)
   if (!match)
@@ -53,6 +52,7 @@ export function isTested({ major, minor }: Version): boolean {
 
 /**
  * The shape of a version's interface.
+ *
  * @param options.force take the nearest shape for a version that was never measured: what `HAILO_ABI=force` asks for
  * @throws FfiError `refused` for a version that was never measured
  */
@@ -70,11 +70,7 @@ export const testedVersions = (): string =>
     .map(([major, { first, last }]) => `${major}.${first} to ${major}.${last}`)
     .join(' and ')
 
-/**
- * The refusal of a version that no table knows.
- *
- * @param why why the machine's own header did not tell the shape
- */
+/** The refusal of a version that no table knows. @param why why the machine's own header did not tell the shape */
 export function unknownVersion(version: Version, why?: string): FfiError {
   const told = why === undefined ? '' : `; its header does not tell it: ${why}`
   return new FfiError(

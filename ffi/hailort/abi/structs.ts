@@ -1,9 +1,9 @@
 /**
- * How do HailoRT's structs lie in memory?
+ * Lays HailoRT's structs out in memory.
  *
  * Written as C writes them, once for each shape in which they differ; koffi computes sizes and offsets, and a test
- * compares each
- * with the measured table. Types are anonymous to koffi: two libraries of different shapes may be open in one process.
+ * compares each with the measured table. Types are anonymous to koffi: two libraries of different shapes may be open
+ * in one process.
  */
 import type { TypeObject } from 'koffi'
 import { koffi } from '../../load.ts'
@@ -150,7 +150,7 @@ export class Structs {
     return [...this.#types.keys()]
   }
 
-  /** koffi's type of a struct. Errors: a plain one for a name that is not declared. */
+  /** koffi's type of a struct. @throws Error for a name that is not declared */
   type(name: string): TypeObject {
     const type = this.#types.get(name)
     if (!type) throw new Error(`no struct ${name} is declared`)

@@ -1,9 +1,8 @@
 /**
- * Which functions of HailoRT are called, and what do their arguments mean?
+ * Lists the functions of HailoRT that are called, with their C prototypes.
  *
  * The C prototypes, with `_Out_` and `_Inout_` at what the library writes. They are the same from 4.17 to 5.2. Structs
- * are opaque
- * here: who calls passes memory of the size that the library's version asks for (`structs.ts`).
+ * are opaque here: who calls passes memory of the size that the library's version asks for (`structs.ts`).
  */
 import { koffi, type FunctionSpec, type NativeFunction } from '../../load.ts'
 

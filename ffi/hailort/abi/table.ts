@@ -1,9 +1,8 @@
 /**
- * What do names and numbers of HailoRT's interface mean in one version?
+ * Says what names and numbers of HailoRT's interface mean in one version.
  *
  * Reads `contracts/abi/hailort.json`, in which an entry holds from one version until the next entry. What the bindings
- * declare
- * to koffi is in `structs.ts`; a test holds the two against each other.
+ * declare to koffi is in `structs.ts`; a test holds the two against each other.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -48,7 +47,7 @@ function inForce<Entry extends { readonly since: string }>(
 export const layoutOf = (struct: string, version: Version): Layout | undefined =>
   inForce(abiTable().structs[struct] ?? [], version).at(-1)
 
-/** Names and values of an enum in a version. Errors: a plain one for an enum that the table does not have. */
+/** Names and values of an enum in a version. @throws Error for an enum that the table does not have */
 export function enumOf(name: string, version: Version): Readonly<Record<string, number>> {
   const entry = inForce(abiTable().enums[name] ?? [], version).at(-1)
   if (!entry) throw new Error(`contracts/abi/hailort.json has no enum ${name}`)

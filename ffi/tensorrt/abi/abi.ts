@@ -1,10 +1,9 @@
 /**
- * At which slot does a version of TensorRT have a method?
+ * Says at which slot a version of TensorRT has a method.
  *
  * TensorRT is C++ with a handful of C symbols. Its methods are reached by their place in a vtable, which is a fact of
- * the major
- * version (`contracts/abi/tensorrt.json`). A version that the table does not know is refused: a wrong slot is a wrong
- * function.
+ * the major version (`contracts/abi/tensorrt.json`). A version that the table does not know is refused: a wrong slot
+ * is a wrong function.
  */
 import { readFileSync } from 'node:fs'
 import { FfiError } from '../../errors.ts'
@@ -64,8 +63,9 @@ export interface Abi extends Pick<
   /** Whether methods are virtual on the object itself, and not on the implementation that it points to. */
   isPure(type: string): boolean
   /**
-   * The slot, or undefined where this major has no such method. Errors: `refused` for a slot that moved in this very
-   * minor.
+   * The slot, or undefined where this major has no such method.
+   *
+   * @throws FfiError `refused` for a slot that moved in this very minor
    */
   slotOf(type: string, method: string): number | undefined
 }
@@ -96,6 +96,7 @@ export const versionText = ({ major, minor, patch }: TensorRtVersion): string =>
 
 /**
  * The table of a library, by the number that it answers with.
+ *
  * @throws FfiError `refused` for TensorRT-RTX and for an early access, which have methods elsewhere, and as `abiOf`
  * does
  */
@@ -124,10 +125,7 @@ const notCalled = (what: string, why: string) =>
     `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
   )
 
-/**
- * The table of a version.
- * @throws FfiError `refused` for a major or minor that no table describes
- */
+/** The table of a version. @throws FfiError `refused` for a major or minor that no table describes */
 export function abiOf(version: TensorRtVersion): Abi {
   const { majors, objects, exceptions } = abiTables()
   const table = majors[version.major]

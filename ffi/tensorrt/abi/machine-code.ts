@@ -1,11 +1,10 @@
 /**
- * How does a function that gives a constant come to be with neither a compiler nor JavaScript behind it?
+ * Makes functions that return a constant, with neither a compiler nor JavaScript behind them.
  *
  * TensorRT 11 asks a logger for the language and the version of its interface, from any thread and at any time. An
- * answer in
- * JavaScript would have to wait for the event loop, and a loop that waits for TensorRT would wait for ever. So the few
- * bytes of
- * code that return a constant are written into a page of their own, which is made executable and no longer writable.
+ * answer in JavaScript would have to wait for the event loop, and a loop that waits for TensorRT would wait for ever.
+ * So the few bytes of code that return a constant are written into a page of their own, which is made executable and
+ * no longer writable.
  */
 import { FfiError } from '../../errors.ts'
 import { koffi } from '../../load.ts'
@@ -17,8 +16,9 @@ export interface Constant {
 }
 
 /**
- * The instructions of a function that returns constants in the registers of the C ABI. Errors: refused for another
- * processor.
+ * The instructions of a function that returns constants in the registers of the C ABI.
+ *
+ * @throws FfiError refused for another processor
  */
 export function constantCode({ first, second = 0n }: Constant, arch: string = process.arch): Uint8Array {
   if (arch === 'x64')
@@ -53,6 +53,7 @@ const MAP_PRIVATE_ANONYMOUS = 0x22
 
 /**
  * Put functions into memory, for the life of the process.
+ *
  * @returns their addresses
  * @throws FfiError `refused` when the system forbids executable pages
  */

@@ -1,9 +1,8 @@
 /**
- * What does each method take and give, written as a C function whose first argument is the object?
+ * Lists what each method takes and gives, as a C function whose first argument is the object.
  *
  * Where majors differ, each has its own line. `DIMS` stands for the struct of that major. Only methods that the
- * bindings call
- * are here; their slots are in `contracts/abi/tensorrt.json`.
+ * bindings call are here; their slots are in `contracts/abi/tensorrt.json`.
  */
 
 /** One prototype for all majors, or one by major. */

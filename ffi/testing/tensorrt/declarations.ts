@@ -1,12 +1,10 @@
 /**
- * What would a C++ header say, for a class to have its methods at the table's slots?
+ * Writes the C++ classes whose methods lie at the slots of a table.
  *
  * The stand-in's classes are real C++ classes, so that the compiler lays out their vtables, passes `this`, and returns
- * a Dims in
- * memory, as it does in the vendor's build. Their declarations are written from the slots of
- * `contracts/abi/tensorrt.json`: a slot
- * of no known method is a trap that ends the process. The stand-in's source compares some slots with numbers of its
- * own.
+ * a Dims in memory, as it does in the vendor's build. Their declarations are written from the slots of
+ * `contracts/abi/tensorrt.json`: a slot of no known method is a trap that ends the process. The stand-in's source
+ * compares some slots with numbers of its own.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'

@@ -1,9 +1,8 @@
 /**
- * How does a test run native code that may end the process?
+ * Runs native code that may end the process in a child, for a test.
  *
  * A few lines of TypeScript in a process of their own, with the modules of the TensorRT room at hand. What they print
- * as JSON
- * comes back; so does the signal, when there was one.
+ * as JSON comes back; so does the signal, when there was one.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -37,8 +36,8 @@ const preamble = Object.entries(modules).map(
 
 /**
  * Run a program. It has `openTensorRt`, `deserialize`, `createStep`, `buildPlan`, `openCuda`, `settled`, `koffi`,
- * `tensorRtStandin`,
- * `standinVersions`, `densePlan` and `planBytes`.
+ * `tensorRtStandin`, `standinVersions`, `densePlan` and `planBytes`.
+ *
  * @param options.flags for node, such as `--expose-gc`
  */
 export function inChild(

@@ -1,9 +1,8 @@
 /**
- * What is a plan to the stand-in of TensorRT?
+ * Writes the plans that the stand-in of TensorRT runs.
  *
  * A header as NVIDIA writes it (magic, serialization version, library version at bytes 24 to 27), then a small network
- * of our
- * own. The same layout stands in `graph.h`, which reads it.
+ * of our own. The same layout stands in `graph.h`, which reads it.
  */
 import type { TensorRtVersion } from '../../tensorrt/abi/abi.ts'
 

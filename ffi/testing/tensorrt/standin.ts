@@ -1,9 +1,8 @@
 /**
- * How does a test get a TensorRT of a version that it names?
+ * Gives tests a TensorRT of a version that they name.
  *
  * Compiles libcudart.so, libnvinfer.so and libnvonnxparser.so stand-ins, and gives the environment under which the
- * bindings find
- * them. The names of faults are in `testing/cuda/fault.h`.
+ * bindings find them. The names of faults are in `testing/cuda/fault.h`.
  */
 import { join } from 'node:path'
 import { koffi } from '../../load.ts'

@@ -1,9 +1,8 @@
 /**
- * Is there a Hailo device that this user can reach, and do driver, firmware and library fit each other?
+ * Looks at Hailo boards, driver, nodes, firmware and devices, one by one.
  *
  * A scan by the library says "no device" in all of these cases, so the bus, the driver, the node and its permissions
- * are looked
- * at one by one.
+ * are looked at one by one.
  */
 import { namesIn, statAt, type Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'

@@ -1,11 +1,10 @@
 /**
- * Does HailoRT's header on this machine agree with the table that the bindings were made from?
+ * Compares HailoRT's header on this machine with the table that the bindings were made from.
  *
  * Sizes, offsets, enums and status codes: compiled here, with the vendor's own header, and compared number by number
- * with
- * `contracts/abi/hailort.json` in the version of the library. Without header or compiler there is nothing to compare,
- * and nothing
- * is lacking; but a table that is wrong would let the library write where it must not, so no device is used under it.
+ * with `contracts/abi/hailort.json` in the version of the library. Without header or compiler there is nothing to
+ * compare, and nothing is lacking; but a table that is wrong would let the library write where it must not, so no
+ * device is used under it.
  */
 import { findTool, textAt, namesIn, type Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'

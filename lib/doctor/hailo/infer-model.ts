@@ -1,9 +1,8 @@
 /**
- * Can this machine compile what runs models on a Hailo-10H?
+ * Says whether this machine can compile what runs models on a Hailo-10H.
  *
  * Such a device runs models through HailoRT's C++ classes alone, and the functions before them are compiled on first
- * use: that
- * takes a C++ compiler and HailoRT's headers. Nothing is compiled here.
+ * use: that takes a C++ compiler and HailoRT's headers. Nothing is compiled here.
  */
 import { ask, isThere, oddAnswer, type Machine } from '../machine.ts'
 import { broken, missing, ok, versionIn, type Fact, type Need } from '../fact.ts'

@@ -1,9 +1,8 @@
 /**
- * Is there an NVIDIA GPU that this user can reach, and does its driver answer?
+ * Looks at NVIDIA GPUs, their driver and its nodes.
  *
  * The bus, the kernel's module, the nodes and `nvidia-smi` are looked at one by one. What nvidia-smi says decides, and
- * not only
- * its exit code: with no GPU given to a container it may say so and leave with 0.
+ * not only its exit code: with no GPU given to a container it may say so and leave with 0.
  */
 import { ask, at, isThere, isWsl, namesIn, oddAnswer, pciDevices, statAt, textAt, type Machine } from '../machine.ts'
 import { broken, missing, ok, versionIn, type Fact, type Need } from '../fact.ts'

@@ -1,11 +1,9 @@
 /**
- * Do TensorRT's headers on this machine agree with the table of vtable slots?
+ * Compares TensorRT's headers on this machine with the table of vtable slots.
  *
  * A pointer to a virtual method holds its slot, so a program that only names the methods tells where they are. Methods
- * that are
- * overloaded, or that the table calls by a name of its own, cannot be named so; they are counted and left to the
- * canaries. Without
- * headers nothing is lacking; under a table that they contradict no GPU is used.
+ * that are overloaded, or that the table calls by a name of its own, cannot be named so; they are counted and left to
+ * the canaries. Without headers nothing is lacking; under a table that they contradict no GPU is used.
  */
 import { findTool, type Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'

@@ -1,9 +1,9 @@
 /**
- * Which native libraries open here, and do they fit each other?
+ * Says which native libraries open here, and whether they fit each other.
  *
  * Each was opened in a child process. Not found anywhere is `missing`; found and not usable (another architecture, a
- * version that
- * the bindings refuse, a crash) is `broken`, and so is a library that a variable names and that does not open.
+ * version that the bindings refuse, a crash) is `broken`, and so is a library that a variable names and that does not
+ * open.
  */
 import type { Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'

@@ -1,10 +1,8 @@
 /**
- * What is learnt of packages and libraries by loading them in this very process?
+ * The process that `probe.ts` starts: loads packages and libraries, and tells what became of each.
  *
  * Started by `probe.ts` with the names of what to try. Answers go to a descriptor of their own, at once and before the
- * next is
- * tried, so
- * that they survive a crash; what libraries themselves print goes elsewhere.
+ * next is tried, so that they survive a crash; what libraries themselves print goes elsewhere.
  */
 import { writeSync } from 'node:fs'
 import { answersFd, type ProbeLine, type Probed, type Subject } from './probe.ts'

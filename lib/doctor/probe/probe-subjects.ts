@@ -1,9 +1,8 @@
 /**
- * How is each package and library loaded, and what does it say of itself?
+ * Loads each package and library, and asks what it says of itself.
  *
  * Called in a child process only (`probe-child.ts`). Nothing runs a model or takes a device for itself; a Hailo device
- * is asked
- * who it is. TensorRT is only asked for its version: its slots are proven when a runtime is made.
+ * is asked who it is. TensorRT is only asked for its version: its slots are proven when a runtime is made.
  */
 import type { FfiError } from '../../../ffi/errors.ts'
 import type { TensorRt } from '../../../ffi/tensorrt/open.ts'
@@ -11,7 +10,7 @@ import { tellingLine } from './libraries.ts'
 import type { Found, HailoAnswer, Subject } from './probe.ts'
 import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
-/** Load one. Errors: whatever loading throws; `FfiError` from the bindings. */
+/** Load one. @throws FfiError from the bindings; Error as loading throws it */
 export const load: Readonly<Record<Subject, () => Promise<Found>>> = {
   async tsx() {
     await import('tsx/esm/api')

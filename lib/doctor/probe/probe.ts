@@ -1,11 +1,9 @@
 /**
- * Does a package or a native library load, when loading it may end the process?
+ * Loads packages and native libraries in child processes, since loading one may end its process.
  *
  * Each is tried in a child process (`probe-child.ts`). A child takes several, one after the other, and tells before it
- * begins
- * each; when it crashes or hangs, that one is to blame and another child goes on with the rest. Answers are kept, so
- * that a thing
- * is tried once however many ask.
+ * begins each; when it crashes or hangs, that one is to blame and another child goes on with the rest. Answers are
+ * kept, so that a thing is tried once however many ask.
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'

@@ -1,9 +1,8 @@
 /**
- * Which devices does a HEF run on, and what do its numbers for architectures and formats mean?
+ * Says which devices a HEF runs on, and what its numbers for architectures and formats mean.
  *
  * Names are those of HailoRT and of the compiler's --hw-arch, in lower case. Tables: `device_internal.cpp`,
- * `hailort_defaults.cpp`
- * and `hef.proto` of HailoRT 4.17 to 5.2.
+ * `hailort_defaults.cpp` and `hef.proto` of HailoRT 4.17 to 5.2.
  */
 
 /** What a device calls itself, in the order of HailoRT's enumeration (`hailo_device_architecture_t`). */
@@ -86,8 +85,7 @@ export const hwArchOf: Readonly<Record<DeviceArch | 'hailo8r', number>> = {
 
 /**
  * What the HEF was compiled for. 103 is one network core in two products: compilers from 5.0 on write it for
- * Hailo-10H, earlier
- * ones for Hailo-15H. An unknown number is named as such.
+ * Hailo-10H, earlier ones for Hailo-15H. An unknown number is named as such.
  */
 export function hefArchName(hwArch: number, sdkMajor: number | null): string {
   if (hwArch === 103 && sdkMajor !== null && sdkMajor >= 5) return 'hailo10h'

@@ -1,5 +1,5 @@
 /**
- * Which digest seals a HEF, and how is it taken of bytes that arrive in pieces?
+ * Takes the digest that seals a HEF, of bytes that arrive in pieces.
  *
  * Header version 0 has MD5, version 1 CRC-32 (as zlib), versions 2 and 3 XXH3 with 64 bits; each covers all bytes
  * after the header.

@@ -1,11 +1,9 @@
 /**
- * What does the header of a HEF say: which version, how long each part is, and what seals it?
+ * Reads the header of a HEF: its version, the length of each part, and its seal.
  *
  * All numbers are big-endian and packed. Behind the header lie the protobuf, the device's configuration words (CCWs,
- * with their
- * padding in front) and, in version 3, additional information. Checking the seal and reading the protobuf are in
- * `hef.ts`.
- * Layout: `hef_internal.hpp` of HailoRT 5.2.0.
+ * with their padding in front) and, in version 3, additional information. Checking the seal and reading the protobuf
+ * are in `hef.ts`. Layout: `hef_internal.hpp` of HailoRT 5.2.0.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { fileError } from '../../host/files.ts'
@@ -42,8 +40,9 @@ const digestNameOf = ['md5', 'crc32', 'xxh3-64', 'xxh3-64'] as const
 const again = "copy or download it again, and compare its sha256sum with the original's"
 
 /**
- * The header of a file. Errors: blocked when absent; usage when it is no HEF (said what instead), or cut short in the
- * header.
+ * The header of a file.
+ *
+ * @throws RunbookError blocked when absent; usage when it is no HEF (said what instead), or cut short in the header
  */
 export function readHefHeader(path: string): HefHeader {
   try {
@@ -64,8 +63,10 @@ export function readHefHeader(path: string): HefHeader {
 
 /**
  * A header from the first bytes of a file (512, or all of a shorter one).
+ *
  * @param o.name what messages call the file
- * @throws usage when it is no HEF, of an unknown version, contradicts itself, or is cut short in the header
+ * @throws RunbookError usage when it is no HEF, of an unknown version, contradicts itself, or is cut short in the
+ * header
  */
 export function decodeHefHeader(head: Uint8Array, o: { fileBytes: number; name: string }): HefHeader {
   const data = Buffer.from(head.buffer, head.byteOffset, head.length)

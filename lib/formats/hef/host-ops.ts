@@ -1,9 +1,9 @@
 /**
- * Which outputs does HailoRT itself compute on the host, out of which streams of the device?
+ * Finds the outputs that HailoRT itself computes on the host, out of streams of the device.
  *
  * Newer compilers leave NMS, softmax and arg max to the library. Such an operation eats streams of the device, joined
- * by pads, and
- * the user reads its output instead of theirs. Anchors and strides are left out: HailoRT reads them from the file.
+ * by pads, and the user reads its output instead of theirs. Anchors and strides are left out: HailoRT reads them from
+ * the file.
  */
 import { formatOrders } from './arch.ts'
 import type { Message } from './message.ts'

@@ -1,11 +1,10 @@
 /**
- * How is a field of a protobuf message asked for by its number, and how is a message written?
+ * Reads fields of a protobuf message by number, and writes messages.
  *
  * The HEF's schema is large and most of it is the device's own business, so there is no table of it: a reader asks for
- * the few
- * fields that it needs, and what lies in the others is skipped, never decoded. As protobuf has it, an absent field is
- * zero, a field
- * given twice counts as the last one, and a field of another wire type is unknown. Malformed bytes are a WireError.
+ * the few fields that it needs, and what lies in the others is skipped, never decoded. As protobuf has it, an absent
+ * field is zero, a field given twice counts as the last one, and a field of another wire type is unknown. Malformed
+ * bytes are a WireError.
  */
 import { Cursor, maxDepth, Pieces, readRecords, WireError, wires, type WireRecord } from '../protobuf.ts'
 

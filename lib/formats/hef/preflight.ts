@@ -1,13 +1,11 @@
 /**
- * Will HailoRT take this HEF on this device, or refuse it, or die of it?
+ * Judges whether HailoRT will take a HEF on a device, refuse it, or crash.
  *
  * Asked before the library opens the file, because the library answers some of these with a crash and others with a
- * number. What it
- * can know only with the device at work (memory, clock, other processes) is left out.
- * What surely fails is an error; where it may work, or nobody knows, there is a warning.
- * Rules: `hef.cpp`, `hef_internal.hpp` and `device_internal.cpp` of HailoRT 4.17 to 5.2, and `pcie_common.h` of its
- * drivers, which
- * lists the boards they serve; the crashes were seen with 4.23.0.
+ * number. What it can know only with the device at work (memory, clock, other processes) is left out. What surely
+ * fails is an error; where it may work, or nobody knows, there is a warning. Rules: `hef.cpp`, `hef_internal.hpp` and
+ * `device_internal.cpp` of HailoRT 4.17 to 5.2, and `pcie_common.h` of its drivers, which lists the boards they serve;
+ * the crashes were seen with 4.23.0.
  */
 import { RunbookError, usageError } from '../../base/errors.ts'
 import {
@@ -43,7 +41,8 @@ const warning = (message: string, hint: string): HefProblem => ({ level: 'warnin
 
 /**
  * What stands against running a HEF on a device with a library, errors first; empty when nothing does.
- * @throws usage when `libraryVersion` holds no version
+ *
+ * @throws RunbookError usage when `libraryVersion` holds no version
  */
 export function preflight(hef: Hef, target: HefTarget): Problems {
   const library = target.libraryVersion == null ? null : versionIn(target.libraryVersion)
@@ -68,7 +67,11 @@ export function preflight(hef: Hef, target: HefTarget): Problems {
 /** More reasons than that help nobody. */
 const reasonsMax = 4
 
-/** The warnings of `preflight`. Errors: usage when it finds an error, with the first four of them in the message. */
+/**
+ * The warnings of `preflight`.
+ *
+ * @throws RunbookError usage when it finds an error, with the first four of them in the message
+ */
 export function requireRunnable(hef: Hef, target: HefTarget): Problems {
   const problems = preflight(hef, target)
   const errors = problems.filter(({ level }) => level === 'error')
@@ -261,8 +264,7 @@ function sdkProblems(
 
 /**
  * A library works with the driver of its own version alone, and from 5.0.1 on that driver lists no Hailo-8. A device
- * that gave
- * its architecture is there nevertheless.
+ * that gave its architecture is there nevertheless.
  */
 function familyProblem(library: LibraryVersion, arch: string | null): HefProblem {
   const here = versionText(library)

@@ -1,11 +1,10 @@
 /**
- * What stands in a HEF, a compiled model for a Hailo device, read without HailoRT?
+ * Reads a HEF, a compiled model for a Hailo device, without HailoRT.
  *
  * The header, whether the seal holds, what it was compiled for and with, and each group with its streams: all that one
- * wants to know
- * before a native library opens the file, since that library dies of some files and names the trouble of others badly.
- * `preflight` (in `hef-preflight.ts`) judges it against a device. The device's own instructions are skipped.
- * Schema: `hef.proto` of HailoRT 5.2.0.
+ * wants to know before a native library opens the file, since that library dies of some files and names the trouble of
+ * others badly. `preflight` (in `hef-preflight.ts`) judges it against a device. The device's own instructions are
+ * skipped. Schema: `hef.proto` of HailoRT 5.2.0.
  */
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { fileError, openToRead } from '../../host/files.ts'
@@ -45,8 +44,9 @@ interface Source {
  *
  * A file that is damaged behind its description is given nevertheless, with `integrity` saying so: check it, or let
  * `preflight`.
- * @throws blocked when it is absent; usage when it is no HEF (and what it is instead), or its description is cut short
- * or malformed
+ *
+ * @throws RunbookError blocked when it is absent; usage when it is no HEF (and what it is instead), or its description
+ * is cut short or malformed
  */
 export function readHef(path: string): Hef {
   try {

@@ -1,5 +1,5 @@
 /**
- * What is the XXH3 digest, 64 bits, seed 0, of bytes that arrive in pieces?
+ * Takes the XXH3 digest, 64 bits, seed 0, of bytes that arrive in pieces.
  *
  * Node has no XXH3, and HEFs since header version 2 are sealed with it. Inputs over 240 bytes, the usual case, run on
  * pairs of

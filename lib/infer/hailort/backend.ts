@@ -1,11 +1,9 @@
 /**
- * How is a HEF run on a Hailo device?
+ * Runs a HEF on a Hailo device.
  *
  * Our own reader judges the file before the library opens it; `hailort-runner.ts` moves the frames. Numbers are
- * float32 outside,
- * and quantised by the library to what the device computes in. A crash of the library takes the process along: whoever
- * must
- * survive one opens the model in a child process.
+ * float32 outside, and quantised by the library to what the device computes in. A crash of the library takes the
+ * process along: whoever must survive one opens the model in a child process.
  */
 import { performance } from 'node:perf_hooks'
 import { orUndo } from '../../../ffi/jobs.ts'
@@ -29,17 +27,17 @@ export interface HailortBackend extends Backend {
   readonly outputs: readonly HailortTensorInfo[]
   /** `HailoRT 4.23.0 (profile C)` */
   readonly library: string
-  /** Mean on the device, in ms. Errors: fail unless opened with `measuresLatency`, and after a frame. */
+  /** Mean on the device, in ms. @throws RunbookError fail unless opened with `measuresLatency`, and after a frame */
   deviceLatencyMs(): number
   /** Of two sensors on the chip. */
   temperatureC(): Promise<readonly [number, number]>
-  /** One measurement. Errors: fail on a board that does not measure current. */
+  /** One measurement. @throws RunbookError fail on a board that does not measure current */
   powerW(): Promise<number>
 }
 
 /**
  * Open a HEF on a device.
- * @throws blocked when the file, the library or a free device is absent, or the library is one that nobody has
+ * @throws RunbookError blocked when the file, library or a free device is absent, or the library is one that nobody has
  * measured; usage for a
  *   file that is damaged, for another architecture, or known to crash the library, and for an unknown output
  */
@@ -129,15 +127,16 @@ class Queue {
   }
 
   /**
-   * Do a job when those that were asked for before have ended. Errors: FfiError as an operating error; a plain one
-   * after `close`.
+   * Do a job when those that were asked for before have ended.
+   *
+   * @throws FfiError as an operating error; Error after `close`
    */
   async inTurn<T>(job: () => Promise<T>): Promise<T> {
     this.mustBeOpen()
     return translated(() => this.#turns.take(job))
   }
 
-  /** Errors: a plain one after `close`. */
+  /** @throws Error after `close` */
   mustBeOpen(): void {
     if (this.#closing) throw new Error(`the model "${this.#path}" is closed`)
   }

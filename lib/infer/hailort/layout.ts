@@ -1,9 +1,9 @@
 /**
- * How do the arrays of an ONNX model lie in a Hailo frame, and back?
+ * Turns arrays of an ONNX model into Hailo frames, and back.
  *
  * Models are written batch, channels, height, width; a Hailo device counts height, width, features. `[1, 1, 1, T]` is
- * H = 1, W = T,
- * C = 1, and needs no copy. Which way a stream lies is said by its order; detections become rows of a fixed number.
+ * H = 1, W = T, C = 1, and needs no copy. Which way a stream lies is said by its order; detections become rows of a
+ * fixed number.
  */
 import type { StreamInfo } from '../../../ffi/hailort/stream-info.ts'
 import { usageError } from '../../base/errors.ts'
@@ -22,7 +22,8 @@ export interface StreamLayout {
 
 /**
  * The layout of a stream.
- * @throws usage for an order that no model of ours has (camera formats, masks, padded features)
+ *
+ * @throws RunbookError usage for an order that no model of ours has (camera formats, masks, padded features)
  */
 export function layoutOfStream(info: StreamInfo): StreamLayout {
   if (info.nms) return detections(info)
@@ -106,8 +107,7 @@ const rowValues = 6
 
 /**
  * By class, packed: for each class a count and that many boxes of five. Outside they are rows of six, the class first;
- * rows that
- * hold no box are zero, with the class −1.
+ * rows that hold no box are zero, with the class −1.
  */
 function detections(info: StreamInfo): StreamLayout {
   const { classes, boxesPerClass } = info.nms!

@@ -1,10 +1,9 @@
 /**
- * How is a HEF loaded onto a Hailo device, and how do its frames travel there and back?
+ * Loads a HEF onto a Hailo device, and moves its frames there and back.
  *
  * On a Hailo-8, 8L or 15 through streams that stay open. On a Hailo-10H, where HailoRT's C interface runs no models,
- * through the
- * functions that are compiled on that machine (`ffi/hailort/infer-model.ts`). What is loaded is used until it fails
- * once.
+ * through the functions that are compiled on that machine (`ffi/hailort/infer-model.ts`). What is loaded is used until
+ * it fails once.
  */
 import type { Device, VDevice } from '../../../ffi/hailort/device.ts'
 import { allDone, orUndo } from '../../../ffi/jobs.ts'
@@ -18,14 +17,15 @@ import { mustFit, portsOf, type Port, type Ports } from './ports.ts'
 export interface Loaded {
   readonly ports: Ports
   /**
-   * Run what lies in the inputs' frames; the answer lies in the outputs'. Errors: FfiError; nothing is to be run after
-   * one.
+   * Run what lies in the inputs' frames; the answer lies in the outputs'.
+   *
+   * @throws FfiError; nothing is to be run after one
    */
   run(): Promise<void>
   /** Ask the physical device something. */
   ask<T>(question: (device: Device) => Promise<T>): Promise<T>
   latencyMs(): number
-  /** Give the device back. Errors: FfiError. */
+  /** Give the device back. @throws FfiError */
   close(): Promise<void>
 }
 
@@ -40,7 +40,11 @@ export interface Order {
 export const groupId = 'rungbook'
 const timeoutMsDefault = 10_000
 
-/** Take a device, which `loadOnStreams` gives back with the model. @param id which one; any that is free unless told */
+/**
+ * Take a device, which `loadOnStreams` gives back with the model.
+ *
+ * @param id which one; any that is free unless told
+ */
 export async function takeDevice({ hailort }: Order, id: string | undefined): Promise<VDevice> {
   const { VDevice: VDevices } = await import('../../../ffi/hailort/device.ts')
   return VDevices.open(hailort, { groupId, ...(id && { deviceIds: [id] }) })
@@ -48,6 +52,7 @@ export async function takeDevice({ hailort }: Order, id: string | undefined): Pr
 
 /**
  * Load a HEF onto a device that was taken.
+ *
  * @param known the ports of an earlier load of this file, whose memory is to be used again
  */
 export async function loadOnStreams(o: Order, vdevice: VDevice, known?: Ports): Promise<Loaded> {
@@ -90,8 +95,7 @@ const inlineBytesMax = 64 * 1024
 
 /**
  * Every earlier frame was answered, so the stream has room, and a small frame is handed over faster than a thread is
- * woken.
- * A larger one is quantised on a worker thread: what is to be waited for.
+ * woken. A larger one is quantised on a worker thread: what is to be waited for.
  */
 function send(stream: VStream, frame: Float32Array): Promise<void>[] {
   if (frame.byteLength > inlineBytesMax) return [stream.write(frame)]
@@ -100,7 +104,9 @@ function send(stream: VStream, frame: Float32Array): Promise<void>[] {
 }
 
 /**
- * Load a HEF onto a Hailo-10H, which takes the device through a handle of its own. Errors: as `compileShim`; FfiError.
+ * Load a HEF onto a Hailo-10H, which takes the device through a handle of its own.
+ *
+ * @throws RunbookError as `compileShim`; FfiError
  */
 export async function loadOn10H(o: Order, deviceId: string, known?: Ports): Promise<Loaded> {
   const { Device: Devices } = await import('../../../ffi/hailort/device.ts')

@@ -1,9 +1,8 @@
 /**
- * Where do the numbers of a stream lie on our side?
+ * Holds the memory of each stream on our side, and how its frames are turned.
  *
  * One port for each input and output: what it is called and how it is shaped, how its frames are turned, and memory
- * that is used
- * for every frame.
+ * that is used for every frame.
  */
 import { describeStream, type StreamInfo } from '../../../ffi/hailort/stream-info.ts'
 import { usageError } from '../../base/errors.ts'
@@ -27,7 +26,7 @@ export interface Ports {
   readonly outputs: readonly Port[]
 }
 
-/** A port for each stream. Errors: usage for a stream that is turned into no array here. */
+/** A port for each stream. @throws RunbookError usage for a stream that is turned into no array here */
 export function portsOf(streams: readonly StreamInfo[], outputNames: readonly string[]): Ports {
   const rank = ({ name }: StreamInfo) => outputNames.indexOf(name) >>> 0
   const outputs = streams.filter(({ isInput }) => !isInput).toSorted((a, b) => rank(a) - rank(b))
@@ -48,7 +47,7 @@ function portOf(stream: StreamInfo): Port {
   return { info, layout, frame, tensor: layout.isPlain ? frame : new Float32Array(values) }
 }
 
-/** The library says how many bytes a frame has; what we would send must be just as many. Errors: usage. */
+/** The library says how many bytes a frame has; what we would send must be just as many. @throws RunbookError usage */
 export function mustFit({ info, frame }: Port, frameBytes: number): void {
   if (frameBytes === frame.byteLength) return
   const state = `${info.layout} takes ${frame.byteLength} bytes, and HailoRT wants ${frameBytes}`

@@ -1,10 +1,9 @@
 /**
- * Who runs a HEF's frames, when the device may fail in between?
+ * Runs the frames of a HEF, also after the device has failed.
  *
  * After a failure the whole device is given back, and taken again at the next question: a frame that was late would
- * come out of
- * streams that are merely opened again, as the answer to the wrong question. The failure is told before the device is
- * given back.
+ * come out of streams that are merely opened again, as the answer to the wrong question. The failure is told before
+ * the device is given back.
  */
 import type { Device, Identity } from '../../../ffi/hailort/device.ts'
 import { FfiError } from '../../../ffi/errors.ts'
@@ -18,7 +17,7 @@ export interface RunnerOrder extends Order {
   judge(architecture: string): void
 }
 
-/** Take a device and load the file onto it. Errors: FfiError, and what `judge` throws. */
+/** Take a device and load the file onto it. @throws FfiError, and what `judge` throws */
 export async function openRunner(order: RunnerOrder): Promise<Runner> {
   const vdevice = await takeDevice(order, order.options.deviceId)
   const release = () => vdevice[Symbol.asyncDispose]()
@@ -61,7 +60,7 @@ export class Runner {
     this.#again = o.again
   }
 
-  /** Run what lies in the inputs' frames; the answer lies in the outputs'. Errors: FfiError. */
+  /** Run what lies in the inputs' frames; the answer lies in the outputs'. @throws FfiError */
   async run(): Promise<void> {
     const loaded = await this.#load()
     try {
@@ -79,7 +78,7 @@ export class Runner {
     return (await this.#load()).ask(question)
   }
 
-  /** Mean on the device, in ms. Errors: FfiError, also between a failure and the next run. */
+  /** Mean on the device, in ms. @throws FfiError, also between a failure and the next run */
   latencyMs(): number {
     if (this.#loaded) return this.#loaded.latencyMs()
     throw new FfiError(

@@ -1,6 +1,4 @@
-/**
- * What the files of the HailoRT backend share: how a HEF is opened, and what is told of a stream.
- */
+/** What the files of the HailoRT backend share: how a HEF is opened, and what is told of a stream. */
 import type { Quantisation } from '../../../ffi/hailort/stream-info.ts'
 import type { TensorInfo } from '../backend.ts'
 

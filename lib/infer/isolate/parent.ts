@@ -1,11 +1,9 @@
 /**
- * What happens when native code crashes? The child process that called it ends, and this one says which call it was.
+ * Opens a model in a process of its own, so that a crash of native code ends that process and not this one.
  *
- * Any backend can be opened in a child (`child.ts`); tensors cross by structured clone, one question at a
- * time. A crash, a
- * hang past the time limit and a broken pipe become operating errors with the signal, the question and the native
- * function that
- * was called last. The model may then be opened again, in a new child.
+ * Any backend can be opened so (`child.ts`); tensors cross by structured clone, one question at a time. A crash, a hang
+ * past the time limit and a broken pipe become operating errors with the signal, the question and the native function
+ * that was called last. The model may then be opened again, in a new child.
  */
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -62,7 +60,11 @@ export interface IsolateOptions extends BackendOptions {
 const openTimeoutMsDefault = 600_000
 const callTimeoutMsDefault = 60_000
 
-/** Open a model in a child process. Errors: as `openBackend`; fail when the child crashes, naming signal and call. */
+/**
+ * Open a model in a child process.
+ *
+ * @throws RunbookError as `openBackend`; fail when the child crashes, naming signal and call
+ */
 export async function openIsolated(path: string, options: IsolateOptions = {}): Promise<Backend> {
   const { openTimeoutMs = openTimeoutMsDefault, env, ...rest } = options
   const {
@@ -154,7 +156,7 @@ class Child {
     this.#process.on('message', (reply: Reply) => this.#answer(reply))
   }
 
-  /** Ask, and wait for the answer, the crash, or the time limit. Errors: a plain one after `close`. */
+  /** Ask, and wait for the answer, the crash, or the time limit. @throws Error after `close` */
   ask(question: Question, timeoutMs: number): Promise<Answer> {
     if (this.#closing) return Promise.reject(this.#closed())
     return this.#inTurn(question, timeoutMs)

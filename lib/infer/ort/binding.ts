@@ -15,6 +15,7 @@ export type MadeTensor = OrtValue
 
 /**
  * A tensor of zeros that may be bound.
+ *
  * @throws RunbookError usage for a shape that is not whole numbers of 0 or more, or too large for one array
  */
 export function boundTensor(dtype: ElementType, shape: readonly number[]): BoundTensor {
@@ -56,6 +57,7 @@ export class Binding implements AsyncDisposable {
 
   /**
    * Bind a tensor to an input, in place of what was bound.
+   *
    * @throws RunbookError usage for an unknown name, another type, a shape that does not fit, after close, during a run
    */
   setInput(name: string, tensor: BoundTensor | MadeTensor): void {
@@ -63,7 +65,9 @@ export class Binding implements AsyncDisposable {
   }
 
   /**
-   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`, `feedBack`).
+   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`,
+   * `feedBack`).
+   *
    * @throws RunbookError as `setInput`
    */
   setOutput(name: string, tensor?: BoundTensor): void {
@@ -72,6 +76,7 @@ export class Binding implements AsyncDisposable {
 
   /**
    * Run on this thread. Allocates nothing in JavaScript.
+   *
    * @throws RunbookError fail when the model cannot be computed; usage after close and during a run
    */
   runSync(): void {
@@ -93,6 +98,7 @@ export class Binding implements AsyncDisposable {
 
   /**
    * What the last run made for these outputs; each is the caller's to release.
+   *
    * @throws RunbookError usage before a run, and for an output that has a tensor of its own
    */
   take(...names: readonly string[]): MadeTensor[] {
@@ -101,6 +107,7 @@ export class Binding implements AsyncDisposable {
 
   /**
    * Bind what the last run made for outputs as inputs of the next run, without a copy.
+   *
    * @param inputByOutput names of inputs by the names of the outputs: `{ present: 'past' }`
    * @throws RunbookError as `take`, and usage for an unknown input
    */

@@ -31,6 +31,7 @@ export interface OrtCBackend extends Backend {
  *
  * Results are views of buffers and hold until the next question, but questions asked together all get answers that
  * last (`SlotPool`).
+ *
  * @throws RunbookError blocked when the file or the library is absent, or the library is not one that is tested; usage
  * when ONNX Runtime refuses the file, or a stream holds something else than numbers
  */

@@ -1,6 +1,4 @@
-/**
- * Turns what ONNX Runtime's C API answers into operating errors.
- */
+/** Turns what ONNX Runtime's C API answers into operating errors. */
 import { FfiError } from '../../../ffi/errors.ts'
 import { RunbookError, usageError } from '../../base/errors.ts'
 import { refusal } from './refusal.ts'

@@ -1,9 +1,8 @@
 /**
- * How is an ONNX file run on this machine's CPU? Through the `onnxruntime-node` package.
+ * Runs an ONNX file on this machine's CPU through the `onnxruntime-node` package.
  *
  * It works on any laptop and is the oracle of the tests. Its `run` blocks the event loop for the length of one
- * inference, and
- * begins on a later turn of the loop.
+ * inference, and begins on a later turn of the loop.
  */
 import { closeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
@@ -18,8 +17,9 @@ import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
 /**
  * Open an ONNX file on the CPU provider.
- * Errors: blocked when the file or the package's library is absent; usage when ONNX Runtime refuses it, or when a
- * stream holds no numbers.
+ *
+ * @throws RunbookError blocked when the file or the package's library is absent; usage when ONNX Runtime refuses it,
+ * or when a stream holds no numbers
  */
 export async function openOrtNode(path: string, options: SessionOptions = {}): Promise<Backend> {
   // A pipe would hold a native thread until somebody writes into it.

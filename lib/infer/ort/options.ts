@@ -1,6 +1,4 @@
-/**
- * Says how an ONNX file is opened on ONNX Runtime, through either of its two drivers.
- */
+/** Says how an ONNX file is opened on ONNX Runtime, through either of its two drivers. */
 import type { SessionOptions } from '../../../ffi/onnxruntime/options.ts'
 
 /** Ways to call ONNX Runtime: through its C API, or through the onnxruntime-node package. */

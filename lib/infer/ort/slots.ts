@@ -34,8 +34,9 @@ export class SlotPool {
   }
 
   /**
-   * Answer on a worker thread, when a slot is free. Feeds are read at once or, when others are before, later. Errors:
-   * usage; FfiError.
+   * Answer on a worker thread, when a slot is free. Feeds are read at once or, when others are before, later.
+   *
+   * @throws RunbookError usage; FfiError
    */
   async ask(feeds: Feeds): Promise<Results> {
     this.#checkArrays(feeds)
@@ -54,7 +55,7 @@ export class SlotPool {
     }
   }
 
-  /** Answer on this thread. Errors: as `ask`; a plain error when every slot is busy. */
+  /** Answer on this thread. @throws RunbookError as `ask`; Error when every slot is busy */
   askSync(feeds: Feeds): Results {
     this.#checkArrays(feeds)
     if (this.#free.length === 0 && this.#opened >= this.#slots)

@@ -1,12 +1,10 @@
 /**
- * How is a TensorRT plan run on this machine's GPU?
+ * Runs a TensorRT plan on this machine's GPU.
  *
  * The plan's own header is read before the library is opened, so that a file that is no plan, or one of another
- * version, is named
- * as such. Feeds are checked, copied into pinned memory, and run off the event loop. Building a plan is in
- * `ffi/tensorrt`. The GPU
- * is the first that CUDA shows (`CUDA_VISIBLE_DEVICES` chooses it): slow calls run on worker threads, where no other
- * is current.
+ * version, is named as such. Feeds are checked, copied into pinned memory, and run off the event loop. Building a plan
+ * is in `ffi/tensorrt`. The GPU is the first that CUDA shows (`CUDA_VISIBLE_DEVICES` chooses it): slow calls run on
+ * worker threads, where no other is current.
  */
 import { performance } from 'node:perf_hooks'
 import { openCuda } from '../../../ffi/cuda/cuda.ts'
@@ -27,18 +25,19 @@ import type { TensorRtOptions } from './types.ts'
 /** A plan that is open. Results are valid until the next `infer`. */
 export interface TensorRtBackend extends Backend {
   /**
-   * As `infer`, on this thread: the event loop stands still. Errors: as `infer`; a plain error while another question
-   * is answered;
-   * usage while another model of this TensorRT is being opened.
+   * As `infer`, on this thread: the event loop stands still.
+   *
+   * @throws RunbookError as `infer`; Error while another question is answered; usage while another model of this
+   * TensorRT is being opened
    */
   inferSync(feeds: Feeds): Results
 }
 
 /**
  * Open a plan.
- * Errors: usage for a file that is no plan, or a damaged one; blocked when the file, a library or the device is
- * absent, or of another version;
- * fail when TensorRT or CUDA cannot do it.
+ *
+ * @throws RunbookError usage for a file that is no plan, or a damaged one; blocked when the file, a library or the
+ * device is absent, or of another version; fail when TensorRT or CUDA cannot do it
  */
 export async function openTensorRtPlan(path: string, options: TensorRtOptions = {}): Promise<TensorRtBackend> {
   mustBePlan(path)

@@ -1,6 +1,4 @@
-/**
- * Says how a TensorRT plan is opened.
- */
+/** Says how a TensorRT plan is opened. */
 
 /** How a plan is opened. */
 export interface TensorRtOptions {

@@ -66,11 +66,7 @@ const layerHeadBytes = 44
 /** A tensor of a stand-in stays below this many bytes. */
 const tensorBytesMax = 2 ** 28
 
-/**
- * The bytes of a model.
- *
- * @throws RunbookError usage when an array does not fit its layer
- */
+/** The bytes of a model. @throws RunbookError usage when an array does not fit its layer */
 export function encodeHefModel(model: HefModel): Uint8Array {
   checkModel(model)
   const head = Buffer.alloc(16)
@@ -240,6 +236,7 @@ export interface Levels {
 
 /**
  * A layer that quantises float weights per output feature, symmetric int8, as a compiler does.
+ *
  * @param weights [targetFeatures][taps][sourceFeatures]; @param bias one number a target feature
  */
 export function quantizedLayer(o: {

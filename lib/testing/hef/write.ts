@@ -78,6 +78,7 @@ export interface HefDescription {
 
 /**
  * The bytes of a HEF.
+ *
  * @throws RunbookError usage when the header version cannot hold what is asked, a layer's order is none of the
  * device's, or the model is not sound
  */
