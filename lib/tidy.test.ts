@@ -272,6 +272,7 @@ test('tests sit beside the code they test', () => {
     'lib/examples.test.ts',
     'runbooks/docs.test.ts',
     'runbooks/plan-000.test.ts',
+    'runbooks/plan-003.test.ts',
     'runbooks/knobs.test.ts',
     'lib/models/convtasnet/rewrites.test.ts',
     'lib/models/convtasnet/properties.test.ts',
