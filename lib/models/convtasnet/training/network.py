@@ -58,8 +58,8 @@ class ConvTasNet(nn.Module):
         masked = (masks * frames[:, None]).reshape(2 * batch, self.filters, count)
         return self.decoder(masked).view(batch, 2, -1)
 
-    def exported(self, gains=(1.0, 1.0)):
-        """The weights by the project's names as float32 tensors. `gains` scale the two sources."""
+    def exported(self, gains=(1.0, 1.0), is_swapped=False):
+        """The weights by the project's names as float32 tensors. `gains` scale the two sources, after a swap of both."""
         weights = {"encoder.weight": one_row(self.encoder.weight)}
         weights.update(affine("masker.norm", self.norm))
         weights.update(layer("masker.bottleneck", self.bottleneck))
@@ -69,6 +69,9 @@ class ConvTasNet(nn.Module):
                 if module is not None:
                     weights.update(affine(name, module) if part.startswith("norm") else layer(name, module))
         weights.update(layer("masker.mask", self.mask))
+        if is_swapped:
+            for part in ("masker.mask.weight", "masker.mask.bias"):
+                weights[part] = weights[part].roll(self.filters, 0)
         same = torch.eye(self.filters)
         weights["source_projector.weight"] = torch.cat([gain * same for gain in gains])[:, :, None, None]
         weights["decoder.weight"] = one_row(self.decoder.weight)

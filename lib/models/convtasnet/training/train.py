@@ -66,23 +66,23 @@ def improvement(network, targets):
 
 
 def source_gains(network, batches):
-    """The gains that bring both sources to the level of their voices, by least squares over some batches."""
-    above, below, order = torch.zeros(2), torch.zeros(2), 0.0
+    """The gains that bring the woman's and the man's source to their levels, and whether the network swaps them."""
+    above, below, share = torch.zeros(2), torch.zeros(2), 0.0
     found = [(answers(network, targets.sum(1)), targets) for targets in batches]
     for estimates, targets in found:
-        order += float(best_order(estimates, targets)[1].float().mean())
-    is_swapped = order > len(found) / 2
+        share += float(best_order(estimates, targets)[1].float().mean()) / len(found)
+    is_swapped = share > 0.5
     for estimates, targets in found:
-        paired = targets.flip(1) if is_swapped else targets
-        above += (estimates * paired).sum((0, 2))
-        below += (estimates**2).sum((0, 2))
-    return (above / below).tolist()
+        ordered = estimates.flip(1) if is_swapped else estimates
+        above += (ordered * targets).sum((0, 2))
+        below += (ordered**2).sum((0, 2))
+    return (above / below).tolist(), is_swapped
 
 
 def export(network, batches, out):
-    """Write the weights in both precisions, and give the gains."""
-    gains = source_gains(network, batches)
-    arrays = {name: tensor.numpy() for name, tensor in network.exported(gains).items()}
+    """Write the weights in both precisions, the woman first, and give the gains."""
+    gains, is_swapped = source_gains(network, batches)
+    arrays = {name: tensor.numpy() for name, tensor in network.exported(gains, is_swapped).items()}
     largest = max(float(np.abs(array).max()) for array in arrays.values())
     if not largest < FLOAT16_MAX:
         raise ValueError(f"a weight of {largest} does not fit float16")

@@ -88,7 +88,7 @@ export function cardText(cards: readonly NetworkCard[]): string {
 const about = `Three ConvTasNets that take a mixture of two particular voices apart: a woman (the voice of ivrvoice.ru) and a man (the
 voice of festvox-ru), both speaking Russian, 16 kHz.
 
-- They separate these two voices, whatever they say. They are **no separator of voices in general**.
+- They separate these two voices, whatever they say; the first source is the woman, the second the man. They are **no separator of voices in general**.
 - Made to bring a device up with sound that can be heard and scored, and for nothing else.
 - Not for finding out who speaks, nor for listening to people who did not agree to it. The licences of the recordings
   allow their use; the packages say nothing more of the speakers' consent.

@@ -8,7 +8,7 @@ import { networkNames, networkOptions, programFolder, voicePackages, voicesContr
 
 test('networkOptions gives a graph of a fine frame and a wide reach', () => {
   const large = networkOptions('large')
-  assert.deepEqual([large.kernelSize, large.stride, latentFrames(large), haloFrames(large)], [128, 64, 251, 64])
+  assert.deepEqual([large.kernelSize, large.stride, latentFrames(large), haloFrames(large)], [128, 64, 251, 63])
   assert.equal(networkOptions('small', 48_000).inputLen, 48_000)
 })
 

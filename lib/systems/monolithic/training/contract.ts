@@ -61,7 +61,7 @@ export const programFolder = join(import.meta.dirname, '../../../models/convtasn
 export function networkOptions(name: NetworkName, inputLen?: number): ConvTasNetOptions {
   const { networks, inputLen: usual } = voicesContract()
   const { weights: _, ...sizes } = networks[name]
-  return convTasNetOptions({ ...sizes, inputLen: inputLen ?? usual, encoderMode: 'conv', decoderMode: 'polyphase' })
+  return convTasNetOptions({ ...sizes, inputLen: inputLen ?? usual, encoderMode: 'framed', decoderMode: 'polyphase' })
 }
 
 /** A voice of `voices.json`: a folder of prompts in a package. */

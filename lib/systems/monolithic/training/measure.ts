@@ -66,8 +66,8 @@ export async function measure(
   note('float16', float16)
   const float32 = note('float32', await scoreWhole({ ...job, weights: trained.float32 }))
   const tiled = note('tiled', await scoreTiled(job))
-  const calibration = readMixtures(mixturesOf(o.data, 'validation')).slice(0, calibrationWindows)
-  const int8 = note('int8', await scoreInt8(job, { calibration }))
+  const calibration = readMixtures(mixturesOf(o.data, 'validation'))
+  const int8 = note('int8', await scoreInt8(job, { calibration, windows: calibrationWindows }))
   for (const set of Object.keys(voicesRecipe().mixtures).filter(one => one !== 'test' && one !== 'validation')) {
     note(set, await scoreWhole({ ...job, mixtures: readMixtures(mixturesOf(o.data, set)) }))
   }

@@ -7,7 +7,6 @@
 import { join } from 'node:path'
 import { encodeModel } from '../../../formats/onnx/index.ts'
 import { decodeNpy } from '../../../formats/tensors/npy.ts'
-import { float32 } from '../../../formats/tensors/tensor.ts'
 import { readFile, writeFileAtomic } from '../../../host/files.ts'
 import type { Backend } from '../../../infer/backend.ts'
 import { openOrtNode } from '../../../infer/ort/node-package.ts'
@@ -18,6 +17,7 @@ import { inspect } from '../../../onnx/inspect.ts'
 import { calibrate } from '../../../onnx/quantize/calibrate.ts'
 import { quantizeQdq } from '../../../onnx/quantize/quantize.ts'
 import { SeparationScore } from '../../../signal/metrics.ts'
+import { feedOf } from '../search/convtasnet-case.ts'
 import { separationModel } from '../separation/model.ts'
 import { separate } from '../separation/separate.ts'
 
@@ -138,16 +138,27 @@ export async function scoreTiled(job: ScoreJob): Promise<number[]> {
 
 /**
  * SI-SDRi of each mixture by the int8 graph, tiled, in dB.
- * @param o.calibration mixtures whose first second calibrates
+ * @param o.calibration mixtures that are cut into windows, the first of each before the second of any
+ * @param o.windows how many windows calibrate, at most
+ * @throws RunbookError those of `loadWeights`, `calibrate` and `openOrtNode`
  */
-export async function scoreInt8(job: ScoreJob, o: { calibration: readonly CleanPair[] }): Promise<number[]> {
+export async function scoreInt8(
+  job: ScoreJob,
+  o: { calibration: readonly CleanPair[]; windows: number },
+): Promise<number[]> {
   const { options, folder, weights } = job
+  const { inputLen } = options
   const model = convTasNetGraph(options, await loadWeights(weights, options))
-  const feeds = o.calibration.map(({ mixture }) => ({
-    input: float32([1, 1, 1, options.inputLen], mixture.slice(0, options.inputLen)),
-  }))
-  const quantised = encodeModel(quantizeQdq(model, await calibrate(model, feeds)))
-  await using open = await openGraph(quantised, join(folder, 'int8.onnx'), options)
+  const each = Math.floor(o.calibration[0]!.mixture.length / inputLen)
+  const cuts = Array.from({ length: each }, (_, i) =>
+    o.calibration.map(({ mixture }) => mixture.slice(i * inputLen, (i + 1) * inputLen)),
+  )
+  const feeds = cuts.flat().slice(0, o.windows)
+  const ranges = await calibrate(
+    model,
+    feeds.map(window => ({ input: feedOf(window, options) })),
+  )
+  await using open = await openGraph(encodeModel(quantizeQdq(model, ranges)), join(folder, 'int8.onnx'), options)
   return await scored(open, job.mixtures)
 }
 
