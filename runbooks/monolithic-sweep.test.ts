@@ -15,7 +15,8 @@ import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
 import sweep from './monolithic-sweep.ts'
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'sweep-'))
-const host = ['--toolchain', 'host', '--no-cache']
+const plan = ['--ladder', 'plan']
+const host = ['--toolchain', 'host', '--no-cache', ...plan]
 const rows = (ran: Ran, name = 'monolithic_full_host_summary.tsv') => readTsv(ran.path(name))
 
 test('monolithic-sweep compiles the first rung on the host, separates a shipped recording and passes', async () => {
@@ -54,6 +55,18 @@ test('monolithic-sweep compiles the first rung on the host, separates a shipped 
   )
   assert.match(ran.stderr, /\[1\] Choose the toolchain\n {2}toolchain: host/)
   assert.equal(ran.report.fingerprint.toolchain, 'host')
+})
+
+test('monolithic-sweep takes the voices of a shipped recording apart with the largest trained network', async () => {
+  const ran = await runInProcess(sweep, ['--toolchain', 'host', '--no-cache'])
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(ran.lines.at(-5), 'HAR status: 1/13 ; toolchain=host')
+  const rows13 = rows(ran)
+  assert.deepEqual([rows13.length, rows13[0]!.har_success], [13, 'true'])
+  const gates = ran.report.gates.map(({ name, status }) => [name, status])
+  assert.deepEqual(gates.at(-1), ['voices come apart (SI-SDRi)', 'pass'])
+  const metrics = JSON.parse(ran.read('runtime_metrics.json')) as Record<string, unknown>
+  assert.deepEqual(metrics.permutation, [0, 1])
 })
 
 test('monolithic-sweep takes identical cases from the cache the second time', async () => {
@@ -111,7 +124,7 @@ test('monolithic-sweep stops at a broken installation, which no rung can escape,
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = 'environment_broken_install'
   try {
-    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--from', '8'], { cwd })
+    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', ...plan, '--from', '8'], { cwd })
     assert.equal(ran.exit, 3, ran.stderr)
     assert.deepEqual(
       rows(ran, 'monolithic_full_hef_summary.tsv').map(row => row.exception_type === 'NotReached'),
@@ -124,9 +137,9 @@ test('monolithic-sweep stops at a broken installation, which no rung can escape,
 })
 
 test('monolithic-sweep in --dry-run names the rungs that it would try, and refuses those that are not there', async () => {
-  const ran = await runInProcess(sweep, ['--dry-run', '--from', '9'])
+  const ran = await runInProcess(sweep, ['--dry-run', ...plan, '--from', '9'])
   assert.equal(ran.lines.filter(line => line.startsWith('would compile')).length, 2)
-  assert.equal((await runInProcess(sweep, ['--dry-run', '--from', '99'])).exit, 2)
+  assert.equal((await runInProcess(sweep, ['--dry-run', ...plan, '--from', '99'])).exit, 2)
 })
 
 test("monolithic-sweep tries one rung of one's own", async () => {
@@ -199,7 +212,7 @@ test('monolithic-sweep killed in the middle loses no finished row when it is res
 
 test('monolithic-sweep twice at once in one folder gives two whole runs', async () => {
   const cwd = scratch()
-  const argv = ['--toolchain', 'host', '--from', '10', '--run-ts', 'same']
+  const argv = ['--toolchain', 'host', ...plan, '--from', '10', '--run-ts', 'same']
   const runs = await Promise.all(
     [start(argv, cwd), start(argv, cwd)].map(async ({ ended, out }) => ({ exit: await ended, out })),
   )
@@ -250,7 +263,7 @@ test('monolithic-sweep refuses input that is absent or malformed before it makes
   for (const { argv, exit } of cases)
     assert.equal((await runInProcess(sweep, argv, { cwd })).exit, exit, argv.join(' '))
   assert.ok(!existsSync(join(cwd, 'module_runs')))
-  assert.equal((await runInProcess(sweep, ['--from', '11'], { cwd })).exit, 2)
+  assert.equal((await runInProcess(sweep, [...plan, '--from', '11'], { cwd })).exit, 2)
   assert.equal((await runInProcess(sweep, ['--resume', 'nowhere'], { cwd })).exit, 2)
   assert.equal((await runInProcess(sweep, ['--hw-arch', 'hailo9'], { cwd })).exit, 2)
 })
@@ -260,7 +273,7 @@ test("monolithic-sweep drives the vendor's compiler when it is found, and is blo
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = JSON.stringify({ 'mono_f256_bn128.*': 'allocator_infeasible' })
   try {
-    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--until', '3'], { cwd })
+    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', ...plan, '--until', '3'], { cwd })
     assert.equal(ran.exit, 3, ran.stderr)
     assert.match(
       ran.verdict,
@@ -287,14 +300,18 @@ test("monolithic-sweep proposes the temporal ladder, as a command, when the plan
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = 'allocator_infeasible'
   try {
-    const evidence = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--from', '9'], { cwd })
+    const evidence = await runInProcess(sweep, ['--dfc', folder, '--no-cache', ...plan, '--from', '9'], { cwd })
     assert.equal(evidence.exit, 1, evidence.stderr)
     assert.match(evidence.verdict, /next="npx tsx runbooks\/monolithic-sweep.ts .*--ladder temporal/)
     assert.ok(evidence.lines.includes('Next knob: --ladder temporal'))
-    const plan = await runInProcess(sweep, ['--dfc', folder, '--no-cache', '--from', '9', '--knob', 'plan'], { cwd })
-    assert.ok(plan.lines.includes('Next knob: reduce hid_chan: 48 -> 32'), plan.stdout)
-    assert.match(plan.verdict, /--config mono_f64_bn24_hid32_skip24_b1_r1_t16000/)
-    assert.equal(JSON.parse(plan.read('monolithic_full_next_knob.json')).next_knob, 'reduce hid_chan: 48 -> 32')
+    const byPlan = await runInProcess(
+      sweep,
+      ['--dfc', folder, '--no-cache', ...plan, '--from', '9', '--knob', 'plan'],
+      { cwd },
+    )
+    assert.ok(byPlan.lines.includes('Next knob: reduce hid_chan: 48 -> 32'), byPlan.stdout)
+    assert.match(byPlan.verdict, /--config mono_f64_bn24_hid32_skip24_b1_r1_t16000/)
+    assert.equal(JSON.parse(byPlan.read('monolithic_full_next_knob.json')).next_knob, 'reduce hid_chan: 48 -> 32')
   } finally {
     delete process.env.HAILO_STANDIN
     rmSync(join(cwd, 'venv'), { recursive: true })

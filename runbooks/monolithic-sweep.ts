@@ -41,7 +41,6 @@ export default runbook(
     const compile = await import('../lib/systems/monolithic/search/index.ts')
     const infer = await import('../lib/systems/monolithic/separation/index.ts')
     const { bars, table } = await import('../lib/notebook/display/show.ts')
-    const { isMixtureConsistent } = await import('../lib/models/convtasnet/weights.ts')
     const rungs = rungsOf(inputs)
     if (inputs.printWeights) return compile.printWeights({ cell, gate, line }, rungs[0]!)
     const recording = infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz)
@@ -124,8 +123,8 @@ export default runbook(
         show(...infer.showSeparation(separated))
         return separated
       })
-      const mixtureDbMin = inputs.weights === undefined && isMixtureConsistent(rung) ? gates.mixtureSnrDbMinInt8 : null
-      const runs = infer.gateSeparation(gate, metrics, { ...gates, mixtureDbMin })
+      const promises = compile.promisesOf(rung, { weights: inputs.weights, recording })
+      const runs = infer.gateSeparation(gate, metrics, { ...gates, ...promises })
       stamp({ device: metrics.device_info })
       closing.runtime(runs ? 'pass' : 'fail', run.shown)
     } catch (thrown) {

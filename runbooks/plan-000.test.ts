@@ -26,14 +26,14 @@ const { folder: dfc } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0'
 async function withCompiler(fates: unknown, argv: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
   process.env.HAILO_STANDIN = typeof fates === 'string' ? fates : JSON.stringify(fates)
   try {
-    return await runInProcess(sweep, ['--dfc', dfc, '--no-cache', '--quiet', ...argv], { cwd, env })
+    return await runInProcess(sweep, ['--dfc', dfc, '--no-cache', '--quiet', '--ladder', 'plan', ...argv], { cwd, env })
   } finally {
     delete process.env.HAILO_STANDIN
   }
 }
 const summary = (ran: Ran) => readTsv(ran.path('monolithic_full_hef_summary.tsv'))
 const onHost = (argv: readonly string[], env: Record<string, string> = {}) =>
-  runInProcess(sweep, ['--toolchain', 'host', '--quiet', ...argv], { cwd, env })
+  runInProcess(sweep, ['--toolchain', 'host', '--quiet', '--ladder', 'plan', ...argv], { cwd, env })
 
 test('each name, message and scenario of plan 000 holds here', async t => {
   const winner = await withCompiler({ 'mono_f96.*_b1_.*': 'allocator_infeasible' }, ['--from', '9'], {

@@ -25,6 +25,22 @@ test("ladderConfigs() gives the plan's ten configurations in its order", () => {
   assert.ok(ladderConfigs('plan').every(o => o.decoderMode === 'polyphase' && o.encoderMode === 'conv'))
 })
 
+test('ladderConfigs() puts the trained networks above the plan, framed and in windows of one second', () => {
+  const rungs = ladderConfigs('voices')
+  assert.deepEqual(rungs.slice(0, 3).map(runTag), [
+    'mono_f128_bn64_hid128_skip64_b6_r1_t16000_k128_s64',
+    'mono_f128_bn64_hid128_skip64_b2_r1_t16000_k128_s64',
+    'mono_f64_bn32_hid64_skip32_b4_r1_t16000_k128_s64',
+  ])
+  assert.ok(rungs.slice(0, 3).every(o => o.encoderMode === 'framed' && latentFrames(o) === 251))
+  assert.deepEqual(rungs.slice(3), ladderConfigs('plan'))
+})
+
+test('ladderConfigs() leaves the trained networks out when a change takes the meaning of their weights', () => {
+  assert.deepEqual(ladderConfigs('voices', { normMode: 'identity' }), ladderConfigs('plan', { normMode: 'identity' }))
+  assert.equal(ladderConfigs('voices', { encoderMode: 'conv', decoderMode: 'deconv' }).length, 13)
+})
+
 test('ladderConfigs() begins with the defaults of the options', () => {
   assert.deepEqual(ladderConfigs('plan')[0], convTasNetDefaults)
 })

@@ -1,17 +1,18 @@
 /**
- * Which ConvTasNets are tried, and in which order?
+ * Says which ConvTasNets are tried, and in which order.
  *
- * Two ladders, both from `contracts/monolithic.contract.json`. `plan`: the ten configurations of the bring-up plan,
- * channels
- * falling. `temporal`: one set of channels, the latent width falling, because width is what public evidence shows to
- * decide.
- * How a ladder is climbed is `lib/ladder/ladder.ts`.
+ * Three ladders. `voices`: the networks that were trained on two voices (`contracts/voices.contract.json`), largest
+ * first, as far as a change leaves their weights their meaning, then those of the plan. `plan`: the ten configurations of the bring-up plan, channels falling. `temporal`: one
+ * set of channels, the latent width falling, because width is what public evidence shows to decide. The last two are
+ * from `contracts/monolithic.contract.json`. How a ladder is climbed is `lib/ladder/ladder.ts`.
  */
 import { readContract, type ContractMark } from '../../contract/contract.ts'
 import { usageError } from '../../base/errors.ts'
+import { networkNames, networkOptions, trainedWeights } from './training/contract.ts'
 import { convTasNetOptions, sizesOf, type ConvTasNetOptions } from '../../models/convtasnet/options.ts'
 
-export const ladderNames = ['plan', 'temporal'] as const
+/** The ladders by name, the usual one first. */
+export const ladderNames = ['voices', 'plan', 'temporal'] as const
 export type LadderName = (typeof ladderNames)[number]
 
 type Modes = Pick<ConvTasNetOptions, 'encoderMode' | 'decoderMode'>
@@ -106,6 +107,10 @@ export function ladderConfigs(
   contract: MonolithicContract = monolithicContract(),
 ): ConvTasNetOptions[] {
   const { kernelSize, stride, nSrc, convKernelSize, seed, sampleRateHz: sampleRate } = contract.model
+  if (name === 'voices') {
+    const trained = networkNames.map(network => networkOptions(network, change)).filter(trainedWeights)
+    return [...trained, ...ladderConfigs('plan', change, contract)]
+  }
   const { encoderMode, decoderMode } = contract.ladders[name]
   const shared = { kernelSize, stride, nSrc, convKernelSize, seed, sampleRate, encoderMode, decoderMode }
   const sizes = name === 'plan' ? contract.ladders.plan.rungs : temporalRungs(contract)

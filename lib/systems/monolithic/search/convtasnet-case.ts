@@ -11,6 +11,7 @@ import type { LadderCase, PreparedCase } from '../../../ladder/types.ts'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
 import { runTag, sizesOf, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { loadWeights, seededWeights } from '../../../models/convtasnet/weights.ts'
+import { trainedWeights } from '../training/contract.ts'
 import { inspect } from '../../../onnx/inspect.ts'
 import { frameSignal } from '../../../signal/frames.ts'
 import type { Calibration } from './calibration.ts'
@@ -24,7 +25,7 @@ export interface CaseSetting {
   readonly quick: boolean
   /** More model-script commands. */
   readonly scriptExtra: string
-  /** A weights file, or undefined for seeded weights. */
+  /** A weights file; undefined for the trained weights that ship, and seeded ones where there are none. */
   readonly weights: string | undefined
 }
 
@@ -49,8 +50,8 @@ export function convTasNetCase(
     tag,
     config: sizesOf(options),
     async prepare() {
-      const weights =
-        setting.weights === undefined ? seededWeights(options) : await loadWeights(setting.weights, options)
+      const path = setting.weights ?? trainedWeights(options)?.path
+      const weights = path === undefined ? seededWeights(options) : await loadWeights(path, options)
       const model = cut(convTasNetGraph(options, weights))
       const name = model.graph!.input[0]!.name
       const { parameters, macs, weightBytes, peakActivationBytes } = inspect(model)

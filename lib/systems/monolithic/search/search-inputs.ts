@@ -53,7 +53,10 @@ export function searchInputs() {
       optional: true,
       help: 'how sources share the encoder; default: project',
     }),
-    weights: file({ optional: true, help: 'weights by name (.safetensors, .npz or .pth); default: seeded, untrained' }),
+    weights: file({
+      optional: true,
+      help: 'weights by name (.safetensors, .npz or .pth); default: those that ship, else seeded',
+    }),
     timeLimitMin: number({
       env: 'TIME_LIMIT_MIN',
       default: limits.timeLimitMin,

@@ -19,7 +19,7 @@ export function sweepInputs() {
     }),
     ladder: choice(ladderNames, {
       default: defaults.ladder,
-      help: 'channels falling as in the plan, or the width in time falling',
+      help: 'trained networks and then the plan, the plan alone, or the width in time falling',
     }),
     config: text({ optional: true, help: 'one rung of your own by its run tag, instead of a ladder' }),
     from: text({ optional: true, help: 'the first rung to try, by number or tag' }),

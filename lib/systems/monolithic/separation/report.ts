@@ -72,11 +72,12 @@ function scoreTable(metrics: RuntimeMetrics): Display[] {
 /**
  * Judge a separation, and say whether all is well.
  * @param o.mixtureDbMin null where the weights promise nothing about the sum of the sources
+ * @param o.siSdriDbMin left out where the weights promise nothing about these voices
  */
 export function gateSeparation(
   gate: Gate,
   metrics: RuntimeMetrics,
-  o: { rtfMax: number; clippedShareMax: number; mixtureDbMin: number | null },
+  o: { rtfMax: number; clippedShareMax: number; mixtureDbMin: number | null; siSdriDbMin?: number | null },
 ): boolean {
   const verdicts = [
     gate('separated samples', metrics.output_samples, { equals: metrics.input_samples }),
@@ -87,6 +88,10 @@ export function gateSeparation(
   if (o.mixtureDbMin !== null) {
     const bound = { atLeast: o.mixtureDbMin }
     verdicts.push(gate('sources add up to the mixture', metrics.mixture_consistency_db, bound, { unit: 'dB' }))
+  }
+  if (o.siSdriDbMin !== undefined && o.siSdriDbMin !== null) {
+    const bound = { atLeast: o.siSdriDbMin }
+    verdicts.push(gate('voices come apart (SI-SDRi)', metrics.si_sdri_db, bound, { unit: 'dB' }))
   }
   return verdicts.every(Boolean)
 }

@@ -9,7 +9,7 @@ import { networkNames, networkOptions, programFolder, voicePackages, voicesContr
 test('networkOptions gives a graph of a fine frame and a wide reach', () => {
   const large = networkOptions('large')
   assert.deepEqual([large.kernelSize, large.stride, latentFrames(large), haloFrames(large)], [128, 64, 251, 63])
-  assert.equal(networkOptions('small', 48_000).inputLen, 48_000)
+  assert.equal(networkOptions('small', { inputLen: 48_000 }).inputLen, 48_000)
 })
 
 test('voicesContract bounds every network, and the largest the most', () => {

@@ -5,6 +5,7 @@
  * beside the training program, which reads the same file.
  */
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { readContract, type ContractMark } from '../../../contract/contract.ts'
 import { readJson } from '../../../host/files.ts'
 import { convTasNetOptions, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
@@ -57,11 +58,33 @@ export const weightsFolder = join(import.meta.dirname, '../../../../contracts/we
 /** The folder of the Python program that trains. */
 export const programFolder = join(import.meta.dirname, '../../../models/convtasnet/training')
 
-/** The graph of a trained network for windows of `inputLen` samples, the contract's when left out. */
-export function networkOptions(name: NetworkName, inputLen?: number): ConvTasNetOptions {
-  const { networks, inputLen: usual } = voicesContract()
+/**
+ * The graph of a trained network: framed, so that it has no wide kernel, and polyphase, so that it answers with sound.
+ * @param change options that are other than the network's own
+ * @throws RunbookError usage when a change contradicts the network
+ */
+export function networkOptions(name: NetworkName, change: Partial<ConvTasNetOptions> = {}): ConvTasNetOptions {
+  const { networks, inputLen } = voicesContract()
   const { weights: _, ...sizes } = networks[name]
-  return convTasNetOptions({ ...sizes, inputLen: inputLen ?? usual, encoderMode: 'framed', decoderMode: 'polyphase' })
+  return convTasNetOptions({ ...sizes, inputLen, encoderMode: 'framed', decoderMode: 'polyphase', ...change })
+}
+
+/** A network whose trained weights ship, and the file that holds them. */
+export interface TrainedWeights {
+  readonly network: NetworkName
+  readonly path: string
+}
+
+/** What a graph may differ in from the network that was trained, and still compute the same. */
+const free = ['inputLen', 'seed', 'encoderMode', 'decoderMode'] as const
+
+/** The trained weights that a graph computes with, or null when none of them is meant for it. */
+export function trainedWeights(options: ConvTasNetOptions): TrainedWeights | null {
+  if (options.decoderMode !== 'polyphase' && options.decoderMode !== 'deconv') return null
+  const own = Object.fromEntries(free.map(key => [key, options[key]]))
+  const network = networkNames.find(name => isDeepStrictEqual({ ...networkOptions(name), ...own }, options))
+  if (network === undefined) return null
+  return { network, path: join(weightsFolder, voicesContract().networks[network].weights) }
 }
 
 /** A voice of `voices.json`: a folder of prompts in a package. */
