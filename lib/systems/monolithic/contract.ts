@@ -2,9 +2,10 @@
  * Says which ConvTasNets are tried, and in which order.
  *
  * Three ladders. `voices`: the networks that were trained on two voices (`contracts/voices.contract.json`), largest
- * first, as far as a change leaves their weights their meaning, then those of the plan. `plan`: the ten configurations of the bring-up plan, channels falling. `temporal`: one
- * set of channels, the latent width falling, because width is what public evidence shows to decide. The last two are
- * from `contracts/monolithic.contract.json`. How a ladder is climbed is `lib/ladder/ladder.ts`.
+ * first, as far as a change leaves their weights their meaning; then those of the plan. `plan`: the ten configurations
+ * of the bring-up plan, channels falling. `temporal`: one set of channels, the latent width falling, because width is
+ * what public evidence shows to decide. The last two are from `contracts/monolithic.contract.json`. How a ladder is
+ * climbed is `lib/ladder/ladder.ts`.
  */
 import { readContract, type ContractMark } from '../../contract/contract.ts'
 import { usageError } from '../../base/errors.ts'
