@@ -12,12 +12,13 @@ export const tensorrtWords = exact`
   \[TRT\]|TensorRT|tensorrt|\bTRT\b|nvinfer|trtexec|onnx2trt|polygraphy|Myelin|ForeignNode|engine plan
   |IBuilder|Serialization assertion|minBufferSize|Error Code \d|Error\[\d|optimization profile|\bprofile \d+\b
   |\btactic\b
-  |TF32|cuBLAS|timing cache|ModelImporter|\bFP16\b|[Dd]ifference exceeds tolerance|NVML|NVIDIA-SMI|NVIDIA driver
+  |TF32|cuBLAS|timing cache|ModelImporter|\bFP16\b|UNSUPPORTED_NODE|builtin_op_importers|\bIn node -?\d{1,6} \(
+  |[Dd]ifference exceeds tolerance|NVML|NVIDIA-SMI|NVIDIA driver
   |DefaultLogger|CUDNN_STATUS|CUBLAS_STATUS|cudaError|CUDA_ERROR|CUDA initialization|capabilities: \[\[gpu`
 const hailortWords = exact`
   \[HailoRT|HAILO_(?:[A-Z]+_)*[A-Z]{3,}\b|hailortcli|libhailort|pyhailort|hailo_platform|HailoRT\w{0,40}(?:Exception|Error)
   |\bhailonet\b|\bv?[Dd]evice\b[^\n]{0,80}[Hh]ailo|\/dev\/(?:hailo|h1x)|\.hef\b|HailoRT|hailo(?:_pci|1x|8_fw|rt\b)
-  |hailort|\bhailo \d{4}:|hailo\/
+  |hailort|\bhailo \d{4}:|firmware\/hailo|\bhailo\/hailo
   |\bVDevice\b`
 const onnxruntimeWords = phrase`ONNXRuntimeError|onnxruntime|ExecutionProvider|\bORT\b|onnx\.checker|onnx_cpp2py_export
   |QuantizeLinear|\bBFCArena\b|Non-zero status code returned while running
@@ -28,7 +29,8 @@ const compilerWords = exact`
   hailo_sdk|hailo_model_optimization|acceleras|Acceleras|hailo (?:parser|optimize|compiler|har)|\bHAR\b|\.har\b|\.alls\b
   |[Mm]odel [Ss]cript|Translation (?:started|completed|failed)|Model Optimization|Backend\w{2,30}Exception
   |Mapping Failed
-  |Agent infeasible|No successful assign|NegativeSlope|ParsingWithRecommendation|Dataflow Compiler|hailo_tools
+  |Agent infeasible|No successful assign|NegativeSlope|ParsingWithRecommendation|Parsing failed with
+  |bin\/hailo\w{0,2}"|Dataflow Compiler|hailo_tools
   |\bhailo_dataflow
   |SubprocessTracebackFailure|BadInputsShape|input_layer\d[^\n]{0,60}shape|Hailo Model Zoo
   |Failed to produce compiled graph`

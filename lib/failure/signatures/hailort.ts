@@ -61,7 +61,10 @@ const exactly: readonly Signature[] = [
     /no element "?hailo\w{2,30}|name '(?:VDevice|HEF|HailoRT\w{0,30}|ConfigureParams|InferVStreams|FormatType|HailoStreamInterface)' is not defined/,
   ),
   runtime('runtime_missing_package', /libhailort\.so[\w.]{0,20}: cannot open shared object file/),
-  runtime('runtime_version_mismatch', /Unsupported firmware operation|Driver version \(\S{1,20}\) is different/i),
+  runtime(
+    'runtime_version_mismatch',
+    /Unsupported (?:firmware operation|hef version)|Driver version \(\S{1,20}\) is different/i,
+  ),
 ]
 
 /** HailoRT's library, its device and its HEFs. */

@@ -49,7 +49,7 @@ export const hostSignatures: readonly Signature[] = [
     'host_oom',
     phrase`ResourceExhausted|AccelerasResourceError|\bmemory (?:has been|was|is) exhausted
       |Dst tensor is not initialized|failed copying input tensor from|CU(?:BLAS|DNN|SOLVER)_STATUS_ALLOC_FAILED
-      |out of memory\b(?! unit)|\bOOM\b|oom[-_ ]?kill|CUDA_ERROR_OUT_OF_MEMORY|bad_alloc|\bMemoryError\b
+      |(?:out of|not enough) memory\b(?! unit)|\bOOM\b|oom[-_ ]?kill|CUDA_ERROR_OUT_OF_MEMORY|bad_alloc|\bMemoryError\b
       |OUT_OF_HOST_MEMORY`,
   ),
   any(

@@ -86,7 +86,7 @@ const building: readonly Signature[] = [
   build(
     'op_unsupported',
     phrase`FallbackPluginImporter|plugin not found|could not find plugin|getPluginCreator
-      |no importer registered|unsupported (?:onnx )?(?:operator|op|node|layer)\b|UNSUPPORTED_NODE
+      |no importer registered|unsupported (?:onnx )?(?:operator|op|node|layer)\b
       |(?:op|operator|node) \S{1,60} is not supported|no plugin named|Cannot find plugin`,
     { unless: /\bDLA\b/ },
   ),
@@ -104,7 +104,8 @@ const building: readonly Signature[] = [
     phrase`dynamic axes|applied to shape tensor|shape tensor[^\n]{0,60}(?:must|not|cannot)
       |Assertion failed: [^\n]{0,200}&& "|UNSUPPORTED_GRAPH|INVALID_GRAPH|INVALID_NODE|UNSUPPORTED_NODE_(?:ATTR|INPUT
       |DATATYPE)
-      |In function import[A-Z]|tensors\.count\(input_name\)|_importer_ctx|is_weights\(\)|must be an initializer
+      |In function (?:import|parse)[A-Z]|Invalid Node - |Func of the error:import|convert_?onnx_?weights
+      |tensors\.count\(input_name\)|_importer_ctx|is_weights\(\)|must be an initializer
       |unsupported (?:onnx )?data type|data type[^\n]{0,60}not supported|Found unsupported datatype`,
     { unless: /FallbackPlugin|plugin not found/i },
   ),
