@@ -55,7 +55,7 @@ test('doctor has all of its lines in columns', async () => {
 test('doctor is blocked by a missing device only where one is asked for', async () => {
   const { exit, verdict, report } = await run({}, ['--need', 'hailo'])
   assert.equal(exit, 3)
-  assert.match(verdict, /^BLOCKED doctor gates=8\/11 .* next="/)
+  assert.match(verdict, /^BLOCKED doctor gates=8\/11 .* hint="/)
   const blocked = report.gates.filter(({ status }) => status === 'blocked')
   assert.deepEqual(
     blocked.map(({ name }) => name),
@@ -70,7 +70,7 @@ test('doctor fails on a broken device only where one is asked for, and next is i
   assert.equal((await run(machine)).exit, 0)
   const { exit, verdict } = await run(machine, ['--need', 'hailo'])
   assert.equal(exit, 1)
-  assert.match(verdict, /^FAIL doctor .* broken=1 .* next="install one version of both/)
+  assert.match(verdict, /^FAIL doctor .* broken=1 .* hint="install one version of both/)
 })
 
 test('doctor passes on a board that is asked for and whole, and next is what runs on it', async () => {
@@ -126,7 +126,7 @@ test(
     )
     assert.match(
       verdict,
-      /next="install header and library of one version; if they are, the table is wrong: .* do not use the device"$/,
+      /hint="install header and library of one version; if they are, the table is wrong: .* do not use the device"$/,
     )
     assert.equal((await run(torn, ['--need', 'nvidia'])).exit, 3, 'it is no matter of another device')
   },
@@ -150,7 +150,7 @@ test('doctor is blocked on a Hailo-10H that has no compiler, and next is the lin
   }
   const { exit, verdict } = await run({ ...ten, programs: { 'g++': null } }, ['--need', 'hailo'])
   assert.equal(exit, 3, verdict)
-  assert.match(verdict, /^BLOCKED doctor .* next="sudo apt install g\+\+ hailo-h10-all #/)
+  assert.match(verdict, /^BLOCKED doctor .* hint="sudo apt install g\+\+ hailo-h10-all #/)
   const whole = { ...ten, files: { ...ten.files, '/usr/include/hailo/hailort.hpp': '' } }
   assert.equal((await run(whole, ['--need', 'hailo'])).exit, 0)
 })
@@ -158,7 +158,7 @@ test('doctor is blocked on a Hailo-10H that has no compiler, and next is the lin
 test('doctor fails when a package does not load, and is blocked when it is not installed', async () => {
   const koffi = { ok: false, kind: 'crash', message: 'loading it crashes its process with SIGILL', hint: null } as const
   const crash = await run({ probed: { koffi } })
-  assert.deepEqual([crash.exit, /^FAIL doctor .* next="npm ci"$/.test(crash.verdict)], [1, true])
+  assert.deepEqual([crash.exit, /^FAIL doctor .* hint="npm ci"$/.test(crash.verdict)], [1, true])
   const gone = await run({ probed: { onnxruntime: absent('ONNX Runtime') } })
   assert.deepEqual([gone.exit, gone.report.gates.find(({ status }) => status === 'blocked')!.name], [3, 'ONNX Runtime'])
 })
@@ -174,7 +174,8 @@ test('doctor --json is one document with the table and the plain facts', async (
   const report = JSON.parse(stdout) as Report
   assert.equal(exit, 0)
   assert.equal(report.cells[0]!.outputs[0]!.kind, 'table')
-  assert.match(report.cells[0]!.outputs[0]!.text, /status +name +state +fix/)
+  const [row] = report.cells[0]!.outputs[0]!.data as Record<string, unknown>[]
+  assert.deepEqual(Object.keys(row!).slice(0, 2), ['status', 'name'])
   const { facts } = report.fingerprint as { facts: readonly Fact[] }
   assert.deepEqual(
     facts.find(({ name }) => name === 'trtexec'),

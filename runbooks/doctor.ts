@@ -52,7 +52,7 @@ export const doctorOf = (machine: () => Machine) =>
         return checks.map(({ name }) => `look at ${name}`)
       },
     },
-    async ({ inputs, run, cell, gate, line, mark, next, stamp }) => {
+    async ({ inputs, run, cell, gate, line, mark, hint, next, stamp }) => {
       const { examine } = await import('../lib/doctor/examine.ts')
       const { factLines } = await import('../lib/doctor/fact.ts')
       const { judge, questionLine } = await import('../lib/doctor/questions.ts')
@@ -97,7 +97,8 @@ export const doctorOf = (machine: () => Machine) =>
       for (const status of ['ok', 'missing', 'broken']) mark(status, count(status))
       stamp({ facts })
       const fix = wanted.flatMap(({ lacking }) => lacking)[0]?.fix
-      next({ pass: wanted.at(-1)!.command, ...(fix && { fail: fix, blocked: fix }) })
+      next({ pass: wanted.at(-1)!.command })
+      if (fix) hint({ fail: fix, blocked: fix })
     },
   )
 

@@ -30,7 +30,7 @@ export default runbook(
     },
     steps: ({ home }) => ['read weights and windows', 'train the motif head', `write ${join(home, 'exports')}`],
   },
-  async ({ inputs, run, cell, show, gate, next, stamp }) => {
+  async ({ inputs, run, cell, show, gate, hint, next, stamp }) => {
     const { edgeinferContract } = await import('../lib/systems/edgeinfer/contract.ts')
     const author = await import('../lib/systems/edgeinfer/export/author.ts')
     const { compareForms } = await import('../lib/systems/edgeinfer/export/forms.ts')
@@ -76,7 +76,7 @@ export default runbook(
     }
     next({
       pass: `npx tsx runbooks/edgeinfer-parity.ts${inputs.home === 'module_runs/edgeinfer' ? '' : ` --home ${inputs.home}`}`,
-      fail: 'give other weights, or more windows with --data',
     })
+    hint({ fail: 'give other weights, or more windows with --data' })
   },
 )

@@ -28,14 +28,14 @@ test('explain-log passes a log that it knows, and goes on with a command that tu
   assert.match(ran.stdout, /^next knob: --ladder temporal$/m)
   assert.match(
     ran.verdict,
-    /^PASS explain-log gates=1\/1 .*next="npx tsx runbooks\/monolithic-sweep.ts --ladder temporal"$/,
+    /^PASS explain-log gates=1\/1 .*next="npx tsx runbooks\/monolithic-sweep.ts --ladder temporal" hint="/,
   )
 })
 
 test('explain-log goes on in words where the knob is no flag of the sweep', async () => {
   const ran = await explained('OSError: [Errno 28] No space left on device')
   assert.equal(ran.exit, 0, ran.stderr)
-  assert.match(ran.verdict, /next="free some room/)
+  assert.match(ran.verdict, /hint="free some room/)
 })
 
 test('explain-log fails on an error that it does not know, whatever step was reached before', async () => {

@@ -33,7 +33,7 @@ export default runbook(
     narrates: false,
     steps: ({ log, jsonl }) => [jsonl ? `score ${jsonl}` : `read ${log ?? 'standard input'} and classify it`],
   },
-  async ({ inputs, cell, gate, line, next }) => {
+  async ({ inputs, cell, gate, line, hint, next }) => {
     const { bareCommand } = await import('../lib/systems/monolithic/knob/knob-command.ts')
     const { jsonl } = inputs
     const log = inputs.log ?? (jsonl === undefined && isPiped() ? '-' : undefined)
@@ -65,10 +65,9 @@ export default runbook(
     })
     for (const each of lines) line(each)
     gate('the log is understood', failure.bucket !== 'unknown', { equals: true })
-    next({
-      pass: bareCommand(failure) ?? failure.fix,
-      fail: 'look for the first [error] line, and report the log so that it gets a bucket',
-    })
+    const command = bareCommand(failure)
+    if (command) next({ pass: command })
+    hint({ pass: failure.fix, fail: 'look for the first [error] line, and report the log so that it gets a bucket' })
   },
 )
 

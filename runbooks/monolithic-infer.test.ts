@@ -47,7 +47,7 @@ async function refused(
 ) {
   const ran = await run(env, argv)
   assert.equal(ran.exit, want.exit, ran.stderr)
-  assert.match(ran.verdict, new RegExp(`^${want.verdict} monolithic-infer gates=0/0 run=module_runs/t next="`))
+  assert.match(ran.verdict, new RegExp(`^${want.verdict} monolithic-infer gates=0/0 run=module_runs/t (?:next|hint)="`))
   assert.match(ran.report.error!.message, want.reason)
   assert.equal(ran.stderr.match(/^error: /gm)?.length, 1, ran.stderr)
   assert.doesNotMatch(ran.stderr, /\.ts:\d+/, 'an operating error prints no stack')
@@ -67,7 +67,7 @@ test("monolithic-infer separates a recording and ends in PASS with the plan's fi
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(
     ran.verdict,
-    'PASS monolithic-infer gates=4/4 run=module_runs/t next="listen to module_runs/t/sep_src1.wav"',
+    'PASS monolithic-infer gates=4/4 run=module_runs/t hint="listen to module_runs/t/sep_src1.wav"',
   )
   assert.equal(ran.lines.at(-2), 'Runtime status: pass ; output_dir=module_runs/t')
   for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
@@ -217,7 +217,7 @@ test('monolithic-infer ends in FAIL and 1 when the model answers NaN', async () 
 test('monolithic-infer ends in FAIL, not in pass, when the model has one source', async () => {
   const ran = await run({ HEF_PATH: tinyModel({ forceNSrc1: true }), MIX_WAV: mixture() })
   assert.deepEqual([ran.exit, ran.lines.at(-2)], [1, 'Runtime status: fail ; output_dir=module_runs/t'])
-  assert.match(ran.verdict, /^FAIL monolithic-infer gates=3\/4 .* next="choose another rung/)
+  assert.match(ran.verdict, /^FAIL monolithic-infer gates=3\/4 .* hint="choose another rung/)
   assert.deepEqual(metricsIn(ran.path()).files, ['mix.wav', 'sep_src1.wav'])
 })
 

@@ -29,7 +29,7 @@ export default runbook(
       return [`open ${inputs.model} (${inputs.backend})`, `separate ${pickRecording(inputs).mix}`, `write ${files}`]
     },
   },
-  async ({ inputs, run, cell, gate, next, line, stamp, signal }) => {
+  async ({ inputs, run, cell, gate, hint, next, line, stamp, signal }) => {
     const infer = await import('../lib/systems/monolithic/separation/index.ts')
     stamp({ contract: sha256 })
     const folder = inputs.audioDir ?? run.folder
@@ -74,10 +74,8 @@ export default runbook(
       const isPair = gate('sources', metrics.sources, { equals: model.nSrc })
       if (inputs.backend === 'null') gate.blocked('runtime', 'the null backend answers zeros: nothing was computed')
       status(!isSound || !isPair ? 'fail' : inputs.backend === 'null' ? 'blocked' : 'pass')
-      next({
-        pass: `listen to ${shownFolder}/sep_src1.wav`,
-        fail: 'choose another rung: npx tsx runbooks/monolithic-sweep.ts',
-      })
+      next({ fail: 'npx tsx runbooks/monolithic-sweep.ts' })
+      hint({ pass: `listen to ${shownFolder}/sep_src1.wav`, fail: 'choose another rung' })
     } catch (thrown) {
       status(exitNameOf(thrown) === 'blocked' ? 'blocked' : 'fail')
       throw thrown

@@ -23,7 +23,7 @@ test('monolithic-recordings is blocked, and says what to install, where there is
       assert.equal(ran.exit, 3, ran.stderr)
       assert.match(
         ran.verdict,
-        /^BLOCKED monolithic-recordings gates=0\/0 .*next="apt install ffmpeg; run it on Debian/,
+        /^BLOCKED monolithic-recordings gates=0\/0 .*hint="apt install ffmpeg; run it on Debian/,
       )
       assert.equal(/apt-get/.test(ran.stderr), argv.length === 0)
     }
@@ -40,7 +40,7 @@ test(
     assert.equal(ran.exit, 3, ran.stderr)
     assert.match(
       ran.verdict,
-      /^BLOCKED .*next="cd \S+ && apt-get download asterisk-core-sounds-ru-g722=1\.6\.1-1 festvox-ru=\S+"$/,
+      /^BLOCKED .*hint="cd \S+ && apt-get download asterisk-core-sounds-ru-g722=1\.6\.1-1 festvox-ru=\S+"$/,
     )
   },
 )

@@ -40,7 +40,7 @@ export default runbook(
       `build ${total} files and compare them with ${shippedIn(inputs)}${inputs.write ? ', and replace those that differ' : ''}`,
     ],
   },
-  async ({ inputs, run, cell, gate, next, signal }) => {
+  async ({ inputs, run, cell, gate, hint, next, signal }) => {
     const rebuild = await import('../lib/systems/monolithic/rebuild-recordings.ts')
     const { audio, table } = await import('../lib/notebook/display/show.ts')
     const place = { folder: run.folder, signal }
@@ -104,7 +104,8 @@ export default runbook(
     const [made, shipped] = [other?.made ?? '', other?.shipped ?? ''].map(path => relative(process.cwd(), path))
     next({
       pass: 'npx tsx runbooks/monolithic-sweep.ts',
-      fail: `cmp ${made} ${shipped}, then --write if the new one is right`,
+      fail: `cmp ${made} ${shipped}`,
     })
+    hint({ fail: 'run it again with --write if the new one is right' })
   },
 )

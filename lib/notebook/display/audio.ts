@@ -64,7 +64,8 @@ function renderAudio(sound: string | Uint8Array | Float32Array, title: string | 
   const html = `<div class="audio">${player}<p class="note">${escapeHtml(caption)}</p></div>`
   const markdown =
     link === null ? null : `[${escapeMarkdown(title ?? link)}](${link}): ${escapeMarkdown(captionOf(facts))}`
-  return { kind: 'audio', title, text, mime: { 'text/plain': text }, html, markdown }
+  const record = { kind: 'audio', title, text, mime: { 'text/plain': text }, html, markdown } as const
+  return link === null ? record : { ...record, path: decodeURIComponent(link) }
 }
 
 /** The bytes of a sound; of a file too large for the page only its beginning, which holds the header. */

@@ -6,6 +6,7 @@
  */
 import { oneLine } from '../../base/text.ts'
 import { cutToWidth, displayWidth, escapeHtml, escapeMarkdown, padToWidth, sizeText, type Display } from './display.ts'
+import { jsonValue } from './plain-value.ts'
 import type { OutputRecord } from '../views/report.ts'
 
 /** On which side a column stands. */
@@ -46,7 +47,7 @@ function renderTable(rows: readonly Row[], o: TableOptions): OutputRecord {
   const align = columns.map(column => o.align?.[column] ?? (isNumeric(rows, column) ? 'right' : 'left'))
   const lost = rows.length - shown.length
   const note = lost > 0 ? `… ${lost} more ${lost === 1 ? 'row' : 'rows'}` : ''
-  return output(
+  const record = output(
     title,
     [textTable(columns, cells, align), note].filter(Boolean).join('\n'),
     htmlTable(
@@ -65,6 +66,7 @@ function renderTable(rows: readonly Row[], o: TableOptions): OutputRecord {
       .filter(Boolean)
       .join('\n\n'),
   )
+  return { ...record, data: jsonValue(shown) }
 }
 
 const output = (title: string | null, text: string, html: string, markdown: string): OutputRecord => ({

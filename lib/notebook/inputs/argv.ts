@@ -59,3 +59,7 @@ function unknownFlag(name: string, known: readonly string[]) {
   const near = closest(name, known)
   return usageError(`Cannot use --${name}: there is no such flag`, near ? `did you mean --${near}?` : 'see --help')
 }
+
+/** Whether a switch is on in a command line that may be malformed elsewhere. */
+export const isSwitchedOn = (argv: readonly string[], flag: string): boolean =>
+  argv.some(word => word === `--${flag}` || new RegExp(`^--${flag}=(1|true|yes|on)$`).test(word))

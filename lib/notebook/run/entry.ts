@@ -1,42 +1,74 @@
 /**
  * Runs a runbook as a process: signals, lost pipes, unawaited errors and the exit code.
  *
- * The first Ctrl-C asks the body to stop and lets it write its rows; the second one leaves at once.
+ * The first process supervises a second one that does the work (`supervise.ts`). The first Ctrl-C asks the body to stop
+ * and lets it write its rows; the second one ends it at once.
  */
+import { pathToFileURL } from 'node:url'
 import { exitCodes } from '../../base/errors.ts'
 import type { Inputs } from '../inputs/inputs.ts'
-import { isUnderTsxCommand, supervise } from './supervise.ts'
-import type { Runbook } from './runbook.ts'
+import type { Runbook } from './lifecycle.ts'
+import { supervise, supervisorVariable, type Told } from './supervise.ts'
 
 /** Run a runbook as this process and leave with its exit code. */
-export async function runAsEntry<S extends Inputs>(self: Runbook<S>): Promise<void> {
+export async function runAsEntry<S extends Inputs>(self: Runbook<S>, path: string): Promise<void> {
   const argv = process.argv.slice(2)
+  // `| head` closes the pipe early; the run goes on, and its evidence is on the disk.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  if (!(await isDefaultExport(self, path))) return leave(exitCodes.usage)
+  const isChild = process.env[supervisorVariable] === String(process.ppid)
+  delete process.env[supervisorVariable]
+  // What only reads and tells starts no second process.
   const isQuick = argv.some(word => ['--help', '-h', '--version', '--dry-run'].includes(word))
-  if (isUnderTsxCommand() && !isQuick) return leave(await supervise(process.argv[1]!, { id: self.id, argv }))
+  if (isChild || isQuick || self.sheet.evidence === false) return leave(await work(self, isChild))
+  leave(await supervise(self, { script: process.argv[1]!, argv }))
+}
+
+/** `book.ts` and tests find a runbook by its default export; a file without one would be listed by nobody. */
+async function isDefaultExport<S extends Inputs>(self: Runbook<S>, path: string): Promise<boolean> {
+  const { default: book } = (await import(pathToFileURL(path).href)) as { default?: unknown }
+  if (book === self) return true
+  process.stderr.write(
+    `error: Cannot run "${self.file}": it exports no runbook by default\n\nhint: export default runbook(…)\n`,
+  )
+  process.stdout.write(`USAGE ${self.id} gates=0/0 run=none hint="export default runbook(…)"\n`)
+  return false
+}
+
+/** Do the work in this process; gives the exit code. */
+async function work<S extends Inputs>(self: Runbook<S>, isChild: boolean): Promise<number> {
   const controller = new AbortController()
   let firstMs = Number.NaN
   const stop = (name: string) => {
     // One Ctrl-C may come twice, from the terminal and from a parent that passes it on.
-    if (Date.now() - firstMs < 700) return
+    if (performance.now() - firstMs < 700) return
     if (controller.signal.aborted) process.exit(exitCodes.interrupted)
-    firstMs = Date.now()
+    firstMs = performance.now()
     process.stderr.write(`\n${name}: stopping; once more to leave at once\n`)
     controller.abort(name)
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop(name))
   // The supervisor has gone: so has whoever wanted this.
   process.on('disconnect', () => stop('parent gone'))
-  process.channel?.unref()
-  // `| head` closes the pipe early; the run goes on, and its evidence is on the disk.
-  process.stdout.on('error', () => {})
-  process.stderr.on('error', () => {})
   const strays = new Promise<never>((_, reject) => {
     process.on('uncaughtException', reject)
     process.on('unhandledRejection', reject)
   })
   strays.catch(() => {})
-  const { exit } = await self.run({ signal: controller.signal, strays })
-  leave(exit)
+  const tell = (message: Told) =>
+    new Promise<void>(sent => {
+      if (!isChild || !process.connected) return sent()
+      process.send!(message, () => sent())
+    })
+  process.channel?.unref()
+  const { exit } = await self.run({
+    signal: controller.signal,
+    strays,
+    onRun: run => void tell({ told: 'run', ...run }),
+  })
+  await tell({ told: 'verdict' })
+  return exit
 }
 
 /** A native session may keep threads alive; the verdict is out, so flush and leave. */

@@ -55,6 +55,12 @@ test('verdictLine() is one line whatever the next step holds', () => {
     marks: { toolchain: 'host', note: 'a b' },
     run: 'module_runs/a',
     next: 'say "a"\nand b',
+    hint: null,
   })
   assert.equal(line, String.raw`FAIL x gates=0/0 toolchain=host note="a b" run=module_runs/a next="say \"a\"\nand b"`)
+})
+
+test('judge() throws for a bound that is none, two or not a number, instead of judging by half of it', () => {
+  for (const bound of [{}, { min: 10 }, { atLeast: 1, atMost: 2 }, { atLeast: Number.NaN }, { atMost: undefined }])
+    assert.throws(() => judge('x', 5, bound as never), TypeError, JSON.stringify(bound))
 })

@@ -2,7 +2,7 @@
  * Judges one measured number, or fact, against one bound.
  *
  * NaN, an infinity, a missing value and an empty comparison never pass: `Math.min()` of nothing is Infinity, and an
- * infinity is what a broken measurement looks like. Gates never throw; the verdict (`verdict.ts`) is made of them.
+ * infinity is what a broken measurement looks like. No value makes a gate throw; the verdict (`verdict.ts`) is made of them.
  */
 import type { GateRecord } from '../views/report.ts'
 
@@ -20,8 +20,13 @@ export interface GateOptions {
   readonly note?: string
 }
 
-/** Judge a value. A value that is null, undefined, NaN or infinite fails, whatever the bound. */
+/**
+ * Judge a value. A value that is null, undefined, NaN or infinite fails, whatever the bound.
+ *
+ * @throws TypeError for a bound that is none: that is a defect of the runbook, and judges nothing
+ */
 export function judge(name: string, value: unknown, bound: Bound, o: GateOptions = {}): GateRecord {
+  checkBound(name, bound)
   const shown = typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean' ? value : null
   const pass = shown !== null && (typeof shown !== 'number' || Number.isFinite(shown)) && keeps(shown, bound)
   return {
@@ -43,6 +48,17 @@ export const blockedGate = (name: string, why: string): GateRecord => ({
   status: 'blocked',
   note: why,
 })
+
+/** Exactly one known bound with a value that can be compared, or a defect of the runbook. */
+function checkBound(name: string, bound: Bound): void {
+  const entries = Object.entries(bound)
+  const [key, value] = entries[0] ?? []
+  const isNumber = key !== 'equals'
+  const isFit = entries.length === 1 && key !== undefined && key in signs && (!isNumber || Number.isFinite(value))
+  if (isFit && value !== undefined && value !== null) return
+  const shown = JSON.stringify(bound)
+  throw new TypeError(`the gate "${name}" has the bound ${shown}: it takes one of ${Object.keys(signs).join(', ')}`)
+}
 
 function keeps(value: number | string | boolean, bound: Bound): boolean {
   if ('equals' in bound) return value === bound.equals

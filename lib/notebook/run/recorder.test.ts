@@ -78,7 +78,13 @@ test('Recorder without a folder writes nothing', async () => {
 })
 
 test('errorRecord() keeps the hint of an operating error and the stack of a bug', () => {
-  assert.deepEqual(errorRecord(usageError('m', 'h')), { name: 'RunbookError', message: 'm', hint: 'h', stack: null })
+  assert.deepEqual(errorRecord(usageError('m', 'h')), {
+    name: 'RunbookError',
+    message: 'm',
+    hint: 'h',
+    code: null,
+    stack: null,
+  })
   assert.match(errorRecord(new TypeError('x')).stack!, /TypeError: x/)
   assert.equal(errorRecord('text').message, 'text')
 })

@@ -4,16 +4,20 @@
  * The recorder holds the report and writes every view of it after each cell, whole or not at all; events are appended
  * as they happen. Without a run folder it records in memory only.
  */
-import { appendFileSync, readdirSync, statSync } from 'node:fs'
+import { appendFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { sha256File } from '../../host/digest.ts'
 import { fileError, writeFileAtomic } from '../../host/files.ts'
 import { pointLatest } from './run-folder.ts'
-import { RunbookError } from '../../base/errors.ts'
+import { asError, RunbookError } from '../../base/errors.ts'
+import { plainText } from '../../base/text.ts'
+import { holdReserve, releaseReserve, reserveName } from '../../host/reserve.ts'
 import type { Display } from '../display/show.ts'
 import type { CellRecord, ErrorRecord, OutputRecord, Report } from '../views/report.ts'
 
-const views = ['report.json', 'report.md', 'report.html', 'report.ipynb', 'events.ndjson']
+const views = ['report.json', 'report.md', 'report.html', 'report.ipynb', 'events.ndjson', reserveName]
+/** Enough for the views of a run with sounds of a few seconds. */
+const reserveBytes = 4_000_000
 
 /** Holds the report of one run, and writes every view of it. */
 export class Recorder {
@@ -25,6 +29,7 @@ export class Recorder {
   constructor(report: Report, folder: string | null) {
     this.report = report
     this.#folder = folder
+    if (folder !== null) holdReserve(folder, reserveBytes)
   }
 
   /** Append one event with its time. */
@@ -78,7 +83,8 @@ export class Recorder {
       cell.outputs.push({ kind: display.kind, title: display.title, text: '', mime: {}, html: null, markdown: null }) -
       1
     const settle = (output: OutputRecord) => {
-      cell.outputs[slot] = output
+      const path = this.#mediaFile(`cell-${cell.n}-${slot}`, output)
+      cell.outputs[slot] = path === null ? output : { ...output, path }
       then(output)
     }
     const rendered = display.render()
@@ -86,6 +92,18 @@ export class Recorder {
     const job = rendered.then(settle).finally(() => this.#pending.delete(job))
     this.#pending.add(job)
     job.catch(() => {})
+  }
+
+  /** A picture as a file of its own beside the report; gives its path in the run folder. */
+  #mediaFile(name: string, { mime }: OutputRecord): string | null {
+    if (this.#folder === null) return null
+    const png = mime['image/png']
+    const svg = mime['image/svg+xml']
+    const path = join('media', `${name}.${png === undefined ? 'svg' : 'png'}`)
+    if (typeof png === 'string') writeFileAtomic(join(this.#folder, path), Buffer.from(png, 'base64'))
+    else if (typeof svg === 'string') writeFileAtomic(join(this.#folder, path), svg)
+    else return null
+    return path
   }
 
   /** Close a cell and write every view. */
@@ -107,18 +125,39 @@ export class Recorder {
   }
 
   /**
-   * The run has ended: write everything, and let `latest` point here.
+   * The run has ended: write everything, and let `latest` point here when the run made something. A run that made
+   * nothing and judged nothing leaves no folder, but for one that broke.
    *
    * @throws as `save`
    */
   async end(): Promise<void> {
+    const folder = this.#folder
+    if (folder === null) return
+    // From here on the room is there for the evidence.
+    releaseReserve(folder)
+    this.report.artifacts = artifactsOf(folder, true)
+    if (this.#isEmpty()) {
+      rmSync(folder, { recursive: true, force: true })
+      this.report.run = 'none'
+      return
+    }
     this.event('ended', { verdict: this.report.verdict, exit: this.report.exit })
     await this.save()
-    if (this.#folder !== null && this.report.verdict !== 'USAGE') pointLatest(this.#folder)
+    if (this.#results().length > 0 && this.report.verdict !== 'USAGE') pointLatest(folder)
+  }
+
+  #isEmpty(): boolean {
+    const { gates, verdict } = this.report
+    return (verdict === 'USAGE' || verdict === 'BLOCKED') && gates.length === 0 && this.#results().length === 0
+  }
+
+  /** What the run made, but for what only tells of it. */
+  #results(): Report['artifacts'] {
+    return this.report.artifacts.filter(({ path }) => !/^(media|commands)\//.test(path))
   }
 
   /**
-   * Write every view of the report.
+   * Write every view of the report, the data first.
    *
    * @throws RunbookError blocked (full disk, no permission)
    */
@@ -131,10 +170,24 @@ export class Recorder {
       import('../views/ipynb.ts'),
     ])
     this.report.artifacts = artifactsOf(this.#folder, this.report.verdict !== null)
-    writeFileAtomic(join(this.#folder, 'report.json'), `${JSON.stringify(this.report, null, 2)}\n`)
+    this.#writeData(this.#folder)
     writeFileAtomic(join(this.#folder, 'report.md'), renderMarkdown(this.report))
     writeFileAtomic(join(this.#folder, 'report.html'), renderHtml(this.report))
     writeFileAtomic(join(this.#folder, 'report.ipynb'), renderIpynb(this.report))
+  }
+
+  /** Write `report.json` alone, when the other views did not fit; gives whether it did. */
+  saveData(): boolean {
+    try {
+      if (this.#folder !== null) this.#writeData(this.#folder)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #writeData(folder: string): void {
+    writeFileAtomic(join(folder, 'report.json'), `${JSON.stringify(this.report, null, 2)}\n`)
   }
 }
 
@@ -155,7 +208,14 @@ function artifactsOf(folder: string, final: boolean): Report['artifacts'] {
 /** An error as evidence: a stack only for bugs. */
 export function errorRecord(thrown: unknown): ErrorRecord {
   if (thrown instanceof RunbookError)
-    return { name: thrown.name, message: thrown.message, hint: thrown.hint, stack: null }
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-  return { name: error.name, message: error.message, hint: null, stack: error.stack ?? null }
+    return {
+      name: thrown.name,
+      message: plainText(thrown.message),
+      hint: plainText(thrown.hint),
+      code: thrown.code ?? null,
+      stack: null,
+    }
+  const error = asError(thrown)
+  const stack = error.stack === undefined ? null : plainText(error.stack)
+  return { name: error.name, message: plainText(error.message), hint: null, code: null, stack }
 }

@@ -85,10 +85,14 @@ test('runbook() maps every way out to its exit code and verdict', async () => {
     { argv: ['--how', 'fail'], exit: 1, last: /^FAIL demo-runbook gates=0\/1 run=.* next="look again"$/ },
     { argv: ['--how', 'blocked'], exit: 3, last: /^BLOCKED demo-runbook gates=1\/2 / },
     { argv: ['--how', 'no-gate'], exit: 3, last: /^BLOCKED demo-runbook gates=0\/0 / },
-    { argv: ['--how', 'throw'], exit: 3, last: /^BLOCKED demo-runbook gates=0\/0 .* next="plug it in"$/ },
+    { argv: ['--how', 'throw'], exit: 3, last: /^BLOCKED demo-runbook gates=0\/0 .* hint="plug it in"$/ },
     { argv: ['--how', 'bug'], exit: 70, last: /^BUG demo-runbook / },
     { argv: ['--how', 'pas'], exit: 2, last: /^USAGE demo-runbook gates=0\/0 run=none / },
-    { argv: ['--valu', '3'], exit: 2, last: /^USAGE .* next="did you mean --value\?"$/ },
+    {
+      argv: ['--valu', '3'],
+      exit: 2,
+      last: /^USAGE .* run=none next="npx tsx \S+ --help" hint="did you mean --value\?"$/,
+    },
     { argv: ['--run-ts', '../up'], exit: 2, last: /^USAGE / },
     { argv: ['--value', 'NaN'], exit: 2, last: /^USAGE / },
   ]
@@ -210,20 +214,14 @@ test('runbook() as a process gives up on a body that does not listen, with its e
   )
 })
 
-test('runbook() killed with SIGKILL leaves what was found', async () => {
+test('runbook() leaves no folder when nothing was made, and moves latest only to a run with results', async () => {
   const cwd = scratch()
-  const { child, out, ended } = start(['--how', 'wait', '--run-ts', 'k'], cwd)
-  await until(() => out.stderr.includes('[2] Wait'))
-  child.kill('SIGKILL')
-  await ended
-  const report = JSON.parse(readFileSync(join(cwd, 'module_runs/k/report.json'), 'utf8')) as Report
-  assert.equal(report.cells[0]!.status, 'ok')
-  assert.equal(report.verdict, null)
-  const events = readFileSync(join(cwd, 'module_runs/k/events.ndjson'), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map(text => (JSON.parse(text) as { event: string }).event)
-  assert.deepEqual(events, ['started', 'cell-opened', 'cell-closed', 'cell-opened'])
+  await run(['--run-ts', 'made'], { cwd })
+  const { report, last } = await run(['--run-ts', 'none', '--how', 'nothing'], { cwd })
+  assert.deepEqual([report!.verdict, report!.run], ['BLOCKED', 'none'])
+  assert.match(last, / run=none /)
+  assert.deepEqual(readdirSync(join(cwd, 'module_runs')).toSorted(), ['latest', 'made'])
+  assert.equal(readlinkSync(join(cwd, 'module_runs/latest')), 'made')
 })
 
 test('runbook() as a process turns an error that nobody awaits into BUG and 70', async () => {

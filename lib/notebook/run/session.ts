@@ -4,40 +4,19 @@
  * Cells, displays, gates, report lines, the run folder and the next step, all bound to one execution. Cells may run
  * side by side: an async context knows which cell a line or a picture belongs to, so streams never mix.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
-import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { createRunFolder, runTs } from './run-folder.ts'
 import { shownPath, writeFileAtomic } from '../../host/files.ts'
-import { createSh, errorOfCommand, type Sh } from '../../host/sh.ts'
-import { RunbookError } from '../../base/errors.ts'
+import type { Sh } from '../../host/process/sh.ts'
+import { oneLine, plainText } from '../../base/text.ts'
+import { Cells, type Cell } from './cells.ts'
 import { blockedGate, gateText, judge, type Bound, type GateOptions } from './gates.ts'
 import type { Inputs, InputValues } from '../inputs/inputs.ts'
-import type { Narrative } from './narrative.ts'
+import type { Narrative } from '../views/narrative.ts'
 import { Recorder } from './recorder.ts'
-import { callerLine, callSource } from './source.ts'
-import type { CellRecord, Report } from '../views/report.ts'
+import type { Report } from '../views/report.ts'
 import type { Display } from '../display/show.ts'
-
-/** What a cell's function gets. */
-export interface CellTools {
-  /** Run `work` on each item in order; a bar on a terminal, one plain line per item elsewhere. */
-  progress<T, R>(
-    items: readonly T[],
-    work: (item: T, index: number) => R | Promise<R>,
-    label?: (item: T) => string,
-  ): Promise<R[]>
-  /** Move a bar of unknown speed: `done` of `total`; ten plain lines at the most where there is no terminal. */
-  advance(done: number, total: number): void
-  /** Say something; it is recorded with the cell. */
-  print(text: string): void
-  show(...displays: readonly Display[]): void
-  /** Aborts when the run is interrupted. */
-  readonly signal: AbortSignal
-  /** As in `Tools`. */
-  readonly sh: Sh
-}
 
 /** The folder of this run. */
 export interface Run {
@@ -60,7 +39,7 @@ export interface Gate {
   blocked(name: string, why: string): void
 }
 
-/** What to do next, by the name of the verdict in small letters. */
+/** One text for each verdict, by its name in small letters. */
 export type NextSteps = Partial<Record<'pass' | 'fail' | 'blocked' | 'interrupted', string>>
 
 /** What a runbook's body works with. */
@@ -69,7 +48,7 @@ export interface Tools<S extends Inputs> {
   readonly run: Run
   readonly signal: AbortSignal
   /** Run one titled step; its result is the cell's. A failure is recorded, then rethrown. */
-  cell<T>(title: string, work: (tools: CellTools) => T | Promise<T>): Promise<T>
+  readonly cell: Cell
   /**
    * Run a shell command in plain sight: zx's `$` with a time limit, a log in the run's `commands` folder and the end of
    * all that it starts. A failure that nobody catches fails the run, and names the command and its log.
@@ -80,8 +59,10 @@ export interface Tools<S extends Inputs> {
   /** Show tables, plots, pictures or sound in the cell that is open, else in the latest one. */
   show(...displays: readonly Display[]): void
   readonly gate: Gate
-  /** What to do next, by verdict. */
-  next(steps: NextSteps): void
+  /** The command to run next, by verdict; it must run as pasted. */
+  next(commands: NextSteps): void
+  /** What helps and is no command, by verdict. */
+  hint(words: NextSteps): void
   /** A word for the verdict line: `mark('toolchain', 'host')`. */
   mark(name: string, value: string): void
   /** What a pass of this run proves and what it does not, in a sentence or two: said beside the verdict PASS. */
@@ -97,6 +78,7 @@ export interface Session<S extends Inputs> {
   readonly tools: Tools<S>
   readonly recorder: Recorder
   readonly proposed: NextSteps
+  readonly hints: NextSteps
   readonly signal: AbortSignal
   readonly startedMs: number
   /** The fingerprint of host and project, taken while the body works. */
@@ -114,6 +96,8 @@ interface Setting<S extends Inputs> {
   readonly outDir: string | null
   readonly runTs: string | undefined
   readonly isDryRun: boolean
+  /** Told of the run folder once it is there. */
+  readonly onRun: ((run: { folder: string; shown: string }) => void) | undefined
 }
 
 /**
@@ -129,14 +113,15 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
   const folder = setting.isDryRun ? null : (run?.folder ?? null)
   if (folder !== null) report.run = run!.shown
   const recorder = new Recorder(report, folder)
+  if (folder !== null) setting.onRun?.({ folder, shown: report.run })
   recorder.event('started', { runbook: report.runbook, command: report.command })
   await recorder.save()
   const stamps =
     outDir === null ? Promise.resolve({}) : import('../../host/fingerprint.ts').then(({ fingerprint }) => fingerprint())
-  const proposed: NextSteps = {}
+  const [proposed, hints]: [NextSteps, NextSteps] = [{}, {}]
   const { isDryRun } = setting
   const commands = folder === null ? null : join(folder, 'commands')
-  const cells = cellTools({ path, report, narrative, recorder, signal, commands, isDryRun })
+  const cells = new Cells({ path, report, narrative, recorder, signal, commands, isDryRun })
   const tools: Tools<S> = {
     inputs: values,
     signal,
@@ -144,18 +129,19 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
       if (!run) throw new Error('this runbook keeps no evidence, so it has no run folder')
       return run
     },
-    cell: cells.cell,
-    show: cells.show,
+    cell: (title, work) => cells.run(title, work, new Error('where').stack),
+    show: (...displays) => cells.show(...displays),
     sh: cells.sh,
     isDryRun,
     gate: gateTool(report, narrative, recorder),
-    next: steps => void Object.assign(proposed, steps),
-    proves: text => void (report.proves = text),
-    mark: (name, value) => void Object.assign(report.marks, { [name]: value }),
-    line: text => void report.lines.push(text),
+    next: commands => void Object.assign(proposed, commands),
+    hint: words => void Object.assign(hints, words),
+    proves: text => void (report.proves = oneLine(text)),
+    mark: (name, value) => void Object.assign(report.marks, { [name]: oneLine(value) }),
+    line: text => void report.lines.push(plainText(text)),
     stamp: facts => void Object.assign(report.fingerprint, facts),
   }
-  return { tools, recorder, proposed, signal, startedMs, stamps: () => stamps }
+  return { tools, recorder, proposed, hints, signal, startedMs, stamps: () => stamps }
 }
 
 function openRun(setting: Setting<Inputs>): Run | null {
@@ -185,83 +171,4 @@ function gateTool(report: Report, narrative: Narrative, recorder: Recorder): Gat
     (name: string, value: unknown, bound: Bound, o?: GateOptions) => add(judge(name, value, bound, o)),
     { blocked: (name: string, why: string) => void add(blockedGate(name, why)) },
   )
-}
-
-function cellTools(o: {
-  path: string
-  report: Report
-  narrative: Narrative
-  recorder: Recorder
-  signal: AbortSignal
-  /** Where `sh` keeps the logs of its commands. */
-  commands: string | null
-  isDryRun: boolean
-}) {
-  const { path, report, narrative, recorder, signal } = o
-  const current = new AsyncLocalStorage<CellRecord>()
-  const text = readFileSync(path, 'utf8')
-  const home = () => current.getStore() ?? report.cells.at(-1) ?? recorder.open('Notes', '')
-  const print = (words: string) => {
-    const cell = home()
-    recorder.text(cell, words)
-    narrative.say(cell.n, words)
-  }
-  const show = (...displays: readonly Display[]) => {
-    const cell = home()
-    for (const display of displays)
-      recorder.show(cell, display, output => output.text && narrative.say(cell.n, output.text))
-  }
-  const progress = async <T, R>(
-    items: readonly T[],
-    work: (item: T, index: number) => R | Promise<R>,
-    label?: (item: T) => string,
-  ) => {
-    const results: R[] = []
-    for (const [index, item] of items.entries()) {
-      signal.throwIfAborted()
-      const startedMs = performance.now()
-      results.push(await work(item, index))
-      const shown = label?.(item) ?? (typeof item === 'string' ? item : '')
-      narrative.progress(home().n, {
-        done: index + 1,
-        total: items.length,
-        label: shown,
-        durationMs: performance.now() - startedMs,
-      })
-    }
-    return results
-  }
-  const advance = () => {
-    const startedMs = performance.now()
-    return (done: number, total: number) => {
-      const isTenth = Math.floor((done * 10) / total) > Math.floor(((done - 1) * 10) / total)
-      if (isTenth || narrative.draws)
-        narrative.progress(home().n, { done, total, label: '', durationMs: performance.now() - startedMs })
-    }
-  }
-  const sh = createSh({ folder: o.commands, print, signal, isDryRun: o.isDryRun })
-  const cell: Tools<Inputs>['cell'] = async (title, work) => {
-    signal.throwIfAborted()
-    const line = callerLine(new Error('where').stack, path)
-    const record = recorder.open(title, line === null ? '' : callSource(text, line))
-    const startedMs = performance.now()
-    const close = async (status: CellRecord['status'], error?: unknown) => {
-      const durationMs = performance.now() - startedMs
-      await recorder.close(record, status, { durationMs, error })
-      narrative.close(record.n, status, durationMs)
-    }
-    narrative.open(record.n, title)
-    try {
-      const value = await current.run(record, () => work({ progress, advance: advance(), print, show, signal, sh }))
-      await recorder.settled()
-      await close(signal.aborted ? 'interrupted' : 'ok')
-      return value
-    } catch (error) {
-      const thrown = errorOfCommand(error, signal)
-      const stopped = signal.aborted || (thrown instanceof RunbookError && thrown.exit === 'interrupted')
-      await close(stopped ? 'interrupted' : 'failed', thrown).catch(() => {})
-      throw thrown
-    }
-  }
-  return { cell, show, sh }
 }

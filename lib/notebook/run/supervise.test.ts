@@ -1,24 +1,23 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Report } from '../views/report.ts'
+import { procSource } from '../../host/process/descendants.ts'
+import { typescriptCommand } from '../../host/typescript.ts'
 import { processesWith } from '../../testing/processes.ts'
-import { isUnderTsxCommand } from './supervise.ts'
+import type { Report } from '../views/report.ts'
 
 const root = join(import.meta.dirname, '../../..')
+const demo = join(root, 'lib/testing/notebook/demo-runbook.ts')
 
-/** The demo runbook under the real `tsx` command. */
-function start(how: string) {
+/** The demo runbook under the real `tsx` command, or as a plain process. */
+function start(how: string, o: { command?: readonly string[]; argv?: readonly string[] } = {}) {
   const cwd = mkdtempSync(join(tmpdir(), 'supervise-'))
-  const child = spawn(
-    join(root, 'node_modules/.bin/tsx'),
-    [join(root, 'lib/testing/notebook/demo-runbook.ts'), '--how', how, '--run-ts', 'r'],
-    { cwd },
-  )
+  const [program, ...words] = o.command ?? [join(root, 'node_modules/.bin/tsx'), demo]
+  const child = spawn(program!, [...words, '--how', how, '--run-ts', 'r', ...(o.argv ?? [])], { cwd })
   const out = { stdout: '', stderr: '' }
   child.stdout.on('data', text => {
     out.stdout += String(text)
@@ -27,11 +26,19 @@ function start(how: string) {
     out.stderr += String(text)
   })
   const ended = new Promise<number | null>(leave => child.on('close', leave))
-  const report = () => JSON.parse(readFileSync(join(cwd, 'module_runs/r/report.json'), 'utf8')) as Report
-  return { child, out, ended, report, last: () => out.stdout.trimEnd().split('\n').at(-1)! }
+  const folder = join(cwd, 'module_runs/r')
+  const report = () => JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report
+  return { child, cwd, folder, out, ended, report, last: () => out.stdout.trimEnd().split('\n').at(-1)! }
 }
+
+/** The process that does the work: the last one below `pid` that runs the demo. */
+function worker(pid: number): number {
+  const [below] = processesWith('demo-runbook', pid)
+  return below === undefined ? pid : worker(below.pid)
+}
+
 async function until(ready: () => boolean): Promise<void> {
-  for (let i = 0; i < 600 && !ready(); i++) await sleep(50)
+  for (let i = 0; i < 1200 && !ready(); i++) await sleep(50)
   assert.ok(ready(), 'waited in vain')
 }
 
@@ -39,7 +46,6 @@ test('supervise() keeps verdict and evidence of a runbook that is too busy to an
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const { child, out, ended, report, last } = start('busy')
     await until(() => out.stderr.includes('[2] Spin'))
-    await sleep(100)
     child.kill(signal)
     assert.equal(await ended, 130, out.stderr)
     assert.match(last(), /^INTERRUPTED demo-runbook gates=0\/0 run=module_runs\/r/)
@@ -47,12 +53,49 @@ test('supervise() keeps verdict and evidence of a runbook that is too busy to an
   }
 })
 
-test('supervise() gives a verdict when the runbook crashes in native code', async () => {
-  const { out, ended, report, last } = start('crash')
+test('supervise() completes the evidence of a run whose process crashes, and ends what it had started', async () => {
+  const { cwd, folder, out, ended, report, last } = start('crash')
   assert.equal(await ended, 70)
-  assert.match(last(), /^BUG demo-runbook /)
-  assert.match(out.stderr, /ended by SIGSEGV/)
-  assert.equal(report().cells[0]!.status, 'ok')
+  assert.match(last(), /^BUG demo-runbook gates=0\/0 run=module_runs\/r hint="/)
+  assert.match(out.stderr, /bug: Cannot finish "demo-runbook": its process was ended by SIGSEGV \(11\)/)
+  const { verdict, exit, cells, error, endedAt } = report()
+  assert.deepEqual([verdict, exit, error!.code], ['BUG', 70, 'SIGSEGV'])
+  assert.deepEqual(
+    cells.map(({ status }) => status),
+    ['ok', 'interrupted'],
+  )
+  assert.ok(endedAt !== null)
+  assert.deepEqual(
+    readdirSync(folder).filter(name => name.endsWith('.tmp') || name === '.reserved'),
+    [],
+  )
+  for (const view of ['report.html', 'report.md', 'report.ipynb'])
+    assert.match(readFileSync(join(folder, view), 'utf8'), /SIGSEGV/)
+  assert.ok(existsSync(join(folder, 'killed.txt')), 'what the sheet writes for a killed run')
+  const pid = Number(readFileSync(join(cwd, 'left.pid'), 'utf8'))
+  assert.ok(procSource.find(pid)?.isZombie !== false, 'the command that the runbook ran has ended')
+})
+
+test('supervise() calls a run that was killed from outside interrupted, also as a plain process', async () => {
+  const { child, out, ended, report, last } = start('busy', { command: typescriptCommand(demo), argv: ['--json'] })
+  await until(() => out.stderr.includes('[2] Spin'))
+  process.kill(worker(child.pid!), 'SIGKILL')
+  assert.equal(await ended, 130)
+  assert.equal((JSON.parse(out.stdout) as Report).verdict, 'INTERRUPTED')
+  assert.equal(report().verdict, 'INTERRUPTED')
+  assert.match(out.stderr, /ended by SIGKILL \(9\) from outside/)
+  assert.match(last(), /^\}$/)
+})
+
+test('supervise() ends a runbook whose thread is blocked when it is interrupted twice', async () => {
+  const { child, out, ended, report } = start('blocked-thread')
+  await until(() => out.stderr.includes('blocking'))
+  child.kill('SIGINT')
+  await sleep(1000)
+  child.kill('SIGINT')
+  assert.equal(await ended, 130, out.stderr)
+  assert.equal(report().verdict, 'INTERRUPTED')
+  assert.match(report().error!.message, /did not stop by itself after SIGINT/)
 })
 
 test('supervise() passes exit codes and output through', async () => {
@@ -67,21 +110,15 @@ test('supervise() passes exit codes and output through', async () => {
   }
 })
 
-test('supervise() lets the runbook stop when the supervisor is killed', async () => {
-  const { child, out, ended, report } = start('busy')
-  await until(() => out.stderr.includes('[2] Spin'))
-  // The tsx command's own child is the supervisor.
-  const [supervisor] = processesWith('demo-runbook', child.pid)
-  process.kill(supervisor!.pid, 'SIGKILL')
-  await ended
-  await until(() => report().verdict === 'INTERRUPTED')
-})
-
-test('isUnderTsxCommand() tells the command from the loader', () => {
-  assert.equal(
-    isUnderTsxCommand(['--require', '/a/node_modules/tsx/dist/preflight.cjs', '--import', 'file:///a/loader.mjs']),
-    true,
-  )
-  assert.equal(isUnderTsxCommand(['--import', 'tsx']), false)
-  assert.equal(isUnderTsxCommand([]), false)
+test('supervise() lets the runbook stop when the supervisor, or the command above it, is killed', async () => {
+  for (const isCommand of [false, true]) {
+    const { child, out, ended, report } = start('busy')
+    await until(() => out.stderr.includes('[2] Spin'))
+    const pid = worker(child.pid!)
+    // The tsx command's own child is the supervisor.
+    process.kill(isCommand ? child.pid! : processesWith('demo-runbook', child.pid)[0]!.pid, 'SIGKILL')
+    await until(() => report().verdict === 'INTERRUPTED')
+    await until(() => !existsSync(`/proc/${pid}`))
+    await ended
+  }
 })

@@ -27,24 +27,41 @@ export function verdictOf(gates: readonly GateRecord[], error: unknown): { verdi
   return { verdict: verdicts[name], exit: exitCodes[name] }
 }
 
-/** What to do next: what the runbook proposed for this verdict, else the error's hint. */
+/** What a runbook proposed, by verdict. */
+export interface Proposed {
+  readonly next: Readonly<Record<string, string | undefined>>
+  readonly hint: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * What to do next. The command is what the runbook proposed for this verdict, else its help after wrong usage, else the
+ * same command again when something outside was absent or somebody stopped it. The hint is what the runbook or the
+ * error says.
+ */
 export function nextStep(
-  verdict: VerdictName,
-  proposed: Readonly<Record<string, string | undefined>>,
-  error: unknown,
-): string | null {
-  const own = proposed[verdict.toLowerCase()]
-  return own ?? (error instanceof RunbookError ? error.hint : null)
+  report: Pick<Report, 'verdict' | 'command'>,
+  o: { proposed: Proposed; error: unknown; help: string },
+): { next: string | null; hint: string | null } {
+  const name = report.verdict!.toLowerCase()
+  const again = name === 'interrupted' || (name === 'blocked' && o.error !== undefined) ? report.command : null
+  return {
+    next: o.proposed.next[name] ?? (name === 'usage' ? o.help : again),
+    hint: o.proposed.hint[name] ?? (o.error instanceof RunbookError && name !== 'interrupted' ? o.error.hint : null),
+  }
 }
 
 /** The verdict line. */
-export function verdictLine(report: Pick<Report, 'verdict' | 'runbook' | 'gates' | 'run' | 'next' | 'marks'>): string {
+export function verdictLine(
+  report: Pick<Report, 'verdict' | 'runbook' | 'gates' | 'run' | 'next' | 'hint' | 'marks'>,
+): string {
   const passed = report.gates.filter(gate => gate.status === 'pass').length
-  const next = report.next === null ? '' : ` next=${quoted(report.next)}`
+  const words = (['next', 'hint'] as const)
+    .map(name => (report[name] === null ? '' : ` ${name}=${quoted(report[name])}`))
+    .join('')
   const marks = Object.entries(report.marks)
     .map(([name, value]) => ` ${name}=${/^[\w.:-]+$/.test(value) ? value : quoted(value)}`)
     .join('')
-  return `${report.verdict} ${report.runbook} gates=${passed}/${report.gates.length}${marks} run=${report.run}${next}`
+  return `${report.verdict} ${report.runbook} gates=${passed}/${report.gates.length}${marks} run=${report.run}${words}`
 }
 
 /** Always one line, with inner quotes escaped. */

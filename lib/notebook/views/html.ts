@@ -41,7 +41,7 @@ export function renderHtml(report: Report): string {
     banner(report),
     report.error === null ? '' : errorHtml(report.error),
     section('gates', 'Gates', gatesHtml(report)),
-    section('next', 'Next', report.next === null ? '' : command(report.next)),
+    section('next', 'Next', nextHtml(report)),
     section(
       'lines',
       'Report lines',
@@ -97,6 +97,10 @@ function banner(report: Report): string {
 <p class="means">${escapeHtml(verdictMeaning(report))}</p>
 <ul class="facts">${facts}<li><code>${escapeHtml(report.run)}</code></li></ul>
 </header>`
+}
+
+function nextHtml({ next, hint }: Report): string {
+  return [next === null ? '' : command(next), hint === null ? '' : `<p>${escapeHtml(hint)}</p>`].join('')
 }
 
 const noteHtml = (text: string): string => (text === '' ? '' : `<span class="note">${escapeHtml(text)}</span>`)

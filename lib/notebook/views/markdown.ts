@@ -33,7 +33,7 @@ export function renderMarkdown(report: Report): string {
     `${runFacts(report).join(' · ')} · run ${codeSpan(report.run)}`,
     report.error === null ? '' : errorMarkdown(report.error),
     section('Gates', gatesMarkdown(report)),
-    section('Next', report.next === null ? '' : fence(report.next, 'sh')),
+    section('Next', nextMarkdown(report)),
     section('Report lines', report.lines.length === 0 ? '' : fence(report.lines.join('\n'))),
     section('Run again', fence(report.command, 'sh')),
     section('Inputs', inputsMarkdown(report)),
@@ -43,6 +43,12 @@ export function renderMarkdown(report: Report): string {
     section('Fingerprint', fence(JSON.stringify(report.fingerprint, null, 2), 'json')),
   ]
   return `${parts.filter(part => part !== '').join('\n\n')}\n`
+}
+
+function nextMarkdown({ next, hint }: Report): string {
+  return [next === null ? '' : fence(next, 'sh'), hint === null ? '' : escapeMarkdown(hint)]
+    .filter(Boolean)
+    .join('\n\n')
 }
 
 const section = (title: string, body: string): string => (body === '' ? '' : `## ${title}\n\n${body}`)

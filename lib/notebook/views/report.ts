@@ -32,6 +32,10 @@ export interface OutputRecord {
   readonly html: string | null
   /** Markdown; null when the text in a fence is all there is. */
   readonly markdown: string | null
+  /** The rows of a table, or the value that was shown, as plain data. */
+  readonly data?: unknown
+  /** Where a picture or a sound lies in the run folder. */
+  readonly path?: string
 }
 
 /** What was thrown. */
@@ -39,6 +43,8 @@ export interface ErrorRecord {
   readonly name: string
   readonly message: string
   readonly hint: string | null
+  /** What happened, as one word for programs, such as `ENOSPC`. */
+  readonly code: string | null
   /** Only for bugs. */
   readonly stack: string | null
 }
@@ -102,7 +108,10 @@ export interface Report {
   proves?: string
   /** The lines that a plan demands at the end. */
   readonly lines: string[]
+  /** The command to run next, as it can be pasted. */
   next: string | null
+  /** What helps and is no command. */
+  hint: string | null
   artifacts: ArtifactRecord[]
   error: ErrorRecord | null
   fingerprint: Record<string, unknown>

@@ -4,7 +4,7 @@
  * The Markdown, the HTML and the notebook take their sentences, marks and numbers from here, so that none says more
  * than another.
  */
-import { durationText } from '../run/narrative.ts'
+import { durationText } from './narrative.ts'
 import { formatValue } from '../run/gates.ts'
 import type { CellRecord, GateRecord, InputRecord, OutputRecord, Report, VerdictName } from './report.ts'
 

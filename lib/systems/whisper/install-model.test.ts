@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import test from 'node:test'
 import { zipSync } from 'fflate'
 import { sha256 } from '../../host/digest.ts'
-import { createSh } from '../../host/sh.ts'
+import { createSh } from '../../host/process/sh.ts'
 import type { NamedModel } from './contract.ts'
 import { checkFiles, installModel, modelStates, publishedHefs } from './install-model.ts'
 

@@ -13,7 +13,7 @@ import { readZip } from '../../formats/torch/zip.ts'
 import { sha256, sha256File } from '../../host/digest.ts'
 import { download } from '../../host/download.ts'
 import { copyFile, writeFileAtomic } from '../../host/files.ts'
-import type { Sh } from '../../host/sh.ts'
+import type { Sh } from '../../host/process/sh.ts'
 import { modelNames, namedModel, whisperContract, type ModelFile, type NamedModel } from './contract.ts'
 import { weightsFolder } from './store.ts'
 

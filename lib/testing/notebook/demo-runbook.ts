@@ -3,27 +3,45 @@
  *
  * A runbook for the notebook's own tests. `--how` chooses what happens in it.
  */
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { blockedError } from '../../base/errors.ts'
 import { choice, number, runbook } from '../../notebook/run/runbook.ts'
 import { table } from '../../notebook/display/show.ts'
+
+const ways = [
+  'pass',
+  'fail',
+  'blocked',
+  'throw',
+  'bug',
+  'no-gate',
+  'parallel',
+  'wait',
+  'deaf',
+  'stray',
+  'busy',
+  'crash',
+  'blocked-thread',
+  'nothing',
+] as const
 
 export default runbook(
   import.meta,
   {
     asks: 'does the notebook keep its promises?',
     inputs: {
-      how: choice(
-        ['pass', 'fail', 'blocked', 'throw', 'bug', 'no-gate', 'parallel', 'wait', 'deaf', 'stray', 'busy', 'crash'],
-        { env: 'DEMO_HOW', default: 'pass', help: 'what happens' },
-      ),
+      how: choice(ways, { env: 'DEMO_HOW', default: 'pass', help: 'what happens' }),
       value: number({ env: 'DEMO_VALUE', default: 3, help: 'a number to judge' }),
     },
+    ifKilled: ({ folder, reason }) => writeFileSync(join(folder, 'killed.txt'), reason),
     steps: ({ how }) => [`do what "${how}" does`],
   },
   async ({ inputs, cell, show, gate, next, line, run, signal, stamp }) => {
     next({ pass: 'go on', fail: 'look again', interrupted: 'start again' })
     stamp({ device: 'none' })
+    if (inputs.how === 'nothing') throw blockedError('Cannot open "device": it is absent', 'plug it in')
     const first = await cell('Measure', async ({ print, progress, show }) => {
       print('measuring')
       run.write('numbers.txt', '1 2 3\n')
@@ -70,7 +88,18 @@ export default runbook(
           }),
       )
     if (inputs.how === 'busy') await cell('Spin', () => spin(signal))
-    if (inputs.how === 'crash') await cell('Crash', () => process.kill(process.pid, 'SIGSEGV'))
+    if (inputs.how === 'crash')
+      await cell('Crash', async ({ sh }) => {
+        void sh`echo $$ > left.pid; sleep 600`.catch(() => {})
+        while (!existsSync('left.pid')) await sleep(10)
+        writeFileSync(run.path('half.json.1234.tmp'), '')
+        process.kill(process.pid, 'SIGSEGV')
+      })
+    if (inputs.how === 'blocked-thread')
+      await cell('Block', ({ print }) => {
+        print('blocking')
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+      })
     if (inputs.how === 'stray')
       setTimeout(() => {
         throw new Error('nobody awaits me')

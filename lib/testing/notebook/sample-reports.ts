@@ -118,7 +118,7 @@ export async function passedReport(): Promise<Report> {
 /** A sweep whose second cell failed, and with it a gate. */
 export function failedReport(): Report {
   const message = 'Cannot compile "full_N128_B96_H192": every rung was refused'
-  const error = { name: 'RunbookError', message, hint: '--ladder temporal', stack: null }
+  const error = { name: 'RunbookError', message, hint: '--ladder temporal', code: null, stack: null }
   return {
     ...reportOf('FAIL', 1),
     error,
@@ -148,7 +148,7 @@ export function failedReport(): Report {
 /** A runbook that found no device, and a bug's stack beside it. */
 export function blockedReport(): Report {
   const stack = 'TypeError: x is not a function\n    at open (backend.ts:12:3)'
-  const bug = { name: 'TypeError', message: 'x is not a function', hint: null, stack }
+  const bug = { name: 'TypeError', message: 'x is not a function', hint: null, code: null, stack }
   return {
     ...reportOf('BLOCKED', 3),
     cells: [cellOf(1, 'Open the device', { status: 'failed', error: bug })],
@@ -166,6 +166,7 @@ export function blockedReport(): Report {
       name: 'RunbookError',
       message: 'Cannot open "hailort": libhailort.so is absent',
       hint: '--backend ort',
+      code: 'library-absent',
       stack: null,
     },
     next: '--backend ort',
@@ -206,7 +207,7 @@ export async function hostileReport(): Promise<Report> {
     markdown(hostile, { title: hostile }),
     audio(new Float32Array(8), { title: hostile, sampleRate: 8000 }),
   ])
-  const error = { name: hostile, message: hostile, hint: hostile, stack: hostile }
+  const error = { name: hostile, message: hostile, hint: hostile, code: hostile, stack: hostile }
   const base = reportOf('FAIL', 1)
   return {
     ...base,
@@ -216,6 +217,7 @@ export async function hostileReport(): Promise<Report> {
     command: hostile,
     run: hostile,
     next: hostile,
+    hint: hostile,
     lines: [hostile],
     error,
     inputs: [{ ...base.inputs[0]!, name: hostile, value: hostile, help: hostile, flag: hostile, env: hostile }],
@@ -289,6 +291,7 @@ function reportOf(verdict: Report['verdict'], exit: number | null): Report {
     marks: {},
     lines: [],
     next: null,
+    hint: null,
     artifacts: [],
     error: null,
     fingerprint: { git: 'f66d46c', node: 'v20.20.2', packages: { 'onnxruntime-node': '1.30.0' }, device: 'cpu' },

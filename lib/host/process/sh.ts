@@ -12,13 +12,13 @@ import { appendFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Options, ProcessOutput, ProcessPromise } from 'zx/core'
-import { interruption } from '../base/async.ts'
-import { blockedError, RunbookError } from '../base/errors.ts'
-import { oneLine, plainText, shellWord } from '../base/text.ts'
-import { Family } from './process/descendants.ts'
-import { fileError, makeFolder } from './files.ts'
-import { endWithUs } from './process/launch.ts'
-import { LineSplitter } from './process/log-tail.ts'
+import { interruption } from '../../base/async.ts'
+import { blockedError, RunbookError } from '../../base/errors.ts'
+import { oneLine, plainText, shellWord } from '../../base/text.ts'
+import { Family } from './descendants.ts'
+import { fileError, makeFolder } from '../files.ts'
+import { endWithUs } from './launch.ts'
+import { LineSplitter } from './log-tail.ts'
 
 /** What may be said of one command, or of all that follow: `sh({ timeout: '2h' })`. */
 export interface ShOptions extends Partial<Pick<Options, 'cwd' | 'env' | 'input' | 'nothrow' | 'timeout' | 'verbose'>> {
@@ -68,7 +68,7 @@ const counts = new WeakMap<ShSurroundings, number>()
  * @example
  * ```ts
  * import assert from 'node:assert/strict'
- * import { createSh } from './lib/host/sh.ts'
+ * import { createSh } from './lib/host/process/sh.ts'
  *
  * const sh = createSh({ folder: null })
  * const name = 'two words'
