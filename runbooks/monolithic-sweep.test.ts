@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readTsv } from '../lib/host/tsv.ts'
 import { readWav } from '../lib/formats/wav/index.ts'
 import { writeNpz } from '../lib/formats/tensors/npz.ts'
+import { encodeModel } from '../lib/formats/onnx/index.ts'
+import { GraphBuilder } from '../lib/onnx/builder.ts'
 import { float32 } from '../lib/formats/tensors/tensor.ts'
 import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
 import { processesWith } from '../lib/testing/processes.ts'
@@ -317,4 +319,26 @@ test("monolithic-sweep proposes the temporal ladder, as a command, when the plan
     rmSync(join(cwd, 'venv'), { recursive: true })
     mkdirSync(cwd, { recursive: true })
   }
+})
+
+test('monolithic-sweep takes models of your own: int8, compiled, measured, and explained where one fails', async () => {
+  const cwd = scratch()
+  const graph = new GraphBuilder({ name: 'mine' })
+  const [x, state] = [graph.input('x', 'float32', ['N', 1, 'T']), graph.input('state', 'float32', [1, 1, 1])]
+  const weights = Float32Array.from({ length: 64 * 64 }, (_, i) => Math.sin(i))
+  const scaled = graph.node('MatMul', [x, graph.weight('gain', float32([64, 64], weights))], { name: 'scale' })
+  graph.node('Add', [scaled, state], { name: 'sum', output: 'y' })
+  graph.output('y', 'float32', ['N', 1, 'T'])
+  writeFileSync(join(cwd, 'mine.onnx'), encodeModel(graph.build()))
+  const argv = [...host, '--model', join(cwd, 'mine.onnx'), '--shape', 'x=1x1x64']
+  const ran = await runInProcess(sweep, argv, { cwd })
+  assert.equal(ran.exit, 0, ran.stderr)
+  const [row] = readTsv(ran.path('models_summary.tsv'))
+  assert.deepEqual([row!.status, row!.stage], ['succeeded', 'compiled'])
+  assert.ok(Number(row!.snr_db) > 20 && Number(row!.latency_ms) > 0 && existsSync(row!.compiled_path!))
+  assert.match(ran.stderr, /int8 against float32, mine \(on random numbers\)/)
+  const open = await runInProcess(sweep, argv.slice(0, -2), { cwd })
+  assert.equal(open.exit, 1)
+  assert.match(open.stderr, /Cannot fix "x".*T is open/)
+  assert.match(open.verdict, /next="npx tsx runbooks\/explain-log.ts --log /)
 })

@@ -4,12 +4,12 @@
  *
  * Authors a ladder of graphs, compiles them rung by rung with the toolchain that is found, stops at the first success,
  * and separates one real recording of two voices with the winner. With no vendor's compiler on the machine the host
- * toolchain answers: it proves the graph, the int8 quantisation and the runtime path, and nothing about allocation on a
- * device.
+ * toolchain answers: it proves graph, int8 quantisation and runtime path, and nothing about allocation on a device.
  *
  *   npx tsx runbooks/monolithic-sweep.ts
  *   PROFILE=extended npx tsx runbooks/monolithic-sweep.ts --ladder temporal
  *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
+ *   npx tsx runbooks/monolithic-sweep.ts --model my.onnx --calib samples.npz --shape mix=1x1x16000
  */
 import { RunbookError } from '../lib/base/errors.ts'
 import { shownPath } from '../lib/host/files.ts'
@@ -30,6 +30,7 @@ export default runbook(
     inputs: declared,
     steps: async inputs => {
       const { sliceCases } = await import('../lib/ladder/select.ts')
+      if (inputs.model !== undefined) return inputs.model.split(',').map(path => `compile ${path}`)
       const named = rungsOf(inputs).map((rung, i) => ({
         tag: runTag(rung),
         step: `compile rung ${i + 1}, ${runTag(rung)}`,
@@ -43,7 +44,8 @@ export default runbook(
     const { bars, table } = await import('../lib/notebook/display/show.ts')
     const rungs = rungsOf(inputs)
     if (inputs.printWeights) return compile.printWeights({ cell, gate, line }, rungs[0]!)
-    const recording = infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz)
+    const recording =
+      inputs.model === undefined ? infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz) : null
     const search = await cell('Choose the toolchain', async ({ print }) => {
       const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
       print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
@@ -52,6 +54,9 @@ export default runbook(
     const { toolchain } = search
     mark('toolchain', toolchain.name)
     stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
+    const { model: given } = inputs
+    if (given !== undefined)
+      return compile.sweepModels({ cell, gate, next, proves, run }, { ...inputs, model: given }, search)
     const cases = compile.sliceCases(
       rungs.map(rung => compile.convTasNetCase(rung, search.setting)),
       inputs,
@@ -94,8 +99,9 @@ export default runbook(
       const turned = compile.knobCommand(knob, { declared, inputs, run, scriptExtra: search.setting.scriptExtra })
       return next({ fail: turned, blocked: turned })
     }
-    if (winner.metrics.snrDb !== undefined)
-      gate('int8 against float32', winner.metrics.snrDb, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
+    const { snrDb } = winner.metrics
+    if (toolchain.name === 'host' || snrDb !== undefined)
+      gate('int8 against float32', snrDb ?? Number.NaN, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
 
     const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
     const compiledModel = run.path(winner.tag, winner.files.compiled)
@@ -110,11 +116,11 @@ export default runbook(
       return next({ blocked: again({ decoder: 'polyphase' }) })
     }
     try {
-      const { metrics } = await cell(`Separate ${shownPath(recording.mix)}`, async ({ show, advance }) => {
+      const { metrics } = await cell(`Separate ${shownPath(recording!.mix)}`, async ({ show, advance }) => {
         const separated = await infer.separateRecording({
           modelPath: compiledModel,
           backend: 'auto',
-          recording,
+          recording: recording!,
           folder: run.folder,
           ...infer.modelFacts(compiledModel),
           signal,
@@ -123,7 +129,7 @@ export default runbook(
         show(...infer.showSeparation(separated))
         return separated
       })
-      const promises = compile.promisesOf(rung, { weights: inputs.weights, recording })
+      const promises = compile.promisesOf(rung, { weights: inputs.weights, recording: recording! })
       const runs = infer.gateSeparation(gate, metrics, { ...gates, ...promises })
       stamp({ device: metrics.device_info })
       closing.runtime(runs ? 'pass' : 'fail', run.shown)

@@ -9,7 +9,7 @@ import { decodeModel, dimsOf, encodeModel, type ModelProto } from '../../formats
 import type { Tensor } from '../../formats/tensors/tensor.ts'
 import { readFile, writeFileAtomic } from '../../host/files.ts'
 import { openOrtNode } from '../../infer/ort/node-package.ts'
-import type { Feeds, Results } from '../../infer/backend.ts'
+import { indexOfNonFinite, type Feeds, type Results } from '../../infer/backend.ts'
 import { asError, RunbookError } from '../../base/errors.ts'
 import { calibrate } from '../../onnx/quantize/calibrate.ts'
 import { checkModel } from '../../onnx/check/check.ts'
@@ -57,6 +57,11 @@ function parse(job: Job): Record<string, number> {
 async function optimize(job: Job): Promise<Record<string, number>> {
   info('Starting Model Optimization')
   const model = decodeModel(readFile(job.from))
+  if (model.graph!.node.some(({ opType }) => /^(DequantizeLinear|QLinear)/.test(opType))) {
+    info('The model is quantised already: it is taken as it is')
+    writeFileAtomic(job.to, encodeModel(model))
+    return { quantisedBefore: 1, quantisedNodes: model.graph!.node.length }
+  }
   const { used } = await splitSamples(job, inputsOf(model))
   info(`Using dataset with ${used.length} entries for calibration`)
   const ranges = await calibrate(model, used)
@@ -84,13 +89,17 @@ async function compile(job: Job): Promise<Record<string, number>> {
     const startedMs = performance.now()
     const actual = await compiled.infer(sample)
     latencies.push(performance.now() - startedMs)
-    for (const [name, sum] of likeness) sum.push(actual[name]!, expected[name]!)
+    for (const [name, sum] of likeness) {
+      refuseNonFinite(name, { actual: actual[name]!, expected: expected[name]! })
+      sum.push(actual[name]!, expected[name]!)
+    }
   }
   const snrs: Record<string, number> = {}
   for (const [i, [name, sum]] of [...likeness].entries()) {
     const { metric, value } = sum.result()
     info(`output_layer${i + 1} ${metric === 'snrDb' ? `SNR:\t${value.toFixed(3)} dB` : `agreement:\t${value}`} ${name}`)
-    snrs[`${metric}.${name}`] = value
+    // An output that is the same in every bit has no noise, and a silent one no signal: neither has a number of dB.
+    if (Number.isFinite(value)) snrs[`${metric}.${name}`] = value
   }
   const worst = Object.entries(snrs).flatMap(([name, value]) => (name.startsWith('snrDb.') ? [value] : []))
   info(`Successful Compilation (host), ${compiled.device}`)
@@ -100,6 +109,16 @@ async function compile(job: Job): Promise<Record<string, number>> {
     latencyMsP50: latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length / 2)]!,
     loadMs: compiled.loadMs,
     heldOutSamples: heldOut.length,
+    compiledBytes: readFile(job.to).length,
+  }
+}
+
+/** NaN has no noise to measure, and would drop out of every comparison. */
+function refuseNonFinite(name: string, o: { actual: Tensor; expected: Tensor }): void {
+  for (const [of, { data }] of Object.entries(o)) {
+    if (!(data instanceof Float32Array) || indexOfNonFinite(data) < 0) continue
+    const which = of === 'actual' ? 'int8' : 'float32'
+    throw new RunbookError('fail', `The ${which} model answers NaN or infinity in "${name}"`, 'look at the weights')
   }
 }
 

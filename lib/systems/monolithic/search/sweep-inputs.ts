@@ -6,6 +6,7 @@
 import { convTasNetOptions, sizesFromTag, type ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { choice, file, folder, text, toggle } from '../../../notebook/inputs/inputs.ts'
 import { ladderConfigs, ladderNames, monolithicContract, type LadderName } from '../contract.ts'
+import { givenInputs } from '../given/inputs.ts'
 import { graphChange, searchInputs, type GraphValues } from './search-inputs.ts'
 
 /** The inputs of a sweep, those of a search included. */
@@ -39,6 +40,7 @@ export function sweepInputs() {
       late: true,
       help: 'a LibriMix folder to pick a recording from',
     }),
+    ...givenInputs(),
     printWeights: toggle({ help: 'only list the names and shapes that --weights takes for the first rung' }),
     ...searchInputs(),
   }

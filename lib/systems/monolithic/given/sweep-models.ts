@@ -1,0 +1,146 @@
+/**
+ * Quantises, compiles and measures models that somebody gives, one after the other.
+ */
+import { join } from 'node:path'
+import { usageError } from '../../../base/errors.ts'
+import { shownPath } from '../../../host/files.ts'
+import type { TsvValue } from '../../../host/tsv.ts'
+import { givenCase, tagOf, type GivenConfig } from '../../../ladder/given-case.ts'
+import { runLadder, type LadderSummary } from '../../../ladder/ladder.ts'
+import { caseTeller, milestoneTeller } from '../../../ladder/report.ts'
+import { openSampleSource } from '../../../ladder/sample-source.ts'
+import { isCompiled, type CaseResult, type LadderCase } from '../../../ladder/types.ts'
+import { table } from '../../../notebook/display/show.ts'
+import type { Inputs } from '../../../notebook/inputs/inputs.ts'
+import type { Tools } from '../../../notebook/run/session.ts'
+import { monolithicContract } from '../contract.ts'
+import type { Search } from '../search/search.ts'
+import { modelPaths, shapesFrom, type GivenValues } from './inputs.ts'
+
+type Pen = Pick<Tools<Inputs>, 'cell' | 'gate' | 'next' | 'proves' | 'run'>
+
+/** The table of given models. */
+export const modelsSummary = 'models_summary.tsv'
+const columns = [
+  'model',
+  'status',
+  'stage',
+  'exception_type',
+  'failure_head',
+  'parameters',
+  'macs',
+  'snr_db',
+  'outputs',
+  'latency_ms',
+  'compiled_bytes',
+  'compiled_path',
+  'failure_log',
+]
+
+/** Metrics of single outputs, `snrDb.<output>` and `agreement.<output>`, in words. */
+const outputsOf = (metrics: CaseResult['metrics']): string =>
+  Object.entries(metrics)
+    .flatMap(([name, value]) => {
+      const match = /^(snrDb|agreement)\.(.*)$/.exec(name)
+      if (match === null) return []
+      return [match[1] === 'snrDb' ? `${match[2]} ${value.toFixed(1)} dB` : `${match[2]} ${(100 * value).toFixed(2)} %`]
+    })
+    .join(', ')
+
+function rowOf(result: CaseResult<GivenConfig>, at: (name: string) => string): Record<string, TsvValue> {
+  const { metrics, files } = result
+  const shown = (name: string) => (name === '' ? '' : shownPath(at(name)))
+  return {
+    model: result.config.path,
+    status: result.status,
+    stage: result.stage ?? '',
+    exception_type: result.exceptionType,
+    failure_head: result.failureHead.replaceAll(/\s+/g, ' '),
+    parameters: metrics.parameters ?? null,
+    macs: metrics.macs ?? null,
+    snr_db: metrics.snrDb ?? null,
+    outputs: outputsOf(metrics),
+    latency_ms: metrics.latencyMsP50 ?? null,
+    compiled_bytes: metrics.compiledBytes ?? null,
+    compiled_path: shown(files.compiled),
+    failure_log: shown(files.failureLog),
+  }
+}
+
+/**
+ * The rungs of `--model`.
+ * @throws usage when two files have one name, or when shapes are written wrongly; blocked when calibration is absent
+ */
+export async function givenCases(values: GivenValues & { model: string }, count: number) {
+  const paths = modelPaths(values.model)
+  const tags = paths.map(tagOf)
+  const double = tags.find((tag, i) => tags.indexOf(tag) !== i)
+  if (double !== undefined) {
+    throw usageError(`Cannot tell two models apart: both are called "${double}"`, 'rename one of the files')
+  }
+  const sampleRate = values.sampleRate ?? monolithicContract().model.sampleRateHz
+  const source = await openSampleSource(values.calib, { sampleRate })
+  const shapes = shapesFrom(values.shape)
+  return { source, cases: paths.map(path => givenCase(path, { shapes, source, count })) }
+}
+
+/** Compile every given model, show what came of it, and judge each. */
+export async function sweepModels(pen: Pen, values: GivenValues & { model: string }, search: Search): Promise<void> {
+  const { cell, gate, next, proves, run } = pen
+  const { toolchain, setting } = search
+  const { source, cases } = await givenCases(values, setting.calibrationSamples)
+  const path = run.path(modelsSummary)
+  const summary: LadderSummary<GivenConfig> = { path, columns, row: rowOf }
+  const results = await cell(`Compile ${cases.length} models (${toolchain.name})`, async ({ print, show }) => {
+    print(`calibration: ${source.from}`)
+    const found = await climb(search, { cases, summary, print })
+    const at = (result: CaseResult) => (name: string) => (name === '' ? '' : join(run.folder, result.tag, name))
+    show(
+      table(
+        found.map(result => rowOf(result, at(result))),
+        { title: shownPath(path) },
+      ),
+    )
+    return found
+  })
+  proves(
+    `${toolchain.name === 'host' ? 'Proved on this CPU alone: no device took part.' : ''} ` +
+      `int8 was measured on ${source.from}.`,
+  )
+  gate(`models that compile (${toolchain.name})`, results.filter(isCompiled).length, { equals: cases.length })
+  judgeInt8(pen, results, source.isRandom)
+  const failed = results.find(result => !isCompiled(result))
+  if (failed === undefined) return
+  const log = failed.files.failureLog || failed.files.compileLog || failed.files.parseLog
+  next({ fail: `npx tsx runbooks/explain-log.ts --log ${shownPath(run.path(failed.tag, log))}` })
+}
+
+interface Climb {
+  readonly cases: readonly LadderCase<GivenConfig>[]
+  readonly summary: LadderSummary<GivenConfig>
+  readonly print: (text: string) => void
+}
+
+async function climb(search: Search, { cases, summary, print }: Climb) {
+  const { results } = await runLadder({
+    ...search.ladder,
+    cases,
+    profile: 'extended',
+    summary,
+    onCase: caseTeller(print, cases.length),
+    onLine: milestoneTeller(print),
+  })
+  return results
+}
+
+/** One gate a model. What was measured on random numbers says so. */
+function judgeInt8({ gate }: Pen, results: readonly CaseResult<GivenConfig>[], isRandom: boolean): void {
+  const { int8SnrDbMin } = monolithicContract().gates
+  for (const { tag, metrics, stage } of results) {
+    if (stage !== 'compiled') continue
+    const name = `int8 against float32, ${tag}${isRandom ? ' (on random numbers)' : ''}`
+    if (metrics.snrDb !== undefined) gate(name, metrics.snrDb, { atLeast: int8SnrDbMin }, { unit: 'dB' })
+    else if (metrics.quantisedBefore === undefined && metrics.heldOutSamples !== undefined)
+      gate.blocked(name, 'no output of floats has both signal and noise on these samples')
+  }
+}
