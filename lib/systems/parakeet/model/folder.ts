@@ -61,19 +61,26 @@ export function readModelFolder(path: string, { prefer = '.onnx' }: { prefer?: '
 }
 
 /**
- * The pieces of a folder, from its tokenizer.model or its vocab.txt.
- * @throws blocked when it has neither; usage when the number of pieces is not the model's
+ * The pieces of a folder, from its tokenizer.model or its vocab.txt; null when it has neither.
+ * @throws usage when the file is no vocabulary
+ */
+export function findPieces(folder: string): Pieces | null {
+  const [model, text] = ['tokenizer.model', 'vocab.txt'].map(name => join(folder, name)) as [string, string]
+  if (existsSync(model)) return piecesFromModel(readFileSync(model), model)
+  return existsSync(text) ? piecesFromText(readFileSync(text, 'utf8'), text) : null
+}
+
+/**
+ * The pieces of a model.
+ * @throws blocked when its folder has none; usage when their number is not the model's
  */
 export function readPieces(folder: string, vocabSize: number): Pieces {
-  const [model, text] = ['tokenizer.model', 'vocab.txt'].map(name => join(folder, name)) as [string, string]
-  if (!existsSync(model) && !existsSync(text))
+  const pieces = findPieces(folder)
+  if (pieces === null)
     throw blockedError(
       `Cannot read the words of "${folder}": there is no tokenizer.model and no vocab.txt`,
       `ls ${folder}`,
     )
-  const pieces = existsSync(model)
-    ? piecesFromModel(readFileSync(model), model)
-    : piecesFromText(readFileSync(text, 'utf8'), text)
   if (pieces.list.length === vocabSize) return pieces
   throw usageError(
     `Cannot read the words of "${folder}": it has ${pieces.list.length} pieces, and the model ${vocabSize}`,
