@@ -273,6 +273,7 @@ test('tests sit beside the code they test', () => {
     'runbooks/docs.test.ts',
     'runbooks/plan-000.test.ts',
     'runbooks/plan-003.test.ts',
+    'runbooks/plan-004.test.ts',
     'runbooks/knobs.test.ts',
     'lib/models/convtasnet/rewrites.test.ts',
     'lib/models/convtasnet/properties.test.ts',

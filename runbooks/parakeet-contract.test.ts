@@ -15,7 +15,7 @@ import contract from './parakeet-contract.ts'
 const folder = () => mkdtempSync(join(tmpdir(), 'rungbook-'))
 const run = (...argv: string[]) => runInProcess(contract, ['--run-ts', 't', ...argv])
 
-test('parakeet-contract finds a source for every value of both versions, and lists each gap with a follow-up', async () => {
+test('parakeet-contract finds a source for every value, and lists each gap with a follow-up', async () => {
   for (const version of ['v3', 'v2']) {
     const ran = await run('--contract', version)
     assert.match(ran.verdict, /^PASS parakeet-contract gates=2\/2 /)

@@ -11,6 +11,8 @@
  *   npx tsx runbooks/parakeet-contract.ts --nemo parakeet-tdt-0.6b-v3.nemo
  *   npx tsx runbooks/parakeet-contract.ts --model-dir models/parakeet
  */
+import { join } from 'node:path'
+import { readFile } from '../lib/host/files.ts'
 import { choice, file, folder, runbook } from '../lib/notebook/run/runbook.ts'
 import { contractName, parakeetVersions } from '../lib/systems/parakeet/contract/read.ts'
 
@@ -40,7 +42,7 @@ export default runbook(
     const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
     const { contractLeaves } = await import('../lib/systems/parakeet/contract/leaves.ts')
     const reread = await import('../lib/systems/parakeet/contract/reread.ts')
-    const { contractSources } = await import('../lib/systems/parakeet/contract/sources-document.ts')
+    const { contractSources, decisionLog } = await import('../lib/systems/parakeet/contract/sources-document.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
     const name = contractName(inputs.contract)
     stamp({ contract: parakeetContract(inputs.contract).sha256 })
@@ -70,6 +72,8 @@ export default runbook(
     })
     const gaps = reread.gapsOf(leaves, found)
     run.write('CONTRACT_SOURCES.md', contractSources(name, leaves, found, gaps))
+    const decisions = readFile(join(import.meta.dirname, '../contracts/DECISIONS.md')).toString('utf8')
+    run.write('DECISION_LOG.md', decisionLog(leaves, decisions))
     run.write('gaps.json', `${JSON.stringify(gaps, null, 2)}\n`)
     if (inputs.nemo ?? inputs.modelDir ?? inputs.meta) {
       gate('values that were read again', found.length, { atLeast: 1 })

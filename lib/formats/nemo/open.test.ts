@@ -34,7 +34,7 @@ test('openNemo() reads configuration, weights and artifacts of a tar and of a gz
   assert.equal(readdirSync(tmpdir()).filter(name => name.startsWith('rungbook-nemo-')).length, before)
 })
 
-test('openNemo() refuses an archive without weights, a broken gzip stream and a configuration that is no table', async t => {
+test('openNemo() refuses an archive without weights, broken gzip and a configuration that is no table', async t => {
   const bare = tarFile([{ name: 'model_config.yaml', bytes: Buffer.from(config) }])
   await assert.rejects(openNemo(file(t, bare)), /holds no model_weights\.ckpt/)
   const zipped = gzipSync(nemoFile({ config, weights }))

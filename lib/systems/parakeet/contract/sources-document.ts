@@ -12,6 +12,7 @@ export function contractSources(
   gaps: readonly Gap[],
 ): string {
   const row = (...cells: readonly string[]) => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  const count = (same: boolean) => found.filter(value => value.same === same).length
   const seen = new Map(found.map(value => [value.pointer, value]))
   const state = ({ pointer, source }: Leaf) => {
     const value = seen.get(pointer)
@@ -22,7 +23,7 @@ export function contractSources(
   return [
     `# Sources of ${name}`,
     '',
-    `${leaves.length} values. ${found.filter(v => v.same).length} confirmed here, ${found.filter(v => !v.same).length} contradicted, ${gaps.length} gaps.`,
+    `${leaves.length} values: ${count(true)} confirmed here, ${count(false)} contradicted, ${gaps.length} gaps.`,
     '',
     row('Value', 'Is', 'Kind', 'Source', 'State'),
     row('---', '---', '---', '---', '---'),
@@ -37,4 +38,11 @@ export function contractSources(
     ...gaps.map(({ pointer, kind, followUp }) => row(pointer, kind, followUp)),
     '',
   ].join('\n')
+}
+
+/** `DECISION_LOG.md`: the decisions that the contract rests on, out of the text of all decisions. */
+export function decisionLog(leaves: readonly Leaf[], decisions: string): string {
+  const ids = new Set(leaves.filter(({ source }) => source.kind === 'decision').map(({ source }) => source.ref))
+  const blocks = decisions.split(/^## /m).filter(block => ids.has(/^D-\d+/.exec(block)?.[0] ?? ''))
+  return `# Decision log\n\n${blocks.map(block => `## ${block.trim()}\n`).join('\n')}`
 }

@@ -7,7 +7,8 @@ import { CaseWriter, readCases, type CaseSource } from './cases.ts'
 import { recordReference } from './record.ts'
 import { rungComponents, rungPredictorLoop } from './rungs/components.ts'
 import { rungDecode, rungSwap } from './rungs/decode.ts'
-import { engineRung, rungEngines, type Precision } from './rungs/engines.ts'
+import { precisions, type Precision } from './precisions.ts'
+import { engineRung, rungEngines } from './rungs/engines.ts'
 import { attempt, blocked, notRun, type Rung, type RungResult } from './rungs/result.ts'
 import { rungStream } from './rungs/streams.ts'
 import { rungContract, rungMel } from './rungs/values.ts'
@@ -74,7 +75,7 @@ export async function climbEngines(
   contract: ParakeetContract,
 ): Promise<RungResult[]> {
   const results: RungResult[] = []
-  for (const precision of ['fp32', 'fp16', 'bf16', 'int8'] as const) {
+  for (const precision of precisions) {
     const rung = engineRung(precision, contract)
     const folder = folders[precision]
     if (folder === undefined) {

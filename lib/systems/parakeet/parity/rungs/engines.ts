@@ -11,13 +11,9 @@ import { widened } from '../../../../formats/tensors/half.ts'
 import type { ParakeetContract } from '../../contract/read.ts'
 import type { CaseSource } from '../cases.ts'
 import { readPolygraphy } from '../polygraphy.ts'
+import type { Precision } from '../precisions.ts'
 import type { ParitySide } from '../side.ts'
 import { answered, Findings, type Rung, type RungResult } from './result.ts'
-
-/** Precisions of engines. */
-export const precisions = ['fp32', 'fp16', 'bf16', 'int8'] as const
-/** One of them. */
-export type Precision = (typeof precisions)[number]
 
 /** What the rung of a precision asks. */
 export const engineRung = (precision: Precision, { tolerances: { trt } }: ParakeetContract): Rung => ({

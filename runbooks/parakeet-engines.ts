@@ -1,0 +1,91 @@
+#!/usr/bin/env -S npx tsx
+/**
+ * Parakeet engines: does TensorRT build an engine of every component, and does each run?
+ *
+ * Drives trtexec with the flags that it has, the contract's profiles, a timing cache and a hard time limit; each plan
+ * is told
+ * by its first bytes and asked once. `build_report.json` is written also when a build fails, with the failure's family.
+ * TF32 is off for float32. From TensorRT 11 on a lower precision comes from graphs that were converted.
+ *
+ *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet
+ *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet --precision fp16 --engine-dir models/parakeet-fp16
+ */
+import { choice, folder, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { precisions } from '../lib/systems/parakeet/parity/precisions.ts'
+
+export default runbook(
+  import.meta,
+  {
+    asks: 'does TensorRT build an engine of every component, and does each run?',
+    inputs: {
+      modelDir: folder({ optional: true, help: 'the exported model; default: a seeded one' }),
+      engineDir: folder({ optional: true, late: true, help: 'where the plans go; default: engines/ of the run' }),
+      halfDir: folder({ optional: true, help: 'graphs converted to the precision, for TensorRT 11 and newer' }),
+      precision: choice(precisions, { default: 'fp32', help: 'of the engines' }),
+      trtexec: text({ default: 'trtexec', env: 'TRTEXEC', help: 'the program, a name on PATH or a path' }),
+      timeoutS: number({ optional: true, min: 1, help: "for one engine; default: the contract's", unit: 's' }),
+    },
+    steps: inputs => [
+      `find ${inputs.trtexec} and its flags`,
+      `build ${inputs.precision} engines of encoder, encoder_streaming, predictor and joint`,
+      'ask each engine once, and write build_report.json',
+    ],
+  },
+  async ({ inputs, run, cell, show, gate, next, stamp, line, signal }) => {
+    const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
+    const { buildAll, reportOf } = await import('../lib/systems/parakeet/engines/build-all.ts')
+    const { probeTrtexec } = await import('../lib/systems/parakeet/engines/trtexec.ts')
+    const { seedModel } = await import('../lib/systems/parakeet/transcribe/hear-file.ts')
+    const { table } = await import('../lib/notebook/display/show.ts')
+    const contract = parakeetContract()
+    stamp({ contract: contract.sha256 })
+    const modelDir =
+      inputs.modelDir ?? (await cell('Seed a model', () => seedModel(run.path('model'), { stream: false }, contract)))
+    const engineDir = inputs.engineDir ?? run.path('engines')
+    const report = (facts: object) =>
+      run.write('build_report.json', `${JSON.stringify({ precision: inputs.precision, ...facts }, null, 2)}\n`)
+    report({ ok: false, builds: [], state: 'not begun' })
+    next({
+      pass: `npx tsx runbooks/parakeet-parity.ts --model-dir ${modelDir} --engines-fp32 ${engineDir}`,
+      fail: 'npx tsx runbooks/explain-log.ts --log the log that build_report.json names',
+      blocked: 'npx tsx runbooks/doctor.ts --need nvidia',
+    })
+
+    const trtexec = await cell('Find trtexec', async ({ print }) => {
+      const found = await probeTrtexec(inputs.trtexec, run.path('trtexec-help.log'), signal)
+      print(`TensorRT ${found.version || 'of no stated version'}, ${found.flags.size} flags`)
+      return found
+    })
+    const builds = await cell('Build the engines', ({ print }) =>
+      buildAll(trtexec, {
+        ...inputs,
+        modelDir,
+        engineDir,
+        contract,
+        logDir: run.folder,
+        signal,
+        print,
+        onBuilt: built => report(reportOf(trtexec, built)),
+      }),
+    )
+    report(reportOf(trtexec, builds))
+    show(
+      table(
+        builds.map(({ component, ok, seconds, bytes, bucket, evidence, smoke }) => ({
+          component,
+          ok,
+          seconds,
+          bytes,
+          bucket: bucket || smoke,
+          evidence,
+        })),
+      ),
+    )
+    line(`Build report: ${run.shown}/build_report.json`)
+    for (const { component, ok, evidence, smoke, smokeBlocked } of builds) {
+      gate(`${component} built`, ok, { equals: true }, { note: evidence })
+      if (smokeBlocked !== '') gate.blocked(`${component} asked once`, smokeBlocked)
+      else if (ok) gate(`${component} asked once`, smoke, { equals: 'ran' })
+    }
+  },
+)

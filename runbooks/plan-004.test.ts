@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { runInProcess } from '../lib/testing/run-in-process.ts'
+import { parakeetContract } from '../lib/systems/parakeet/contract/read.ts'
+
+const root = join(import.meta.dirname, '..')
+const open = async (name: string) => (await import(join(root, 'runbooks', `${name}.ts`))).default
+const run = async (name: string, ...argv: string[]) => runInProcess(await open(name), ['--run-ts', 't', ...argv])
+
+/** Every deliverable that plan 004 names: who makes it, and what must stand in it. */
+const deliverables = [
+  {
+    phase: 'A',
+    file: 'INVENTORY.md',
+    runbook: 'parakeet-inventory',
+    holds: /## Repository map[\s\S]*## Tooling map[\s\S]*## Runtime map[\s\S]*## Current contracts[\s\S]*## Unknowns/,
+  },
+  {
+    phase: 'B',
+    file: 'CONTRACT_SOURCES.md',
+    runbook: 'parakeet-contract',
+    holds: /\| \/decode\/max_symbols \| 10 \| nemo_config \|[\s\S]*## Gaps/,
+  },
+  {
+    phase: 'B',
+    file: 'DECISION_LOG.md',
+    runbook: 'parakeet-contract',
+    holds: /## D-292 [\s\S]*- Decision: [\s\S]*- Alternatives: [\s\S]*- Evidence: [\s\S]*- Validation: /,
+  },
+  {
+    phase: 'C',
+    file: 'EXPORT_REPORT.md',
+    runbook: 'parakeet-export',
+    holds: /## Command[\s\S]*## Versions[\s\S]*## Artifacts[\s\S]*encoder_streaming\.onnx/,
+  },
+  { phase: 'C', file: 'model/model_meta.json', runbook: 'parakeet-export', holds: /"blank_duration|"duration_values"/ },
+  { phase: 'D', file: 'VALIDATION_REPORT_ORT.md', runbook: 'parakeet-parity', holds: /\| R2 \|[\s\S]*\| R6 \|/ },
+  { phase: 'E', file: 'VALIDATION_REPORT_TRT.md', runbook: 'parakeet-parity', holds: /\| R8 \|[\s\S]*\| R9 \|/ },
+  {
+    phase: 'F',
+    file: 'ARCHITECTURE_RUNTIME.md',
+    runbook: 'parakeet-bench',
+    holds: /## Assertions at the borders[\s\S]*ns_per_step/,
+  },
+  {
+    phase: 'G',
+    file: 'REPO_ORGANIZATION_PROPOSAL.md',
+    runbook: 'parakeet-reorganize',
+    holds: /# Proposal for the organization/,
+  },
+] as const
+/** The gates of plan 004, and the gate of a runbook that answers each. */
+const gates = [
+  { runbook: 'parakeet-inventory', gate: 'sections of the inventory' },
+  { runbook: 'parakeet-contract', gate: 'problems of the contract' },
+  { runbook: 'parakeet-export', gate: 'graphs without a problem' },
+  { runbook: 'parakeet-export', gate: 'values that contradict the contract' },
+  { runbook: 'parakeet-parity', gate: 'R2 does each component' },
+  { runbook: 'parakeet-parity', gate: 'R6 are tokens, timestamps and durations' },
+  { runbook: 'parakeet-bench', gate: 'garbage collections in the steady state' },
+  { runbook: 'parakeet-bench', gate: 'JavaScript heap per step' },
+] as const
+const flags: Readonly<Record<string, string[]>> = { 'parakeet-bench': ['--evaluations', '500'] }
+
+test('each deliverable of plan 004 is made by its runbook, which ends in a verdict', async () => {
+  const done = new Map<string, Awaited<ReturnType<typeof run>>>()
+  for (const { file, runbook, holds, phase } of deliverables) {
+    const ran = done.get(runbook) ?? (await run(runbook, ...(flags[runbook] ?? [])))
+    done.set(runbook, ran)
+    assert.match(ran.verdict, new RegExp(`^(PASS|FAIL|BLOCKED) ${runbook} gates=`), `phase ${phase}`)
+    assert.match(ran.read(file), holds, `${phase} ${file}`)
+  }
+  for (const { runbook, gate } of gates) {
+    const found = done.get(runbook)!.report.gates.find(({ name }) => name.startsWith(gate))
+    assert.ok(found !== undefined && found.status !== 'blocked', gate)
+  }
+  // Only the phase whose places are not in this tree may be blocked; measurements of a loaded machine may fail.
+  for (const [name, ran] of done)
+    if (name !== 'parakeet-reorganize' && name !== 'parakeet-bench') assert.match(ran.verdict, /^PASS /, name)
+})
+
+test('phase E builds engines or is BLOCKED, and leaves build_report.json either way', async () => {
+  const ran = await run('parakeet-engines', '--trtexec', '/nowhere/trtexec')
+  assert.match(ran.verdict, /^BLOCKED parakeet-engines /)
+  assert.equal(JSON.parse(ran.read('build_report.json')).ok, false)
+})
+
+test('the contract of plan 004 stands under its name', () => {
+  assert.ok(existsSync(join(root, 'contracts/parakeet-tdt-0.6b-v3.contract.json')))
+})
+
+test("the plan's streaming export is ours: cache 256, chunk 592 of the original replaced by the derived 57", () => {
+  const { streaming } = parakeetContract() as unknown as { streaming: Record<string, unknown> }
+  assert.deepEqual([streaming.cache_size, streaming.chunk_size, streaming.audio_signal_T], [256, [41, 48], [41, 57]])
+})
+
+/** Each defect of the original that the notes list, and the value or the test that keeps it out. */
+const defects = [
+  { defect: 'max_symbols 8, provisional', pointer: '/decode/max_symbols', is: 10 },
+  { defect: 'no pre-emphasis', pointer: '/features/preemphasis', is: 0.97 },
+  { defect: 'HTK mel without norm', pointer: '/features/mel_scale', is: 'slaney' },
+  { defect: 'log guard 1e-5', pointer: '/features/log_zero_guard_value', is: 2 ** -24 },
+  { defect: 'periodic window', pointer: '/features/window_periodic', is: false },
+  { defect: 'no centre padding', pointer: '/features/stft_center', is: true },
+  {
+    defect: 'predictor primed with language tokens',
+    pointer: '/predictor/sos',
+    is: 'blank embedding row == zeros (padding_idx)',
+  },
+  { defect: 'two frames dropped from the first chunk', pointer: '/streaming/drop_extra_pre_encoded_first', is: 0 },
+  {
+    defect: 'tolerance set from the measurement',
+    pointer: '/tolerances/trt/fp16_encoder_output_p95_max_abs',
+    is: 5e-3,
+  },
+] as const
+
+test('no value of the contract is one of the defects of the original', () => {
+  const contract = parakeetContract() as unknown as Record<string, unknown>
+  for (const { defect, pointer, is } of defects) {
+    const value = pointer
+      .slice(1)
+      .split('/')
+      .reduce<unknown>((v, key) => (v as Record<string, unknown>)[key], contract)
+    assert.equal(value, is, defect)
+  }
+})
