@@ -9,6 +9,8 @@ import { performance } from 'node:perf_hooks'
 import { VDevice } from '../../ffi/hailort/device.ts'
 import { Hef } from '../../ffi/hailort/hef.ts'
 import { openHailort } from '../../ffi/hailort/library.ts'
+import { koffi, type NativeFunction } from '../../ffi/load.ts'
+import { settled } from '../../ffi/settled.ts'
 import { configure } from '../../ffi/hailort/network-group.ts'
 import { hailortStandin } from '../../ffi/testing/hailort.ts'
 import { halfModel } from '../testing/hef/samples.ts'
@@ -27,8 +29,10 @@ export interface HailortBench {
   readonly frameUsP50: number
   /** The same frame by two plain calls: what the library and the device take themselves, in µs. */
   readonly deviceUsP50: number
-  /** What is ours: quantities checked, laid out and copied, and two trips to a worker thread, in µs. */
+  /** What is ours: numbers checked, laid out and copied, and a trip to a worker thread, in µs. */
   readonly ownUsP50: number
+  /** One trip to a worker thread and back with nothing to do there, in the same run, in µs. */
+  readonly handOffUsP50: number
   /** From the feed to the answer with the model in a child process, as runbooks open it, in µs. */
   readonly isolatedUsP50: number
 }
@@ -80,16 +84,19 @@ export async function benchHailort({
   await using bare = await openBare(path, env)
   const name = model.inputs[0]!.name
   const feeds = { [name]: float32(model.inputs[0]!.shape.map(Number), new Float32Array(8).fill(0.5)) }
-  const [oursUs, bareUs]: [number[], number[]] = [[], []]
+  const [oursUs, bareUs, handOffUs]: [number[], number[], number[]] = [[], [], []]
+  const nothing = koffi().load(null).func('int getppid(void)') as NativeFunction<[], number>
   for (let round = 0; round < rounds; round++) {
     oursUs.push(...(await timesUs(frames / rounds, () => model.infer(feeds))))
     bareUs.push(...(await timesUs(frames / rounds, () => bare.frame())))
+    handOffUs.push(...(await timesUs(frames / rounds, () => settled(nothing))))
   }
   await model[Symbol.asyncDispose]()
-  const [frameUsP50, deviceUsP50] = [median(oursUs), median(bareUs)]
+  const [frameUsP50, deviceUsP50, handOffUsP50] = [median(oursUs), median(bareUs), median(handOffUs)]
   await using isolated = await openIsolated(path, { env })
   const isolatedUsP50 = median(await timesUs(frames / rounds, () => isolated.infer(feeds)))
-  return { library: model.library, frames, frameUsP50, deviceUsP50, ownUsP50: frameUsP50 - deviceUsP50, isolatedUsP50 }
+  const ownUsP50 = frameUsP50 - deviceUsP50
+  return { library: model.library, frames, frameUsP50, deviceUsP50, ownUsP50, handOffUsP50, isolatedUsP50 }
 }
 
 /**

@@ -6,7 +6,7 @@ import { denseAnswer, densePlan, planBytes, type PlanNetwork } from '../../../ff
 import { standinVersions, tensorRtStandin } from '../../../ffi/testing/tensorrt/standin.ts'
 import { float32, type Tensor } from '../../formats/tensors/tensor.ts'
 import type { RunbookError } from '../../base/errors.ts'
-import { blockedMs } from '../../testing/event-loop.ts'
+import { turnsDuring } from '../../testing/event-loop.ts'
 import { needsTool } from '../../testing/needs.ts'
 import { scratch } from '../../testing/infer/fixtures.ts'
 import { openIsolated } from '../isolate/parent.ts'
@@ -173,11 +173,11 @@ test('inferSync() refuses while another question is being answered', { skip }, a
   assert.equal(model.inferSync({ x: row(1, 2, 3) }).y!.data[0], 14.25)
 })
 
-test('infer() does not block the event loop for 20 ms while the device works for 60', { skip }, () =>
+test('infer() leaves the event loop alone while the device works', { skip }, () =>
   withEnv({ STANDIN_WORK_US: '30000' }, async () => {
     await using model = await open()
-    const ms = await blockedMs(() => model.infer({ x: row(1, 2, 3) }))
-    assert.ok(ms < 20, `${ms} ms`)
+    const turns = await turnsDuring(() => model.infer({ x: row(1, 2, 3) }))
+    assert.ok(turns > 20, `${turns} turns`)
   }),
 )
 
