@@ -8,29 +8,38 @@
  *
  *   npx tsx runbooks/bench.ts --suite sweep
  *   npx tsx runbooks/bench.ts --suite ffi
+ *   npx tsx runbooks/bench.ts --suite whisper --peer-python ~/faster-whisper/bin/python3
  */
-import { choice, number, runbook } from '../lib/notebook/run/runbook.ts'
+import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 
 export default runbook(
   import.meta,
   {
     asks: 'is it quick enough, and does it stay small?',
     inputs: {
-      suite: choice(['sweep', 'ffi'], { default: 'sweep', help: 'the whole sweep, or the native calls' }),
+      suite: choice(['sweep', 'ffi', 'whisper'], { default: 'sweep', help: 'the sweep, native calls, or Whisper' }),
       repeats: number({ default: 5, min: 1, integer: true, help: 'runs of each short measurement' }),
+      model: text({ env: 'WHISPER_MODEL', default: 'tiny.en', help: 'of the suite whisper' }),
+      audio: file({ optional: true, help: 'a recording for the suite whisper; default: shipped voices' }),
+      peerPython: text({ env: 'PEER_PYTHON', optional: true, help: 'a Python with faster-whisper in it' }),
+      requests: number({ default: 40, min: 1, integer: true, help: 'short recordings, to see whether memory grows' }),
     },
-    steps: ({ suite }) =>
-      suite === 'ffi'
-        ? ['call ONNX Runtime both ways', 'step through stand-ins of TensorRT and HailoRT']
-        : [
-            'measure --help of every runbook against a bare script',
-            'author ten rungs',
-            'run the whole sweep',
-            'separate 60 s and 240 s of sound',
-          ],
+    steps: ({ suite, model }) =>
+      suite === 'whisper'
+        ? [`measure ${model} in float32 and int8`, 'transcribe the same with faster-whisper where it is given']
+        : suite === 'ffi'
+          ? ['call ONNX Runtime both ways', 'step through stand-ins of TensorRT and HailoRT']
+          : [
+              'measure --help of every runbook against a bare script',
+              'author ten rungs',
+              'run the whole sweep',
+              'separate 60 s and 240 s of sound',
+            ],
   },
   async tools => {
-    if (tools.inputs.suite === 'ffi') await (await import('../lib/bench/native.ts')).benchNative(tools)
+    if (tools.inputs.suite === 'whisper')
+      await (await import('../lib/bench/whisper.ts')).benchWhisper(tools, tools.inputs)
+    else if (tools.inputs.suite === 'ffi') await (await import('../lib/bench/native.ts')).benchNative(tools)
     else await (await import('../lib/bench/sweep.ts')).benchSweep(tools, tools.inputs.repeats)
   },
 )

@@ -70,6 +70,14 @@ export interface WhisperContract extends ContractMark {
     readonly timesMaxS: number
     readonly wordErrorPointsMax: number
   }
+  readonly bench: {
+    readonly audioSeconds: number
+    readonly frontEndMsMax: number
+    readonly stepRatioMax: number
+    readonly float32RatioMax: number
+    readonly int8RatioMax: number
+    readonly memoryGrowthMiBMax: number
+  }
   readonly files: {
     readonly manifest: string
     readonly encoder: string

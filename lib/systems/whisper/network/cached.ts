@@ -130,6 +130,16 @@ export class CachedNetwork implements WhisperNetwork, AsyncDisposable {
     return step.logits.data as Float32Array
   }
 
+  /**
+   * A run of the bare graph on the tensors of the last step, which neither writes its input nor keeps its answer: what
+   * ONNX Runtime alone costs.
+   */
+  bareStep(): () => void {
+    const step = this.#stepFor(this.#cache.shape.sequences, 1)
+    bindCache(step, this.#cache)
+    return () => step.binding.runSync()
+  }
+
   choose(sources: readonly number[]): void {
     const { shape } = this.#cache
     if (sources.length === shape.sequences && sources.every((source, i) => source === i)) return
