@@ -90,7 +90,7 @@ export default runbook(
     },
     steps: ({ host, port }) => [`listen on ${host}:${port}`, 'answer until SIGTERM, then drain'],
   },
-  async ({ inputs, run, cell, gate, next, stamp, signal, line }) => {
+  async ({ inputs, run, cell, gate, hint, next, stamp, signal, line }) => {
     const { serveUntil } = await import('../lib/systems/edgeinfer/sidecar/run.ts')
     stamp({ contract: sha256 })
     const outcome = await cell('Serve', ({ print }) =>
@@ -106,8 +106,8 @@ export default runbook(
     gate('accepted requests that were cut off', outcome.lost, { equals: 0 })
     next({
       pass: 'npx tsx runbooks/edgeinfer-load.ts',
-      fail: 'look into sidecar.log of this run',
       blocked: 'npx tsx runbooks/edgeinfer-export.ts',
     })
+    hint({ fail: 'look into sidecar.log of this run' })
   },
 )

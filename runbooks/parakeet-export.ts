@@ -35,7 +35,7 @@ export default runbook(
       ...(inputs.python === undefined ? [] : [`export with NeMo in ${inputs.python}`]),
     ],
   },
-  async ({ inputs, run, cell, gate, next, stamp, line, sh }) => {
+  async ({ inputs, run, cell, gate, hint, next, stamp, line, sh }) => {
     const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
     const exporting = await import('../lib/systems/parakeet/export/index.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
@@ -93,6 +93,8 @@ export default runbook(
       })
     next({
       pass: `npx tsx runbooks/parakeet-transcribe.ts --model-dir ${inputs.modelDir ?? `${run.shown}/model`}`,
+    })
+    hint({
       fail: 'open EXPORT_REPORT.md: it names each value and each problem',
       blocked: 'pip install nemo_toolkit[asr] in that Python, then run this again',
     })

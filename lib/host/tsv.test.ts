@@ -29,3 +29,22 @@ test('readTsv() refuses a row that was cut short', () => {
   writeFileSync(path, 'a\tb\tc\r\n1\t2\r\n')
   assert.throws(() => readTsv(path), /row 1/)
 })
+
+test('formatTsv() disarms text that a spreadsheet runs as a formula, and readTsv() gives it back', () => {
+  const texts = ['=1+1', '+cmd', '-cmd|x', '@SUM(A1)', '\t=x', "'=x", '-3.5', '-inf', "it's", '']
+  const path = join(folder, 'formula.tsv')
+  writeTsv(
+    path,
+    ['a'],
+    texts.map(a => ({ a })),
+  )
+  const written = formatTsv(
+    ['a'],
+    texts.map(a => ({ a })),
+  ).split('\r\n')
+  assert.deepEqual([written[1], written[7], written[8]], ["'=1+1", '-3.5', '-inf'])
+  assert.deepEqual(
+    readTsv(path).map(({ a }) => a),
+    texts.filter(text => text !== ''),
+  )
+})

@@ -12,9 +12,15 @@ export type TsvValue = string | number | boolean | null | undefined
 
 /** A table as TSV text, one line per row and a header, each ended by CRLF. */
 export function formatTsv(columns: readonly string[], rows: readonly Readonly<Record<string, TsvValue>>[]): string {
-  const data = rows.map(row => columns.map(column => row[column] ?? ''))
+  const data = rows.map(row => columns.map(column => plainCell(row[column] ?? '')))
   return Papa.unparse({ fields: [...columns], data }, { delimiter: '\t', newline: '\r\n' }) + '\r\n'
 }
+
+/** Text that a spreadsheet would run as a formula; a number with its sign is none. */
+const formula = /^'*[=+@\t\r]|^'*-(?![\d.]|inf\b)/i
+
+/** Text that no spreadsheet runs: a quote before it, which `readTsv` takes away again. */
+const plainCell = (value: TsvValue) => (typeof value === 'string' && formula.test(value) ? `'${value}` : value)
 
 /** Write a table whole or not at all. */
 export function writeTsv(
@@ -42,5 +48,8 @@ export function readTsv(path: string): Record<string, string>[] {
       `Cannot read "${path}": row ${(first.row ?? 0) + 1}: ${first.message}`,
       'compare the row with the header',
     )
+  for (const row of parsed.data)
+    for (const [column, value] of Object.entries(row))
+      if (value?.startsWith("'") && formula.test(value.slice(1))) row[column] = value.slice(1)
   return parsed.data
 }
