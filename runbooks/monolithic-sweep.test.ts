@@ -342,3 +342,12 @@ test('monolithic-sweep takes models of your own: int8, compiled, measured, and e
   assert.match(open.stderr, /Cannot fix "x".*T is open/)
   assert.match(open.verdict, /next="npx tsx runbooks\/explain-log.ts --log /)
 })
+
+test('monolithic-sweep --compile-only passes for what it did, and says how the model gets to a board', async () => {
+  const ran = await runInProcess(sweep, [...host, '--from', '10', '--compile-only'])
+  assert.equal(ran.exit, 0, ran.stderr)
+  assert.ok(!existsSync(ran.path('sep_src1.wav')))
+  assert.match(ran.verdict, /next="scp \S+\.host_compiled\.onnx \S+\.onnx\.json pi@/)
+  assert.match(ran.lines.join('\n'), /^Runtime status: blocked ; output_dir=none/m)
+  assert.match(ran.lines.join('\n'), /^Board: npx tsx runbooks\/monolithic-infer\.ts --model mono_/m)
+})

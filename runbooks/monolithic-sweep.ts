@@ -31,11 +31,8 @@ export default runbook(
     steps: async inputs => {
       const { sliceCases } = await import('../lib/ladder/select.ts')
       if (inputs.model !== undefined) return inputs.model.split(',').map(path => `compile ${path}`)
-      const named = rungsOf(inputs).map((rung, i) => ({
-        tag: runTag(rung),
-        step: `compile rung ${i + 1}, ${runTag(rung)}`,
-      }))
-      return sliceCases(named, inputs).map(({ step }) => step)
+      const named = rungsOf(inputs).map((rung, i) => ({ tag: runTag(rung), n: i + 1 }))
+      return sliceCases(named, inputs).map(({ tag, n }) => `compile rung ${n}, ${tag}`)
     },
   },
   async ({ inputs, run, cell, gate, next, line, mark, proves, stamp, signal }) => {
@@ -85,13 +82,15 @@ export default runbook(
       options: rungs[0]!,
       scriptExtra: search.setting.scriptExtra,
     })
+    const rung = rungs.find(candidate => runTag(candidate) === winner?.tag)!
+    const hasWeights = compile.hasTrainedWeights(rung, inputs.weights)
     const sidecar = { file: files.nextKnob, profile: inputs.profile }
     const closing = compile.closeSweep(
       { line, gate, run, proves },
-      { results, winner, knob, toolchain: toolchain.name, hasWeights: inputs.weights !== undefined, sidecar },
+      { results, winner, knob, toolchain: toolchain.name, hasWeights, sidecar },
     )
-    const again = (change: Readonly<Record<string, unknown>>) =>
-      commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change })
+    const again = (change: object) =>
+      commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change: { ...change } })
     next({ interrupted: again({ resume: run.shown }) })
     if (!winner || signal.aborted) {
       closing.runtime('fail', 'none')
@@ -103,10 +102,10 @@ export default runbook(
     if (toolchain.name === 'host' || snrDb !== undefined)
       gate('int8 against float32', snrDb ?? Number.NaN, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
 
-    const rung = rungs.find(candidate => runTag(candidate) === winner.tag)!
     const compiledModel = run.path(winner.tag, winner.files.compiled)
     const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
     next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
+    if (inputs.compileOnly) return compile.closeCompileOnly({ line, next, closing }, shownPath(compiledModel))
     if (rung.decoderMode === 'conv1x1_head') {
       closing.runtime('blocked', 'none')
       gate.blocked(

@@ -10,7 +10,7 @@ import { pickArray } from '../../../formats/tensors/pick-array.ts'
 import { describe, type Tensor } from '../../../formats/tensors/tensor.ts'
 import { readWav } from '../../../formats/wav/index.ts'
 import { usageError } from '../../../base/errors.ts'
-import { shippedMixtures } from '../separation/pick-recording.ts'
+import { shippedMixtures } from '../pick-recording.ts'
 
 export interface Calibration {
   /** Where the windows come from, for the narrative. */

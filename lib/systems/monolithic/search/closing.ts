@@ -8,6 +8,11 @@
 import type { Tools } from '../../../notebook/run/session.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
 import { hasPassed, isCompiled, isOfMachine, type CaseResult } from '../../../ladder/types.ts'
+import { basename } from 'node:path'
+import { shellWord } from '../../../base/text.ts'
+import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
+import { sidecarOf } from '../separation/model-facts.ts'
+import { trainedWeights } from '../training/contract.ts'
 import { changeText } from '../knob/change.ts'
 import type { Knob } from '../knob/next-knob.ts'
 
@@ -77,4 +82,23 @@ function provenBy({ toolchain, hasWeights }: Closing): string {
   const weights = hasWeights ? '' : ' The weights are untrained: the two outputs are not two voices.'
   if (toolchain === 'dfc') return `The Dataflow Compiler made a HEF.${weights}`
   return `Proved on this CPU alone: no Hailo device or compiler took part.${weights}`
+}
+
+/** Whether a rung has weights that were trained: given by the person, or shipped for it. */
+export function hasTrainedWeights(rung: ConvTasNetOptions | undefined, weights: string | undefined): boolean {
+  return weights !== undefined || (rung !== undefined && trainedWeights(rung) !== null)
+}
+
+/**
+ * End a sweep that compiles for another machine: say how the model gets there, and what runs it.
+ * @param shown the compiled model's path as a person would type it
+ */
+export function closeCompileOnly(
+  { line, next, closing }: Pick<Tools<Inputs>, 'line' | 'next'> & { closing: ReturnType<typeof closeSweep> },
+  shown: string,
+): void {
+  closing.runtime('blocked', 'none')
+  const files = [shown, sidecarOf(shown)].map(shellWord).join(' ')
+  line(`Board: npx tsx runbooks/monolithic-infer.ts --model ${shellWord(basename(shown))}`)
+  next({ pass: `scp ${files} pi@raspberrypi.local:rungbook/` })
 }

@@ -4,7 +4,7 @@
  */
 export { chooseKnob, outcomesOf } from '../knob/choose-knob.ts'
 export { convTasNetCase } from './convtasnet-case.ts'
-export { closeSweep } from './closing.ts'
+export { closeCompileOnly, closeSweep, hasTrainedWeights } from './closing.ts'
 export { knobCommand } from '../knob/knob-command.ts'
 export { runLadder } from '../../../ladder/ladder.ts'
 export { caseTeller, milestoneTeller, searchRows } from '../../../ladder/report.ts'

@@ -7,7 +7,7 @@
 import { isMixtureConsistent } from '../../../models/convtasnet/weights.ts'
 import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { monolithicContract } from '../contract.ts'
-import type { Recording } from '../separation/pick-recording.ts'
+import type { Recording } from '../pick-recording.ts'
 import { trainedWeights, voicesContract } from '../training/contract.ts'
 
 /** The bounds that a separation must keep, in dB; null where the weights promise nothing. */

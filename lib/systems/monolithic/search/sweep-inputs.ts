@@ -41,6 +41,7 @@ export function sweepInputs() {
       help: 'a LibriMix folder to pick a recording from',
     }),
     ...givenInputs(),
+    compileOnly: toggle({ help: 'end behind the compiler: this machine has no device, and the model goes to one' }),
     printWeights: toggle({ help: 'only list the names and shapes that --weights takes for the first rung' }),
     ...searchInputs(),
   }

@@ -267,7 +267,7 @@ test('separateRecording() fails when the model answers NaN', async () => {
 test('separateRecording() refuses a model that is cut short, and a halo that leaves nothing', async () => {
   const cut = tinyModel()
   truncateSync(cut, 2000)
-  await refused({ modelPath: cut }, { exit: 'usage', message: /ONNX Runtime refuses it/ })
+  await refused({ modelPath: cut }, { exit: 'usage', message: /it is not a whole ONNX model/ })
   await refused({ haloFrames: 26 }, { exit: 'usage', message: /a halo of 26 on both sides leaves nothing/ })
 })
 
@@ -377,7 +377,7 @@ test('separateRecording() finds references beside a mixture of the shipped kind 
     mkdirSync(join(root, name))
     writeWav(join(root, name, 'a.wav'), [voice(800, name.length)], { sampleRate })
   }
-  const { pickRecording } = await import('./pick-recording.ts')
+  const { pickRecording } = await import('../pick-recording.ts')
   const { metrics } = await separateRecording(
     jobOf({ recording: pickRecording({ mixWav: join(root, 'mix_clean/a.wav') }) }),
   )

@@ -14,10 +14,11 @@ import { openBackend } from '../../../infer/open.ts'
 import type { BackendName, BackendOptions } from '../../../infer/options.ts'
 import type { Backend, Vitals } from '../../../infer/backend.ts'
 import { openMono, refuseSilent, type MonoSource } from '../../../signal/mono-source.ts'
-import type { Recording } from './pick-recording.ts'
+import type { Recording } from '../pick-recording.ts'
 import { quantile, rounded } from '../../../base/statistics.ts'
 import { metricsName, orFailedMetrics, writeMetrics } from './runtime-metrics.ts'
 import type { KnownMetrics, RuntimeMetrics } from './runtime-metrics.ts'
+import { withFixedWindow } from './fixed-window.ts'
 import { measureHalo } from './halo.ts'
 import { separationModel, type ModelChoice, type SeparationModel } from './model.ts'
 import { openOutputs, soundNames, type FinishedOutputs } from './outputs.ts'
@@ -87,9 +88,10 @@ async function run(
   const ofRecording = recordingFacts(mix)
   note(ofRecording)
   const { isolate, ort, hailort, tensorrt } = job
-  await using backend = await openBackend(job.modelPath, { backend: job.backend, isolate, ort, hailort, tensorrt })
+  const fixed = withFixedWindow(job.modelPath, { folder: job.evidenceFolder ?? job.folder, sampleRate })
+  await using backend = await openBackend(fixed.path, { backend: job.backend, isolate, ort, hailort, tensorrt })
   const ofSound = mix.info.warnings.map(warning => `${recording.mix}: ${warning}`)
-  const warnings = [...(job.assumed ?? []), ...(backend.warnings ?? []), ...ofSound]
+  const warnings = [...(job.assumed ?? []), ...fixed.assumed, ...(backend.warnings ?? []), ...ofSound]
   const ofDevice = { device_info: backend.device, load_ms: rounded(backend.loadMs, 3), warnings }
   note(ofDevice)
   const model = separationModel(backend, job)

@@ -9,11 +9,12 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { fileError } from '../../../host/files.ts'
-import { blockedError } from '../../../base/errors.ts'
-import { openMono, refuseSilent } from '../../../signal/mono-source.ts'
-import { recordingPaths, recordingRecipes, recordingsFolder } from '../recordings.ts'
+import { fileError } from '../../host/files.ts'
+import { blockedError } from '../../base/errors.ts'
+import { openMono, refuseSilent } from '../../signal/mono-source.ts'
+import { recordingPaths, recordingRecipes, recordingsFolder } from './recordings.ts'
 
+/** A mixture, and its clean voices where they are known. */
 export interface Recording {
   readonly mix: string
   /** The clean voices, or null where they are not beside the mixture. */
