@@ -23,7 +23,7 @@ export interface Softmax {
 
 /** Penalty on the squares of the weights, on features of about unit spread. */
 const penalty = 1e-3
-const iterationsMax = 150
+const iterationsMax = 100
 const memory = 8
 
 /**
@@ -31,7 +31,8 @@ const memory = 8
  *
  * @example
  * ```ts
- * const { bias } = fitSoftmax({ features: Float32Array.of(-1, 1), size: 1, classes: Int32Array.of(0, 1), classCount: 2 })
+ * const examples = { features: Float32Array.of(-1, 1), size: 1, classes: Int32Array.of(0, 1), classCount: 2 }
+ * const { bias } = fitSoftmax(examples)
  * ```
  */
 export function fitSoftmax(examples: Examples): Softmax {
@@ -105,7 +106,7 @@ function minimise(at: (theta: Float64Array) => Point, start: Float64Array): Floa
   let theta = start
   let point = at(theta)
   const history: { s: Float64Array; y: Float64Array; rho: number }[] = []
-  for (let i = 0; i < iterationsMax && Math.sqrt(dot(point.gradient, point.gradient)) > 1e-5; i++) {
+  for (let i = 0; i < iterationsMax && Math.sqrt(dot(point.gradient, point.gradient)) > 1e-4; i++) {
     const direction = descent(point.gradient, history)
     const slope = dot(direction, point.gradient)
     let step = i === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1

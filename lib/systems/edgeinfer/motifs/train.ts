@@ -80,7 +80,7 @@ function motifsOf(labels: readonly string[], count: number): Motif[] {
 }
 
 /** Fit on standardised features, so that the penalty weighs all alike, and fold the standardisation into the layer. */
-function fitStandard(rows: readonly Float32Array[], classes: Int32Array, classCount: number): Softmax {
+export function fitStandard(rows: readonly Float32Array[], classes: Int32Array, classCount: number): Softmax {
   const size = rows[0]?.length ?? 0
   const { mean, std } = momentsOf(rows)
   const features = new Float32Array(rows.length * size)

@@ -1,0 +1,120 @@
+#!/usr/bin/env -S npx tsx
+/**
+ * EdgeInfer load: does the sidecar keep its latency, and answer rightly, under load?
+ *
+ * A generator in its own process sends distinct windows on a fixed schedule (20 a second), whatever the answers do, and
+ * checks every answer against the model's own. Latency counts from when a request was due. Then a ladder of rates shows
+ * where the sidecar begins to refuse. Starts a sidecar of its own, or loads the one that --url names.
+ *
+ *   npx tsx runbooks/edgeinfer-load.ts
+ *   npx tsx runbooks/edgeinfer-load.ts --url http://raspberrypi:9000 --model tcn_encoder.hef
+ */
+import { file, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
+import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
+import { homeInput } from '../lib/systems/edgeinfer/home.ts'
+
+const { load, gates, service, sha256, model } = edgeinferContract()
+
+export default runbook(
+  import.meta,
+  {
+    asks: 'does the sidecar keep its latency, and answer rightly, under load?',
+    inputs: {
+      home: homeInput,
+      model: file({
+        env: 'HEF_PATH',
+        optional: true,
+        late: true,
+        help: 'the model; default: the exported one of --home',
+      }),
+      url: text({ env: 'MODEL_BACKEND_URL', optional: true, help: 'a running sidecar; default: one is started' }),
+      windows: number({
+        default: load.windows,
+        min: 1,
+        max: 20000,
+        integer: true,
+        help: 'requests of the steady load',
+      }),
+      rate: number({ default: load.ratePerSecond, min: 1, max: 2000, help: 'requests a second of the steady load' }),
+      stress: toggle({ default: true, help: 'whether rates are raised until the sidecar refuses' }),
+      stressSeconds: number({ default: 5, min: 1, max: 60, unit: 'seconds', help: 'how long each rate lasts' }),
+    },
+    steps: ({ windows, rate }) => [`send ${windows} windows at ${rate}/s`, 'raise the rate until it refuses'],
+  },
+  async ({ inputs, run, cell, show, gate, next, line, stamp }) => {
+    const { defaultModel, homeFolder } = await import('../lib/systems/edgeinfer/home.ts')
+    const { openEngine } = await import('../lib/systems/edgeinfer/model/engine.ts')
+    const { LoadGenerator, readServer, writeLoadWindows } = await import('../lib/systems/edgeinfer/load/load.ts')
+    const { spawnSidecar } = await import('../lib/systems/edgeinfer/sidecar/spawn.ts')
+    const { histogram, lines, table } = await import('../lib/notebook/display/show.ts')
+    stamp({ contract: sha256 })
+    const path = inputs.model ?? defaultModel(inputs.home, 'auto')
+    const windows = await cell('Ask the model for the right answers', async () => {
+      await using engine = await openEngine(path, { backend: 'auto', slots: 1 })
+      return await writeLoadWindows(engine, inputs.windows, run.folder)
+    })
+    await using sidecar =
+      inputs.url === undefined
+        ? await cell('Start a sidecar', () =>
+            spawnSidecar({
+              host: '127.0.0.1',
+              port: 0,
+              model: path,
+              backend: 'auto',
+              useRealModel: true,
+              motifs: model.motifs,
+              telemetryFolder: homeFolder(inputs.home, 'telemetry'),
+            }),
+          )
+        : null
+    const url = inputs.url ?? sidecar!.url
+    using generator = new LoadGenerator()
+    const plan = { ...windows, url, deadlineMs: service.deadlineMs }
+    const before = await readServer(url)
+    const steady = await cell(`Send ${inputs.windows} windows at ${inputs.rate}/s`, () =>
+      generator.run({ ...plan, count: inputs.windows, ratePerSecond: inputs.rate }),
+    )
+    const after = await readServer(url)
+    show(
+      histogram(steady.result.latencyMs, { title: 'latency of the steady load, ms' }),
+      table([steady.report], { title: 'steady load' }),
+      table([before, after], { title: 'the server before and after' }),
+    )
+    const stress = []
+    for (const rate of inputs.stress ? load.stressRatesPerSecond : []) {
+      const count = Math.round(rate * inputs.stressSeconds)
+      const { report } = await cell(`Send ${rate}/s`, () => generator.run({ ...plan, count, ratePerSecond: rate }))
+      stress.push(report)
+    }
+    if (stress.length > 0) {
+      show(table(stress, { title: 'stress ladder' }))
+      show(lines(stress, { x: 'ratePerSecond', y: 'rightPerSecond', title: 'right answers a second, by rate sent' }))
+    }
+    const lost = await sidecar?.stop()
+    run.write('load.json', JSON.stringify({ steady: steady.report, stress, before, after }, null, 2))
+
+    const all = [steady.report, ...stress]
+    const { p50Ms, p95Ms, p99Ms, maxMs, success } = steady.report
+    const ms = (value: number) => value.toFixed(1)
+    const cpu = (((after.cpuSeconds - before.cpuSeconds) * 1e5) / steady.result.durationMs).toFixed(0)
+    line(`Latency ms: p50=${ms(p50Ms)} p95=${ms(p95Ms)} p99=${ms(p99Ms)} max=${ms(maxMs)}`)
+    line(`Server: cpu=${cpu}% rss=${ms(after.rssMb)}MB load=${ms(after.loadAverage)}`)
+    gate('p95 latency, ms', p95Ms, { below: gates.latencyP95MsMax })
+    gate('most right answers a second', Math.max(...all.map(report => report.rightPerSecond)), {
+      atLeast: gates.windowsPerSecondMin,
+    })
+    gate('share of right answers', success, { atLeast: gates.successMin })
+    gate(
+      'wrong answers, under stress too',
+      all.reduce((sum, { wrong }) => sum + wrong, 0),
+      { equals: 0 },
+    )
+    gate(
+      'failures that are no refusal, under stress too',
+      all.reduce((sum, { failed }) => sum + failed, 0),
+      { equals: 0 },
+    )
+    if (lost !== undefined) gate('accepted requests that the drain cut off', lost, { equals: 0 })
+    next({ pass: 'npx tsx runbooks/edgeinfer-select.ts', fail: 'run it again on a machine with nothing else to do' })
+  },
+)
