@@ -272,6 +272,8 @@ test('tests sit beside the code they test', () => {
     'lib/examples.test.ts',
     'runbooks/docs.test.ts',
     'runbooks/plan-000.test.ts',
+    'runbooks/plan-001.test.ts',
+    'runbooks/plan-002.test.ts',
     'runbooks/plan-003.test.ts',
     'runbooks/plan-004.test.ts',
     'runbooks/knobs.test.ts',

@@ -3,8 +3,8 @@
  * EdgeInfer deploy: would this sidecar run on a board, and how does it get there and back?
  *
  * Renders `docker-compose.yml` (service `hailo-inference`, the device, read-only artifacts, healthcheck, limits, a
- * canary and a stub), a Dockerfile and the steps of canary and rollback, and checks them. Nothing outside the run folder is
- * touched unless --apply is given: then the files are written into --folder, each only where it differs.
+ * canary and a stub), a Dockerfile and the steps of canary and rollback, and checks them. Nothing outside the run
+ * folder is touched unless --apply is given: then files are written into --folder, each only where it differs.
  *
  *   npx tsx runbooks/edgeinfer-deploy.ts
  *   npx tsx runbooks/edgeinfer-deploy.ts --apply --folder /srv/edgeinfer

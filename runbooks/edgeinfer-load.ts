@@ -10,6 +10,8 @@
  *   npx tsx runbooks/edgeinfer-load.ts --url http://raspberrypi:9000 --model tcn_encoder.hef
  */
 import { file, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
+import type { Gate } from '../lib/notebook/run/session.ts'
+import type { RateReport } from '../lib/systems/edgeinfer/load/load.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
 import { homeInput } from '../lib/systems/edgeinfer/home.ts'
 
@@ -44,7 +46,8 @@ export default runbook(
   async ({ inputs, run, cell, show, gate, next, line, stamp }) => {
     const { defaultModel, homeFolder } = await import('../lib/systems/edgeinfer/home.ts')
     const { openEngine } = await import('../lib/systems/edgeinfer/model/engine.ts')
-    const { LoadGenerator, readServer, writeLoadWindows } = await import('../lib/systems/edgeinfer/load/load.ts')
+    const { LoadGenerator, loadLines, readServer, writeLoadWindows } =
+      await import('../lib/systems/edgeinfer/load/load.ts')
     const { spawnSidecar } = await import('../lib/systems/edgeinfer/sidecar/spawn.ts')
     const { histogram, lines, table } = await import('../lib/notebook/display/show.ts')
     stamp({ contract: sha256 })
@@ -80,7 +83,7 @@ export default runbook(
       table([steady.report], { title: 'steady load' }),
       table([before, after], { title: 'the server before and after' }),
     )
-    const stress = []
+    const stress: RateReport[] = []
     for (const rate of inputs.stress ? load.stressRatesPerSecond : []) {
       const count = Math.round(rate * inputs.stressSeconds)
       const { report } = await cell(`Send ${rate}/s`, () => generator.run({ ...plan, count, ratePerSecond: rate }))
@@ -90,31 +93,23 @@ export default runbook(
       show(table(stress, { title: 'stress ladder' }))
       show(lines(stress, { x: 'ratePerSecond', y: 'rightPerSecond', title: 'right answers a second, by rate sent' }))
     }
-    const lost = await sidecar?.stop()
+    const lost = (await sidecar?.stop()) ?? null
     run.write('load.json', JSON.stringify({ steady: steady.report, stress, before, after }, null, 2))
-
-    const all = [steady.report, ...stress]
-    const { p50Ms, p95Ms, p99Ms, maxMs, success } = steady.report
-    const ms = (value: number) => value.toFixed(1)
-    const cpu = (((after.cpuSeconds - before.cpuSeconds) * 1e5) / steady.result.durationMs).toFixed(0)
-    line(`Latency ms: p50=${ms(p50Ms)} p95=${ms(p95Ms)} p99=${ms(p99Ms)} max=${ms(maxMs)}`)
-    line(`Server: cpu=${cpu}% rss=${ms(after.rssMb)}MB load=${ms(after.loadAverage)}`)
-    gate('p95 latency, ms', p95Ms, { below: gates.latencyP95MsMax })
-    gate('most right answers a second', Math.max(...all.map(report => report.rightPerSecond)), {
-      atLeast: gates.windowsPerSecondMin,
-    })
-    gate('share of right answers', success, { atLeast: gates.successMin })
-    gate(
-      'wrong answers, under stress too',
-      all.reduce((sum, { wrong }) => sum + wrong, 0),
-      { equals: 0 },
-    )
-    gate(
-      'failures that are no refusal, under stress too',
-      all.reduce((sum, { failed }) => sum + failed, 0),
-      { equals: 0 },
-    )
-    if (lost !== undefined) gate('accepted requests that the drain cut off', lost, { equals: 0 })
+    for (const words of loadLines(steady, { before, after })) line(words)
+    judge(gate, { steady: steady.report, stress, lost })
     next({ pass: 'npx tsx runbooks/edgeinfer-select.ts', fail: 'run it again on a machine with nothing else to do' })
   },
 )
+
+/** The contract's bounds on what was measured. */
+function judge(gate: Gate, o: { steady: RateReport; stress: readonly RateReport[]; lost: number | null }): void {
+  const all = [o.steady, ...o.stress]
+  const sum = (key: 'wrong' | 'failed') => all.reduce((total, report) => total + report[key], 0)
+  const most = Math.max(...all.map(({ rightPerSecond }) => rightPerSecond))
+  gate('p95 latency, ms', o.steady.p95Ms, { below: gates.latencyP95MsMax })
+  gate('most right answers a second', most, { atLeast: gates.windowsPerSecondMin })
+  gate('share of right answers', o.steady.success, { atLeast: gates.successMin })
+  gate('wrong answers, under stress too', sum('wrong'), { equals: 0 })
+  gate('failures that are no refusal, under stress too', sum('failed'), { equals: 0 })
+  if (o.lost !== null) gate('accepted requests that the drain cut off', o.lost, { equals: 0 })
+}

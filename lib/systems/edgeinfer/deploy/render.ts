@@ -132,7 +132,7 @@ export function rolloutSteps(o: DeployOptions): RolloutStep[] {
     { step: 'canary', command: up('canary'), expect: `/readyz of port ${o.port + 1} is 200` },
     {
       step: 'judge the canary',
-      command: `npx tsx runbooks/edgeinfer-load.ts --url ${canary} --stress false`,
+      command: `npx tsx runbooks/edgeinfer-load.ts --url ${canary} --stress=false`,
       expect: 'PASS edgeinfer-load',
     },
     {

@@ -134,3 +134,17 @@ export async function readServer(url: string): Promise<ServerReading> {
     loadAverage: loadavg()[0]!,
   }
 }
+
+/** The lines that tell of a steady load, for a person. */
+export function loadLines(
+  steady: { report: RateReport; result: LoadResult },
+  { before, after }: { before: ServerReading; after: ServerReading },
+): string[] {
+  const { p50Ms, p95Ms, p99Ms, maxMs } = steady.report
+  const ms = (value: number) => value.toFixed(1)
+  const cpu = (((after.cpuSeconds - before.cpuSeconds) * 1e5) / steady.result.durationMs).toFixed(0)
+  return [
+    `Latency ms: p50=${ms(p50Ms)} p95=${ms(p95Ms)} p99=${ms(p99Ms)} max=${ms(maxMs)}`,
+    `Server: cpu=${cpu}% rss=${ms(after.rssMb)}MB load=${ms(after.loadAverage)}`,
+  ]
+}

@@ -60,7 +60,7 @@ export class Sidecar {
 
   /** Start one; it listens at once and is ready when the model has passed its self-test. */
   static async start(o: SidecarOptions): Promise<Sidecar> {
-    const { addRoutes, serviceOptions } = await import('./routes.ts')
+    const { addRoutes, serviceOptions } = await import('./interface/routes.ts')
     const counters: { count: (problem: Problem, path: string) => void } = { count: () => {} }
     const service = await openService(serviceOptions(o, (problem, path) => counters.count(problem, path)))
     const { telemetry: bounds } = contract

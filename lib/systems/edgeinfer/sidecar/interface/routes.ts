@@ -2,14 +2,14 @@
  * Puts the routes of every interface on one service, and gives each interface its form of error.
  */
 import type { FastifyInstance } from 'fastify'
-import type { Problem, ServiceOptions } from '../../../serve/http.ts'
-import { edgeinferContract } from '../contract.ts'
-import { schemaHint } from '../window/layout.ts'
+import type { Problem, ServiceOptions } from '../../../../serve/http.ts'
+import { edgeinferContract } from '../../contract.ts'
+import { schemaHint } from '../../window/layout.ts'
 import { addDocumentRoutes } from './documents.ts'
-import { addInferRoutes } from './infer-routes.ts'
+import { addInferRoutes } from './infer.ts'
 import { addKserveRoutes } from './kserve.ts'
-import type { Sidecar, SidecarOptions } from './sidecar.ts'
-import { addStatusRoutes, statusPaths } from './status-routes.ts'
+import type { Sidecar, SidecarOptions } from '../sidecar.ts'
+import { addStatusRoutes, statusPaths } from './status.ts'
 import { addStreamRoute } from './stream.ts'
 
 const { service } = edgeinferContract()

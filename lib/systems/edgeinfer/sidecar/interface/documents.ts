@@ -2,8 +2,8 @@
  * The interface in words: an OpenAPI document, a page of it, and `api_contract.md`, all from the contract.
  */
 import type { FastifyInstance } from 'fastify'
-import { edgeinferContract } from '../contract.ts'
-import { schemaHint } from '../window/layout.ts'
+import { edgeinferContract } from '../../contract.ts'
+import { schemaHint } from '../../window/layout.ts'
 
 const contract = edgeinferContract()
 const { model, service, range } = contract

@@ -8,14 +8,14 @@
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { openEventStream, type EventStream } from '../../../serve/event-stream.ts'
-import { Problem, problemFrom } from '../../../serve/problem.ts'
-import { openWindowEncoder, type WindowEncoder } from '../model/incremental.ts'
-import { goldenOf } from '../model/self-test.ts'
-import { stubAnswer, stubName } from '../model/stub.ts'
-import { channelMax, windowChannels, windowSamples, windowSize } from '../window/layout.ts'
-import { markReply } from './infer-routes.ts'
-import type { Sidecar } from './sidecar.ts'
+import { openEventStream, type EventStream } from '../../../../serve/event-stream.ts'
+import { Problem, problemFrom } from '../../../../serve/problem.ts'
+import { openWindowEncoder, type WindowEncoder } from '../../model/incremental.ts'
+import { goldenOf } from '../../model/self-test.ts'
+import { stubAnswer, stubName } from '../../model/stub.ts'
+import { channelMax, windowChannels, windowSamples, windowSize } from '../../window/layout.ts'
+import { markReply } from './infer.ts'
+import type { Sidecar } from '../sidecar.ts'
 
 /** Longer lines are refused: nobody needs a hundred windows in one. */
 const lineCharactersMax = 1 << 20

@@ -6,13 +6,13 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { parseWith, Problem } from '../../../serve/http.ts'
-import { edgeinferContract } from '../contract.ts'
-import { schemaHint, windowChannels, windowSamples, windowSize } from '../window/layout.ts'
-import { windowFromBytes, windowFromRows } from '../window/parse.ts'
-import type { Answered } from './ask.ts'
-import { deadlineOf, markReply } from './infer-routes.ts'
-import type { Sidecar } from './sidecar.ts'
+import { parseWith, Problem } from '../../../../serve/http.ts'
+import { edgeinferContract } from '../../contract.ts'
+import { schemaHint, windowChannels, windowSamples, windowSize } from '../../window/layout.ts'
+import { windowFromBytes, windowFromRows } from '../../window/parse.ts'
+import type { Answered } from '../ask.ts'
+import { deadlineOf, markReply } from './infer.ts'
+import type { Sidecar } from '../sidecar.ts'
 
 const { service, names, model } = edgeinferContract()
 

@@ -2,11 +2,11 @@
  * The routes that tell how the sidecar is: `/`, `/healthz`, `/livez`, `/readyz`, `/status`, `/metrics`, `POST /test`.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { metricsContentType } from '../../../serve/metrics.ts'
-import { edgeinferContract } from '../contract.ts'
-import { windowSize } from '../window/layout.ts'
-import { deadlineOf } from './infer-routes.ts'
-import type { Sidecar } from './sidecar.ts'
+import { metricsContentType } from '../../../../serve/metrics.ts'
+import { edgeinferContract } from '../../contract.ts'
+import { windowSize } from '../../window/layout.ts'
+import { deadlineOf } from './infer.ts'
+import type { Sidecar } from '../sidecar.ts'
 
 const contract = edgeinferContract()
 

@@ -5,12 +5,12 @@
  * that accepts `application/octet-stream` before JSON.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { clientSignal, Problem } from '../../../serve/http.ts'
-import type { Answer } from '../model/engine.ts'
-import { joined } from '../export/golden.ts'
-import { schemaHint } from '../window/layout.ts'
-import { parseWindow, windowFromBytes } from '../window/parse.ts'
-import type { Sidecar } from './sidecar.ts'
+import { clientSignal, Problem } from '../../../../serve/http.ts'
+import type { Answer } from '../../model/engine.ts'
+import { joined } from '../../export/golden.ts'
+import { schemaHint } from '../../window/layout.ts'
+import { parseWindow, windowFromBytes } from '../../window/parse.ts'
+import type { Sidecar } from '../sidecar.ts'
 
 /** Add the routes, in a scope with parsers of their own. */
 export async function addInferRoutes(app: FastifyInstance, sidecar: Sidecar): Promise<void> {
