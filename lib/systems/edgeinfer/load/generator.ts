@@ -16,6 +16,8 @@ export interface LoadPlan {
   readonly latentsFile: string
   readonly count: number
   readonly ratePerSecond: number
+  /** A closed loop instead of a schedule: so many requests under way at all times, to find the highest rate. */
+  readonly concurrency?: number
   readonly deadlineMs: number
   /** The largest difference of a latent that is still right. */
   readonly tolerance: number
@@ -51,7 +53,7 @@ export async function generateLoad(plan: LoadPlan): Promise<LoadResult> {
   const startMs = performance.now() + 20
   let lastMs = startMs
   const one = async (i: number) => {
-    const dueMs = startMs + (i * 1000) / plan.ratePerSecond
+    const dueMs = plan.concurrency === undefined ? startMs + (i * 1000) / plan.ratePerSecond : performance.now()
     const waitMs = dueMs - performance.now()
     if (waitMs > 0) await new Promise(resolve => setTimeout(resolve, waitMs))
     const n = i % bodies.length
@@ -60,11 +62,21 @@ export async function generateLoad(plan: LoadPlan): Promise<LoadResult> {
     lastMs = Math.max(lastMs, performance.now())
     latencyMs[i] = performance.now() - dueMs
   }
-  await Promise.all(Array.from({ length: plan.count }, (_, i) => one(i)))
+  if (plan.concurrency === undefined) await Promise.all(Array.from({ length: plan.count }, (_, i) => one(i)))
+  else await closedLoop({ count: plan.count, concurrency: plan.concurrency }, one)
   agent.destroy()
   delay.disable()
   const ownDelayMsP99 = Math.max(0, delay.percentile(99) / 1e6 - 5)
   return { latencyMs, verdicts, durationMs: lastMs - startMs, ownDelayMsP99 }
+}
+
+/** So many at all times, until all are done. */
+async function closedLoop(o: { count: number; concurrency: number }, one: (i: number) => Promise<void>): Promise<void> {
+  let next = 0
+  const worker = async () => {
+    while (next < o.count) await one(next++)
+  }
+  await Promise.all(Array.from({ length: o.concurrency }, worker))
 }
 
 function bodyOf(windows: Float32Array, i: number): Buffer {
