@@ -5,6 +5,7 @@
  * the same closed-loop generator, which runs on the same cores and checks every answer.
  */
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { median } from '../../base/statistics.ts'
 import { startTypescript } from '../../host/typescript.ts'
@@ -55,17 +56,21 @@ export async function benchSidecar(
     await using sidecar = await start(path, run.path('telemetry'))
     await using plain = await startPlain(join(folder, fileOfForm('causal')))
     const rates = { sidecar: [] as RateReport[], plain: [] as RateReport[] }
+    const cpu = { sidecar: 0, plain: 0 }
     using generator = new LoadGenerator()
     const ask = (url: string, count: number) =>
       generator.run({ ...windows, url, count, ratePerSecond: 0, concurrency, deadlineMs: 60_000 })
     for (const url of [sidecar.url, plain.url]) await ask(url, 300)
     // In turn, so that a busy minute of the machine falls on both.
     for (let i = 0; i < Math.max(3, repeats); i++) {
-      rates.sidecar.push((await ask(sidecar.url, requestsEach)).report)
-      rates.plain.push((await ask(plain.url, requestsEach)).report)
+      for (const [name, { url, pid }] of Object.entries({ sidecar, plain })) {
+        const before = cpuSecondsOf(pid)
+        rates[name as keyof typeof rates].push((await ask(url, requestsEach)).report)
+        cpu[name as keyof typeof cpu] += cpuSecondsOf(pid) - before
+      }
     }
-    print(`limit ${limit.toFixed(0)}/s`)
-    show(table([summary('sidecar', rates.sidecar, limit), summary('plain', rates.plain, limit)]))
+    print(`limit ${limit.perSecond.toFixed(0)}/s, ${limit.cpuUs.toFixed(0)} µs of CPU a window`)
+    show(table([summary('sidecar', rates.sidecar, { limit, cpu }), summary('plain', rates.plain, { limit, cpu })]))
     const health = await healthUnderLoad(sidecar.url, () => ask(sidecar.url, requestsEach))
     const growth = await memoryGrowth(sidecar.url, () => ask(sidecar.url, 40_000 * repeats))
     return { ...rates, health, growth }
@@ -82,7 +87,9 @@ export async function benchSidecar(
   const p99 = (reports: readonly RateReport[]) => median(reports.map(({ p99Ms }) => p99Ms))
   const right = [...found.sidecar, ...found.plain].every(({ right, requests }) => right === requests)
   gate('every answer was right', right, { equals: true })
-  gate('requests a second, share of the bare loop', rate(found.sidecar) / limit, { atLeast: gates.limitShareMin })
+  gate('requests a second, share of the bare loop', rate(found.sidecar) / limit.perSecond, {
+    atLeast: gates.limitShareMin,
+  })
   gate('requests a second, over the plain server', rate(found.sidecar) / rate(found.plain), {
     atLeast: gates.plainRatioMin,
   })
@@ -112,8 +119,15 @@ async function prepare(folder: string, scratch: string): Promise<LoadWindows> {
   return await writeLoadWindows(engine, 500, scratch)
 }
 
+/** What the model alone reaches. */
+interface Limit {
+  readonly perSecond: number
+  /** CPU time of one window, in µs. */
+  readonly cpuUs: number
+}
+
 /** Windows a second with `slots` under way and nothing else to do, the median of five stretches. */
-async function bareRate(path: string): Promise<number> {
+async function bareRate(path: string): Promise<Limit> {
   await using engine = await openEngine(path, { backend: 'auto', slots })
   const window = new Float32Array(windowSize)
   const stretch = async () => {
@@ -127,8 +141,10 @@ async function bareRate(path: string): Promise<number> {
   }
   await stretch()
   const rates: number[] = []
+  const before = process.cpuUsage()
   for (let i = 0; i < 5; i++) rates.push(await stretch())
-  return median(rates)
+  const { user, system } = process.cpuUsage(before)
+  return { perSecond: median(rates), cpuUs: (user + system) / 3000 }
 }
 
 const start = (path: string, telemetryFolder: string | undefined): Promise<SpawnedSidecar> =>
@@ -143,7 +159,7 @@ const start = (path: string, telemetryFolder: string | undefined): Promise<Spawn
     telemetryFolder,
   })
 
-async function startPlain(path: string): Promise<{ url: string } & AsyncDisposable> {
+async function startPlain(path: string): Promise<{ url: string; pid: number } & AsyncDisposable> {
   const child = startTypescript(join(import.meta.dirname, 'plain-server.ts'), [], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
@@ -152,6 +168,7 @@ async function startPlain(path: string): Promise<{ url: string } & AsyncDisposab
   const gone = once(child, 'exit')
   return {
     url,
+    pid: child.pid!,
     [Symbol.asyncDispose]: async () => {
       child.disconnect()
       await gone
@@ -159,10 +176,27 @@ async function startPlain(path: string): Promise<{ url: string } & AsyncDisposab
   }
 }
 
-function summary(server: string, reports: readonly RateReport[], limit: number) {
+function summary(
+  server: 'sidecar' | 'plain',
+  reports: readonly RateReport[],
+  { limit, cpu }: { limit: Limit; cpu: Record<'sidecar' | 'plain', number> },
+) {
   const of = (key: 'rightPerSecond' | 'p50Ms' | 'p99Ms') => median(reports.map(report => report[key]))
   const perSecond = of('rightPerSecond')
-  return { server, perSecond, ofLimit: perSecond / limit, p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }
+  const requests = reports.reduce((sum, report) => sum + report.requests, 0)
+  const cpuUs = (cpu[server] * 1e6) / requests
+  const ofLimit = perSecond / limit.perSecond
+  return { server, perSecond, ofLimit, cpuUs, cpuOfLimit: limit.cpuUs / cpuUs, p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }
+}
+
+/** CPU time that a process has used, in seconds: fields 14 and 15 of its stat, in hundredths. NaN beside Linux. */
+function cpuSecondsOf(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return Number.NaN
+  }
 }
 
 /** Median time of a health check while the generator saturates the sidecar, in ms. */

@@ -74,17 +74,19 @@ export async function writeLoadWindows(engine: Engine, count: number, folder: st
 /** A generator in a process of its own. */
 export class LoadGenerator implements Disposable {
   readonly #child: ChildProcess
+  readonly #gone: Promise<unknown[]>
 
   constructor() {
     this.#child = startTypescript(join(import.meta.dirname, 'child.ts'), [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
+    this.#gone = once(this.#child, 'exit')
   }
 
   /** Run a plan. @throws RunbookError fail when the generator's process ends */
   async run(plan: LoadPlan): Promise<{ report: RateReport; result: LoadResult }> {
     this.#child.send(plan)
-    const told = Promise.race([once(this.#child, 'message'), once(this.#child, 'exit').then(() => [{}])])
+    const told = Promise.race([once(this.#child, 'message'), this.#gone.then(() => [{}])])
     const [{ result, error }] = (await told) as [{ result?: LoadResult; error?: string }]
     if (result === undefined)
       throw new RunbookError(
