@@ -70,7 +70,7 @@ export async function benchWhisper(tools: BenchTools, options: WhisperBenchOptio
 
 /** The contract's seconds of speech. */
 async function recording(path: string | undefined, seconds: number): Promise<Float32Array> {
-  const shipped = join(import.meta.dirname, '../../contracts/recordings/mix_clean/allison-carlo.wav')
+  const shipped = join(import.meta.dirname, '../../contracts/recordings/s1/ivrvoice-festvox-1.wav')
   const { samples } = await decodeAudio(path ?? shipped, { sampleRate: 16_000, secondsMax: 3600 })
   return Float32Array.from({ length: seconds * 16_000 }, (_, i) => samples[i % samples.length]!)
 }
