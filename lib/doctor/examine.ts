@@ -7,7 +7,7 @@
 import { broken, type Fact, type Need } from './fact.ts'
 import { hailortAbiFact } from './hailo/header.ts'
 import { hailoFacts } from './hailo/hailo.ts'
-import { bashFact, nodeFact, packageFacts, toolFacts } from './host.ts'
+import { bashFact, libcFact, nodeFact, packageFacts, toolFacts } from './host.ts'
 import { cudaFact, hailortFact, onnxRuntimeFact, tensorRtFact } from './probe/libraries.ts'
 import type { Machine } from './machine.ts'
 import { nvidiaFacts } from './nvidia/nvidia.ts'
@@ -30,6 +30,7 @@ export interface Check {
 /** In the order in which they are told. */
 export const checks: readonly Check[] = [
   { name: 'node', needs: ['main'], look: nodeFact },
+  { name: 'C library', needs: ['main'], look: libcFact },
   { name: 'bash', needs: ['main'], look: bashFact },
   { name: 'packages', needs: ['main'], look: packageFacts },
   { name: 'ONNX Runtime', needs: ['main'], look: onnxRuntimeFact },

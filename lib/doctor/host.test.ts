@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
 import { fakeMachine, found, type FakeMachine } from '../testing/machine/fake-machine.ts'
-import { bashFact, nodeFact, packageFacts, toolFacts } from './host.ts'
+import { bashFact, libcFact, nodeFact, packageFacts, toolFacts } from './host.ts'
 
 const lineOf = async (name: string, machine: FakeMachine) =>
   (await packageFacts(fakeMachine(machine))).find(fact => fact.name === name)!
@@ -126,4 +126,12 @@ test("toolFacts() tries the system's Python when the first on PATH has no nbform
   })
   assert.equal(bad.status, 'broken')
   assert.equal((await tool('python nbformat', { programs: { python3: null } })).status, 'missing')
+})
+
+test('libcFact() tells Alpine that it wants glibc, and nobody else anything', () => {
+  const [fact] = libcFact(fakeMachine({ files: { '/etc/alpine-release': '3.22.0' } }))
+  assert.deepEqual([fact!.status, fact!.needs], ['broken', ['main', 'hailo', 'nvidia']])
+  assert.match(fact!.fix!, /glibc: docker run -it node:22-bookworm/)
+  assert.equal(libcFact(fakeMachine({ files: { '/lib/ld-musl-x86_64.so.1': '' } })).length, 1)
+  assert.deepEqual(libcFact(fakeMachine()), [])
 })

@@ -3,7 +3,7 @@
  *
  * Packages are compared with the lock file, and those with a binary or a loader of their own are loaded.
  */
-import { ask, findTool, oddAnswer, type Machine } from './machine.ts'
+import { ask, findTool, isMusl, oddAnswer, type Machine } from './machine.ts'
 import { broken, isAtLeast, missing, ok, versionIn, type Fact, type Need } from './fact.ts'
 import type { Probed, Subject } from './probe/probe.ts'
 import { readFileSync } from 'node:fs'
@@ -19,6 +19,15 @@ export function nodeFact(machine: Machine): Fact {
   return isAtLeast(machine.node, wanted)
     ? ok('node', words, main)
     : broken('node', words, `install a newer one: ${nodeHint}`, main)
+}
+
+/** Nothing where programs are linked to glibc; native libraries of the vendors open nowhere else. */
+export function libcFact(machine: Machine): Fact[] {
+  if (!isMusl(machine)) return []
+  const state = 'musl, as on Alpine: ONNX Runtime, HailoRT and TensorRT are built for glibc and do not open'
+  return [
+    broken('C library', state, 'use an image with glibc: docker run -it node:22-bookworm', ['main', 'hailo', 'nvidia']),
+  ]
 }
 
 /** zx speaks to bash, and every command goes through zx. */

@@ -73,6 +73,18 @@ export function linkAt(machine: Machine, path: string): string | null {
 /** Whether it is Linux inside Windows, whose kernel has Windows' drivers and no boards of its own. */
 export const isWsl = (machine: Machine): boolean => /microsoft/i.test(textAt(machine, '/proc/version') ?? '')
 
+/** Whether we are in a container, which has the host's kernel and only those devices that it was given. */
+export const isContainer = (machine: Machine): boolean =>
+  ['/.dockerenv', '/run/.containerenv'].some(path => isThere(machine, path)) ||
+  /docker|containerd|kubepods|libpod|lxc/.test(textAt(machine, '/proc/1/cgroup') ?? '')
+
+/** Whether programs are linked to musl, as on Alpine: libraries that were built for glibc do not open there. */
+export const isMusl = (machine: Machine): boolean =>
+  isThere(machine, '/etc/alpine-release') || namesIn(machine, '/lib').some(name => name.startsWith('ld-musl-'))
+
+/** Whether the board is a Jetson, whose GPU is on no bus. */
+export const isJetson = (machine: Machine): boolean => /Jetson/.test(textAt(machine, '/proc/device-tree/model') ?? '')
+
 /** The names in a folder, in order; none when it cannot be read. */
 export function namesIn(machine: Machine, folder: string): string[] {
   try {

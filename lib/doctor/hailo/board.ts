@@ -44,11 +44,10 @@ export const servedBoards = (machine: Machine): string[] =>
 
 /** The package of Raspberry Pi OS, in a command; where the series is not known, with the other one behind it. */
 export function installHailo(series: Series | null): string {
+  const elsewhere = 'elsewhere than on Raspberry Pi OS: developer.hailo.ai'
+  if (series === 5) return `sudo apt install hailo-h10-all # its driver alone: h10-hailort-pcie-driver; ${elsewhere}`
   const other = series === null ? 'for a Hailo-10H hailo-h10-all; ' : ''
-  return (
-    `sudo apt install ${series === 5 ? 'hailo-h10-all' : 'hailo-all'} # ${other}elsewhere than on Raspberry Pi ` +
-    'OS: developer.hailo.ai'
-  )
+  return `sudo apt install hailo-all # ${other}${elsewhere}`
 }
 
 /** The fix for a board that WSL does not show. */

@@ -4,7 +4,7 @@
  * `hailo_pci` is the driver of HailoRT 4 (and of 5.0.0), `hailo1x_pci` that of 5.0.1 and later. Both may be loaded;
  * the one that holds the board counts. Driver and library must be of one version, to the last digit.
  */
-import { ask, isThere, isWsl, linkAt, textAt, type Machine } from '../machine.ts'
+import { ask, isContainer, isThere, isWsl, linkAt, namesIn, textAt, type Machine } from '../machine.ts'
 import { broken, missing, ok, versionIn, type Fact, type Need } from '../fact.ts'
 import { installHailo, wslHasNoBoards, type HailoBoard, type Series } from './board.ts'
 
@@ -47,6 +47,8 @@ async function installedVersion(machine: Machine, module: string): Promise<strin
 
 /** What the driver is held against. */
 export interface DriverQuestion {
+  /** As the fact is called. */
+  readonly name: string
   readonly driver: Driver
   /** The library's version; null when it does not open. */
   readonly library: string | null
@@ -56,14 +58,12 @@ export interface DriverQuestion {
 }
 
 /** Whether a driver is loaded that serves the board and is of the library's version. */
-export async function driverFact(machine: Machine, { driver, library, series, isBare }: DriverQuestion): Promise<Fact> {
-  const name = 'Hailo driver'
+export async function driverFact(
+  machine: Machine,
+  { name, driver, library, series, isBare }: DriverQuestion,
+): Promise<Fact> {
   const install = `${installHailo(series)}; then reboot`
-  if (driver.state === 'absent') {
-    const state = `${modules.join(' and ')} are not loaded and not installed for this kernel`
-    const fix = !isBare ? install : isWsl(machine) ? wslHasNoBoards : `a board first, then ${install}`
-    return missing(name, state, fix, needs)
-  }
+  if (driver.state === 'absent') return absentFact(machine, { name, install, isBare, module: moduleFor(series) })
   const words = `${driver.module} ${driver.version ?? 'of unknown version'}`
   if (driver.state === 'installed') {
     return broken(
@@ -77,6 +77,10 @@ export async function driverFact(machine: Machine, { driver, library, series, is
   if (series !== null && major !== series && !Number.isNaN(major)) {
     return broken(name, `${words} does not serve this board, which wants ${series}.x`, install, needs)
   }
+  if (series !== null && library !== null && Number.parseInt(library, 10) !== series) {
+    const state = `${words}, and the library is ${library}, which does not serve this board: it wants ${series}.x`
+    return broken(name, state, install, needs)
+  }
   if (library !== null && driver.version !== null && library !== driver.version) {
     const state = `${words}, but the library is ${library}: they must be equal to the last digit (status 76)`
     if ((await installedVersion(machine, driver.module)) === library) {
@@ -85,6 +89,35 @@ export async function driverFact(machine: Machine, { driver, library, series, is
     return broken(name, state, oneVersion(driver.version), needs)
   }
   return ok(name, `${words}${library === null ? '' : ', as the library'}`, needs)
+}
+
+/** No module for this kernel: it was made for another one, is the host's to load, or was never installed. */
+function absentFact(machine: Machine, o: { name: string; install: string; isBare: boolean; module: string }): Fact {
+  const state = `${modules.join(' and ')} are not loaded and not installed for this kernel`
+  if (o.isBare) {
+    return missing(o.name, state, isWsl(machine) ? wslHasNoBoards : `a board first, then ${o.install}`, needs)
+  }
+  if (isContainer(machine)) {
+    const fix = 'install the driver on the host, which the container shares; then: docker run --device /dev/hailo0'
+    return missing(o.name, "the host's kernel has none loaded", fix, needs)
+  }
+  if (isMadeForAnotherKernel(machine)) {
+    const fix =
+      'sudo apt install dkms linux-headers-$(uname -r) && sudo dkms autoinstall && ' +
+      `sudo modprobe ${o.module} # or boot the kernel from before the update`
+    return broken(o.name, 'it is installed for another kernel than the one that runs', fix, needs)
+  }
+  return missing(o.name, state, o.install, needs)
+}
+
+/** Whether the driver's source, or a module of it for another kernel, is here. */
+function isMadeForAnotherKernel(machine: Machine): boolean {
+  const isHailo = (name: string) => name.startsWith('hailo')
+  if (['/usr/src', '/var/lib/dkms'].some(folder => namesIn(machine, folder).some(isHailo))) return true
+  const places = ['updates/dkms', 'extra', 'kernel/drivers/misc']
+  return namesIn(machine, '/lib/modules').some(kernel =>
+    places.some(place => namesIn(machine, `/lib/modules/${kernel}/${place}`).some(isHailo)),
+  )
 }
 
 const oneVersion = (driver: string) =>

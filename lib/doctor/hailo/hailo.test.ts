@@ -285,3 +285,61 @@ test('hailoFacts() tells each of several devices apart, and a board that it does
     ['ok HAILO8L', 'broken 0002:01:00.0:'],
   )
 })
+
+test('hailoFacts() gives a Hailo-10H without a driver the packages of its own', async () => {
+  const driver = (await facts({ files: pci('45c4') }))[1]!
+  assert.equal(driver.status, 'missing')
+  assert.match(driver.fix!, /^sudo apt install hailo-h10-all # .*h10-hailort-pcie-driver.*reboot$/)
+  assert.doesNotMatch(driver.fix!, /hailo-all|h10-hailort\b(?!-pcie)/)
+})
+
+test('hailoFacts() asks for headers and dkms when the driver was lost in an update of the kernel', async () => {
+  for (const left of [
+    '/usr/src/hailo_pci-4.23.0/dkms.conf',
+    '/var/lib/dkms/hailo_pci/4.23.0/source',
+    '/lib/modules/6.6.31+rpt/updates/dkms/hailo_pci.ko.xz',
+  ]) {
+    const driver = (
+      await facts({ files: { ...pci('2864'), [left]: '' }, probed: { hailort: library('4.23.0', []) } })
+    )[1]!
+    assert.deepEqual([driver.status, /another kernel/.test(driver.state)], ['broken', true], left)
+    assert.match(driver.fix!, /^sudo apt install dkms linux-headers-\$\(uname -r\) .*sudo modprobe hailo_pci/)
+  }
+})
+
+test('hailoFacts() sends a container to its host for the driver, and has it given the node', async () => {
+  for (const mark of ['/.dockerenv', '/run/.containerenv']) {
+    const driver = (await facts({ files: { ...pci('2864'), [mark]: '' } }))[1]!
+    assert.match(driver.fix!, /^install the driver on the host.*docker run --device \/dev\/hailo0/, mark)
+    assert.doesNotMatch(driver.fix!, /apt install/)
+  }
+})
+
+test('hailoFacts() names the other series when the library does not serve the board', async () => {
+  const files = { ...pci('45c4'), '/sys/module/hailo1x_pci/version': '5.2.0' }
+  const driver = (await facts({ files, probed: { hailort: library('4.23.0', []) } }))[1]!
+  assert.deepEqual(
+    [driver.status, /4\.23\.0, which does not serve this board: it wants 5\.x/.test(driver.state)],
+    ['broken', true],
+  )
+  assert.match(driver.fix!, /^sudo apt install hailo-h10-all/)
+})
+
+test('hailoFacts() judges each of two boards of two series', async () => {
+  const second = Object.fromEntries(
+    Object.entries(pci('45c4')).map(([path, text]) => [path.replace('0001:01', '0002:01'), text]),
+  )
+  const all = await facts({
+    files: { ...pci('2864'), ...second, '/sys/module/hailo_pci/version': '4.23.0' },
+    probed: { hailort: library('4.23.0', []) },
+  })
+  const drivers = all.filter(({ name }) => name.startsWith('Hailo driver'))
+  assert.deepEqual(
+    drivers.map(({ name, status }) => [name, status]),
+    [
+      ['Hailo driver of Hailo-8 or Hailo-8L', 'ok'],
+      ['Hailo driver of Hailo-10H', 'broken'],
+    ],
+  )
+  assert.match(drivers[1]!.fix!, /hailo-h10-all/)
+})

@@ -6,7 +6,7 @@
  */
 import { namesIn, statAt, type Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'
-import { boardFact, hailoBoards, servedBoards, type Series } from './board.ts'
+import { boardFact, hailoBoards, servedBoards, type HailoBoard, type Series } from './board.ts'
 import { driverFact, driverOf, moduleFor, type Driver } from './driver.ts'
 import { compilerFacts } from './infer-model.ts'
 import { accessOf } from '../permission.ts'
@@ -17,8 +17,8 @@ const needs: readonly Need[] = ['hailo']
 /** Board, driver, node and device; of a machine with nothing of Hailo on it, the first two only. */
 export async function hailoFacts(machine: Machine): Promise<Fact[]> {
   const boards = await hailoBoards(machine)
-  const series = boards[0]?.series ?? null
-  const driver = await driverOf(machine, boards)
+  const drivers = await driversOf(machine, boards)
+  const { driver, series } = drivers[0]!
   const nodes = namesIn(machine, '/dev')
     .filter(name => /^hailo\d+$|^h1x-\d+$/.test(name))
     .map(name => `/dev/${name}`)
@@ -28,15 +28,27 @@ export async function hailoFacts(machine: Machine): Promise<Fact[]> {
   const failure = probed.ok ? probed.found.scanFailure : undefined
   const devices = probed.ok && failure === undefined ? (probed.found.devices ?? []) : null
   const isBare = boards.length === 0 && driver.state === 'absent' && nodes.length === 0 && served.length === 0
-  const fits = await driverFact(machine, { driver, library, series, isBare })
-  const head = [boardFact(machine, boards, served), fits]
+  const fits = await Promise.all(drivers.map(one => driverFact(machine, { ...one, library, isBare })))
+  const head = [boardFact(machine, boards, served), ...fits]
   if (isBare && !devices?.length && (failure === undefined || failure.kind === 'absent')) return head
   return [
     ...head,
     ...nodeFacts(machine, { nodes, served, driver, series }),
-    ...deviceFacts({ devices, failure, library, served, isDriverOk: fits.status === 'ok' }),
+    ...deviceFacts({ devices, failure, library, served, isDriverOk: fits.every(({ status }) => status === 'ok') }),
     ...(await compilerFacts(machine, { boards, devices: devices ?? [] })),
   ]
+}
+
+/** The driver of each series of boards: two boards may want two. */
+async function driversOf(machine: Machine, boards: readonly HailoBoard[]) {
+  const all = boards.length === 0 ? [null] : [...new Set(boards.map(({ series }) => series))]
+  return Promise.all(
+    all.map(async series => {
+      const served = boards.filter(board => board.series === series)
+      const name = all.length === 1 ? 'Hailo driver' : `Hailo driver of ${served[0]!.name}`
+      return { name, series, driver: await driverOf(machine, served) }
+    }),
+  )
 }
 
 interface Nodes {

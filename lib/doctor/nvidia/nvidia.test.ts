@@ -150,3 +150,20 @@ test('nvidiaFacts() calls a driver broken that is too old for the CUDA runtime',
   const [bare] = await facts({ files: { ...pci, '/etc/os-release': 'ID=pop\nID_LIKE="ubuntu debian"' } })
   assert.match(bare!.fix!, /^sudo ubuntu-drivers install/)
 })
+
+test('nvidiaFacts() has a container on a Jetson given the runtime, and no GPU put in', async () => {
+  const all = await nvidiaFacts(
+    fakeMachine({ files: { '/proc/device-tree/model': 'NVIDIA Jetson Orin Nano\0', '/.dockerenv': '' } }),
+  )
+  assert.deepEqual(
+    all.map(({ status }) => status),
+    ['broken', 'broken'],
+  )
+  for (const { fix } of all) assert.match(fix!, /docker run --runtime nvidia/)
+})
+
+test('nvidiaFacts() has a container given its GPU, before it speaks of drivers', async () => {
+  const all = await nvidiaFacts(fakeMachine({ files: { '/.dockerenv': '' } }))
+  for (const { status, fix } of all)
+    assert.deepEqual([status, fix!.startsWith('give it its GPU: docker run --gpus')], ['missing', true])
+})

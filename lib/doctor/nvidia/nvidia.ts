@@ -4,7 +4,20 @@
  * The bus, the kernel's module, the nodes and `nvidia-smi` are looked at one by one. What nvidia-smi says decides, and
  * not only its exit code: with no GPU given to a container it may say so and leave with 0.
  */
-import { ask, at, isThere, isWsl, namesIn, oddAnswer, pciDevices, statAt, textAt, type Machine } from '../machine.ts'
+import {
+  ask,
+  at,
+  isContainer,
+  isJetson,
+  isThere,
+  isWsl,
+  namesIn,
+  oddAnswer,
+  pciDevices,
+  statAt,
+  textAt,
+  type Machine,
+} from '../machine.ts'
 import { broken, missing, ok, versionIn, type Fact, type Need } from '../fact.ts'
 import { driverFor } from '../probe/libraries.ts'
 import { accessOf } from '../permission.ts'
@@ -13,6 +26,7 @@ const needs: readonly Need[] = ['nvidia']
 const vendor = '10de'
 const windowsDriver =
   "NVIDIA's driver belongs into Windows, never into WSL itself; then in Windows: wsl --update && wsl --shutdown"
+const giveJetson = 'give the container what the host has: docker run --runtime nvidia (nvidia-container-toolkit there)'
 const giveContainer = 'give it its GPU: docker run --gpus all (nvidia-container-toolkit on the host)'
 
 /** Driver, GPUs and nodes; of a machine with nothing of NVIDIA, the first two only. */
@@ -39,6 +53,8 @@ async function driverFact(machine: Machine, gpus: number): Promise<Fact> {
   if (version) return servedFact(machine, version)
   const tegra = textAt(machine, '/etc/nv_tegra_release')?.split('\n')[0]
   if (tegra) return ok(name, `of Jetson: ${tegra.replace(/^# /, '')}`, needs)
+  if (isJetson(machine))
+    return broken(name, 'the board is a Jetson, and its driver is not given here', giveJetson, needs)
   if (isThere(machine, '/dev/dxg') && isThere(machine, '/usr/lib/wsl/lib/libcuda.so.1')) {
     return servedFact(machine, 'of the Windows host (WSL)')
   }
@@ -57,12 +73,8 @@ async function driverFact(machine: Machine, gpus: number): Promise<Fact> {
       needs,
     )
   }
-  return missing(
-    name,
-    'no kernel module, and no NVIDIA GPU on the PCI bus',
-    `a GPU first, then ${installDriver(machine)}`,
-    needs,
-  )
+  const fix = isContainer(machine) ? giveContainer : `a GPU first, then ${installDriver(machine)}`
+  return missing(name, 'no kernel module, and no NVIDIA GPU on the PCI bus', fix, needs)
 }
 
 /** The driver is there; it may be older than the CUDA runtime wants. */
@@ -85,8 +97,10 @@ async function servedFact(machine: Machine, words: string): Promise<Fact> {
 async function gpuFacts(machine: Machine, { gpus, driver }: { gpus: number; driver: Fact }): Promise<Fact[]> {
   const name = 'NVIDIA GPU'
   // Jetson's GPU is on no bus, and its nvidia-smi, where there is one, knows little.
-  if (driver.state.startsWith('of Jetson'))
-    return [ok(name, textAt(machine, '/proc/device-tree/model') ?? 'of a Jetson', needs)]
+  if (isJetson(machine) || isThere(machine, '/etc/nv_tegra_release')) {
+    const model = textAt(machine, '/proc/device-tree/model') ?? 'of a Jetson'
+    return driver.status === 'ok' ? [ok(name, model, needs)] : [broken(name, model, giveJetson, needs)]
+  }
   const fields = 'index,name,compute_cap,memory.total,driver_version'
   const tool = isThere(machine, '/usr/lib/wsl/lib/nvidia-smi')
     ? at(machine, '/usr/lib/wsl/lib/nvidia-smi')
@@ -94,7 +108,7 @@ async function gpuFacts(machine: Machine, { gpus, driver }: { gpus: number; driv
   const query = [tool, `--query-gpu=${fields}`, '--format=csv,noheader']
   const said = await ask(machine, query, { name, timeoutMs: 4000 })
   if ('fact' in said) {
-    if (driver.status === 'missing' || driver.state.includes('no kernel module')) {
+    if (driver.status === 'missing' || !isModuleLoaded(machine)) {
       return [missing(name, gpus > 0 ? `${gpus} on the PCI bus without a driver` : 'none', driver.fix!, needs)]
     }
     return [
@@ -114,6 +128,10 @@ async function gpuFacts(machine: Machine, { gpus, driver }: { gpus: number; driv
     ok(name, `${index}: ${model}, compute capability ${capability}, ${memory}`, needs),
   )
 }
+
+/** Whether some NVIDIA driver is at work: the kernel's module, or that of Windows in WSL. */
+const isModuleLoaded = (machine: Machine): boolean =>
+  ['/proc/driver/nvidia/version', '/sys/module/nvidia/version', '/dev/dxg'].some(path => isThere(machine, path))
 
 function brokenGpu(name: string, text: string, odd: string): Fact {
   if (/version mismatch/i.test(text)) {
