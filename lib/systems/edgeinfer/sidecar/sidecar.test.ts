@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -449,6 +449,40 @@ test(
     assert.equal(status, 0, stdout + stderr)
   },
 )
+
+test('a real Prometheus scrapes the sidecar', { skip: needsTool('prometheus') }, async () => {
+  await using sidecar = await start()
+  await post(sidecar, '/infer', { x: rowsOf(golden[0]!.window) })
+  const folder = join(root, 'prometheus')
+  mkdirSync(folder)
+  const target = new URL(sidecar.url).host
+  const job = `{job_name: sidecar, scrape_interval: 1s, static_configs: [{targets: ['${target}']}]}`
+  writeFileSync(join(folder, 'prometheus.yml'), `scrape_configs: [${job}]\n`)
+  const port = 20_000 + (process.pid % 20_000)
+  const flags = [
+    `--config.file=${join(folder, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${join(folder, 'data')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+  ]
+  const server = spawn('prometheus', flags, { stdio: 'ignore' })
+  try {
+    const query = `http://127.0.0.1:${port}/api/v1/query?query=hailo_inference_requests_total`
+    for (;;) {
+      const answer = await fetch(query).catch(() => null)
+      const found = answer?.ok ? ((await answer.json()) as { data: { result: { value: [number, string] }[] } }) : null
+      const [series] = found?.data.result ?? []
+      if (series) {
+        assert.equal(series.value[1], '1')
+        break
+      }
+      assert.equal(server.exitCode, null, 'Prometheus runs')
+      await new Promise(resolve => setTimeout(resolve, 200))
+    }
+  } finally {
+    server.kill('SIGKILL')
+    await once(server, 'close')
+  }
+})
 
 test('pipelined requests, a half-closed socket and 1,000 idle connections are served', async () => {
   await using sidecar = await start()

@@ -97,6 +97,7 @@ export class Sidecar {
         })
       : null
     const desk = new Desk({ life, slots, queueMax: o.queueMax ?? contract.service.queueMax, motifs: o.motifs })
+    const vitals: { temperatureC: number | null } = { temperatureC: null }
     const families = await openFamilies({
       model: () => {
         const engine = life?.state.engine
@@ -105,8 +106,10 @@ export class Sidecar {
       isStub: () => life === null,
       queue: () => ({ waiting: desk.admission.waiting, running: desk.admission.running }),
       telemetry: () => parts.telemetry?.counts ?? null,
-      temperatureC: () => null,
+      temperatureC: () => vitals.temperatureC,
     })
+    const poll = setInterval(() => void readVitals(life, vitals), vitalsEveryMs).unref()
+    parts.service.app.addHook('onClose', async () => clearInterval(poll))
     return new Sidecar(o, { ...parts, desk, life, families })
   }
 
@@ -230,5 +233,18 @@ export class Sidecar {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain(0)
+  }
+}
+
+/** How often a device is asked for its temperature: often enough for an alarm, too seldom to disturb it. */
+const vitalsEveryMs = 10_000
+
+/** Keep what the device tells of itself; null while it tells nothing. */
+async function readVitals(life: ModelLife | null, vitals: { temperatureC: number | null }): Promise<void> {
+  try {
+    vitals.temperatureC = (await life?.state.engine?.vitals?.())?.temperatureC ?? null
+  } catch {
+    // A device that does not answer has no temperature to show; serving has its own way to fail.
+    vitals.temperatureC = null
   }
 }
