@@ -10,12 +10,15 @@
  *   npx tsx runbooks/edgeinfer-select.ts
  *   npx tsx runbooks/edgeinfer-select.ts --data "UCI HAR Dataset" --seeds 10 --strategy k-center
  */
-import { choice, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { choice, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
 import { homeInput } from '../lib/systems/edgeinfer/home.ts'
 import { strategies } from '../lib/systems/edgeinfer/select/strategies.ts'
 
 const { selection, model, sha256 } = edgeinferContract()
+
+const latencyByModel =
+  'SELECT model, count(*)::INTEGER AS windows, quantile_cont(latency_s, 0.95) AS p95 FROM telemetry GROUP BY model'
 
 export default runbook(
   import.meta,
@@ -33,6 +36,7 @@ export default runbook(
         default: 'long-tailed',
         help: 'how often each activity is in the pool',
       }),
+      compact: toggle({ default: false, help: 'pack closed telemetry segments into Parquet afterwards' }),
       seeds: number({ default: selection.seeds, min: 2, max: 100, integer: true, help: 'repetitions of each curve' }),
     },
     steps: ({ seeds, strategy }) => [`draw curves over ${seeds} seeds`, `choose from the telemetry (${strategy})`],
@@ -45,6 +49,7 @@ export default runbook(
     const { labelCurves, worthOf } = await import('../lib/systems/edgeinfer/select/curves.ts')
     const { curvePlot } = await import('../lib/systems/edgeinfer/select/plot.ts')
     const { chooseFromTelemetry, writeManifest } = await import('../lib/systems/edgeinfer/select/manifest.ts')
+    const { compactTelemetry, queryTelemetry } = await import('../lib/serve/telemetry/compact.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
     const { writeTsv } = await import('../lib/host/tsv.ts')
     stamp({ contract: sha256 })
@@ -75,9 +80,13 @@ export default runbook(
     const options = { strategy: inputs.strategy, count: inputs.count, seed: model.seed, duplicateDistance: 1 }
     const folder = homeFolder(inputs.home, 'al')
     const found = await cell('Choose from the telemetry', async ({ print }) => {
-      const pool = await readTelemetryPool(homeFolder(inputs.home, 'telemetry'))
+      const telemetry = homeFolder(inputs.home, 'telemetry')
+      const pool = await readTelemetryPool(telemetry)
+      if (pool.records > 0) show(table(await queryTelemetry(telemetry, latencyByModel), { title: 'latency, seconds' }))
       print(`${pool.records} records, ${pool.kept.length} raw windows kept, ${pool.badLines} damaged lines`)
       const chosen = chooseFromTelemetry(pool.kept, options)
+      const packed = inputs.compact ? await compactTelemetry(telemetry, `telemetry-${run.ts}`) : null
+      if (packed) print(`${packed.segments} segments packed into ${packed.path}`)
       return { chosen, manifest: chosen.length === 0 ? null : await writeManifest(folder, chosen, options) }
     })
     const own = worth.find(({ strategy }) => strategy === inputs.strategy)!
