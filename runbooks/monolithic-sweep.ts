@@ -59,19 +59,19 @@ export default runbook(
       inputs,
     )
 
-    const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async ({ print, show }) => {
+    const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async told => {
       const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
       const climbed = await compile.runLadder({
         ...search.ladder,
         cases,
         profile: inputs.profile,
         summary: compile.sweepSummary(path, toolchain.name),
-        onCase: compile.caseTeller(print, cases.length),
-        onLine: compile.milestoneTeller(print),
+        onCase: compile.caseTeller(told.print, cases.length),
+        onLine: compile.milestoneTeller(told.note),
       })
       const rows = compile.searchRows(climbed.results)
       const ran = rows.filter(row => row.s > 0)
-      show(
+      told.show(
         table(rows, { title: shownPath(path) }),
         bars(ran, { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }),
       )

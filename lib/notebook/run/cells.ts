@@ -6,7 +6,7 @@ import { plainText } from '../../base/text.ts'
 import { RunbookError } from '../../base/errors.ts'
 import { createSh, errorOfCommand, type Sh } from '../../host/process/sh.ts'
 import type { Display } from '../display/show.ts'
-import type { CellRecord, Report } from '../views/report.ts'
+import type { CellRecord, OutputRecord, Report } from '../views/report.ts'
 import type { Narrative } from '../views/narrative.ts'
 import type { Recorder } from './recorder.ts'
 import { callerLine, callSource } from './source.ts'
@@ -23,6 +23,8 @@ export interface CellTools {
   advance(done: number, total: number): void
   /** Say something; it is recorded with the cell. */
   print(text: string): void
+  /** Say what is under way: recorded as `print` is, and shown only where the next line can be drawn over it. */
+  note(text: string): void
   show(...displays: readonly Display[]): void
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal
@@ -44,6 +46,13 @@ export interface CellSetting {
   /** Where `sh` keeps the logs of its commands; null to keep none. */
   readonly commands: string | null
   readonly isDryRun: boolean
+}
+
+/** What a terminal shows of a display: no picture and no sound, and of a table of several rows only how long it is. */
+function shownText({ kind, title, text, data }: OutputRecord): string {
+  if (['audio', 'image', 'plot'].includes(kind)) return ''
+  if (kind !== 'table' || !Array.isArray(data) || data.length < 2) return text
+  return `${title ?? 'table'}: ${data.length} rows in the report`
 }
 
 /** The cells of one execution. They may run side by side: an async context knows to which one a line belongs. */
@@ -69,13 +78,22 @@ export class Cells {
     this.#o.narrative.say(cell.n, plain)
   }
 
+  /** Record a line that passes by. */
+  note(words: string): void {
+    const cell = this.#home()
+    const plain = plainText(words)
+    this.#o.recorder.text(cell, plain)
+    this.#o.narrative.passing(cell.n, plain)
+  }
+
   /** Show displays in the cell that is open, else in the latest one. Pictures and sound are for the report alone. */
   show(...displays: readonly Display[]): void {
     const { recorder, narrative } = this.#o
     const cell = this.#home()
     for (const display of displays) {
-      recorder.show(cell, display, ({ kind, text }) => {
-        if (text !== '' && !['audio', 'image', 'plot'].includes(kind)) narrative.say(cell.n, text)
+      recorder.show(cell, display, output => {
+        const text = shownText(output)
+        if (text !== '') narrative.say(cell.n, text)
       })
     }
   }
@@ -118,6 +136,7 @@ export class Cells {
       signal,
       sh: this.sh,
       print: words => this.print(words),
+      note: words => this.note(words),
       show: (...displays) => this.show(...displays),
       progress: (items, work, label) => this.#progress(items, work, label),
       advance: (done, total) => {

@@ -18,9 +18,9 @@ test('Narrative gives a cell one line, and more only when it says something', ()
   teller.close(1, 'ok', 12)
   teller.open(2, 'Measure')
   teller.say(2, 'two\nlines')
-  teller.close(2, 'ok', 1234)
+  teller.close(2, 'ok', 12_345)
   teller.say(null, 'between')
-  assert.equal(text(), '[1] Read  ok 12 ms\n[2] Measure\n  two\n  lines\n  ok 1.2 s\nbetween\n')
+  assert.equal(text(), '[1] Read  ok 12 ms\n[2] Measure\n  two\n  lines\n  ok 12.3 s\nbetween\n')
 })
 
 test('Narrative shows the title of a cell that takes long where there is no terminal', t => {

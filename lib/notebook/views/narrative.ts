@@ -28,6 +28,8 @@ interface OpenCell {
 
 /** After this long a cell that says nothing shows its title, where there is no terminal to draw on. */
 const titleAfterMs = 1000
+/** A cell that spoke, went well and took less does not tell its time. */
+const toldAfterMs = 10_000
 /** Lines of one output that are shown. */
 const shownLines = 12
 /** More items than this are told by tenths, where there is no bar. */
@@ -71,7 +73,14 @@ export class Narrative {
     const isShown = cell?.isShown ?? true
     const prefix = this.#prefix(n)
     this.#open.delete(n)
+    // What a cell said tells that it went well; how long it took is told when that is long.
+    if (isShown && status === 'ok' && durationMs < toldAfterMs) return this.#clear()
     this.#line(isShown ? prefix + ending : `${this.#titleOf(n, cell!.title)}  ${ending}`)
+  }
+
+  /** A line that the next one is drawn over; unseen where that cannot be. */
+  passing(n: number, text: string): void {
+    if (this.draws) this.#draw(this.#prefix(n) + plainText(text).split('\n').at(-1)!)
   }
 
   /** Text inside a cell (`n`), or between cells (null). */
