@@ -12,8 +12,11 @@
  *   npx tsx runbooks/parakeet-transcribe.ts --model-dir models/parakeet --wav speech.wav --stream
  */
 import { backendNames } from '../lib/infer/options.ts'
-import { choice, file, folder, number, runbook, toggle } from '../lib/notebook/run/runbook.ts'
+import { choice, file, folder, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { parakeetVersions } from '../lib/systems/parakeet/contract/read.ts'
+
+/** What each token of a boosted phrase gains, in log-probability. */
+const boostBonus = 1.5
 
 export default runbook(
   import.meta,
@@ -32,6 +35,14 @@ export default runbook(
         default: 'auto',
         help: 'who runs the graphs; auto goes by the files',
       }),
+      beam: number({
+        default: 1,
+        min: 1,
+        max: 64,
+        integer: true,
+        help: 'search this wide beside the greedy transcript',
+      }),
+      boost: text({ optional: true, help: 'phrases that the search makes likelier, with commas between them' }),
       threads: number({ default: 1, min: 1, max: 256, integer: true, help: 'threads of ONNX Runtime' }),
       contract: choice(parakeetVersions, { default: 'v3', help: 'whose decoding rules hold' }),
     },
@@ -64,6 +75,15 @@ export default runbook(
       )
       return result
     })
+    if (inputs.beam > 1 && !inputs.stream)
+      await cell(`Search with a beam of ${inputs.beam}`, async ({ show }) => {
+        const { searchFile } = await import('../lib/systems/parakeet/transcribe/beam.ts')
+        await using model = await openModel(path, contract, { backend: inputs.backend, threads: inputs.threads })
+        const phrases = inputs.boost?.split(',').filter(phrase => phrase.trim() !== '') ?? []
+        const answers = await searchFile(model, wav, { width: inputs.beam, phrases, bonus: boostBonus })
+        show(table(answers.map(({ text, score }) => ({ score, text }))))
+        run.write('nbest.json', `${JSON.stringify(answers, null, 2)}\n`)
+      })
     const { transcript } = heard
     run.write(
       'transcript.json',
