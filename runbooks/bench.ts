@@ -18,7 +18,7 @@ export default runbook(
   {
     asks: 'is it quick enough, and does it stay small?',
     inputs: {
-      suite: choice(['sweep', 'ffi', 'sidecar', 'whisper'], { default: 'sweep', help: 'what is measured' }),
+      suite: choice(['sweep', 'ffi', 'sidecar', 'whisper', 'tdt'], { default: 'sweep', help: 'what is measured' }),
       repeats: number({ default: 5, min: 1, integer: true, help: 'runs of each short measurement' }),
       model: text({ env: 'WHISPER_MODEL', default: 'tiny.en', help: 'of the suite whisper' }),
       audio: file({ optional: true, help: 'a recording for the suite whisper; default: shipped voices' }),
@@ -26,24 +26,26 @@ export default runbook(
       requests: number({ default: 40, min: 1, integer: true, help: 'short recordings, to see whether memory grows' }),
     },
     steps: ({ suite, model }) =>
-      suite === 'sidecar'
-        ? ['call the model in a bare loop', 'load the sidecar and a plain server in turn']
-        : suite === 'whisper'
-          ? [`measure ${model} in float32 and int8`, 'transcribe the same with faster-whisper where it is given']
-          : suite === 'ffi'
-            ? ['call ONNX Runtime both ways', 'step through stand-ins of TensorRT and HailoRT']
-            : [
-                'measure --help of every runbook against a bare script',
-                'author ten rungs',
-                'run the whole sweep',
-                'separate 60 s and 240 s of sound',
-              ],
+      ({
+        sidecar: ['call the model in a bare loop', 'load the sidecar and a plain server in turn'],
+        whisper: [`measure ${model} in float32 and int8`, 'transcribe the same with faster-whisper where it is given'],
+        tdt: ['decode 100,000 steps', 'decode as sherpa-onnx does', 'compare a recorded stream of 3 GB'],
+        ffi: ['call ONNX Runtime both ways', 'step through stand-ins of TensorRT and HailoRT'],
+        sweep: [
+          'measure --help of every runbook against a bare script',
+          'author ten rungs',
+          'run the whole sweep',
+          'separate 60 s and 240 s of sound',
+        ],
+      })[suite],
   },
   async tools => {
     if (tools.inputs.suite === 'sidecar')
       await (await import('../lib/bench/sidecar/sidecar.ts')).benchSidecar(tools, tools.inputs.repeats)
     else if (tools.inputs.suite === 'whisper')
       await (await import('../lib/bench/whisper.ts')).benchWhisper(tools, tools.inputs)
+    else if (tools.inputs.suite === 'tdt')
+      await (await import('../lib/bench/tdt.ts')).benchTdt(tools, tools.inputs.repeats)
     else if (tools.inputs.suite === 'ffi') await (await import('../lib/bench/native.ts')).benchNative(tools)
     else await (await import('../lib/bench/sweep.ts')).benchSweep(tools, tools.inputs.repeats)
   },

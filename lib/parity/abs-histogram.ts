@@ -22,6 +22,12 @@ export class AbsHistogram {
     if (x > this.#max) this.#max = x
   }
 
+  /** Count `count` zeros. */
+  addZeros(count: number): void {
+    this.#counts[0]! += count
+    this.#count += count
+  }
+
   /**
    * The number that a share `q` of all lie at or below, rounded up to the end of its bucket; NaN when there is none.
    */

@@ -113,6 +113,16 @@ class Tally {
     const excess = abs - (this.#tolerances.atol + this.#tolerances.rtol * size)
     if (excess > 0) this.#outside++
     if (excess > this.#worstExcess) this.#note({ index, got, want, abs }, excess)
+    if (abs === 0) {
+      // Most elements of an exact copy: their statistics are counted, not computed.
+      this.#abs.addZero()
+      if (want !== 0) this.#rel.addZero()
+      const square = want * want
+      this.#dot += square
+      this.#gotSquares += square
+      this.#wantSquares += square
+      return
+    }
     this.#abs.add(abs)
     // The relative error of an element that should be 0 says nothing; polygraphy divides by the smallest float there.
     if (size > 0) this.#rel.add(abs / size)
@@ -153,7 +163,14 @@ class Moments {
   #sum = 0
   #squares = 0
   #max = 0
+  #zeros = 0
   count = 0
+
+  /** As `add(0)`. */
+  addZero(): void {
+    this.count++
+    this.#zeros++
+  }
 
   add(x: number): void {
     this.count++
@@ -168,6 +185,8 @@ class Moments {
   }
 
   statistics(): ErrorStatistics {
+    this.#histogram.addZeros(this.#zeros)
+    this.#zeros = 0
     const mean = this.#sum / this.count
     const [median, p90, p95, p99] = [0.5, 0.9, 0.95, 0.99].map(q => this.#histogram.percentile(q)) as [
       number,

@@ -28,7 +28,7 @@ interface Line {
 }
 
 /**
- * The chunks of a recorded stream as cases of the parity ladder.
+ * The chunks of a recorded stream as cases of the parity ladder. Their tensors hold until the next one is read.
  * @param keepFrames frames of a chunk that are final, from the contract
  * @throws blocked when it is absent; usage from the iteration when a line is cut, or a tensor is not what it says
  */
@@ -56,7 +56,7 @@ export function* linesWithoutTensors(path: string): Generator<Line> {
 class Scanner {
   readonly #path: string
   readonly #file: number
-  readonly #piece = Buffer.alloc(pieceBytes)
+  #store: Buffer = Buffer.alloc(2 * pieceBytes)
   #buffer: Buffer = Buffer.alloc(0)
   #isEnded = false
   #number = 0
@@ -117,13 +117,16 @@ class Scanner {
 
   #more(): boolean {
     if (this.#isEnded) return false
-    const count = readSync(this.#file, this.#piece)
-    if (count === 0) {
-      this.#isEnded = true
-      return false
-    }
-    this.#buffer = Buffer.concat([this.#buffer, this.#piece.subarray(0, count)])
-    return true
+    const rest = this.#buffer.length
+    const wanted = rest + pieceBytes
+    const store = wanted <= this.#store.length ? this.#store : Buffer.alloc(2 * wanted)
+    // What is left of the store moves to its beginning; the two may overlap.
+    store.set(this.#buffer)
+    this.#store = store
+    const count = readSync(this.#file, store, rest, pieceBytes, null)
+    this.#isEnded = count === 0
+    this.#buffer = store.subarray(0, rest + count)
+    return count > 0
   }
 
   /** Decode base64 up to its closing quote, in pieces, into the buffer of this place in the line. */
@@ -139,7 +142,9 @@ class Scanner {
         out.copy(larger, 0, 0, length)
         out = larger
       }
-      if (end > 0) length += out.write(this.#buffer.toString('latin1', 0, end), length, 'base64')
+      const decoded = decodeBase64(this.#buffer.subarray(0, end), out, length)
+      if (decoded < 0) throw this.#refusal('a tensor is no base64')
+      length += decoded
       this.#buffer = this.#buffer.subarray(quote >= 0 ? quote + 1 : end)
       if (quote >= 0) break
       if (!this.#more()) throw this.#refusal('it is cut inside a tensor')
@@ -166,6 +171,36 @@ class Scanner {
   #refusal(state: string) {
     return usageError(`Cannot read "${this.#path}": line ${this.#number + 1}: ${state}`, 'record the stream again')
   }
+}
+
+/** The six bits of each letter of base64; 64 for what is none. */
+const bitsOf = new Uint8Array(256).fill(64)
+for (const [i, letter] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries())
+  bitsOf[letter.charCodeAt(0)] = i
+
+/** Decode base64 into `out` from `at`, making nothing on the way; gives how many bytes, or −1 for what is no base64. */
+function decodeBase64(text: Uint8Array, out: Uint8Array, at: number): number {
+  let end = text.length
+  while (end > 0 && text[end - 1] === 0x3d) end--
+  const whole = end - (end % 4)
+  let [to, odd] = [at, 0]
+  for (let i = 0; i < whole; i += 4) {
+    const a = bitsOf[text[i]!]!
+    const b = bitsOf[text[i + 1]!]!
+    const c = bitsOf[text[i + 2]!]!
+    const d = bitsOf[text[i + 3]!]!
+    odd |= a | b | c | d
+    out[to] = (a << 2) | (b >> 4)
+    out[to + 1] = (b << 4) | (c >> 2)
+    out[to + 2] = (c << 6) | d
+    to += 3
+  }
+  for (let i = whole + 1; i < end; i++) {
+    const [high, low] = [bitsOf[text[i - 1]!]!, bitsOf[text[i]!]!]
+    odd |= high | low
+    out[to++] = i === whole + 1 ? (high << 2) | (low >> 4) : (high << 4) | (low >> 2)
+  }
+  return (odd & 64) !== 0 || end % 4 === 1 ? -1 : to - at
 }
 
 type Table = Readonly<Record<string, unknown>>
@@ -222,6 +257,9 @@ function tensorOf(
   const isTensor = typeof dtype === 'string' && Array.isArray(shape) && typeof data === 'string' && /^#\d+$/.test(data)
   if (!isTensor) throw refuse(`"${name}" is no tensor`)
   const bytes = line.tensors[Number(data.slice(1))]!
+  // A view, not a copy: it holds until the next line is read.
+  const isFloat = dtype === 'float32' && bytes.length === 4 * sizeOf(shape as number[])
+  if (isFloat) return float32(shape as number[], new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4))
   const type = dtype.replace('torch.', '') as Dtype
   return asFloat(tensorFromBytes({ dtype: type, shape: shape as number[], bytes }))
 }
