@@ -234,12 +234,6 @@ export const advice: readonly Advice[] = [
       '(Hailo-10H), then reboot',
   },
   {
-    statuses: [],
-    symptom: 'a warning that the HEF was compiled for 400 MHz and the device runs at 200 MHz',
-    cause: 'a Hailo-8L or 8R runs at half the clock of a Hailo-8',
-    fix: "nothing: it is slower than the compiler's estimate",
-  },
-  {
     statuses: [
       'HAILO_DRIVER_INVALID_RESPONSE',
       'HAILO_DRIVER_TIMEOUT',

@@ -59,7 +59,7 @@ test('adviceFor() knows nothing of a success, or of a call that it does not expl
   assert.equal(adviceFor('hailo_identify', 'HAILO_UTF16_TO_ANSI_CONVERSION_FAILED'), undefined)
 })
 
-test('adviceFor() takes a device that does not open for absent or refused, and never for a failure of the model', () => {
+test('adviceFor() takes a device that does not open for absent or refused, never for a failure', () => {
   const kinds = (call: string, statuses: readonly string[]) =>
     statuses.map(status => adviceFor(call, `HAILO_${status}`)?.kind)
   for (const call of ['hailo_create_vdevice', 'hailo_create_device_by_id']) {

@@ -8,13 +8,12 @@ import {
   deviceArchs,
   deviceOrderOf,
   devicesFor,
-  formatOf,
   formatOrders,
   hefArchName,
-  hwArchOf,
   isHailo8,
   versionIn,
 } from './arch.ts'
+import { formatOf, hwArchOf } from '../../testing/hef/header.ts'
 
 const v = (text: string) => versionIn(text)!
 

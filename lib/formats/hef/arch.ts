@@ -70,19 +70,6 @@ const archRows: Readonly<Record<number, ArchRow>> = {
   108: { name: 'hailo12l', on4: [], on5: ['hailo12l'] },
 }
 
-/** The number that `writeHef` gives an architecture: the one that compilers write. */
-export const hwArchOf: Readonly<Record<DeviceArch | 'hailo8r', number>> = {
-  hailo8_a0: 100,
-  hailo8: 1,
-  hailo8r: 2,
-  hailo8l: 3,
-  hailo15m: 4,
-  hailo15l: 6,
-  hailo15h: 103,
-  hailo10h: 103,
-  hailo12l: 108,
-}
-
 /**
  * What the HEF was compiled for. 103 is one network core in two products: compilers from 5.0 on write it for
  * Hailo-10H, earlier ones for Hailo-15H. An unknown number is named as such.
@@ -143,7 +130,7 @@ export const formatOrders = [
 export type FormatOrder = (typeof formatOrders)[number]
 
 /** The compiler's number of a layer's format, which is not HailoRT's. */
-const orderOfFormat: Readonly<Record<number, FormatOrder>> = {
+export const orderOfFormat: Readonly<Record<number, FormatOrder>> = {
   0: 'NHWC',
   1: 'NHCW',
   2: 'NC',
@@ -173,9 +160,3 @@ export const deviceOrderOf = (format: number): FormatOrder | null => orderOfForm
 
 /** How the user sees it unless he asks for another order. FCR stays FCR. */
 export const defaultHostOrder = (order: FormatOrder): FormatOrder => hostOrderOf[order] ?? order
-
-/** The number of a device order in a layer; the first one that means it. Null for orders that no device has. */
-export function formatOf(order: FormatOrder): number | null {
-  const found = Object.entries(orderOfFormat).find(([, name]) => name === order)
-  return found === undefined ? null : Number(found[0])
-}

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { RunbookError } from '../../base/errors.ts'
 import { dataPath, needsData } from '../../testing/needs.ts'
-import { decodeHefHeader, encodeHefHeader, hefHeaderBytes, readHefHeader, type HefVersion } from './header.ts'
+import { encodeHefHeader, hefHeaderBytes } from '../../testing/hef/header.ts'
+import { decodeHefHeader, readHefHeader, type HefVersion } from './header.ts'
 
 const versions = [0, 1, 2, 3] as const
 const sizes = [32, 28, 44, 56] as const

@@ -35,7 +35,8 @@ export interface HefHeader {
 
 /** "\x01HEF". */
 export const hefMagic = 0x01484546
-const headerBytesOf = [32, 28, 44, 56] as const
+/** Bytes of the header of each version. */
+export const headerBytesOf = [32, 28, 44, 56] as const
 const digestNameOf = ['md5', 'crc32', 'xxh3-64', 'xxh3-64'] as const
 const again = "copy or download it again, and compare its sha256sum with the original's"
 
@@ -115,28 +116,6 @@ function partsOf(data: Buffer, version: HefVersion) {
     protoDigest,
   }
 }
-
-/** The bytes of a header; its lengths and digests are taken as they are. */
-export function encodeHefHeader(
-  header: Omit<HefHeader, 'headerBytes' | 'digestName' | 'expectedBytes' | 'fileBytes'>,
-): Uint8Array {
-  const { version } = header
-  const data = Buffer.alloc(headerBytesOf[version])
-  data.writeUInt32BE(hefMagic, 0)
-  data.writeUInt32BE(version, 4)
-  data.writeUInt32BE(header.protoBytes, 8)
-  data.write(header.digest, version === 0 ? 16 : 12, 'hex')
-  if (version > 0) data.writeBigUInt64BE(BigInt(header.ccwsBytes), version === 1 ? 16 : 20)
-  if (version === 3) {
-    data.writeUInt32BE(header.paddingBytes, 28)
-    data.writeBigUInt64BE(BigInt(header.additionalBytes), 32)
-    data.write(header.protoDigest ?? '', 40, 'hex')
-  }
-  return new Uint8Array(data)
-}
-
-/** How long the header of a version is. */
-export const hefHeaderBytes = (version: HefVersion): number => headerBytesOf[version]
 
 function notHef(head: Buffer, name: string) {
   const kind = fileKind(head)

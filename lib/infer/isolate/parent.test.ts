@@ -70,7 +70,7 @@ test('openIsolated() names signal and call when its process is killed, and may b
 })
 
 test('openIsolated() names the signal also when the process is dead before it is asked', async () => {
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 2; i++) {
     const child = await openIsolated(model())
     signalChildren('SIGKILL')
     await assert.rejects(child.infer(feed), refused('fail', /its process ended \(SIGKILL\)/))
@@ -135,7 +135,7 @@ test('openIsolated() names the native function that a crash came from', { skip: 
 })
 
 test('openIsolated() answers what was asked before close, and refuses what is asked after it', async () => {
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 2; i++) {
     const child = await openIsolated(model())
     const asked = child.infer(feed)
     const closing = child[Symbol.asyncDispose]()

@@ -4,7 +4,7 @@
  * Only tests import this file.
  */
 import { digestOf } from '../../formats/hef/checksum.ts'
-import { encodeHefHeader } from '../../formats/hef/header.ts'
+import { encodeHefHeader } from './header.ts'
 import { written, type FieldValue } from '../../formats/hef/message.ts'
 import { quantizedLayer, writeHef, type HefDescription, type HefModel, type StreamDescription } from './write.ts'
 import type { Pieces } from '../../formats/protobuf.ts'

@@ -6,9 +6,10 @@
  * that a stand-in can compute (`hef-model.ts`). The result is the same for the same description.
  */
 import { usageError } from '../../base/errors.ts'
-import { formatOf, hasLayouts, hwArchOf, versionIn, type DeviceArch, type FormatOrder } from '../../formats/hef/arch.ts'
+import { hasLayouts, versionIn, type DeviceArch, type FormatOrder } from '../../formats/hef/arch.ts'
 import { digestOf } from '../../formats/hef/checksum.ts'
-import { encodeHefHeader, hefHeaderBytes, type HefVersion } from '../../formats/hef/header.ts'
+import type { HefVersion } from '../../formats/hef/header.ts'
+import { encodeHefHeader, formatOf, hefHeaderBytes, hwArchOf } from './header.ts'
 import { encodeHefModel, hefModelField, type HefModel } from './model.ts'
 import { written } from '../../formats/hef/message.ts'
 import { hefExtensions, type HefQuantization, type HefShape } from '../../formats/hef/types.ts'
