@@ -32,6 +32,8 @@ test('parseWindow gives the float32 that JSON.parse gives, for any number a clie
     fc.double({ min: -34, max: 34, noNaN: true }),
     fc.float({ min: -34, max: 34, noNaN: true }),
     fc.integer({ min: -34, max: 34 }),
+    // Halfway between two float32, where the last of many digits decides.
+    fc.float({ min: 1, max: 30, noNaN: true }).map(n => n * (1 + 2 ** -24)),
   )
   const text = fc
     .tuple(number, fc.constantFrom('plain', 'exponent', 'fixed', 'padded'))

@@ -90,6 +90,8 @@ function readRows(x: unknown, name: string): Float32Array {
 }
 
 const powers = Array.from({ length: 23 }, (_, n) => 10 ** n)
+/** The ends of the error of a number of 16 to 19 digits. */
+const [below, above] = [1 - 2 ** -50, 1 + 2 ** -50]
 const [space, tab, newline, carriage] = [0x20, 0x09, 0x0a, 0x0d]
 
 /** The body read as the usual form, or null where it is anything else. */
@@ -141,7 +143,8 @@ class PlainReader {
 
   /**
    * A JSON number, or NaN where there is none. Up to 15 digits and powers of ten up to 22 are exact in float64, so that
-   * one division or multiplication rounds correctly (Clinger 1990); longer ones are read by the engine.
+   * one division or multiplication rounds correctly (Clinger 1990). Up to 19 digits are off by less than 2^-50 of the
+   * value, which is enough where both ends of that error round to the same float32; all else is read by the engine.
    */
   #number(): number {
     this.#skip()
@@ -170,8 +173,9 @@ class PlainReader {
       if (this.#at === from) return Number.NaN
       return Number(this.#text(begin))
     }
-    if (digits > 15 || exponent < -22) return Number(this.#text(begin))
+    if (digits > 19 || exponent < -22) return Number(this.#text(begin))
     const value = exponent === 0 ? mantissa : mantissa / powers[-exponent]!
+    if (digits > 15 && Math.fround(value * below) !== Math.fround(value * above)) return Number(this.#text(begin))
     return isNegative ? -value : value
   }
 
