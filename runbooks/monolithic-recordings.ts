@@ -37,7 +37,8 @@ export default runbook(
         ? `run ${downloadCommand(packages).join(' ')}`
         : `look for the packages in ${inputs.packages}`,
       `unpack them and decode ${recordingRecipes.flatMap(({ sources }) => sources).length} prompts with ffmpeg`,
-      `build ${total} files and compare them with ${shippedIn(inputs)}${inputs.write ? ', and replace those that differ' : ''}`,
+      `build ${total} files and compare them with ${shippedIn(inputs)}` +
+        (inputs.write ? ', and replace those that differ' : ''),
     ],
   },
   async ({ inputs, run, cell, gate, hint, next, signal }) => {

@@ -1,5 +1,5 @@
 /**
- * Who compiles on this machine, and why?
+ * Chooses who compiles on this machine, and says why.
  *
  * `auto` takes the Dataflow Compiler when it is found, else the host, and says so in one line. A compiler that
  * somebody named and
@@ -11,6 +11,7 @@ import { dfcToolchain, hwArchFrom } from './dfc/toolchain.ts'
 import { hostToolchain } from './host/toolchain.ts'
 import type { Availability, Toolchain } from './toolchain.ts'
 
+/** The toolchain that was chosen, and why. */
 export interface ToolchainChoice {
   readonly toolchain: Toolchain
   readonly availability: Availability
@@ -18,6 +19,7 @@ export interface ToolchainChoice {
   readonly why: string
 }
 
+/** Where compilers are, and for what they will compile. */
 export interface ChoiceOptions extends DfcOptions {
   /** Checked, when given, before anything is asked. */
   readonly hwArch?: string | undefined

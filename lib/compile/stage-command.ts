@@ -1,5 +1,5 @@
 /**
- * How does one stage run as a process, and what does its end mean?
+ * Runs one stage as a process, and says what its end means.
  *
  * The command's words go to the stage's log. A time-out, an interruption, a signal or an exit code other than 0 is a
  * failure,
@@ -13,6 +13,7 @@ import { classifyFailure } from '../failure/classify.ts'
 import { digestFile } from '../failure/log/digest.ts'
 import type { Artifact, Stage, StageOptions } from './toolchain.ts'
 
+/** A stage's command that ended with exit code 0. */
 export interface Finished {
   readonly result: ExecResult
   /** What the command wrote. */

@@ -1,9 +1,9 @@
 /**
- * Which is the first that fails, asked as few questions as possible?
+ * Finds the first that fails with as few questions as possible.
  *
  * For things that stand in an order in which everything behind a failure fails too: prefixes of a network, widths that
  * grow.
- * What a question costs, and what counts as an answer, is the caller's (`prefix-ramp.ts`).
+ * What a question costs, and what counts as an answer, is the caller's (`ramp.ts`).
  */
 
 /**

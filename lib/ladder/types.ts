@@ -50,6 +50,7 @@ export type CaseStatus = 'succeeded' | 'failed' | 'timed-out' | 'interrupted' | 
 
 /** The stages that a case passes, in order. A toolchain's parse gives `parsed`, and so on. */
 export const caseStages = ['parsed', 'quantised', 'compiled'] as const
+/** One of `caseStages`. */
 export type CaseStage = (typeof caseStages)[number]
 
 /** Paths in the case's folder; empty where nothing was made. */

@@ -107,7 +107,8 @@ function raiseNode(
   }))
   if ((changed[node.opType] ?? 0) > raise.from) {
     throw usageError(
-      `Cannot raise "${node.name || node.output[0]}" (${node.opType}) from operator set ${raise.from}: its meaning changed`,
+      `Cannot raise "${node.name || node.output[0]}" (${node.opType}) from operator set ${raise.from}: ` +
+        'its meaning changed',
       'export the model with opset 13',
     )
   }
@@ -141,7 +142,8 @@ function softmaxAxis(node: NodeProto, { shapes }: Raise): ReturnType<typeof attr
     (shape !== undefined && shape.slice(((axis + shape.length) % shape.length) + 1).every(dim => dim === 1))
   if (isLast) return attributeFrom('axis', axis)
   throw usageError(
-    `Cannot raise "${node.name || node.output[0]}" (${node.opType}) to operator set 13: it works over all axes from ${axis} on`,
+    `Cannot raise "${node.name || node.output[0]}" (${node.opType}) to operator set 13: ` +
+      `it works over all axes from ${axis} on`,
     'export the model with opset 13',
   )
 }

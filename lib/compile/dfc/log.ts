@@ -90,7 +90,8 @@ export function whyCut(log: string, o: { inputNames: readonly string[]; ends: re
   const hasAll = o.ends.every(end => found.some(name => isEnd(end, name)))
   const isWhole = hasAll && found.every(name => o.ends.some(end => isEnd(end, name)))
   if (isWhole) return null
-  return `the parser cut the graph short: asked to end at ${asked}, it ended at ${found.join(', ') || 'nothing'}${reasonIn(log)}`
+  const ended = found.join(', ') || 'nothing'
+  return `the parser cut the graph short: asked to end at ${asked}, it ended at ${ended}${reasonIn(log)}`
 }
 
 /** The first operator that the parser refused before it took its own recommendation. */

@@ -23,7 +23,8 @@ export function modelScript(o: ModelScriptOptions): string {
     'post_quantization_optimization(adaround, policy=disabled)',
     'post_quantization_optimization(finetune, policy=disabled)',
   ]
-  const always = `model_optimization_config(calibration, batch_size=${o.batchSize}, calibset_size=${o.calibrationSamples})`
+  const sizes = `batch_size=${o.batchSize}, calibset_size=${o.calibrationSamples}`
+  const always = `model_optimization_config(calibration, ${sizes})`
   const own = o.extra
     .split('\n')
     .map(line => line.trim())

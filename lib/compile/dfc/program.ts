@@ -1,5 +1,5 @@
 /**
- * Where is Hailo's Dataflow Compiler on this machine, and is it really that?
+ * Finds Hailo's Dataflow Compiler on this machine, and makes sure that it is that.
  *
  * Its program is called `hailo`, and so is another one that HailoRT installs on a board and that compiles nothing. It
  * is asked
@@ -18,6 +18,7 @@ import { lastErrorBlock } from '../../failure/log-reading.ts'
 import { linesOf } from '../../failure/log/digest.ts'
 import type { Availability } from '../toolchain.ts'
 
+/** Where the compiler is, and in which environment it runs. */
 export interface DfcOptions {
   /** The `hailo` program, a virtualenv, or its `bin` folder; looked up on PATH when absent. */
   readonly program?: string | undefined

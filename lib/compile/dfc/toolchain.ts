@@ -1,11 +1,11 @@
 /**
- * What does Hailo's Dataflow Compiler say about a rung?
+ * Compiles a rung with Hailo's Dataflow Compiler.
  *
  * Drives the `hailo` program: parser, optimize, compiler, each a process in the case's own folder with nothing on its
  * standard
  * input. An exit code of 0 is not believed: the artifact must be there and new, the graph must end where it was asked
  * to, and the
- * one HEF must look like one. Where the program is found is in `dfc-program.ts`; what its logs say is in `dfc-log.ts`.
+ * one HEF must look like one. Where the program is found is in `program.ts`; what its logs say is in `log.ts`.
  */
 import { appendFileSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +23,7 @@ export type { DfcOptions } from './program.ts'
 
 /** The devices that `--hw-arch` of a Dataflow Compiler 3.x takes. */
 export const hwArchs = ['hailo8', 'hailo8r', 'hailo8l', 'hailo15h', 'hailo15m', 'hailo15l', 'hailo10h'] as const
+/** One of `hwArchs`. */
 export type HwArch = (typeof hwArchs)[number]
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Runs one stage of the host toolchain as a program: it reads a file, writes a file, and logs as vendors' tools do.
  *
- *   node --import tsx lib/compile/host/stage.ts <parse|optimize|compile> <from> <to> <calibration> <metrics.json> <parsed.onnx>
+ *   stage.ts <parse|optimize|compile> <from> <to> <calibration> <metrics.json> <parsed.onnx>
  */
 import { basename } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -45,7 +45,8 @@ function parse(job: Job): Record<string, number> {
   const facts = inspect(model)
   info(`End nodes mapped from original model: ${model.graph!.output.map(output => `'${output.name}'`).join(', ')}`)
   info(
-    `${model.graph!.node.length} nodes, ${shapes.size} shapes known, ${facts.parameters} parameters, ${(facts.macs / 1e6).toFixed(1)} MMAC`,
+    `${model.graph!.node.length} nodes, ${shapes.size} shapes known, ` +
+      `${facts.parameters} parameters, ${(facts.macs / 1e6).toFixed(1)} MMAC`,
   )
   writeFileAtomic(job.to, encodeModel(model))
   info(`Translation completed on ONNX model ${name}`)

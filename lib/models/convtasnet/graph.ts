@@ -30,6 +30,7 @@ export const optionsKey = 'rungbook.convtasnet'
 
 /** Names that the runtime and the compiler's flags use. */
 export const inputName = 'input'
+/** The name of the output. */
 export const outputName = 'output'
 /** The decoder's node, where a compiler should end the graph: a Squeeze behind it is the host's business. */
 export const decoderNode = 'decoder'

@@ -22,6 +22,7 @@ export const decoderModes = ['conv1x1_head', 'reduced_deconv_64', 'reduced_decon
 export const encoderModes = ['conv', 'framed'] as const
 /** `identity`: weights of one and no bias. */
 export const normModes = ['affine', 'identity'] as const
+/** The activation of the mask. */
 export const maskActs = ['sigmoid', 'relu', 'tanh', 'linear'] as const
 
 /** A ConvTasNet, whole. Sizes are channels, lengths are samples. */

@@ -30,7 +30,8 @@ export const isMixtureConsistent = (o: ConvTasNetOptions): boolean =>
 export function seededWeights(o: ConvTasNetOptions): Map<string, Tensor> {
   if (o.nFilters < o.kernelSize) {
     throw usageError(
-      `Cannot seed a ConvTasNet with nFilters ${o.nFilters}: fewer than the ${o.kernelSize} taps of a frame lose the signal`,
+      `Cannot seed a ConvTasNet with nFilters ${o.nFilters}: ` +
+        `fewer than the ${o.kernelSize} taps of a frame lose the signal`,
       `give --n-filters ${o.kernelSize} or more, or your own weights`,
     )
   }

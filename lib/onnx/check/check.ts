@@ -21,6 +21,7 @@ import { checkWeights } from './weights.ts'
 import { show, showShape } from '../shapes/value.ts'
 import { inferShapes } from '../shapes/infer.ts'
 
+/** What is checked beside the graph itself. */
 export interface CheckOptions {
   /** Operators that the target knows; others are problems. Domains other than ONNX's own read `com.microsoft:Gelu`. */
   allowedOps?: readonly string[]
@@ -91,7 +92,8 @@ function checkKernel(node: NodeProto, graph: GraphProto): string[] {
   const shape = tensorDims(weight)
   if (kernel.join() === shape.slice(2).join()) return []
   return [
-    `${label} has kernel_shape [${kernel.join(', ')}], but its weight "${weight.name}" has the shape [${shape.join(', ')}]`,
+    `${label} has kernel_shape [${kernel.join(', ')}], ` +
+      `but its weight "${weight.name}" has the shape [${shape.join(', ')}]`,
   ]
 }
 

@@ -95,8 +95,8 @@ function checkDeclared(node: NodeProto, info: ValueInfoProto, output: Value): vo
   )
   if (dtype === output.dtype && shape.length === output.shape.length && !differs) return
   throw usageError(
-    `Cannot infer the shape of "${node.name || node.output[0]}" (${node.opType}): the graph declares "${info.name}" as ` +
-      `${show({ dtype, shape })}, but the node makes ${show(output)}`,
+    `Cannot infer the shape of "${node.name || node.output[0]}" (${node.opType}): ` +
+      `the graph declares "${info.name}" as ${show({ dtype, shape })}, but the node makes ${show(output)}`,
     'mend the graph where it is authored, or export it again',
   )
 }

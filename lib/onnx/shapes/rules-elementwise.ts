@@ -70,11 +70,13 @@ const named = (rule: Rule, ops: string): [string, Rule][] => ops.split(' ').map(
 export const elementwiseRules: ReadonlyMap<string, Rule> = new Map([
   ...named(
     same,
-    'Relu Sigmoid Tanh Clip Neg Abs Exp Log Sqrt Reciprocal Floor Ceil Round Sign Erf LeakyRelu Elu Selu Celu Gelu Softplus',
+    'Relu Sigmoid Tanh Clip Neg Abs Exp Log Sqrt Reciprocal Floor Ceil Round Sign Erf ' +
+      'LeakyRelu Elu Selu Celu Gelu Softplus',
   ),
   ...named(
     same,
-    'Softsign HardSigmoid HardSwish Mish ThresholdedRelu PRelu Softmax LogSoftmax Hardmax Sin Cos Tan Asin Acos Atan Sinh Cosh',
+    'Softsign HardSigmoid HardSwish Mish ThresholdedRelu PRelu Softmax LogSoftmax Hardmax ' +
+      'Sin Cos Tan Asin Acos Atan Sinh Cosh',
   ),
   ...named(
     same,

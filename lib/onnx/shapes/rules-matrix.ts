@@ -154,7 +154,8 @@ const named = (rule: Rule, ops: string): [string, Rule][] => ops.split(' ').map(
 export const matrixRules: ReadonlyMap<string, Rule> = new Map([
   ...named(
     reduce,
-    'ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp',
+    'ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ' +
+      'ReduceSumSquare ReduceLogSum ReduceLogSumExp',
   ),
   ...named(recurrent, 'LSTM GRU RNN'),
   ...named(argExtreme, 'ArgMax ArgMin'),

@@ -14,6 +14,7 @@ import { convTasNetOptions, sizesOf, type ConvTasNetOptions } from '../../models
 
 /** The ladders by name, the usual one first. */
 export const ladderNames = ['voices', 'plan', 'temporal'] as const
+/** One of `ladderNames`. */
 export type LadderName = (typeof ladderNames)[number]
 
 type Modes = Pick<ConvTasNetOptions, 'encoderMode' | 'decoderMode'>

@@ -73,6 +73,7 @@ export const recordingSampleRate = 16_000
 // The gains bring s1 to about -22 dBFS, and s2 to the same level in the first recording and 2 dB below in the second;
 // loud enough for mu-law, quiet enough that the sum cannot clip. They are plain factors, so that every machine rounds
 // alike.
+/** How each shipped recording is made. */
 export const recordingRecipes: readonly RecordingRecipe[] = [
   {
     name: 'ivrvoice-festvox-1',

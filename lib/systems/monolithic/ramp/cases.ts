@@ -1,12 +1,12 @@
 /**
- * Which prefixes of a ConvTasNet are compiled, to find where a compiler gives up?
+ * Lists the prefixes of a ConvTasNet that are compiled to find where a compiler gives up.
  *
  * From small to large along one of four axes. `truncate`: the first k blocks of the base. `blocks`: 1 to X blocks, one
  * repeat.
  * `repeats`: X blocks, 1 to R repeats. `end-nodes`: the base cut after each of its nodes. The first three are preceded
  * by the
  * network with its masker bypassed: three convolutions, and if they fail, no block is to blame. How they are asked is
- * `prefix-ramp.ts`.
+ * `ramp.ts`.
  */
 import type { ModelProto } from '../../../formats/onnx/index.ts'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
@@ -18,6 +18,7 @@ import { convTasNetCase, type CaseSetting, type ConvTasNetCase } from '../search
 import { rampAxes, type RampAxis, type RampValues } from './inputs.ts'
 import { graphChange } from '../search/search-inputs.ts'
 
+/** Along which axis a prefix was cut; `prefix_bypass` is the network without its masker. */
 export type RampStage = 'prefix_bypass' | 'truncate' | 'blocks' | 'repeats' | 'end_nodes'
 
 /** One prefix. */

@@ -1,5 +1,5 @@
 /**
- * What may a person set for a prefix ramp, beside what every search takes?
+ * Declares what a person may set for a prefix ramp, beside what every search takes.
  *
  * Apart from the ramp itself, so that `--help` loads none of it.
  */
@@ -9,12 +9,14 @@ import { searchInputs, type GraphValues } from '../search/search-inputs.ts'
 
 /** What may grow, in the order in which it is tried. */
 export const rampAxes = ['truncate', 'blocks', 'repeats', 'end-nodes'] as const
+/** One of `rampAxes`. */
 export type RampAxis = (typeof rampAxes)[number]
 
 // CONTRACT: without other flags a ramp climbs a rung's channels with this many blocks and repeats.
 // SOURCE: decision D-54
-// WHY: the plan's rungs have two blocks and one repeat, too few to climb; the second repeat is the first that meets small
-// dilations behind large ones, and a third meets nothing new.
+// WHY: the plan's rungs have two blocks and one repeat, too few to climb; the second repeat is the first that meets
+// small dilations behind large ones, and a third meets nothing new.
+/** Blocks and repeats of the network that is climbed, without other flags. */
 export const rampDefaults = { nBlocks: 4, nRepeats: 2 } as const
 
 /** The inputs of a ramp, those of a search included. */

@@ -1,11 +1,11 @@
 /**
- * Which is the largest prefix of a network that compiles, and which the first that does not?
+ * Finds the largest prefix of a network that compiles, and the first that does not.
  *
  * Stages are asked one after the other, each in order or by halves, until one shows a boundary. A failure is a
  * boundary only when
  * it is about the graph: a time-out, a broken installation or data that does not fit leave the question open. The
  * prefixes are
- * made in `prefix-cases.ts`, one case runs in `case.ts`.
+ * made in `cases.ts`, one case runs in `case.ts`.
  */
 import { firstFailing } from '../../../ladder/bisect.ts'
 import { isConclusive } from '../../../failure/classify.ts'
@@ -16,6 +16,7 @@ import { monolithicContract } from '../contract.ts'
 import { summaryRow, type CaseConfig, type ConvTasNetResult as CaseResult } from '../search/summary.ts'
 import type { RampCase, RampStage } from './cases.ts'
 
+/** What a ramp is told. */
 export interface Ramp extends Omit<BoardOptions<CaseConfig>, 'cases'> {
   /** Cases of one stage stand together, from small to large. */
   readonly cases: readonly RampCase[]
@@ -43,6 +44,7 @@ export interface Boundary {
   readonly passBehind: readonly CaseResult[]
 }
 
+/** What a ramp found. */
 export interface RampResult {
   /** One for every configured case, in order. */
   readonly results: readonly CaseResult[]

@@ -1,7 +1,7 @@
 /**
- * How is a prefix ramp told: rows for a person, the sidecar for a program, and what to try next?
+ * Tells a prefix ramp: rows for a person, the sidecar for a program, and what to try next.
  *
- * The boundary itself is found in `prefix-ramp.ts`.
+ * The boundary itself is found in `ramp.ts`.
  */
 import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { commandWith } from '../../../notebook/inputs/command.ts'
@@ -82,6 +82,7 @@ export function boundaryRecord({ results, boundary }: RampResult, shared: Values
   }
 }
 
+/** What the next step is chosen from. */
 export interface NextOptions {
   readonly cases: readonly RampCase[]
   readonly toolchain: string

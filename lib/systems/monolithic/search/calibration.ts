@@ -12,6 +12,7 @@ import { readWav } from '../../../formats/wav/index.ts'
 import { usageError } from '../../../base/errors.ts'
 import { shippedMixtures } from '../pick-recording.ts'
 
+/** Windows of sound to calibrate with. */
 export interface Calibration {
   /** Where the windows come from, for the narrative. */
   readonly from: string

@@ -1,6 +1,6 @@
 /**
- * What does a runbook need to search for a graph that compiles? The room's public names, loaded with the body and not
- * with `--help`.
+ * The room's public names: what a runbook needs to search for a graph that compiles, loaded with the body and not with
+ * `--help`.
  */
 export { chooseKnob, outcomesOf } from '../knob/choose-knob.ts'
 export { convTasNetCase } from './convtasnet-case.ts'

@@ -1,5 +1,5 @@
 /**
- * Which inputs do the runbooks that search for a compiling graph have in common?
+ * Declares the inputs that the runbooks which search for a compiling graph have in common.
  *
  * The names of variables are the plan's; limits and defaults are the contract's. What they open is `search.ts`.
  */

@@ -59,7 +59,7 @@ export async function openSearch(values: SearchValues, o: { folder: string; sign
       batchSize,
       quick: values.quickOpt,
       weights: values.weights,
-      // WHY: a device wants a thousand samples for a good quantisation; the host gains nothing from more than it is given.
+      // WHY: a device wants a thousand samples for a good quantisation; the host gains nothing from more.
       // SOURCE: decision D-23
       // CONTRACT: without --quick-opt every window of the file is used, up to 1024.
       calibrationSamples: values.quickOpt ? calibrationSamples : 1024,

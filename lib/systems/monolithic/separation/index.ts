@@ -1,5 +1,5 @@
 /**
- * What does a runbook need to run a model on a recording?
+ * What a runbook needs to run a model on a recording.
  *
  * The room's public names, loaded with the body and not with `--help`.
  */

@@ -1,5 +1,5 @@
 /**
- * What drinks from the stream of separated blocks? Sound files, pictures and scores, in memory that does not grow.
+ * Writes separated audio, spectrograms and scores as blocks arrive, in memory that does not grow.
  *
  * Sound files appear under their names when everything has been measured; until then, and after an error, there are
  * none.
@@ -12,6 +12,7 @@ import { SnrSum } from '../../../signal/snr.ts'
 import { Spectrogram, type SpectrogramResult } from '../../../signal/spectrogram.ts'
 import { openMono, type MonoSource } from '../../../signal/mono-source.ts'
 
+/** What is written, and how much of it. */
 export interface OutputOptions {
   readonly folder: string
   readonly sampleRate: number
@@ -22,6 +23,7 @@ export interface OutputOptions {
   readonly references: readonly string[] | null
 }
 
+/** What was written and measured. */
 export interface FinishedOutputs {
   readonly files: { readonly mix: string; readonly sources: readonly string[] }
   readonly spectrograms: readonly { readonly title: string; readonly picture: SpectrogramResult }[]
@@ -30,6 +32,7 @@ export interface FinishedOutputs {
   readonly clippedSamples: number
 }
 
+/** Sound files, pictures and scores that are being made. */
 export interface SeparationOutputs extends Disposable {
   /** The next samples of the mixture and of each source, equally long. Errors: blocked when the disk is full. */
   push(mix: Float32Array, sources: readonly Float32Array[]): void
@@ -123,7 +126,8 @@ function openReferences(o: OutputOptions, keep: <T extends Disposable>(one: T) =
     const reference = keep(openMono(path, o.sampleRate))
     if (reference.totalSamples === o.samples) return reference
     throw usageError(
-      `Cannot score against "${path}": it has ${reference.totalSamples} samples at ${o.sampleRate} Hz, the mixture ${o.samples}`,
+      `Cannot score against "${path}": it has ${reference.totalSamples} samples at ${o.sampleRate} Hz, ` +
+        `the mixture ${o.samples}`,
       'cut both to the same length, or move the reference away',
     )
   })

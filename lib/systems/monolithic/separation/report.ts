@@ -1,5 +1,5 @@
 /**
- * How is a separation shown and judged?
+ * Shows a separation, and judges it.
  *
  * Numbers, players and spectrograms for the report, and the gates. Separation quality is judged nowhere: a seeded
  * network has

@@ -1,5 +1,5 @@
 /**
- * What stands in `runtime_metrics.json`, and how does it get there on every way out?
+ * Keeps `runtime_metrics.json`, and writes it on every way out.
  *
  * The plan's keys, then ours, always all of them: null says that it never came to that, or that the number is not
  * finite. Paths
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '../../../host/files.ts'
 import { asError, RunbookError } from '../../../base/errors.ts'
 
+/** The file that the metrics are written to. */
 export const metricsName = 'runtime_metrics.json'
 
 /** The metrics of a separation that ended well. */

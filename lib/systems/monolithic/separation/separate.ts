@@ -14,6 +14,7 @@ import type { MonoSource } from '../../../signal/mono-source.ts'
 import { windowFeed } from './halo.ts'
 import { joinedAnswer, type SeparationModel } from './model.ts'
 
+/** An open model and the recording that goes through it. */
 export interface Separation {
   readonly backend: Backend
   readonly model: SeparationModel
@@ -28,6 +29,7 @@ export interface Separation {
   readonly onWindow?: (done: number, total: number) => void
 }
 
+/** What a separation took. */
 export interface SeparationTimes {
   readonly windows: number
   /** One inference of silence before the first window, in ms: what the runtime sets up on first use. */
@@ -102,7 +104,8 @@ async function answerOf(
   if (odd < 0) return { answer, ms }
   throw new RunbookError(
     'fail',
-    `Cannot use the answer of "${model.outputs[0]!.name}": value ${odd} of the window at frame ${firstFrame} is ${answer[odd]}`,
+    `Cannot use the answer of "${model.outputs[0]!.name}": ` +
+      `value ${odd} of the window at frame ${firstFrame} is ${answer[odd]}`,
     'look at the weights and at the quantisation (the summary of the sweep holds its SNR)',
   )
 }
