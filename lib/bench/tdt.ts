@@ -135,11 +135,14 @@ async function measureParity(root: string) {
   const chunks = 48
   const bytes = writeStream(path, chunks)
   const result = join(root, 'result.json')
-  const { maxRssBytes, exit } = await costOfScript(join(import.meta.dirname, 'parity-child.ts'), [path, result])
+  const { exit } = await costOfScript(join(import.meta.dirname, 'parity-child.ts'), [path, result])
   rmSync(path)
   if (exit !== 0) throw new Error(`the comparison ended with ${exit}`)
-  const { ms, compared } = JSON.parse(readFileSync(result, 'utf8')) as { ms: number; compared: number }
-  return { gigabytes: bytes / 1e9, chunks, compared, mbPerS: bytes / 1e3 / ms, rssMb: maxRssBytes / 1e6 }
+  const { ms, compared, rssBytes } = JSON.parse(readFileSync(result, 'utf8')) as Record<
+    'ms' | 'compared' | 'rssBytes',
+    number
+  >
+  return { gigabytes: bytes / 1e9, chunks, compared, mbPerS: bytes / 1e3 / ms, rssMb: rssBytes / 1e6 }
 }
 
 function writeStream(path: string, chunks: number): number {
