@@ -18,7 +18,7 @@ export const whisperOpset = { opset: 17, irVersion: 8 } as const
  */
 export function encoderGraph(dims: WhisperDims, weights: WhisperWeights, precision: Precision = 'float32'): ModelProto {
   const graph = new GraphBuilder({ name: 'whisper_encoder', ...whisperOpset })
-  const layers = new Layers(graph, { dims, weights, precision, blocks: true })
+  const layers = new Layers(graph, { dims, weights, precision })
   const { mels, audioContext, heads, width } = dims
   const mel = graph.input('mel', 'float32', [1, mels, 2 * audioContext])
   const conv = (name: string, input: string, stride: number) =>

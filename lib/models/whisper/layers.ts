@@ -22,7 +22,7 @@ export function transposed({ shape, data }: FloatTensor): FloatTensor {
   return float32([columns, rows], turned)
 }
 
-/** How the products with weights are computed: in float32, or in 8 bits with a scale for each output. */
+/** How the products with weights are computed: in float32, or in 8 bits with a scale for each block of a column. */
 export type Precision = 'float32' | 'int8'
 
 /** A graph in the making, and the weights that it is made of. */
@@ -30,19 +30,13 @@ export class Layers {
   readonly graph: GraphBuilder
   readonly dims: WhisperDims
   readonly precision: Precision
-  readonly #blocks: boolean
   readonly #weights: WhisperWeights
   readonly #shared = new Map<string, string>()
 
-  /** @param o.blocks in 8 bits: a scale for each block of inputs, as the long inputs of an encoder need */
-  constructor(
-    graph: GraphBuilder,
-    o: { dims: WhisperDims; weights: WhisperWeights; precision: Precision; blocks?: boolean },
-  ) {
+  constructor(graph: GraphBuilder, o: { dims: WhisperDims; weights: WhisperWeights; precision: Precision }) {
     this.graph = graph
     this.dims = o.dims
     this.precision = o.precision
-    this.#blocks = o.blocks ?? false
     this.#weights = o.weights
   }
 
@@ -86,12 +80,7 @@ export class Layers {
     if (this.precision === 'float32') {
       return this.op('MatMul', `${name}.matmul`, [input, this.constant(`${name}.weight_t`, weight)])
     }
-    if (this.#blocks) return this.#blockProduct(name, input, weight)
-    return this.integerProduct(name, input, this.quantised(name, weight))
-  }
-
-  /** As `product`; the columns of the weight have a scale for each block of inputs, and so has the input. */
-  #blockProduct(name: string, input: string, weight: () => FloatTensor): string {
+    // The columns of the weight have a scale for each block of inputs, and so has the input.
     const made = byBlocks(weight())
     const [values, scales] = [`${name}.weight_q`, `${name}.weight_scale`]
     this.constant(values, () => made.values)

@@ -83,6 +83,14 @@ test(
   },
 )
 
+test('Whisper says the same words in 8 bits', { skip: skip || needsTool('ffmpeg') }, async () => {
+  await using whisper = await openModel({ model: 'tiny.en', precision: 'int8' }, { threads: 1 })
+  const words = 'Please enter your telephone number, and then press the pound key.'
+  const { text } = await whisper.transcribe(await spoken(words), { language: 'english' })
+  assert.ok(wordErrors(words, text).errors <= 1, text)
+  assert.equal(whisper.manifest.precision, 'int8')
+})
+
 test('Whisper stops when it is told to, and works on', { skip }, async () => {
   const whisper = await tinyEn()
   const noise = Float32Array.from({ length: 16_000 * 40 }, (_, i) => Math.sin(i * i) * 0.1)
