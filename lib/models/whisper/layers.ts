@@ -171,7 +171,7 @@ function byColumns({ shape, data }: FloatTensor): { values: Tensor; scales: Floa
 }
 
 /** Inputs that share a scale; ONNX Runtime takes powers of two from 16 on. */
-const blockSize = 128
+const blockSize = 32
 /** How ONNX Runtime writes 0 in 8 bits without a sign. */
 const middle = 128
 
