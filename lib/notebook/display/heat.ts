@@ -162,6 +162,7 @@ export function image(pngBytes: Uint8Array, o: { title?: string; alt?: string } 
   const { width, height } = pngSize(pngBytes)
   const title = o.title ?? null
   const alt = o.alt ?? o.title ?? `picture of ${width} x ${height} pixels`
+  const url = dataUrl('image/png', pngBytes)
   const text = `[picture: ${oneLine(alt)}, ${width} x ${height}, ${sizeText(pngBytes.length)}]`
   return {
     kind: 'image',
@@ -171,7 +172,7 @@ export function image(pngBytes: Uint8Array, o: { title?: string; alt?: string } 
       title,
       text,
       mime: { 'text/plain': text, 'image/png': base64(pngBytes) },
-      html: `<img src="${dataUrl('image/png', pngBytes)}" alt="${escapeHtml(alt)}" width="${width}" height="${height}">`,
+      html: `<img src="${url}" alt="${escapeHtml(alt)}" width="${width}" height="${height}">`,
       markdown: null,
     }),
   }

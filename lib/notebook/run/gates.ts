@@ -2,7 +2,8 @@
  * Judges one measured number, or fact, against one bound.
  *
  * NaN, an infinity, a missing value and an empty comparison never pass: `Math.min()` of nothing is Infinity, and an
- * infinity is what a broken measurement looks like. No value makes a gate throw; the verdict (`verdict.ts`) is made of them.
+ * infinity is what a broken measurement looks like. No value makes a gate throw; the verdict (`verdict.ts`) is made of
+ * them.
  */
 import type { GateRecord } from '../views/report.ts'
 

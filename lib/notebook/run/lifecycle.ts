@@ -91,8 +91,7 @@ const interruptGraceMs = 8000
 export async function execute<S extends Inputs>(declared: Declared<S>, around: Surroundings): Promise<Ended> {
   const { argv = process.argv.slice(2), env = process.env, stdout = process.stdout, stderr = process.stderr } = around
   const { self } = declared
-  // Asked of the words themselves: a command line that cannot be read must still be answered in the form that was
-  // wanted.
+  // Asked of the words themselves: one that cannot be read is still answered in the form that was wanted.
   const quiet = isSwitchedOn(argv, 'quiet') || self.sheet.narrates === false
   const narrative = new Narrative(stderr, { quiet, env })
   const finish = (report: Report) => tell(report, { stdout, stderr, isJson: isSwitchedOn(argv, 'json') })
@@ -169,9 +168,7 @@ async function thrownBy<S extends Inputs>(
   }
 }
 
-/**
- * A body that does not heed the signal is left behind after the grace period, so that its evidence is still written.
- */
+/** A body that does not heed the signal is left behind after the grace period, so that its evidence is written. */
 async function untilInterrupted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const given = new Promise<never>((_, reject) => {
@@ -228,8 +225,8 @@ function settle({ report, proposed, help }: Ending, error: unknown): void {
 function errorText(thrown: unknown): string {
   if (thrown instanceof RunbookError) return plainText(`error: ${thrown.message}\n\nhint: ${thrown.hint}`)
   const error = asError(thrown)
-  const text = `bug: ${error.stack ?? error.message}\n\nhint: this is a defect of Rungbook; the report holds the details`
-  return plainText(text)
+  const hint = 'this is a defect of Rungbook; the report holds the details'
+  return plainText(`bug: ${error.stack ?? error.message}\n\nhint: ${hint}`)
 }
 
 /** Write the result on stdout: the report's lines or the JSON document, and the verdict line. */

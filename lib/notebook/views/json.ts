@@ -1,8 +1,8 @@
 /**
  * Renders a run as the document of `--json`: what a program needs, at most a few kilobytes.
  *
- * Rows stand in it as data, pictures and sound by their path in the run folder. Sources, HTML and the whole texts are in
- * `report.json`.
+ * Rows stand in it as data, pictures and sound by their path in the run folder. Sources, HTML and the whole texts are
+ * in `report.json`.
  */
 import { cutLines } from '../display/display.ts'
 import type { OutputRecord, Report } from './report.ts'

@@ -1,10 +1,10 @@
 /**
  * Writes to stderr what a person sees while a runbook works.
  *
- * A cell takes one line, `[2] Compile  ok 1.2 s`, and more only when it says something. On a terminal the line of a cell
- * that is under way, and the bar of `progress`, are drawn over; elsewhere a cell shows its title after a second, and
- * each item of `progress` takes a line. Long output is cut here and whole in the report. While cells run side by side
- * each line carries its cell's number, so that streams never mix.
+ * A cell takes one line, `[2] Compile  ok 1.2 s`, and more only when it says something. On a terminal the line of a
+ * cell that is under way, and the bar of `progress`, are drawn over; elsewhere a cell shows its title after a second,
+ * and each item of `progress` takes a line. Long output is cut here and whole in the report. While cells run side by
+ * side each line carries its cell's number, so that streams never mix.
  */
 import { styleText } from 'node:util'
 import { plainText } from '../../base/text.ts'
