@@ -60,6 +60,7 @@ export default runbook(
           output: inputs.output,
           recording,
           folder,
+          rescales: inputs.rescale,
           evidenceFolder: run.folder,
           ...facts,
           signal,

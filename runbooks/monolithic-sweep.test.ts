@@ -62,7 +62,7 @@ test('monolithic-sweep compiles the first rung on the host, separates a shipped 
 test('monolithic-sweep takes the voices of a shipped recording apart with the largest trained network', async () => {
   const ran = await runInProcess(sweep, ['--toolchain', 'host', '--no-cache'])
   assert.equal(ran.exit, 0, ran.stderr)
-  assert.equal(ran.lines.at(-5), 'HAR status: 1/13 ; toolchain=host')
+  assert.equal(ran.lines.at(-5), 'HAR status: host 1/13 ; toolchain=host')
   const rows13 = rows(ran)
   assert.deepEqual([rows13.length, rows13[0]!.har_success], [13, 'true'])
   const gates = ran.report.gates.map(({ name, status }) => [name, status])

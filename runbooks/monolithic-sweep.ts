@@ -121,11 +121,13 @@ export default runbook(
           backend: 'auto',
           recording: recording!,
           folder: run.folder,
+          rescales: true,
           ...infer.modelFacts(compiledModel),
           signal,
           onWindow: advance,
         })
         show(...infer.showSeparation(separated))
+        run.write('separation.png', infer.separationPicture(separated.spectrograms.map(({ picture }) => picture)))
         return separated
       })
       const promises = compile.promisesOf(rung, { weights: inputs.weights, recording: recording! })

@@ -5,7 +5,7 @@
  */
 import { backendNames } from '../../../infer/options.ts'
 import { ortDrivers } from '../../../infer/ort/options.ts'
-import { choice, file, folder, number, text } from '../../../notebook/inputs/inputs.ts'
+import { choice, file, folder, number, text, toggle } from '../../../notebook/inputs/inputs.ts'
 
 /** The inputs of an inference. */
 export const inferInputs = () => ({
@@ -37,6 +37,7 @@ export const inferInputs = () => ({
     late: true,
     help: 'for sound and metrics; default: the run folder',
   }),
+  rescale: toggle({ default: true, help: 'rescale the sources so that they add up to the mixture best' }),
   input: text({ optional: true, help: 'the input stream, where the model has several; the others are fed zeros' }),
   output: text({ optional: true, help: 'the output stream, where the model has several' }),
   device: text({

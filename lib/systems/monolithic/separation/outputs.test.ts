@@ -77,6 +77,39 @@ test('openOutputs() measures blocks of changing length as one signal', () => {
   assert.ok(Math.abs(measure([0, 2000, 2001, 2500]) - measure([0])) < 1e-9)
 })
 
+test('openOutputs() rescales sources of any level and sign so that they add up to the mixture', () => {
+  const folder = scratch()
+  const [a, b] = [voice(2000), voice(2000, 11)]
+  const mix = a.map((value, i) => value + b[i]!)
+  using outputs = openOutputs({ ...base(folder, 2000), rescales: true })
+  const loud = [a.map(value => -6 * value), b.map(value => value / 4)]
+  for (const [from, to] of [[0, 900] as const, [900, 2000] as const])
+    outputs.push(
+      mix.subarray(from, to),
+      loud.map(one => one.subarray(from, to)),
+    )
+  assert.ok(readdirSync(folder).every(name => name.endsWith('.tmp')))
+  const { files, sourceGains, clippedSamples, consistencyDb } = outputs.finish()
+  assert.deepEqual(readdirSync(folder).toSorted(), ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
+  assert.ok(Math.abs(sourceGains![0]! + 1 / 6) < 1e-3 && Math.abs(sourceGains![1]! - 4) < 1e-2, `${sourceGains}`)
+  assert.equal(clippedSamples, 0)
+  assert.ok(consistencyDb < 0, 'as the model gave them they do not add up')
+  for (const [i, want] of [a, b].entries()) {
+    const { info, channels } = readWav(files.sources[i]!)
+    assert.equal(info.encoding, 'pcm16')
+    assert.ok(relativeError(channels[0]!, want) < 1e-2)
+  }
+})
+
+test('openOutputs() leaves nothing behind when it is closed before sources were rescaled', () => {
+  const folder = scratch()
+  {
+    using outputs = openOutputs({ ...base(folder, 1000), rescales: true })
+    outputs.push(voice(500), [voice(500), voice(500, 7)])
+  }
+  assert.deepEqual(readdirSync(folder), [])
+})
+
 test('openOutputs() counts what is clipped in any file', () => {
   using outputs = openOutputs(base(scratch(), 3))
   outputs.push(Float32Array.of(2, 0, 0), [Float32Array.of(1.5, -1.5, 0), Float32Array.of(0, 0, 0.5)])

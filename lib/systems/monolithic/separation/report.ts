@@ -1,9 +1,8 @@
 /**
  * Shows a separation, and judges it.
  *
- * Numbers, players and spectrograms for the report, and the gates. Separation quality is judged nowhere: a seeded
- * network has
- * learnt nothing, so only what must hold for any weights is a gate.
+ * Numbers, players and spectrograms for the report, and the gates. What the weights promise is a gate: that seeded
+ * sources add up to the mixture, that trained ones take known voices apart. Of other weights nothing is judged.
  */
 import { basename } from 'node:path'
 import { audio, spectrogram, table, type Display } from '../../../notebook/display/show.ts'
@@ -48,6 +47,7 @@ function factRows(metrics: RuntimeMetrics): { what: string; value: string }[] {
     ['rtf', metrics.rtf],
     ['rtf with reading and writing', metrics.rtf_wall],
     ['sources add up to the mixture, dB', metrics.mixture_consistency_db],
+    ['sources multiplied with', metrics.source_gains?.map(gain => formatValue(gain)).join(', ') ?? 'nothing'],
     ['clipped samples', metrics.clipped_samples],
   ]
   if (metrics.temperature_c !== null) rows.push(['temperature °C', metrics.temperature_c])

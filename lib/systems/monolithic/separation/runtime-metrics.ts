@@ -62,8 +62,10 @@ export interface RuntimeMetrics {
   readonly recording_channels: number
   readonly mixdown: string
   readonly resampling: string
-  /** How well the sources add up to the mixture, in dB. */
+  /** How well the sources add up to the mixture as the model gave them, in dB. */
   readonly mixture_consistency_db: number
+  /** What each source was multiplied with so that they add up to the mixture best; null when they were left alone. */
+  readonly source_gains: readonly number[] | null
   /** Samples beyond full scale in the files that were written. */
   readonly clipped_samples: number
   readonly references: readonly string[] | null
@@ -117,6 +119,7 @@ const noMetrics: FailedMetrics = {
   mixdown: null,
   resampling: null,
   mixture_consistency_db: null,
+  source_gains: null,
   clipped_samples: null,
   references: null,
   si_sdr_db: null,

@@ -38,6 +38,8 @@ export interface SeparationJob extends BackendOptions, ModelChoice {
   readonly sampleRate: number
   /** Frames at a window's edge that are thrown away; measured when it is undefined. */
   readonly haloFrames?: number | undefined
+  /** Whether the sources are rescaled so that they add up to the mixture best. */
+  readonly rescales?: boolean
   /** What was assumed of the model, in words. */
   readonly assumed?: readonly string[]
   readonly signal: AbortSignal
@@ -121,7 +123,8 @@ async function separateInto(job: SeparationJob, { mix, backend, model, haloFrame
   const startedMs = performance.now()
   const references = recording.references?.length === model.sources ? recording.references : null
   const samples = mix.totalSamples
-  using outputs = openOutputs({ folder: job.folder, sampleRate, samples, sources: model.sources, references })
+  const { folder, rescales = false } = job
+  using outputs = openOutputs({ folder, sampleRate, samples, sources: model.sources, references, rescales })
   const times = await separate({
     backend,
     model,
@@ -187,6 +190,7 @@ function outcomeFacts({ times, finished, vitals, wallMs, audioMs, references }: 
     temperature_c: vitals?.temperatureC ?? null,
     power_w: vitals?.powerW ?? null,
     mixture_consistency_db: finished.consistencyDb,
+    source_gains: finished.sourceGains,
     clipped_samples: finished.clippedSamples,
     references,
     si_sdr_db: score?.siSdrDb ?? null,
