@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import safetensors
+from equalise import equalised
 from network import ConvTasNet
 from voices import RATE, crop, pair
 
@@ -82,7 +83,9 @@ def source_gains(network, batches):
 def export(network, batches, out):
     """Write the weights in both precisions, the woman first, and give the gains."""
     gains, is_swapped = source_gains(network, batches)
-    arrays = {name: tensor.numpy() for name, tensor in network.exported(gains, is_swapped).items()}
+    mixtures = torch.cat([targets.sum(1) for targets in batches])
+    weights = equalised(network, network.exported(gains, is_swapped), mixtures)
+    arrays = {name: tensor.numpy() for name, tensor in weights.items()}
     largest = max(float(np.abs(array).max()) for array in arrays.values())
     if not largest < FLOAT16_MAX:
         raise ValueError(f"a weight of {largest} does not fit float16")

@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
 import { cardsIn, cardText, type NetworkCard } from './card.ts'
 import { ship } from './ship.ts'
 import { cardOf } from './measure.ts'
-import { voicePackages } from './contract.ts'
+import {
+  networkNames,
+  networkOptions,
+  trainedWeights,
+  voicePackages,
+  voicesContract,
+  weightsFolder,
+} from './contract.ts'
+import { loadWeights } from '../../../models/convtasnet/weights.ts'
+import { readSafetensors } from '../../../formats/tensors/safetensors.ts'
+import { sha256File } from '../../../host/digest.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'card-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -60,4 +70,37 @@ test('ship writes weights, log and card, and renders the card of all that lie th
   assert.deepEqual(ship(card, trained, folder), ['large.safetensors', 'large.log.ndjson', 'large.json', 'README.md'])
   assert.deepEqual(cardsIn(folder), [card])
   assert.equal(readFileSync(join(folder, 'README.md'), 'utf8'), cardText([card]))
+})
+
+test('the card that ships is rendered from its facts, and the weights are those that were measured', () => {
+  const cards = cardsIn(weightsFolder)
+  assert.deepEqual(
+    cards.map(({ network }) => network),
+    networkNames,
+  )
+  assert.equal(readFileSync(join(weightsFolder, 'README.md'), 'utf8'), cardText(cards))
+  for (const { file, sha256, bytes } of cards) {
+    assert.equal(sha256File(join(weightsFolder, file)), sha256)
+    assert.equal(statSync(join(weightsFolder, file)).size, bytes)
+  }
+})
+
+test('the weights that ship keep every bound of the contract, as measured', () => {
+  const { gates } = voicesContract()
+  for (const { network, scores, losses, pytorchDifference } of cardsIn(weightsFolder)) {
+    assert.ok(scores.float16!.mean >= gates.meanSiSdriDbMin[network], network)
+    assert.ok(scores.float16!.worst >= gates.worstSiSdriDbMin[network], network)
+    assert.ok(losses.int8.mean <= gates.int8LossDbMax && losses.tiling.worst <= gates.tilingLossDbMax, network)
+    assert.ok(losses.float16.worst <= gates.float16LossDbMax, network)
+    assert.ok(pytorchDifference <= gates.pytorchDifferenceMax, network)
+  }
+})
+
+test('the weights that ship fit the graph of their network, and are read as half precision', async () => {
+  for (const network of networkNames) {
+    const { path } = trainedWeights(networkOptions(network))!
+    const weights = await loadWeights(path, networkOptions(network))
+    assert.ok([...weights.values()].every(({ data }) => (data as Float32Array).every(Number.isFinite)))
+    assert.ok([...readSafetensors(path).values()].every(({ dtype }) => dtype === 'float16'))
+  }
 })
