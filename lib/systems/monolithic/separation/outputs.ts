@@ -13,7 +13,7 @@ import { SeparationScore, type SeparationResult } from '../../../signal/metrics.
 import { SnrSum } from '../../../signal/snr.ts'
 import { Spectrogram, type SpectrogramResult } from '../../../signal/spectrogram.ts'
 import { openMono, type MonoSource } from '../../../signal/mono-source.ts'
-import { SourceGains } from './source-gains.ts'
+import { SourceGains } from '../../../signal/source-gains.ts'
 
 /** What is written, and how much of it. */
 export interface OutputOptions {
