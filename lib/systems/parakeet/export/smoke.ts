@@ -1,7 +1,6 @@
 /**
  * Runs every component of an exported folder once on ONNX Runtime, and looks whether its answer has the promised shape.
  */
-import { float32 } from '../../../formats/tensors/tensor.ts'
 import { indexOfNonFinite } from '../../../infer/backend.ts'
 import type { ParakeetContract } from '../contract/read.ts'
 import { encode } from '../transcribe/encoders.ts'
@@ -33,20 +32,24 @@ export const testTone = (samples: number): Float32Array =>
  */
 export async function smokeRun(folder: string, contract: ParakeetContract, seconds = 3): Promise<SmokeRun> {
   const sound = testTone(contract.features.sample_rate_hz * seconds)
-  await using model = await openModel(folder, contract)
-  const features = model.mel.features(sound)
-  const heard = await encode(model.encoder, features, features.validFrames)
-  const notFinite = indexOfNonFinite(float32(heard.outputs.shape, heard.outputs.data).data) < 0 ? 0 : 1
-  const greedy = new GreedyTdt(rulesOf(model.meta))
-  await decodeHeard(greedy, model.networks, heard)
+  // One after the other: two encoders of full size would be in memory at once.
+  const offline = await smokeOffline(folder, contract, sound)
   await using streaming = await openModel(folder, contract, { streaming: true })
   const stream = await TranscriptStream.begin(streaming, contract)
   const updates = [...(await stream.push(sound)), ...(await stream.end())]
+  return { ...offline, streamedFrames: updates.reduce((sum, { frames }) => sum + frames, 0) }
+}
+
+async function smokeOffline(folder: string, contract: ParakeetContract, sound: Float32Array) {
+  await using model = await openModel(folder, contract)
+  const features = model.mel.features(sound)
+  const heard = await encode(model.encoder, features, features.validFrames)
+  const greedy = new GreedyTdt(rulesOf(model.meta))
+  await decodeHeard(greedy, model.networks, heard)
   return {
     offlineFrames: heard.count,
     offlineTokens: greedy.tokens.length,
-    streamedFrames: updates.reduce((sum, { frames }) => sum + frames, 0),
-    notFinite,
+    notFinite: indexOfNonFinite(heard.outputs.data) < 0 ? 0 : 1,
     device: model.device,
   }
 }
