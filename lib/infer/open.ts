@@ -26,9 +26,13 @@ const runtimeOf: Readonly<Record<string, Runtime>> = {
  * `options.backend` says who runs it.
  *
  * @example
- * ```ts ignore
- * await using model = await openBackend('encoder.onnx', { ort: { slots: 2, threads: 1 } })
- * const { latents } = await model.infer({ window })
+ * ```ts
+ * import { float32 } from './lib/formats/tensors/tensor.ts'
+ * import { halves, modelFile } from './lib/testing/infer/fixtures.ts'
+ *
+ * await using model = await openBackend(modelFile(halves(2)), { ort: { slots: 2, threads: 1 } })
+ * const { output } = await model.infer({ input: float32([1, 1, 1, 2], [2, 4]) })
+ * assert.deepEqual([...output!.data], [1, 2, 1, 2])
  * ```
  *
  * @throws RunbookError usage for a file of the wrong kind, blocked when the file or the runtime is absent

@@ -26,23 +26,53 @@ export function boundTensor(dtype: ElementType, shape: readonly number[]): Bound
  * Tensors bound to the streams of one open model.
  *
  * @example Two bindings that hand a state back and forth:
- * ```ts ignore
- * const [a, b] = [boundTensor('float32', [1, 640]), boundTensor('float32', [1, 640])]
+ * ```ts
+ * import { GraphBuilder } from './lib/onnx/builder.ts'
+ * import { modelFile } from './lib/testing/infer/fixtures.ts'
+ * import { openOrtC } from './lib/infer/ort/c-api.ts'
+ *
+ * const graph = new GraphBuilder({ name: 'double' })
+ * const state = graph.input('state', 'float32', [1])
+ * graph.node('Add', [state, state], { output: 'next' })
+ * graph.output('next', 'float32', [1])
+ * await using model = await openOrtC(modelFile(graph.build()))
+ * const [a, b] = [boundTensor('float32', [1]), boundTensor('float32', [1])]
  * const [ping, pong] = [model.openBinding(), model.openBinding()]
- * ping.setInput('state', a), ping.setOutput('next', b)
- * pong.setInput('state', b), pong.setOutput('next', a)
- * ping.runSync(), pong.runSync() // the state is in `a` again
+ * ping.setInput('state', a)
+ * ping.setOutput('next', b)
+ * pong.setInput('state', b)
+ * pong.setOutput('next', a)
+ * a.data[0] = 1
+ * for (let i = 0; i < 3; i++) {
+ *   ping.runSync()
+ *   pong.runSync()
+ * }
+ * assert.equal(a.data[0], 64)
  * ```
  *
  * @example A cache that grows, which is never copied:
- * ```ts ignore
- * const step = model.openBinding()
- * step.setInput('past', boundTensor('float32', [1, 8, 0, 64]))
+ * ```ts
+ * import { GraphBuilder } from './lib/onnx/builder.ts'
+ * import { modelFile } from './lib/testing/infer/fixtures.ts'
+ * import { openOrtC } from './lib/infer/ort/c-api.ts'
+ *
+ * const graph = new GraphBuilder({ name: 'cache' })
+ * const [past, token] = [graph.input('past', 'float32', ['n']), graph.input('token', 'float32', [1])]
+ * graph.node('Concat', [past, token], { output: 'present', attributes: { axis: 0 } })
+ * graph.output('present', 'float32', ['m'])
+ * await using model = await openOrtC(modelFile(graph.build()))
+ * const [step, next] = [model.openBinding(), boundTensor('float32', [1])]
+ * step.setInput('past', boundTensor('float32', [0]))
+ * step.setInput('token', next)
  * step.setOutput('present')
- * for (;;) {
+ * for (const value of [3, 4, 5]) {
+ *   next.data[0] = value
  *   step.runSync()
  *   step.feedBack({ present: 'past' })
  * }
+ * const [present] = step.take('present')
+ * assert.deepEqual([...present!.read()], [3, 4, 5])
+ * present!.release()
  * ```
  */
 export class Binding implements AsyncDisposable {
