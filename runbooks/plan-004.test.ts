@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { dataPath, needsData } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import { parakeetContract } from '../lib/systems/parakeet/contract/read.ts'
 
@@ -126,4 +127,41 @@ test('no value of the contract is one of the defects of the original', () => {
       .reduce<unknown>((v, key) => (v as Record<string, unknown>)[key], contract)
     assert.equal(value, is, defect)
   }
+})
+
+/** Which test reads each of NeMo's goldens; `{model}` stands for a folder whose files are read under that name. */
+const goldenTests: Readonly<Record<string, string>> = {
+  'mel/short.npz': 'lib/signal/mel/nemo.test.ts',
+  'mel/batch.npz': 'lib/signal/mel/nemo.test.ts',
+  'mel/mel.json': 'lib/signal/mel/nemo.test.ts',
+  'mel/constants.npz': 'lib/signal/mel/filterbank.test.ts',
+  'tokenizer.model': 'lib/speech/pieces.test.ts',
+  'tokenizer.vocab': 'lib/speech/pieces.test.ts',
+  'tdt-tiny-a.nemo': 'lib/formats/nemo/open.test.ts',
+  'components.npz': 'lib/models/tdt/encoder.test.ts',
+  'decode.json': 'lib/speech/tdt/greedy.test.ts',
+  'decode-batch.json': 'lib/speech/tdt/greedy.test.ts',
+  'decode-carry.json': 'lib/speech/tdt/greedy.test.ts',
+  'confidence.json': 'lib/speech/tdt/confidence.test.ts',
+  'timestamps.json': 'lib/speech/tdt/timestamps.test.ts',
+  'transcribe.json': 'lib/systems/parakeet/transcribe/offline.test.ts',
+  'beam.json': 'lib/speech/tdt/beam.test.ts',
+  'stream-full-context.npz': 'lib/models/tdt/encoder.test.ts',
+  'stream-full-context.json': 'lib/systems/parakeet/transcribe/streaming.test.ts',
+  'steps.npz': 'lib/models/tdt/encoder.test.ts',
+  'steps-padded-first.npz': 'lib/models/tdt/encoder.test.ts',
+  'stream.json': 'lib/models/tdt/schedule.test.ts',
+  'sherpa/tokens.txt': 'lib/speech/pieces.test.ts',
+  'tdt-vectors-run-by-nemo.json': 'lib/speech/tdt/greedy.test.ts',
+}
+
+test("each of NeMo's goldens that holds answers is read by a test", { skip: needsData('nemo') }, () => {
+  for (const [golden, path] of Object.entries(goldenTests))
+    assert.ok(readFileSync(join(root, path), 'utf8').includes(golden), `${golden} in ${path}`)
+  const files = readdirSync(dataPath('nemo'), { recursive: true, encoding: 'utf8' })
+  const answers = files.filter(
+    file => /\.(npz|json)$/.test(file) && !/model\.json$|decode-inputs|sherpa\/greedy/.test(file),
+  )
+  const unread = answers.filter(file => !Object.keys(goldenTests).some(golden => file.endsWith(golden)))
+  assert.deepEqual(unread, [])
 })

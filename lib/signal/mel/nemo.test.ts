@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { readNpz } from '../../formats/tensors/npz.ts'
+import { readWav } from '../../formats/wav/index.ts'
 import { dataPath, needsData } from '../../testing/needs.ts'
 import { featuresByDefinition } from './definition.ts'
 import { NemoMel, NemoMelStream, type NemoMelOptions } from './nemo.ts'
@@ -102,4 +103,29 @@ test('NemoMelStream gives nothing for no sound, and refuses sound after its end'
   const stream = new NemoMelStream(new NemoMel(options))
   assert.equal(stream.end().frames, 0)
   assert.throws(() => stream.push(speech(10)), /has ended/)
+})
+
+test("NemoMel gives NeMo's long clips and padded batches", { skip: needsData('nemo/mel/mel.json') }, async () => {
+  const { long, batch } = JSON.parse(readFileSync(dataPath('nemo/mel/mel.json'), 'utf8'))
+  const mel = new NemoMel(options)
+  const jfk = long.find(({ name }: { name: string }) => name === 'jfk')
+  const samples = readWav(dataPath('speech/jfk.wav')).channels[0]!
+  const got = mel.features(samples)
+  assert.deepEqual([got.frames, got.validFrames, samples.length], [jfk.frames, jfk.valid_frames, jfk.samples])
+  assert.ok(jfk.samples_bin_frame_value.length >= 100)
+  for (const [bin, frame, value] of jfk.samples_bin_frame_value)
+    assert.ok(Math.abs(got.data[bin * got.frames + frame]! - value) < 5e-4, `${bin} ${frame}`)
+  const padded = await readNpz(dataPath('nemo/mel/batch.npz'))
+  const clips = await readNpz(dataPath('nemo/mel/short.npz'))
+  const features = padded.get('features')!.tensor()
+  const frames = features.shape[2]!
+  for (const [i, name] of (batch.items as string[]).entries()) {
+    const alone = mel.features(clips.get(`${name}.audio`)!.tensor().data as Float32Array)
+    assert.equal(BigInt(alone.validFrames), padded.get('lengths')!.tensor().data[i])
+    for (let bin = 0; bin < 128; bin += 9)
+      for (let f = 0; f < alone.validFrames; f++) {
+        const want = (features.data as Float32Array)[(i * 128 + bin) * frames + f]!
+        assert.ok(Math.abs(alone.data[bin * alone.frames + f]! - want) < 1e-3, `${name} ${bin} ${f}`)
+      }
+  }
 })
