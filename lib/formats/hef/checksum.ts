@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { Xxh3 } from './xxh3.ts'
+import { createXXHash3 } from 'hash-wasm'
 
 /** Digests that seal a HEF. */
 export const hefDigestNames = ['md5', 'crc32', 'xxh3-64'] as const
@@ -21,7 +21,23 @@ export interface Digester {
   hex(): string
 }
 
-/** A new digester. */
+/** One for all: its state is put in and taken out around each piece, so that digesters may be open side by side. */
+const xxh3 = await createXXHash3()
+
+/**
+ * A new digester.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { digester } from 'lib/formats/hef/checksum.ts'
+ *
+ * const digest = digester('crc32')
+ * digest.update(Buffer.from('12345'))
+ * digest.update(Buffer.from('6789'))
+ * assert.equal(digest.hex(), 'cbf43926')
+ * ```
+ */
 export function digester(name: HefDigestName): Digester {
   if (name === 'md5') {
     const hash = createHash('md5')
@@ -31,8 +47,11 @@ export function digester(name: HefDigestName): Digester {
     let crc = 0
     return { update: piece => void (crc = crc32(piece, crc)), hex: () => crc.toString(16).padStart(8, '0') }
   }
-  const hash = new Xxh3()
-  return { update: piece => void hash.update(piece), hex: () => hash.digest().toString(16).padStart(16, '0') }
+  let state = xxh3.init().save()
+  return {
+    update: piece => void (state = xxh3.load(state).update(piece).save()),
+    hex: () => xxh3.load(state).digest('hex'),
+  }
 }
 
 /** The digest of bytes in memory, in hex. */
