@@ -21,7 +21,7 @@ test('classifyFailure() knows each kind of failure when words, names and numbers
   )
 })
 
-test('classifyFailure() knows kinds that few texts cover, and is not misled by words that stand in another kind', () => {
+test('classifyFailure() knows kinds that few texts cover, and words of another kind do not mislead it', () => {
   const wrong = moreFailureTexts.filter(([bucket, text]) => bucketFor(text) !== bucket)
   assert.deepEqual(
     wrong.map(([bucket, text]) => [bucket, bucketFor(text), text.slice(0, 80)]),
@@ -30,11 +30,12 @@ test('classifyFailure() knows kinds that few texts cover, and is not misled by w
   assert.ok(moreFailureTexts.length >= 50)
 })
 
-test('classifyFailure() takes no log for a success because of a step that was reached, or of a word in an error', () => {
+test('classifyFailure() takes no log for a success because of a step reached, or of a word in an error', () => {
   for (const log of [
     '[HailoRT] [error] CHECK_SUCCESS failed with status=HAILO_INTERNAL_FAILURE(8)',
     '[info] Translation started on ONNX model net\n[error] something nobody knows',
-    '[info] Starting Model Optimization\nTraceback (most recent call last):\n  File "x.py", line 1, in f\n    go()\nSomethingOddError',
+    '[info] Starting Model Optimization\nTraceback (most recent call last):\n  File "x.py", line 1, in f\n    ' +
+      'go()\nSomethingOddError',
     '[info] Saved HAR to: /x/n.har\n[info] Starting Model Optimization',
     '[info] Successful Compilation\n[critical] afterwards it broke',
     'not successful',
@@ -54,7 +55,8 @@ test('classifyFailure() takes no log for a success because of a step that was re
 
 test('classifyFailure() looks above a generic crash for the cause, in the same block of errors only', () => {
   const tail =
-    '[error] Failed to produce compiled graph\n\n[error] BackendAllocatorException: Compilation failed with unexpected crash'
+    '[error] Failed to produce compiled graph\n\n[error] BackendAllocatorException: Compilation failed with ' +
+    'unexpected crash'
   assert.equal(bucketFor(`[error] Mapping Failed (Timeout, allocation time: 31m)\n${tail}`), 'allocator_timeout')
   assert.equal(bucketFor(`conv1 errors:\n\tAgent infeasible\n${tail}`), 'allocator_infeasible')
   assert.equal(bucketFor(`[error] Mapping Failed (allocation time: 31m)\n${tail}`), 'compiler_crash')
@@ -83,9 +85,10 @@ test('classifyFailure() takes a manual that mentions Ctrl-C for no abort, and a 
     assert.equal(bucketFor(text), 'aborted', text)
 })
 
-test('classifyFailure() finds no failure in a document that speaks of some, and one in a log that is quoted there', () => {
+test('classifyFailure() finds no failure in a document that speaks of some, and one in a log quoted there', () => {
   const text =
-    '# Guide\n\n## Endings\n\n| exit | why |\n|---|---|\n| 130 | Ctrl-C |\n\nThe words `Agent infeasible` mean that it does not fit.\n'
+    '# Guide\n\n## Endings\n\n| exit | why |\n|---|---|\n| 130 | Ctrl-C |\n\nThe words `Agent infeasible` mean ' +
+    'that it does not fit.\n'
   assert.equal(bucketFor(text), 'unknown')
   assert.equal(bucketFor(`${text}\n\`\`\`\nconv1 errors:\n\tAgent infeasible\n\`\`\`\n`), 'allocator_infeasible')
   assert.equal(bucketFor(`# step 1\n# step 2\n[error] Mapping Failed\n\tAgent infeasible\n`), 'allocator_infeasible')
@@ -118,7 +121,7 @@ test('isConclusive() is true only for a failure that says something about the ne
   )
 })
 
-test('classifyFailure() gives the same answer when the failure stands in a long coloured log with progress bars', () => {
+test('classifyFailure() gives the same answer when the failure stands in a long coloured log with bars', () => {
   const before =
     '\x1b[32m[info]\x1b[0m Current Time: 01:00\n[info] PCIe: No Hailo PCIe device was found\n' +
     Array.from({ length: 200 }, (_, i) => `\rCalibration: ${i}%|####| ${i}/64 [00:15<00:00]`).join('') +
@@ -156,7 +159,8 @@ test('classifyFailure() forgets what a stage said when that stage was completed 
     '[info] Translation completed on ONNX model n (completion time: 00:00:01.00)\n'
   assert.equal(
     bucketFor(
-      `${retried}[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: c1 errors:\n Agent infeasible`,
+      `${retried}[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: c1 errors:\n Agent ` +
+        `infeasible`,
     ),
     'allocator_infeasible',
   )
@@ -170,7 +174,8 @@ test('classifyFailure() calls a real failure one, also after a line that a succe
     '[info] Using Multi-context flow\n'
   assert.equal(bucketFor(recovered), 'not_a_failure')
   const failure = classifyFailure(
-    `${recovered}[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: dw2 errors:\n\tAgent infeasible`,
+    `${recovered}[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: dw2 errors:\n\tAgent ` +
+      `infeasible`,
   )
   assert.equal(failure.bucket, 'allocator_infeasible')
   assert.deepEqual(failure.counters, [])
@@ -276,7 +281,8 @@ test('classifyFailure() names the exception that the log shows, else a fitting o
 
 test('classifyFailure() gives evidence on one line of at most 500 characters', () => {
   const { evidence } = classifyFailure(
-    `[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: conv1 errors:\n${'Agent infeasible '.repeat(100)}`,
+    `[error] Mapping Failed (allocation time: 2s)\nNo successful assignments: conv1 ` +
+      `errors:\n${'Agent infeasible '.repeat(100)}`,
   )
   assert.ok(evidence.length <= 500)
   assert.match(evidence, /^No successful assignments: conv1 errors: \| \[error\] Mapping Failed/)
@@ -296,7 +302,8 @@ test('classifyFailure() carries layers, counters, shifts and reshapes as data', 
     ],
   )
   const slope = classifyFailure(
-    'Quantization failed in layer n/conv8 due to unsupported required slope. Desired shift is 10.0, but op has only 8 data bits',
+    'Quantization failed in layer n/conv8 due to unsupported required slope. Desired shift is 10.0, but op has ' +
+      'only 8 data bits',
   )
   assert.deepEqual(slope.negativeExponent, { layer: 'n/conv8', desiredShift: 10, dataBits: 8 })
   const reshape = classifyFailure('Reshape is needed for layers: conv2, conv3, but adding a reshape has failed')

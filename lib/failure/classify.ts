@@ -1,26 +1,23 @@
 /**
- * Why did this compile fail?
+ * Why did this compile, build or run fail?
  *
- * One log and how its process ended give one `Failure`: a bucket of `failure-buckets.ts`, the evidence, and the facts
- * in it. The
- * signatures decide, in their order of precedence; the way a process ended decides when the log gives no verdict of
- * its own.
- * What to do next about a whole sweep is in `next-knob.ts`.
+ * One log and how its process ended give one `Failure`: a bucket, the evidence, and the facts in it. The signatures
+ * decide, in the order of precedence for the compiler and in the order of the log for other tools; the way a process
+ * ended decides when the log gives no verdict of its own. What to do next about a whole sweep is not decided here.
  */
 import { answerFor } from './advice.ts'
-import type { FailureStage } from './bucket.ts'
 import { bucketOf } from './buckets.ts'
 import { originOf } from './origin.ts'
 import { phrase } from './patterns.ts'
+import { earliest, search, type Counts, type Match } from './search.ts'
 import { complains, severityOf } from './log/severity.ts'
 import type { Signature } from './signature.ts'
 import { families, type Family } from './signatures/index.ts'
-import { isSuccess, wholeSuccess } from './log/success.ts'
+import { isSuccess } from './log/success.ts'
 import {
   countersIn,
   exceptionNamesIn,
   failingLayers,
-  isFrame,
   isLoud,
   lastErrorBlock,
   lastMilestone,
@@ -63,13 +60,6 @@ export interface ExitContext {
   aborted?: boolean
 }
 
-interface Match {
-  readonly bucket: string
-  readonly line: string
-  /** Only a warning or an information names it. */
-  readonly isQuiet?: boolean
-}
-
 /**
  * Classify a log. Never throws, whatever the text. `unknown` when nothing matches, `not_a_failure` for the log of a
  * success.
@@ -107,13 +97,7 @@ export function classifyFailure(log: string, context: ExitContext = {}): Failure
 const familyOf = (layer: string | undefined) =>
   /^[A-Za-z][A-Za-z_]{0,60}/.exec(layer ?? '')?.[0].replace(/_$/, '') ?? null
 
-/** Past these lines, what their stage said before is over and done with: a retry succeeded, or another run began. */
-const completed: Partial<Record<FailureStage, RegExp>> = {
-  parse: /Translation completed on ONNX model|Saved HAR to/i,
-  optimize: /Model Optimization is done|Optimization complete\b/i,
-  compile: /Successful (?:Mapping|Partition and Allocation|Compilation)/i,
-}
-
+/** Every line counts. */
 const everything = () => true
 
 /** Buckets of the stages before a HEF that blame what surrounds the graph. */
@@ -137,8 +121,7 @@ const aboutTheNetwork = new Set([
 
 /**
  * Whether a failure says something about the network. False for the host, the installation, a time limit of ours, an
- * abort, data
- * or scripts that do not fit, anything at run time, what nobody knows, and null.
+ * abort, data or scripts that do not fit, anything at run time, what nobody knows, and null.
  */
 export function isConclusive(failure: Failure | null): boolean {
   if (failure === null) return false
@@ -192,59 +175,6 @@ function causeAbove(signatures: readonly Signature[], meant: readonly string[], 
   const cause = search(signatures, meant.slice(from, Math.max(0, end)), isLoud)
   const isGeneric = cause?.bucket === 'allocator_infeasible' && !/infeasible|No successful/i.test(cause.line)
   return cause === null || isGeneric ? null : cause
-}
-
-type Counts = (line: string) => boolean
-
-/** Every signature that holds among the lines that count, after the last completion of its stage, in their order. */
-function* matches(signatures: readonly Signature[], meant: readonly string[], counts: Counts): Generator<Match> {
-  const done = meant.findLastIndex(line => wholeSuccess.test(line))
-  const parts = new Map<FailureStage, { part: string; whole: string }>()
-  const partOf = (stage: FailureStage) => {
-    const known = parts.get(stage)
-    if (known !== undefined) return known
-    const completion = completed[stage]
-    const last = Math.max(done, completion ? meant.findLastIndex(line => completion.test(line)) : -1)
-    const rest = meant.slice(last + 1)
-    const found = { part: rest.filter(counts).join('\n'), whole: rest.join('\n') }
-    parts.set(stage, found)
-    return found
-  }
-  for (const signature of signatures) {
-    const { part, whole } = partOf(signature.stage)
-    const line = part === '' ? null : matchingLine(part, signature)
-    if (line === null || (signature.and && !signature.and.test(whole)) || signature.andNot?.test(whole)) continue
-    yield { bucket: signature.bucket, line }
-  }
-}
-
-/** The first signature in their order of precedence. */
-const search = (signatures: readonly Signature[], meant: readonly string[], counts: Counts): Match | null =>
-  matches(signatures, meant, counts).next().value ?? null
-
-/** The signature whose line stands first in the log; of two on one line, the one of precedence. */
-function earliest(signatures: readonly Signature[], meant: readonly string[], counts: Counts): Match | null {
-  let best: (Match & { at: number }) | null = null
-  for (const match of matches(signatures, meant, counts)) {
-    const at = meant.indexOf(match.line)
-    if (best === null || at < best.at) best = { ...match, at }
-  }
-  return best && { bucket: best.bucket, line: best.line }
-}
-
-/** The first line that holds every pattern of the signature and not the one that it excludes. */
-function matchingLine(text: string, { match, unless }: Signature): string | null {
-  const [first, ...others] = match instanceof RegExp ? [match] : match
-  const every = new RegExp(first!.source, `${first!.flags}g`)
-  for (let found = every.exec(text); found; found = every.exec(text)) {
-    const index = found.index + Math.max(0, found[0].search(/\S/))
-    const end = text.indexOf('\n', index)
-    const line = text.slice(text.lastIndexOf('\n', index) + 1, end < 0 ? text.length : end)
-    if (others.every(other => other.test(line)) && !unless?.test(line) && !isFrame(line)) return line
-    if (end < 0) return null
-    every.lastIndex = end
-  }
-  return null
 }
 
 /** A verdict that the tool printed itself, rather than what its death left in the log. */

@@ -12,8 +12,10 @@ export type Facts = Readonly<Record<string, string>>
 const patterns: readonly RegExp[] = [
   // HailoRT and its driver
   /Driver version \((?<driverVersion>[\d.]+)\) is different from library version \((?<libraryVersion>[\d.]+)\)/i,
-  /driver(?: version)?[ :(]{1,3}(?<driverVersion>\d[\d.]+)[^\n]{0,60}?library(?: version)?[ :(]{1,3}(?<libraryVersion>\d[\d.]+)/i,
-  /library(?: version)?[ :(]{1,3}(?<libraryVersion>\d[\d.]+)[^\n]{0,60}?driver(?: version)?[ :(]{1,3}(?<driverVersion>\d[\d.]+)/i,
+  phrase`driver(?: version)?[ :(]{1,3}(?<driverVersion>\d[\d.]+)[^\n]{0,60}?library(?: version)?[ :(]{1,3}
+    (?<libraryVersion>\d[\d.]+)`,
+  phrase`library(?: version)?[ :(]{1,3}(?<libraryVersion>\d[\d.]+)[^\n]{0,60}?driver(?: version)?[ :(]{1,3}
+    (?<driverVersion>\d[\d.]+)`,
   /Host: (?<hostVersion>\d[\d.]*\d), Device: (?<deviceVersion>\d[\d.]*\d)/i,
   /HEF version does not match\. Should be (?<hefVersionRead>\d+) but detected (?<hefVersion>\d+)/i,
   /Device arch\w*: (?<deviceArch>\w+)[^\n]{0,40}HEF arch\w*: (?<hefArch>\w+)/i,
@@ -60,14 +62,16 @@ const patterns: readonly RegExp[] = [
   /opset version (?<opset>\d{1,3})[^\n]{0,80}?(?:up to|max\w*|only)[^\n\d]{0,30}(?<opsetMax>\d{1,3})/i,
   /No Op registered for (?<op>\w{1,60}) with domain_version of (?<opset>\d{1,3})/i,
   /implementation for (?<op>\w{1,60})\(\d{1,3}\) node with name:? '?(?<node>[^'\s]{1,120})'?/i,
-  /of input parameter \((?<parameter>[^)\n]{1,120})\) of operator \((?<op>[^)\n]{1,60})\) in node \((?<node>[^)\n]{0,120})\)/i,
+  phrase`of input parameter \((?<parameter>[^)\n]{1,120})\) of operator \((?<op>[^)\n]{1,60})\) in node \(
+    (?<node>[^)\n]{0,120})\)`,
   /Type '(?<badType>tensor\(\w{1,12}\))'/,
   /Unrecognized attribute: (?<attribute>\w{1,60}) for operator (?<op>\w{1,60})/i,
   /Fatal error: (?:[\w.]{0,60}:)?(?<op>\w{1,60})\(-?\d{1,3}\) is not a registered function\/op/i,
   /Load model from (?<model>[^\n]{1,200}?) failed/i,
   /Failed to parse ONNX model from file:? (?<model>[^\s,]{1,200})/i,
   /Could not open file (?<path>[^\s,]{1,200})/i,
-  /(?<dataFile>[\w./-]{1,160}(?:\.onnx[._]data|\.data|\.bin))(?=[^\n]{0,120}(?:doesn't exist|does not exist|not accessible|No such file|cannot|failed|not found|out of bounds))/i,
+  phrase`(?<dataFile>[\w./-]{1,160}(?:\.onnx[._]data|\.data|\.bin))(?=[^\n]{0,120}(?:doesn't exist|does not exist
+    |not accessible|No such file|cannot|failed|not found|out of bounds))`,
   /(?:does not exist|not found|no such file|failed)[^"\n]{0,40}"(?<dataFile>[^"\n]{1,300}(?:data|\.bin|\.weights))"/i,
   /(?:open|find|load|stat|size of)(?: file)?:? "?(?<dataFile>[\w./-]{1,160}(?:\.onnx[._]data|\.data|\.weights))/i,
   /invalid dimensions for input: (?<input>\S{1,80}) for the following/i,
@@ -86,7 +90,8 @@ const patterns: readonly RegExp[] = [
   /While parsing node number (?<nodeNumber>\d+) \[(?<node>[^\]\n]{1,120})\]/i,
   /In node (?<nodeNumber>-?\d+) with name:? ?(?<node>[^\s,]{1,120})/i,
   /any implementation for node (?<node>[^\n]{1,80}?)(?:\.\)|\. |\.$|$)/im,
-  /IShuffleLayer (?<node>\S{1,80}): reshape changes volume[^\n]{0,20}Reshaping (?<shapeFrom>\[[^\]\n]{1,60}\]) to (?<shapeTo>\[[^\]\n]{1,60}\])/i,
+  phrase`IShuffleLayer (?<node>\S{1,80}): reshape changes volume
+    [^\n]{0,20}Reshaping (?<shapeFrom>\[[^\]\n]{1,60}\]) to (?<shapeTo>\[[^\]\n]{1,60}\])`,
   /\((?<node>[^\s:()]{1,80}): (?:IShuffleLayer|IElementWiseLayer|reshape|broadcast|dimensions)/i,
   /condition: (?<condition>[^\n]{3,160}?)(?:\s?\)|$)/im,
   /unknown option:? ?(?<option>-{1,2}(?<optionName>\w{1,40}))/i,

@@ -59,7 +59,8 @@ test('lastErrorBlock() gives the last block when a log holds several', () => {
   const block = lastErrorBlock(
     linesOf(
       '[error] first trouble\n[info] retry\n' +
-        '[error] Mapping Failed (allocation time: 9s)\nNo successful assignments: dw3 errors:\n\tAgent infeasible\n[info] bye',
+        '[error] Mapping Failed (allocation time: 9s)\nNo successful assignments: dw3 errors:\n\tAgent ' +
+        'infeasible\n[info] bye',
     ),
   )
   assert.deepEqual(block, [

@@ -156,15 +156,15 @@ const ratio = every`
   \b((?:16bit |L[1-4] )?(?:SCs|APUs|IAs|LCUs|weights|ios|cuts
     |[A-Z]{2,5}s))\s{0,3}[:=]\s{0,3}(\d{1,9})\s{0,3}/\s{0,3}(\d{1,9})`
 const required = every`
-  ([A-Za-z][\w ]{0,40}?) ?(?:capacity )?(?:exceeded|overflow\w*)?[ :]{0,3}\(available: ?(\d{1,12}), ?required: ?(\d{1,12})\)`
+  ([A-Za-z][\w ]{0,40}?) ?(?:capacity )?(?:exceeded
+  |overflow\w*)?[ :]{0,3}\(available: ?(\d{1,12}), ?required: ?(\d{1,12})\)`
 const allowed = /\bhas (\d{1,9}) (\w{1,20}) but max allowed is (\d{1,9})/g
 const needed = /more than (\d{1,6}) (subclusters) (?:is|are) needed/g
 const presolved = /\b(lcus|scs|apus|ias|l[34]_?\w{1,10})=\(>(\d{1,9})\)/gi
 
 /**
  * Every counter that the text shows, first sight of each name. "lcus=(>80)" gives no number but a bound: it becomes
- * used 81 of
- * 80, the least that it can mean.
+ * used 81 of 80, the least that it can mean.
  */
 export function countersIn(text: string): Counter[] {
   const found: Counter[] = []
@@ -190,7 +190,8 @@ const plainName = (words: string) =>
 const layerErrors = /(?<![A-Za-z_])([A-Za-z][A-Za-z_]{0,60}?)(\d{1,5})(_[a-z]{1,8}\d{0,3})?[ \t]{1,3}errors?:/g
 const layerNamed = every`
   (?:No successful assignments?(?: for)?:?|biases and contexts at|[Ff]ailed in layer|for layer|in layer
-  |microcode exceeded size for)[ \t]{1,3}(?:[^\s/]{1,80}/){0,3}([A-Za-z][A-Za-z_]{0,60}?)(\d{1,5})(_[a-z]{1,8}\d{0,3})?(?![\w/])`
+  |microcode exceeded size for)[ \t]{1,3}(?:[^\s/]{1,80}/){0,3}([A-Za-z][A-Za-z_]{0,60}?)
+  (\d{1,5})(_[a-z]{1,8}\d{0,3})?(?![\w/])`
 
 /**
  * The layers that the compiler blames, in order, and the family of the first ("dw66 errors:" gives "dw"). At most 64

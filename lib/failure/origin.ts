@@ -1,8 +1,8 @@
 /**
  * Which tools wrote a log?
  *
- * A word that means one thing in a compiler's log means another in a driver's, so only the signatures of the tools
- * that took part are tried.
+ * A word that means one thing in a compiler's log means another in a driver's, so only the signatures of the tools that
+ * took part are tried.
  */
 import { exact, phrase } from './patterns.ts'
 import type { Family } from './signatures/index.ts'
@@ -16,7 +16,8 @@ export const tensorrtWords = exact`
   |[Dd]ifference exceeds tolerance|NVML|NVIDIA-SMI|NVIDIA driver
   |DefaultLogger|CUDNN_STATUS|CUBLAS_STATUS|cudaError|CUDA_ERROR|CUDA initialization|capabilities: \[\[gpu`
 const hailortWords = exact`
-  \[HailoRT|HAILO_(?:[A-Z]+_)*[A-Z]{3,}\b|hailortcli|libhailort|pyhailort|hailo_platform|HailoRT\w{0,40}(?:Exception|Error)
+  \[HailoRT|HAILO_(?:[A-Z]+_)*[A-Z]{3,}\b|hailortcli|libhailort|pyhailort|hailo_platform
+  |HailoRT\w{0,40}(?:Exception|Error)
   |\bhailonet\b|\bv?[Dd]evice\b[^\n]{0,80}[Hh]ailo|\/dev\/(?:hailo|h1x)|\.hef\b|HailoRT|hailo(?:_pci|1x|8_fw|rt\b)
   |hailort|\bhailo \d{4}:|firmware\/hailo|\bhailo\/hailo
   |\bVDevice\b`

@@ -2,8 +2,7 @@
  * How is a long pattern written so that it can be read?
  *
  * As a template over several lines: line breaks and the indentation after them do not count, everything else does, a
- * space at the
- * end of a line too. Nothing is interpolated.
+ * space at the end of a line too. Nothing is interpolated.
  */
 
 const joined = ({ raw }: TemplateStringsArray) => raw.join('').replace(/\n\s*/g, '')

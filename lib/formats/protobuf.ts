@@ -2,8 +2,8 @@
  * How do protobuf bytes split into records, and how are records put together again? The wire form alone; no schema.
  *
  * A record is a tag, perhaps a length, and a body. Records know where they lie, so that a writer can give them back
- * untouched.
- * Everything malformed (truncated, a length beyond the end, a number over ten bytes, a stray group) is a WireError.
+ * untouched. Everything malformed (truncated, a length beyond the end, a number over ten bytes, a stray group) is a
+ * WireError.
  */
 
 /** What is wrong with the bytes, as the state of a sentence: "it is truncated: …". */

@@ -2,10 +2,8 @@
  * How is an ONNX graph authored, so that a mistake shows on the line that makes it?
  *
  * Values must exist before a node reads them, so a graph is in topological order by construction. Names are unique;
- * those not
- * given are the operator and a count (`Conv_0`, its output `Conv_0_out`). Equal calls give equal bytes. Whether shapes
- * fit is
- * asked in `check.ts`.
+ * those not given are the operator and a count (`Conv_0`, its output `Conv_0_out`). Equal calls give equal bytes.
+ * Whether shapes fit is asked in `check.ts`.
  */
 import { attributeTypes, newGraph, newModel, newNode, newValueInfo, protoFromTensor } from '../formats/onnx/index.ts'
 import type { AttributeProto, GraphProto, ModelProto } from '../formats/onnx/index.ts'

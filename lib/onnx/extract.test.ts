@@ -164,7 +164,7 @@ test('cutPoints() names node, operator and shape, every output of a node, and no
   ])
 })
 
-test('cutPoints() of a ConvTasNet begin at the encoder, end at the output, and each gives a sound graph with one input', () => {
+test('cutPoints() of a ConvTasNet go from the encoder to the output, and each gives a sound graph of one input', () => {
   const options = convTasNetOptions({
     nFilters: 16,
     bnChan: 4,

@@ -2,8 +2,7 @@
  * Which part of a graph makes one of its values, and where can it be cut?
  *
  * For finding the first layer that a compiler cannot take: the graph up to one value is a model of its own. Nothing is
- * rewritten;
- * nodes, weights and inputs that the value does not need are left out.
+ * rewritten; nodes, weights and inputs that the value does not need are left out.
  */
 import {
   dtypeOf,
@@ -21,14 +20,12 @@ import { inferShapes, type ValueShape } from './shapes/infer.ts'
 
 /**
  * The smallest model that yields `valueName`: the nodes that it needs, in their order, and no other input or weight.
- * Its one
- * output is the value, declared with the shape that was inferred, else with the one that the file declares. Messages
- * that stay
- * are shared with `model`, which is left as it is. Metadata and training information speak of the whole and are left
- * out.
+ * Its one output is the value, declared with the shape that was inferred, else with the one that the file declares.
+ * Messages that stay are shared with `model`, which is left as it is. Metadata and training information speak of the
+ * whole and are left out.
  *
  * @throws usage when no node makes the value, when nothing says which type it has, and when the graph contradicts
- * itself
+ *   itself
  */
 export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
   const { graph } = model
@@ -68,10 +65,8 @@ export interface CutPoint extends ValueShape {
 
 /**
  * Every value that a node makes out of an input of the graph, in the order of the file, which is topological. Left out
- * are
- * constants, and values whose type cannot be inferred. The graph up to one of them need not hold the graph up to the
- * one before:
- * branches stand one after the other in the file.
+ * are constants, and values whose type cannot be inferred. The graph up to one of them need not hold the graph up to
+ * the one before: branches stand one after the other in the file.
  *
  * @throws usage when the graph contradicts itself
  */

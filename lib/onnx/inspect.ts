@@ -2,11 +2,10 @@
  * What does a graph hold, and what does it cost to run once?
  *
  * Conventions. Parameters: elements of float initializers and float Constants that are read, those in the bodies of If,
- * Loop and Scan included (of both branches). MACs: multiply-accumulates
- * of Conv, ConvTranspose, Gemm, MatMul and the recurrent layers; bias, elementwise and pooling are not counted. Peak
- * activations:
- * nodes run in the order of the file; a value lives from the node that makes it (an input of the graph: from the start)
- * to its last reader (an output of the graph: to the end); views and in-place work are not modelled, weights are apart.
+ * Loop and Scan included (of both branches). MACs: multiply-accumulates of Conv, ConvTranspose, Gemm, MatMul and the
+ * recurrent layers; bias, elementwise and pooling are not counted. Peak activations: nodes run in the order of the
+ * file; a value lives from the node that makes it (an input of the graph: from the start) to its last reader (an output
+ * of the graph: to the end); views and in-place work are not modelled, weights are apart.
  */
 import {
   attributeInt,

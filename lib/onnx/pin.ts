@@ -49,7 +49,7 @@ export interface PinnedModel {
  * Fix every dimension of every input.
  * @param shapes the person's shapes, by the name of an input
  * @throws usage for an unknown name, for a shape that contradicts the graph, and for an open dimension that nobody
- * names
+ *   names
  */
 export function pinShapes(model: ModelProto, shapes: ReadonlyMap<string, readonly number[]>): PinnedModel {
   const inputs = modelInputs(model)

@@ -111,7 +111,8 @@ function commandFor(path: string, raw: string, { sampleRate, secondsMax }: Decod
     )
   }
   const prlimit = program('prlimit')
-  const input = `-nostdin -hide_banner -loglevel error -threads 1 -protocol_whitelist file -format_whitelist ${containers}`
+  const input =
+    `-nostdin -hide_banner -loglevel error -threads 1 -protocol_whitelist file -format_whitelist ` + `${containers}`
   // One second more than is allowed tells a longer recording from one that just fits.
   const output = `-map 0:a:0 -vn -sn -dn -t ${secondsMax + 1} -ac 1 -ar ${sampleRate} -f f32le -y`
   const limits = prlimit === null ? [] : [prlimit, `--as=${memoryBytesMax}`]

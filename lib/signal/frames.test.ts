@@ -26,7 +26,7 @@ test('frameSignal() pads half a kernel on both sides', () => {
   assert.deepEqual(column(2), [9, 10, 11, 12, 13, 14, 15, 16, 0, 0, 0, 0, 0, 0, 0, 0])
 })
 
-test('frameSignal() of a window equals the same columns of the whole when only the samples it needs are at hand', () => {
+test('frameSignal() of a window equals the same columns of the whole when it has only the samples it needs', () => {
   const samples = ramp(400)
   const whole = frameSignal(samples, framing)
   const [f, n] = [13, 20]

@@ -3,8 +3,7 @@
  * again.
  *
  * The first and the last stand in for a strided convolution and for a transposed one, and are exact: a framed encoder
- * and a
- * polyphase decoder compute the sums that the plain layers compute. Frame g covers samples `stride * (g - 1)` to
+ * and a polyphase decoder compute the sums that the plain layers compute. Frame g covers samples `stride * (g - 1)` to
  * `stride * (g + 1)`, because the encoder pads half a kernel on both sides; samples outside the signal are zero.
  * Running the graph, and resampling, are elsewhere.
  */
@@ -18,8 +17,7 @@ export interface Framing {
 }
 
 /**
- * Frames of a signal: one more than its whole strides. Samples beyond the last stride are lost: pad to
- * `paddedSamples`.
+ * Frames of a signal: one more than its whole strides. Samples beyond the last stride are lost: pad to `paddedSamples`.
  */
 export const framesOf = (samples: number, stride: number): number => Math.floor(samples / stride) + 1
 
@@ -66,13 +64,10 @@ export interface Tile {
  * Windows of one width that cover `total` positions, each kept only where it equals the whole.
  *
  * The unit is frames, or samples for a graph that takes and gives samples (all three numbers times the stride). The
- * first tile
- * begins at the true start and the last one ends at the true end, shifted back to do so, because there the graph's own
- * padding is
- * the right one; in between, `halo` positions are thrown away at each edge. When `total` is below `width` the single
- * tile is
- * filled up with zeros, and its last `halo` positions may differ from a graph of exactly that length.
- * Errors: usage when the halo leaves nothing of a tile.
+ * first tile begins at the true start and the last one ends at the true end, shifted back to do so, because there the
+ * graph's own padding is the right one; in between, `halo` positions are thrown away at each edge. When `total` is
+ * below `width` the single tile is filled up with zeros, and its last `halo` positions may differ from a graph of
+ * exactly that length. Errors: usage when the halo leaves nothing of a tile.
  */
 export function tiles({ total, width, halo }: { total: number; width: number; halo: number }): Tile[] {
   if (total <= width) return [{ start: 0, from: 0, to: total }]
@@ -96,9 +91,9 @@ export function tiles({ total, width, halo }: { total: number; width: number; ha
  * The host's half of the polyphase decoder: overlap-add, window after window, in constant memory.
  *
  * `push` takes coefficients as the graph gives them, float32 [1, sources * kernel, 1, columns], and gives the samples
- * that are
- * complete by then, one array per source. Frame 0 completes only the padding before the signal, so `frames` frames give
- * `(frames - 1) * stride` samples, and nothing is left over at the end. Frames must come in order, each once.
+ * that are complete by then, one array per source. Frame 0 completes only the padding before the signal, so `frames`
+ * frames give `(frames - 1) * stride` samples, and nothing is left over at the end. Frames must come in order, each
+ * once.
  */
 export class OverlapAdd {
   readonly sources: number
@@ -118,8 +113,8 @@ export class OverlapAdd {
   }
 
   /**
-   * Add the frames of the columns `from` to `to`; column 0 is frame `firstFrame` of the whole signal.
-   * Errors: usage when the coefficients are of another size; a plain error when a frame is missing or comes twice.
+   * Add the frames of the columns `from` to `to`; column 0 is frame `firstFrame` of the whole signal. Errors: usage
+   * when the coefficients are of another size; a plain error when a frame is missing or comes twice.
    */
   push(
     coefficients: Float32Array,
@@ -128,7 +123,8 @@ export class OverlapAdd {
     const { columns, firstFrame, from = 0, to = columns } = o
     const { kernel, stride } = this.#framing
     if (coefficients.length !== this.sources * kernel * columns) {
-      const want = `${this.sources} sources of ${kernel} taps in ${columns} frames are ${this.sources * kernel * columns}`
+      const want =
+        `${this.sources} sources of ${kernel} taps in ${columns} frames are ` + `${this.sources * kernel * columns}`
       throw usageError(
         `Cannot overlap-add ${coefficients.length} coefficients: ${want}`,
         'choose the output of a polyphase decoder (--output)',

@@ -68,7 +68,7 @@ test('siSdrDb() knows neither the scale nor the offset nor the sign of the estim
   )
 })
 
-test('siSdrDb() is NaN for a silent or constant target, an empty one and one with a NaN, and -80 for a silent estimate', () => {
+test('siSdrDb() is NaN for a silent, constant or empty target or one with a NaN, and -80 for a silent estimate', () => {
   assert.equal(siSdrDb(e1, new Float32Array(samples)), NaN)
   assert.equal(siSdrDb(e1, new Float32Array(samples).fill(0.3)), NaN)
   assert.equal(siSdrDb(new Float32Array(0), new Float32Array(0)), NaN)

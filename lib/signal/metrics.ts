@@ -2,13 +2,12 @@
  * How well was a mixture taken apart?
  *
  * Scale-invariant signal-to-distortion ratio as Asteroid computes it, its improvement over the mixture, and the order
- * of the
- * estimates that suits the targets best. `SeparationScore` goes through the sound once and keeps sums only. Perceptual
- * measures (PESQ, STOI) and BSS Eval's filtered SDR are left out.
+ * of the estimates that suits the targets best. `SeparationScore` goes through the sound once and keeps sums only.
+ * Perceptual measures (PESQ, STOI) and BSS Eval's filtered SDR are left out.
  *
- * A silent (or constant) target leaves nothing to measure: its value is NaN, and NaN passes no gate. The formula
- * itself would
- * say -80 dB, whatever the estimate. A silent estimate of a target that speaks is -80 dB: that is a measured failure.
+ * A silent (or constant) target leaves nothing to measure: its value is NaN, and NaN passes no gate. The formula itself
+ * would say -80 dB, whatever the estimate. A silent estimate of a target that speaks is -80 dB: that is a measured
+ * failure.
  */
 import { usageError } from '../base/errors.ts'
 
@@ -27,8 +26,7 @@ interface Sums {
 
 /**
  * SI-SDR of an estimate against a target of the same length, in dB: both less their mean, then with a = <e,s> / (|s|^2
- * + 1e-8),
- * 10 log10(|a s|^2 / (|e - a s|^2 + 1e-8) + 1e-8). NaN when the target is silent or either holds a NaN.
+ * + 1e-8), 10 log10(|a s|^2 / (|e - a s|^2 + 1e-8) + 1e-8). NaN when the target is silent or either holds a NaN.
  * Source: Asteroid, losses/sdr.py. Errors: usage when the lengths differ.
  */
 export function siSdrDb(estimate: Float32Array, target: Float32Array): number {
@@ -59,20 +57,17 @@ export interface SeparationResult {
 }
 
 // Sums are folded into the totals after this many samples, counted from the first one. So rounding errors stay small
-// over an
-// hour, and the result does not know how the sound was cut into pushes.
+// over an hour, and the result does not know how the sound was cut into pushes.
 const foldSamples = 4096
 
 /**
  * One-pass SI-SDR with permutation search. Push the mixture, the estimates and the targets side by side, in blocks of
- * any size;
- * memory does not grow. In this one-pass form a score above about 100 dB is limited by double precision.
+ * any size; memory does not grow. In this one-pass form a score above about 100 dB is limited by double precision.
  */
 export class SeparationScore {
   readonly #nSrc: number
   // Signals in this order: the mixture, the estimates, the targets. Products: each signal's square, then the mixture
-  // and each
-  // estimate times each target.
+  // and each estimate times each target.
   readonly #sums: Accumulators
   readonly #squares: Accumulators
   readonly #crosses: Accumulators

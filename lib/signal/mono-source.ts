@@ -2,8 +2,7 @@
  * How does any recording become one channel at the model's rate, piece by piece?
  *
  * Mean over channels, then the resampler of `lib/signal`. Memory does not grow with the recording's length. NaN and
- * infinity in a
- * file are refused by the WAV reader.
+ * infinity in a file are refused by the WAV reader.
  */
 import { openWav, type WavInfo } from '../formats/wav/index.ts'
 import { usageError } from '../base/errors.ts'
@@ -12,6 +11,7 @@ import { resampler } from './resample.ts'
 
 const blockFrames = 16_384
 
+/** A recording as one channel at one rate, read piece by piece. */
 export interface MonoSource extends Disposable {
   readonly info: WavInfo
   /** Samples at the wanted rate, exactly. */

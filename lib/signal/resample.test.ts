@@ -56,8 +56,8 @@ test('resampler() keeps the amplitude and the phase of a sine when it lies in th
       let worst = 0
       const middle = output.length >> 2
       for (let n = middle; n < 3 * middle; n++) worst = Math.max(worst, Math.abs(output[n]! - wanted[n]!))
-      // The difference of two sines holds both errors at once: 0.1 dB of amplitude is 0.0116, and so is 0.66 degrees
-      // of phase.
+      // The difference of two sines holds both errors at once: 0.1 dB of amplitude is 0.0116, and so is 0.66 degrees of
+      // phase.
       assert.ok(worst < 0.0116, `${fromHz} -> ${toHz} at ${hz} Hz: off by ${worst}`)
     }
   }
@@ -173,7 +173,7 @@ test('resampler() throws when it is pushed after flush(), and flushes once', () 
   assert.throws(() => machine.push(new Float32Array(1)), /after flush/)
 })
 
-test('resampler() agrees with the sum that its method describes, evaluated plainly, at the edges and in the middle', () => {
+test('resampler() agrees with the sum that its method describes, at the edges and in the middle', () => {
   for (const [fromHz, toHz] of pairs) {
     const samples = Float32Array.from({ length: 1_500 }, (_, i) => Math.sin(i * i))
     const output = resampled(samples, fromHz, toHz)
@@ -188,8 +188,8 @@ test('resampler() agrees with the sum that its method describes, evaluated plain
 })
 
 /**
- * Output sample n from the definition: windowed sinc of cutoff 0.94 and 48 zero crossings to a side, scaled to a sum
- * of one.
+ * Output sample n from the definition: windowed sinc of cutoff 0.94 and 48 zero crossings to a side, scaled to a sum of
+ * one.
  */
 const plainly = (samples: Float32Array, fromHz: number, toHz: number, n: number): number => {
   const scale = Math.max(1, fromHz / toHz)

@@ -2,10 +2,8 @@
  * How does sound at one sample rate become sound at another?
  *
  * A streaming rational resampler: a Kaiser-windowed sinc, tabulated once for every phase that the ratio can take. The
- * position is
- * kept in whole input samples and a whole phase number, so nothing drifts however long the sound is. Channels are the
- * caller's:
- * one resampler each. Clock recovery and rates that change on the way are left out.
+ * position is kept in whole input samples and a whole phase number, so nothing drifts however long the sound is.
+ * Channels are the caller's: one resampler each. Clock recovery and rates that change on the way are left out.
  */
 import { usageError } from '../base/errors.ts'
 
@@ -23,9 +21,8 @@ export interface Resampler {
   flush(): Float32Array
 }
 
-// The window reaches 48 zero crossings to each side. With beta 9 (stop band near -90 dB) the transition is then 0.12
-// of the
-// Nyquist frequency wide, and a cutoff at 0.94 of it puts the whole transition below Nyquist: nothing folds back.
+// The window reaches 48 zero crossings to each side. With beta 9 (stop band near -90 dB) the transition is then 0.12 of
+// the Nyquist frequency wide, and a cutoff at 0.94 of it puts the whole transition below Nyquist: nothing folds back.
 const zeroCrossings = 48
 const beta = 9
 const cutoff = 0.94
@@ -43,9 +40,8 @@ interface Ratio {
 }
 
 /**
- * A resampler for one channel.
- * Errors: usage when a rate is not a whole number of hertz in 1..768000, or when the pair has too many phases to
- * tabulate.
+ * A resampler for one channel. Errors: usage when a rate is not a whole number of hertz in 1..768000, or when the pair
+ * has too many phases to tabulate.
  */
 export function resampler({ fromHz, toHz }: { fromHz: number; toHz: number }): Resampler {
   for (const hz of [fromHz, toHz]) {
@@ -84,8 +80,8 @@ function polyphase(ratio: Ratio, lowerHz: number): Resampler {
   const half = taps / 2
   const table = coefficients(ratio)
   // `held` are the input samples that are still wanted. `position` is where in `held` the next window begins. Half a
-  // window
-  // of zeros, less the sample under the centre, stands before the first sample: that takes the filter's delay out.
+  // window of zeros, less the sample under the centre, stands before the first sample: that takes the filter's delay
+  // out.
   let held = new Float32Array(half - 1)
   let position = 0
   let phase = 0
@@ -133,8 +129,7 @@ function polyphase(ratio: Ratio, lowerHz: number): Resampler {
 }
 
 // Four running sums, because one alone would wait for itself. They are in double precision; the taps and samples are
-// single,
-// which halves what the loop must read.
+// single, which halves what the loop must read.
 function dot(table: Float32Array, first: number, input: Float32Array, position: number, taps: number): number {
   let a = 0
   let b = 0
@@ -149,9 +144,8 @@ function dot(table: Float32Array, first: number, input: Float32Array, position: 
   return a + b + (c + d)
 }
 
-// Row p holds the taps for an output that lies p / phases of a sample after the input sample under the centre. Each
-// row is
-// scaled to a sum of one, so that a constant stays that constant in every phase.
+// Row p holds the taps for an output that lies p / phases of a sample after the input sample under the centre. Each row
+// is scaled to a sum of one, so that a constant stays that constant in every phase.
 function coefficients({ phases, taps, scale }: Ratio): Float32Array {
   const table = new Float32Array(phases * taps)
   const row = new Float64Array(taps)

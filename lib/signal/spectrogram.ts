@@ -2,8 +2,8 @@
  * What does a sound look like? Level over time and frequency, small enough to draw, for a sound of any length.
  *
  * Hann windows; where the sound has more windows than the picture has columns, a column shows the loudest of its
- * windows, so a
- * click an hour in is still seen. Memory is the picture alone. Colours, axes and PNG are left to the report.
+ * windows, so a click an hour in is still seen. Memory is the picture alone. Colours, axes and PNG are left to the
+ * report.
  */
 import { createRequire } from 'node:module'
 import type FFT from 'fft.js'
@@ -41,9 +41,7 @@ export class Spectrogram {
 
   /**
    * @param o `sampleRate` in Hz; `totalSamples` that will be pushed; `maxColumns`, 1200 if not given; `fftSize` in
-   * samples, a
-   * power of two, 512 if not given.
-   * Errors: usage when one of them is not a number that makes sense.
+   *   samples, a power of two, 512 if not given. Errors: usage when one of them is not a number that makes sense.
    */
   constructor(o: { sampleRate: number; totalSamples: number; maxColumns?: number; fftSize?: number }) {
     const { sampleRate, totalSamples, maxColumns = 1200, fftSize = 512 } = o
@@ -51,7 +49,8 @@ export class Spectrogram {
       Number.isSafeInteger(totalSamples) && totalSamples >= 0 && Number.isInteger(maxColumns) && maxColumns >= 1
     if (!whole || !(sampleRate > 0) || !Number.isInteger(Math.log2(fftSize)) || fftSize < 16 || fftSize > 65_536) {
       throw usageError(
-        `Cannot draw a spectrogram of "${totalSamples} samples at ${sampleRate} Hz": ${maxColumns} columns, window ${fftSize}`,
+        `Cannot draw a spectrogram of "${totalSamples} samples at ${sampleRate} Hz": ${maxColumns} columns, ` +
+          `window ${fftSize}`,
         'sample rate > 0, samples >= 0, columns >= 1, and a window that is a power of two from 16 to 65536',
       )
     }

@@ -16,7 +16,8 @@ export const compilerBuckets: Readonly<Record<string, Bucket>> = {
   ),
   allocator_infeasible_16bit_bias: compile(
     'BackendAllocatorException',
-    'a low optimisation level left 16-bit biases, which need more subclusters than a layer may take; size is not at fault',
+    'a low optimisation level left 16-bit biases, which need more subclusters than a layer may take; size is not ' +
+      'at fault',
     'model_optimization_flavor(optimization_level=1) with 1024 calibration samples or a GPU',
   ),
   allocator_timeout: compile(

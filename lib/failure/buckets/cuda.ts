@@ -32,7 +32,9 @@ export const cudaBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /could not select device driver|capabilities: \[\[gpu\]\]|nvidia-container/i,
         cause: 'Docker has no runtime that gives a container the GPU',
-        fix: 'sudo apt install nvidia-container-toolkit; sudo nvidia-ctk runtime configure --runtime=docker; sudo systemctl restart docker',
+        fix:
+          'sudo apt install nvidia-container-toolkit; sudo nvidia-ctk runtime configure --runtime=docker; sudo ' +
+          'systemctl restart docker',
       },
     ],
   ),
@@ -53,7 +55,9 @@ export const cudaBuckets: Readonly<Record<string, Bucket>> = {
     [
       {
         cause: 'this TensorRT has no code for GPUs of SM {sm}',
-        fix: 'take a TensorRT that serves it (10 and newer: SM 7.5 and newer; 8.6: down to SM 5.0): nvidia-smi --query-gpu=name,compute_cap --format=csv',
+        fix:
+          'take a TensorRT that serves it (10 and newer: SM 7.5 and newer; 8.6: down to SM 5.0): nvidia-smi ' +
+          '--query-gpu=name,compute_cap --format=csv',
       },
     ],
   ),
@@ -71,7 +75,9 @@ export const cudaBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /No module named/i,
         cause: 'the Python module {module} is not installed in the environment that runs this',
-        fix: 'python3 -m pip install tensorrt (Jetson: sudo apt install python3-libnvinfer, and a venv with --system-site-packages)',
+        fix:
+          'python3 -m pip install tensorrt (Jetson: sudo apt install python3-libnvinfer, and a venv with ' +
+          '--system-site-packages)',
       },
       {
         when: /builder_resource/,

@@ -18,13 +18,18 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /Enabl\w{0,3} MSI|MSI -28|interrupts -28|activating board -28/i,
         cause:
-          'the driver got no interrupt (MSI) for the board at {pciAddress}: -28 says that the PCIe bridge has none left',
-        fix: 'dtoverlay=pciex1-compat-pi5,no-mip in /boot/firmware/config.txt (Raspberry Pi 5), else another slot; then sudo reboot',
+          'the driver got no interrupt (MSI) for the board at {pciAddress}: -28 says that the PCIe bridge has ' +
+          'none left',
+        fix:
+          'dtoverlay=pciex1-compat-pi5,no-mip in /boot/firmware/config.txt (Raspberry Pi 5), else another ' +
+          'slot; then sudo reboot',
       },
       {
         when: /DRIVER_NOT_INSTALLED|\b64\b/,
         cause: "Hailo's driver is not loaded",
-        fix: 'sudo modprobe hailo_pci (Hailo-10H: hailo1x_pci); where there is no such module: sudo apt install hailo-all (Hailo-10H: hailo-h10-all), sudo reboot',
+        fix:
+          'sudo modprobe hailo_pci (Hailo-10H: hailo1x_pci); where there is no such module: sudo apt install ' +
+          'hailo-all (Hailo-10H: hailo-h10-all), sudo reboot',
       },
       {
         when: /EACCES|permission denied|error 13\b|Errno 13/i,
@@ -78,7 +83,8 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
   runtime_driver_family: runtime(
     'DriverError',
     'the driver is for another family of boards: hailo1x drives Hailo-10H and Hailo-15, hailo_pci drives Hailo-8',
-    'lspci -nn -d 1e60: tells the board; sudo apt install hailo-all (Hailo-8, 8L) or hailo-h10-all (Hailo-10H); sudo reboot',
+    'lspci -nn -d 1e60: tells the board; sudo apt install hailo-all (Hailo-8, 8L) or hailo-h10-all (Hailo-10H); ' +
+      'sudo reboot',
     [
       {
         when: /hailo1x/i,
@@ -95,7 +101,9 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /not found|error -2\b|upload the firmware|No such file/i,
         cause: 'the driver finds no firmware file {firmware}, so the board stays without a program',
-        fix: 'sudo apt install --reinstall hailofw (Raspberry Pi OS: hailo-all), ls -l /lib/firmware/hailo, then sudo reboot',
+        fix:
+          'sudo apt install --reinstall hailofw (Raspberry Pi OS: hailo-all), ls -l /lib/firmware/hailo, then ' +
+          'sudo reboot',
       },
     ],
   ),
@@ -134,7 +142,9 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
     [
       {
         cause: 'the driver asks for descriptor pages of {pageAsked} bytes, and this host can do {pageMax}',
-        fix: 'echo "options hailo_pci force_desc_page_size={pageMax}" | sudo tee /etc/modprobe.d/hailo_pci.conf; sudo reboot',
+        fix:
+          'echo "options hailo_pci force_desc_page_size={pageMax}" | sudo tee /etc/modprobe.d/hailo_pci.conf; ' +
+          'sudo reboot',
       },
     ],
   ),

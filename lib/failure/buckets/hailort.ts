@@ -29,7 +29,9 @@ export const hailortBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /NameError/,
         cause: 'hailo_platform was not importable, and the program went on without it: {name} is not defined',
-        fix: 'python3 -c "import hailo_platform" shows why; on Raspberry Pi OS: sudo apt install hailo-all, and a venv with --system-site-packages',
+        fix:
+          'python3 -c "import hailo_platform" shows why; on Raspberry Pi OS: sudo apt install hailo-all, and a ' +
+          'venv with --system-site-packages',
       },
       {
         when: /no module named|import/i,
@@ -51,17 +53,23 @@ export const hailortBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /driver/i,
         cause: 'the driver is {driverVersion} and the library is {libraryVersion}, and they must be equal',
-        fix: 'install {libraryVersion} of both, or {driverVersion} of both, then sudo reboot; in a container the library must equal the driver of the host',
+        fix:
+          'install {libraryVersion} of both, or {driverVersion} of both, then sudo reboot; in a container the ' +
+          'library must equal the driver of the host',
       },
       {
         when: /firmware/i,
         cause: 'the firmware is {deviceVersion} and the host has {hostVersion}',
-        fix: 'install one version of hailofw, driver and library: sudo apt install --reinstall hailo-all, then power the board off and on',
+        fix:
+          'install one version of hailofw, driver and library: sudo apt install --reinstall hailo-all, then ' +
+          'power the board off and on',
       },
       {
         when: /HEF version/i,
         cause: 'HailoRT reads HEFs of version {hefVersionRead}, and this one has version {hefVersion}',
-        fix: 'upgrade HailoRT, or compile the model with the Dataflow Compiler that belongs to it: hailortcli --version',
+        fix:
+          'upgrade HailoRT, or compile the model with the Dataflow Compiler that belongs to it: hailortcli ' +
+          '--version',
       },
       {
         when: /HEF_NOT_SUPPORTED|unsupported extensions|\b92\b/,
@@ -131,8 +139,11 @@ export const hailortBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /HailoRT v?5\.|version v?5\.|libhailort\.so\.5/,
         cause:
-          'this HailoRT 5 does not do that on this device: its C interface runs no models on a Hailo-10H, and it serves no Hailo-8',
-        fix: 'lspci -nn -d 1e60: tells the board; Hailo-8 and 8L want HailoRT 4, on a Hailo-10H use InferModel (C++ or Python)',
+          'this HailoRT 5 does not do that on this device: its C interface runs no models on a Hailo-10H, and it ' +
+          'serves no Hailo-8',
+        fix:
+          'lspci -nn -d 1e60: tells the board; Hailo-8 and 8L want HailoRT 4, on a Hailo-10H use InferModel ' +
+          '(C++ or Python)',
       },
       {
         when: /HailoRT v?4\.|version v?4\.|libhailort\.so\.4/,

@@ -41,7 +41,9 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /cannot open shared object file|libraries: lib|library not loaded|image not found/i,
         cause: 'the shared library {library} is not where the loader looks',
-        fix: 'ldconfig -p | grep {library} tells whether it is installed; then set LD_LIBRARY_PATH, or install its package',
+        fix:
+          'ldconfig -p | grep {library} tells whether it is installed; then set LD_LIBRARY_PATH, or install ' +
+          'its package',
       },
       {
         when: /no module named|ModuleNotFoundError/i,
@@ -85,7 +87,8 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /hailo|h10/i,
         cause:
-          'packages for Hailo-8 (hailort) and for Hailo-10H (h10-hailort) exclude each other, or {package} is not offered here',
+          'packages for Hailo-8 (hailort) and for Hailo-10H (h10-hailort) exclude each other, or {package} is not ' +
+          'offered here',
         fix: 'keep one family: sudo apt install hailo-all (Hailo-8, 8L) or sudo apt install hailo-h10-all (Hailo-10H)',
       },
       {

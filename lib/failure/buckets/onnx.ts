@@ -16,12 +16,16 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /IR[_ ]version/i,
         cause: 'the file has IR version {irVersion}, and this runtime reads up to {irMax}',
-        fix: `${upgrade}, or lower it: python3 -c "import onnx; m = onnx.load('{model}'); m.ir_version = {irMax}; onnx.save(m, '{model}')"`,
+        fix:
+          `${upgrade}, or lower it: python3 -c "import onnx; m = onnx.load('{model}'); m.ir_version = {irMax}; ` +
+          `onnx.save(m, '{model}')"`,
       },
       {
         when: /IR[_ ]version/i,
         cause: 'the file has IR version {irVersion}, and this runtime reads up to {irMax}',
-        fix: `${upgrade}, or lower it: python3 -c "import onnx; m = onnx.load('MODEL.onnx'); m.ir_version = {irMax}; onnx.save(m, 'MODEL-ir{irMax}.onnx')"`,
+        fix:
+          `${upgrade}, or lower it: python3 -c "import onnx; m = onnx.load('MODEL.onnx'); m.ir_version = ` +
+          `{irMax}; onnx.save(m, 'MODEL-ir{irMax}.onnx')"`,
       },
       {
         when: /opset/i,
@@ -93,7 +97,8 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /zero[_ ]?point|Type\(?s?\)? '?tensor/i,
         cause:
-          'node {node}: {op} takes no {badType} for {parameter}: zero points are int8 or uint8, of a bias int32 with zero',
+          'node {node}: {op} takes no {badType} for {parameter}: zero points are int8 or uint8, of a bias int32 ' +
+          'with zero',
         fix: 'quantise again; a bias is int32 with a DequantizeLinear of zero point 0 (int32), never a QuantizeLinear',
       },
       {
@@ -116,14 +121,17 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /Unrecognized attribute/i,
         cause: 'the operator {op} has no attribute {attribute} in the opset that the file names',
-        fix: 'export again with a higher opset, or convert: python3 -c "import onnx; from onnx import version_converter"',
+        fix:
+          'export again with a higher opset, or convert: python3 -c "import onnx; from onnx import ' +
+          'version_converter"',
       },
     ],
   ),
   onnx_input_mismatch: bucketAt('runtime')(
     'InvalidArgument',
     'an input was given with another name, shape or type than the model has',
-    'print what it wants: python3 -c "import onnxruntime as o; print([(i.name, i.shape, i.type) for i in o.InferenceSession(\'MODEL.onnx\').get_inputs()])"',
+    'print what it wants: python3 -c "import onnxruntime as o; print([(i.name, i.shape, i.type) for i in ' +
+      "o.InferenceSession('MODEL.onnx').get_inputs()])\"",
     [
       {
         when: /invalid dimensions/i,
@@ -170,7 +178,9 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
       },
       {
         cause: 'the provider {provider} is not in this build of ONNX Runtime, or does not load',
-        fix: 'python3 -c "import onnxruntime as o; print(o.get_available_providers())"; for CUDA: python3 -m pip install onnxruntime-gpu',
+        fix:
+          'python3 -c "import onnxruntime as o; print(o.get_available_providers())"; for CUDA: python3 -m pip ' +
+          'install onnxruntime-gpu',
       },
     ],
   ),

@@ -31,7 +31,9 @@ const engineBuckets: Readonly<Record<string, Bucket>> = {
     [
       {
         cause: 'the engine was built for compute capability {smWanted}, and this GPU has {smGot}',
-        fix: 'build it again on this GPU, or with --hardwareCompatibilityLevel=ampere+: trtexec --onnx=MODEL.onnx --saveEngine=MODEL.plan',
+        fix:
+          'build it again on this GPU, or with --hardwareCompatibilityLevel=ampere+: trtexec --onnx=MODEL.onnx ' +
+          '--saveEngine=MODEL.plan',
       },
     ],
   ),
@@ -42,7 +44,8 @@ const engineBuckets: Readonly<Record<string, Bucket>> = {
     [
       {
         cause:
-          'the engine has serialization version {planTag}, and this TensorRT reads {libraryTag}: it was built by another TensorRT',
+          'the engine has serialization version {planTag}, and this TensorRT reads {libraryTag}: it was built by ' +
+          'another TensorRT',
         fix: 'build it again with the TensorRT that runs it: trtexec --onnx=MODEL.onnx --saveEngine=MODEL.plan',
       },
       {
@@ -101,7 +104,9 @@ const buildBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /NoneType/,
         cause: 'an earlier call of TensorRT gave nothing back (None), and the program went on with it',
-        fix: 'print what TensorRT itself says: trt.Logger(trt.Logger.VERBOSE), or trtexec --loadEngine=MODEL.plan --verbose',
+        fix:
+          'print what TensorRT itself says: trt.Logger(trt.Logger.VERBOSE), or trtexec --loadEngine=MODEL.plan ' +
+          '--verbose',
       },
     ],
   ),
@@ -178,12 +183,16 @@ const buildBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /reshape changes volume|reshap/i,
         cause: 'the reshape {node} is not possible: {shapeFrom} does not hold as many numbers as {shapeTo}',
-        fix: 'give the input shape that the model was exported for (--shapes=…), or export again with that axis dynamic',
+        fix:
+          'give the input shape that the model was exported for (--shapes=…), or export again with that axis ' +
+          'dynamic',
       },
       {
         when: /reshape changes volume/i,
         cause: 'a reshape is not possible at this input shape: the numbers before and after are not as many',
-        fix: 'give the input shape that the model was exported for (--shapes=…), or export again with that axis dynamic',
+        fix:
+          'give the input shape that the model was exported for (--shapes=…), or export again with that axis ' +
+          'dynamic',
       },
       {
         cause: 'the shapes at {node} contradict each other',

@@ -1,7 +1,7 @@
 /**
  * How does HailoRT say that a model cannot run?
  */
-import { lines, phrase } from '../patterns.ts'
+import { exact, lines, phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'
 import { statusSignatures } from './hailort-status.ts'
 
@@ -20,7 +20,8 @@ const exactly: readonly Signature[] = [
   ),
   runtime(
     'runtime_buffer_size',
-    /(?:write|read|buffer|frame) size \(?\d{1,12}\)? must be|size \(?\d{1,12}\)?[^\n]{0,20}(?:not equal|different|must be)[^\n]{0,40}(?:frame )?size/i,
+    phrase`(?:write|read|buffer|frame) size \(?\d{1,12}\)? must be|size \(?\d{1,12}\)?[^\n]{0,20}(?:not equal
+      |different|must be)[^\n]{0,40}(?:frame )?size`,
   ),
   runtime(
     'runtime_scheduler_active',
@@ -36,29 +37,34 @@ const exactly: readonly Signature[] = [
   ),
   runtime(
     'runtime_file_not_opened',
-    /Failed opening file|Failed to open (?:the )?(?:hef|file)|HEF file (?:\S{1,200} )?(?:not found|does(?: not|n't) exist)/i,
+    phrase`Failed opening file|Failed to open (?:the )?(?:hef|file)|HEF file (?:\S{1,200} )?(?:not found|does(?: not
+      |n't) exist)`,
     {
       unless: /\/dev\/|device/i,
     },
   ),
   runtime(
     'runtime_hef_damaged',
-    /HEF file length does not match|HEF (?:md5|crc|xxh3|checksum)|Invalid HEF magic|not a (?:valid )?HEF|HEF[^\n]{0,30}(?:corrupt|truncated|damaged)/i,
+    phrase`HEF file length does not match|HEF (?:md5|crc|xxh3|checksum)|Invalid HEF magic|not a (?:valid )?HEF
+      |HEF[^\n]{0,30}(?:corrupt|truncated|damaged)`,
   ),
   runtime(
     'runtime_overheated',
-    /(?:temperature|overheat|throttl|over-?current)[^\n]{0,80}(?:too high|alert|zone|exceed|critical|closing|shut|stop)|overheated/i,
+    phrase`(?:temperature|overheat|throttl|over-?current)[^\n]{0,80}(?:too high|alert|zone|exceed|critical|closing
+      |shut|stop)|overheated`,
     {
       unless: /throttl[^\n]{0,20}(?:disabled|off)/i,
     },
   ),
   runtime(
     'runtime_service',
-    /hailort[_.-]?service[^\n]{0,60}(?:not|fail|dead|refus|unavailable)|(?:multi-?process|hailort) service (?:is )?not (?:active|running|available)/i,
+    phrase`hailort[_.-]?service[^\n]{0,60}(?:not|fail|dead|refus|unavailable)|(?:multi-?process
+      |hailort) service (?:is )?not (?:active|running|available)`,
   ),
   runtime(
     'runtime_missing_package',
-    /no element "?hailo\w{2,30}|name '(?:VDevice|HEF|HailoRT\w{0,30}|ConfigureParams|InferVStreams|FormatType|HailoStreamInterface)' is not defined/,
+    exact`no element "?hailo\w{2,30}|name '(?:VDevice|HEF|HailoRT\w{0,30}|ConfigureParams|InferVStreams|FormatType
+      |HailoStreamInterface)' is not defined`,
   ),
   runtime('runtime_missing_package', /libhailort\.so[\w.]{0,20}: cannot open shared object file/),
   runtime(

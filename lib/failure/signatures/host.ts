@@ -60,7 +60,8 @@ export const hostSignatures: readonly Signature[] = [
   any(
     'host_oom',
     phrase`
-      (?:not enough|insufficient|ran out of|out of) (?:free |available )?(?:host |system |gpu |video |device |ram\b)(?:memory
+      (?:not enough|insufficient|ran out of|out of) (?:free |available )?(?:host |system |gpu
+       |video |device |ram\b)(?:memory
       |ram)?`,
   ),
   any(

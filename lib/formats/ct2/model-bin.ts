@@ -1,8 +1,8 @@
 /**
  * Reads the `model.bin` of CTranslate2: variables by name, and names that stand for other variables.
  *
- * Little endian, no padding. A file is refused unless it ends exactly where its last alias ends.
- * Layout: CTranslate2's own reader, binary version 6.
+ * Little endian, no padding. A file is refused unless it ends exactly where its last alias ends. Layout: CTranslate2's
+ * own reader, binary version 6.
  */
 import { readFile } from '../../host/files.ts'
 import { usageError } from '../../base/errors.ts'

@@ -71,8 +71,8 @@ const archRows: Readonly<Record<number, ArchRow>> = {
 }
 
 /**
- * What the HEF was compiled for. 103 is one network core in two products: compilers from 5.0 on write it for
- * Hailo-10H, earlier ones for Hailo-15H. An unknown number is named as such.
+ * What the HEF was compiled for. 103 is one network core in two products: compilers from 5.0 on write it for Hailo-10H,
+ * earlier ones for Hailo-15H. An unknown number is named as such.
  */
 export function hefArchName(hwArch: number, sdkMajor: number | null): string {
   if (hwArch === 103 && sdkMajor !== null && sdkMajor >= 5) return 'hailo10h'

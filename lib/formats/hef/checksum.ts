@@ -1,8 +1,8 @@
 /**
  * Takes the digest that seals a HEF, of bytes that arrive in pieces.
  *
- * Header version 0 has MD5, version 1 CRC-32 (as zlib), versions 2 and 3 XXH3 with 64 bits; each covers all bytes
- * after the header.
+ * Header version 0 has MD5, version 1 CRC-32 (as zlib), versions 2 and 3 XXH3 with 64 bits; each covers all bytes after
+ * the header.
  */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -30,7 +30,7 @@ const xxh3 = await createXXHash3()
  * @example
  * ```ts
  * import assert from 'node:assert/strict'
- * import { digester } from 'lib/formats/hef/checksum.ts'
+ * import { digester } from './checksum.ts'
  *
  * const digest = digester('crc32')
  * digest.update(Buffer.from('12345'))

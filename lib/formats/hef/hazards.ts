@@ -6,8 +6,8 @@ const everywhere = [4, 5] as const
 const hazardsMax = 100
 
 /**
- * A list that grows while a file is read, up to a hundred. `libraries` are the major versions that mind; both when
- * left out.
+ * A list that grows while a file is read, up to a hundred. `libraries` are the major versions that mind; both when left
+ * out.
  */
 export class Hazards {
   readonly list: HefHazard[] = []

@@ -67,7 +67,7 @@ export function readHefHeader(path: string): HefHeader {
  *
  * @param o.name what messages call the file
  * @throws RunbookError usage when it is no HEF, of an unknown version, contradicts itself, or is cut short in the
- * header
+ *   header
  */
 export function decodeHefHeader(head: Uint8Array, o: { fileBytes: number; name: string }): HefHeader {
   const data = Buffer.from(head.buffer, head.byteOffset, head.length)

@@ -131,8 +131,8 @@ export class Message {
 const nothing = new Message(new Uint8Array(0))
 
 /**
- * What a field may be written from: whole numbers as varints, the rest by name. Absent and zero values are left out,
- * as in proto3.
+ * What a field may be written from: whole numbers as varints, the rest by name. Absent and zero values are left out, as
+ * in proto3.
  */
 export type FieldValue =
   | number

@@ -2,8 +2,8 @@
  * Judges whether HailoRT will take a HEF on a device, refuse it, or crash.
  *
  * Asked before the library opens the file, because the library answers some of these with a crash and others with a
- * number. What it can know only with the device at work (memory, clock, other processes) is left out. What surely
- * fails is an error; where it may work, or nobody knows, there is a warning. Rules: `hef.cpp`, `hef_internal.hpp` and
+ * number. What it can know only with the device at work (memory, clock, other processes) is left out. What surely fails
+ * is an error; where it may work, or nobody knows, there is a warning. Rules: `hef.cpp`, `hef_internal.hpp` and
  * `device_internal.cpp` of HailoRT 4.17 to 5.2, and `pcie_common.h` of its drivers, which lists the boards they serve;
  * the crashes were seen with 4.23.0.
  */

@@ -46,7 +46,7 @@ interface Source {
  * `preflight`.
  *
  * @throws RunbookError blocked when it is absent; usage when it is no HEF (and what it is instead), or its description
- * is cut short or malformed
+ *   is cut short or malformed
  */
 export function readHef(path: string): Hef {
   try {

@@ -1,9 +1,9 @@
 /**
  * Reads the streams that layers at the edge of the device make, and what about them HailoRT would die of.
  *
- * An edge layer is plain, a multiplexer of several (each of which the user sees), or planes of one picture (of which
- * he sees one). Layers between contexts and into memory are the device's own. NMS that was split over several layers
- * is put together again.
+ * An edge layer is plain, a multiplexer of several (each of which the user sees), or planes of one picture (of which he
+ * sees one). Layers between contexts and into memory are the device's own. NMS that was split over several layers is
+ * put together again.
  */
 import { defaultHostOrder, deviceOrderOf, type FormatOrder } from './arch.ts'
 import type { Message } from './message.ts'

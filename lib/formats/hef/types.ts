@@ -62,8 +62,7 @@ export interface HefStream {
 export interface HefGroup {
   readonly name: string
   /**
-   * As HailoRT lists them, without the group before them: one of the group's own name unless the file asks for
-   * several.
+   * As HailoRT lists them, without the group before them: one of the group's own name unless the file asks for several.
    */
   readonly networks: readonly string[]
   /** More than one: the model did not fit, and the device reloads itself for each frame. */
@@ -108,8 +107,8 @@ export interface Hef {
   readonly extensions: readonly HefExtension[]
   readonly optionalExtensions: readonly HefExtension[]
   /**
-   * In the order of the file: the first is the one that HailoRT takes where none is named. HailoRT's own list is
-   * sorted by name.
+   * In the order of the file: the first is the one that HailoRT takes where none is named. HailoRT's own list is sorted
+   * by name.
    */
   readonly groups: readonly HefGroup[]
   readonly hazards: readonly HefHazard[]

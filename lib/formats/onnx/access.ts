@@ -2,8 +2,7 @@
  * How is an ONNX message read and made without knowing its wire form?
  *
  * Attributes by name, dimensions as numbers, new messages with their lists filled in. Nothing here parses bytes
- * (`onnx.ts`) or
- * knows an operator.
+ * (`onnx.ts`) or knows an operator.
  */
 import { arrayOf, type Dtype } from '../tensors/tensor.ts'
 import { attributeTypes, dataTypes } from './schema.ts'

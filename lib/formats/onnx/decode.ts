@@ -2,15 +2,17 @@
  * How do the bytes of a message become an object, by the field tables?
  *
  * Each object remembers the bytes that it came from (`originOf`), so that `onnx-encode.ts` can give back what was not
- * changed.
- * Bytes and raw weights are views into the file; numbers are converted. Text that is not UTF-8 shows U+FFFD, and keeps
- * its bytes.
+ * changed. Bytes and raw weights are views into the file; numbers are converted. Text that is not UTF-8 shows U+FFFD,
+ * and keeps its bytes.
  */
 import { fieldsByNumber, fieldsOf, isMessage, type Field, type MessageName, type Numeric } from './fields.ts'
 import { Cursor, WireError, maxDepth, readRecords, wires, type WireRecord } from '../protobuf.ts'
 
+/** A message whose fields are looked up by name, and the records that no table knows. */
 export type Loose = Record<string, unknown> & { unknown?: Uint8Array[] }
+/** A list of numbers as it is built: bigints for 64-bit integers. */
 export type NumberList = number[] | bigint[]
+/** A packed list of numbers, as one typed array. */
 export type PackedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | BigUint64Array
 
 const origins = new WeakMap<object, Uint8Array>()

@@ -14,7 +14,8 @@ import {
 } from './index.ts'
 
 test('encodeModel() keeps odd but valid encodings', () => {
-  const attribute = record(5, message(record(1, 'axes'), record(8, hex('0102')), hex('4003'), record(20, 7))) // packed, then not
+  // Packed, then not.
+  const attribute = record(5, message(record(1, 'axes'), record(8, hex('0102')), hex('4003'), record(20, 7)))
   const padded = hex('0a 828000 7831') // the input "x1", its length in three bytes
   const inputs = [padded, record(2, 'y'), record(1, 'x2')]
   const node = record(1, message(attribute, record(4, 'Squeeze'), ...inputs, record(3, '')))

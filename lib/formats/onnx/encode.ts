@@ -2,10 +2,8 @@
  * How does an object become bytes again, with everything that nobody changed exactly as it lay in the file?
  *
  * A message that came from a file is written record by record in the file's order: each record is decoded again and
- * compared
- * with what the object now says; equal ones are copied as they are (with their odd encodings), others are written
- * anew. What the
- * file did not have follows in the order of the numbers, as does every field of a new message.
+ * compared with what the object now says; equal ones are copied as they are (with their odd encodings), others are
+ * written anew. What the file did not have follows in the order of the numbers, as does every field of a new message.
  */
 import { fieldsOf, isMessage, type Field, type MessageName, type Numeric } from './fields.ts'
 import {
@@ -122,8 +120,8 @@ function pushBody(out: Pieces, number: number, body: Pieces, record: WireRecord 
 }
 
 /**
- * A single value that the file holds in several records (the last one counts, messages add up): all as they are, or
- * one new.
+ * A single value that the file holds in several records (the last one counts, messages add up): all as they are, or one
+ * new.
  */
 function encodeSplit(field: Field, elements: readonly unknown[], { group, origin, depth }: Place): Pieces[] {
   const { kind } = field

@@ -2,19 +2,21 @@
  * Under which number and in which form does each field of an ONNX message lie in a file?
  *
  * The numbers and forms of onnx.proto, IR version 13 (SOURCE: github.com/onnx/onnx, onnx/onnx.proto). The compiler
- * checks that
- * every property of `onnx-schema.ts` has its line here. A field that a later version adds is carried as unknown.
+ * checks that every property of `onnx-schema.ts` has its line here. A field that a later version adds is carried as
+ * unknown.
  */
 import type * as onnx from './schema.ts'
 
+/** How a number is written. `version` is an int64 that is read as a number. */
 export type Numeric = 'int32' | 'int64' | 'uint64' | 'version' | 'float' | 'double'
+/** The name of a message of ONNX. */
 export type MessageName = keyof Messages
+/** What one field holds. */
 export type Kind = Numeric | 'string' | 'bytes' | MessageName
 
 /**
  * `one`: absent or a value. `name`: text that is '' when absent. `list`: an array that is always there. `many`: an
- * array, absent
- * when empty. `packed`: numbers as one typed array, absent when empty, and written as one block.
+ * array, absent when empty. `packed`: numbers as one typed array, absent when empty, and written as one block.
  */
 export interface FieldSpec {
   readonly number: number

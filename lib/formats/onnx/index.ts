@@ -1,11 +1,9 @@
 /**
  * How are ONNX files read and written, byte for byte?
  *
- * `encodeModel(decodeModel(bytes))` gives the same bytes for every valid file: unknown fields, the order of records
- * and odd
- * encodings stay. After a change through the object only the changed fields are written anew. A copy of a message
- * (spread,
- * structuredClone) loses the memory of its bytes, but no value. Nothing here knows an operator; see
+ * `encodeModel(decodeModel(bytes))` gives the same bytes for every valid file: unknown fields, the order of records and
+ * odd encodings stay. After a change through the object only the changed fields are written anew. A copy of a message
+ * (spread, structuredClone) loses the memory of its bytes, but no value. Nothing here knows an operator; see
  * `lib/onnx/check/check.ts`.
  */
 import { readFile, writeFileAtomic } from '../../host/files.ts'
@@ -23,7 +21,7 @@ export * from './tensor.ts'
  * A model from the bytes of a file. Bytes and weights in it are views of `bytes`: do not reuse the buffer.
  * @param name what error messages call it, usually the path
  * @throws usage when it is no ONNX model: truncated, malformed, or something else altogether, which is named where
- * known
+ *   known
  */
 export function decodeModel(bytes: Uint8Array, name = 'the ONNX model'): ModelProto {
   try {

@@ -2,12 +2,9 @@
  * What is an ONNX model, as objects? The messages of onnx.proto (IR version 13), with their fields in camelCase.
  *
  * Lists that readers walk (`node`, `input`, `attribute`, …) and names are always there; every other field is absent
- * when the
- * file has none. int64 fields are bigint, so that nothing is lost; versions and enumerations are numbers; bytes are
- * views into
- * the file. `unknown` holds whole records of fields that the table (`onnx-fields.ts`) does not know. The codec is
- * `onnx.ts`,
- * easy access `onnx-access.ts`.
+ * when the file has none. int64 fields are bigint, so that nothing is lost; versions and enumerations are numbers;
+ * bytes are views into the file. `unknown` holds whole records of fields that the table (`onnx-fields.ts`) does not
+ * know. The codec is `onnx.ts`, easy access `onnx-access.ts`.
  */
 
 /** What every message may carry beside its own fields. */
@@ -15,6 +12,7 @@ export interface Message {
   unknown?: Uint8Array[]
 }
 
+/** A model file: one graph, and the operator sets that it uses. */
 export interface ModelProto extends Message {
   irVersion?: number
   producerName?: string
@@ -30,6 +28,7 @@ export interface ModelProto extends Message {
   configuration?: DeviceConfigurationProto[]
 }
 
+/** Nodes in an order in which they can run, weights, inputs and outputs. */
 export interface GraphProto extends Message {
   node: NodeProto[]
   name: string
@@ -80,8 +79,8 @@ export interface AttributeProto extends Message {
 }
 
 /**
- * `dataType`: see `dataTypes`. The values lie in `rawData` (little-endian), or in one of the typed lists, or in
- * another file.
+ * `dataType`: see `dataTypes`. The values lie in `rawData` (little-endian), or in one of the typed lists, or in another
+ * file.
  */
 export interface TensorProto extends Message {
   dims: bigint[]
@@ -102,6 +101,7 @@ export interface TensorProto extends Message {
   metadataProps?: StringStringEntryProto[]
 }
 
+/** The name, type and shape of an input, an output or a value between. */
 export interface ValueInfoProto extends Message {
   name: string
   type?: TypeProto
@@ -119,21 +119,26 @@ export interface TypeProto extends Message {
   sparseTensorType?: TensorTypeProto
   optionalType?: ElementTypeProto
 }
+/** A tensor: its element type (see `dataTypes`) and its shape, where known. */
 export interface TensorTypeProto extends Message {
   elemType?: number
   shape?: TensorShapeProto
 }
+/** A sequence or an optional value of one type. */
 export interface ElementTypeProto extends Message {
   elemType?: TypeProto
 }
+/** A map from keys of one type to values of another. */
 export interface MapTypeProto extends Message {
   keyType?: number
   valueType?: TypeProto
 }
+/** A type of its own domain, which ONNX does not describe. */
 export interface OpaqueTypeProto extends Message {
   domain?: string
   name?: string
 }
+/** The dimensions of a tensor, outermost first. */
 export interface TensorShapeProto extends Message {
   dim: Dimension[]
 }
@@ -144,33 +149,40 @@ export interface Dimension extends Message {
   denotation?: string
 }
 
+/** A version of the operators of one domain; the empty domain is ONNX itself. */
 export interface OperatorSetIdProto extends Message {
   domain?: string
   version?: number
 }
+/** One entry of the metadata. */
 export interface StringStringEntryProto extends Message {
   key: string
   value: string
 }
+/** Which part of a larger tensor this one is. */
 export interface TensorSegment extends Message {
   begin?: bigint
   end?: bigint
 }
+/** A tensor given by its non-zero values and where they stand. */
 export interface SparseTensorProto extends Message {
   values?: TensorProto
   indices?: TensorProto
   dims: bigint[]
 }
+/** Names of the scale and zero point that belong to a tensor. */
 export interface TensorAnnotation extends Message {
   tensorName?: string
   quantParameterTensorNames: StringStringEntryProto[]
 }
+/** Graphs that initialise and train a model. */
 export interface TrainingInfoProto extends Message {
   initialization?: GraphProto
   algorithm?: GraphProto
   initializationBinding: StringStringEntryProto[]
   updateBinding: StringStringEntryProto[]
 }
+/** An operator that the model defines by other operators. */
 export interface FunctionProto extends Message {
   name: string
   input: string[]
@@ -185,30 +197,36 @@ export interface FunctionProto extends Message {
   overload?: string
   metadataProps?: StringStringEntryProto[]
 }
+/** A group of devices that a model may be spread over. */
 export interface DeviceConfigurationProto extends Message {
   name?: string
   numDevices?: number
   device: string[]
 }
+/** How one node is spread over a group of devices. */
 export interface NodeDeviceConfigurationProto extends Message {
   configurationId?: string
   shardingSpec: ShardingSpecProto[]
   pipelineStage?: number
 }
+/** How one tensor is spread over devices. */
 export interface ShardingSpecProto extends Message {
   tensorName?: string
   device: bigint[]
   indexToDeviceGroupMap: IntIntListEntryProto[]
   shardedDim: ShardedDimProto[]
 }
+/** A device, and the devices that it stands for. */
 export interface IntIntListEntryProto extends Message {
   key?: bigint
   value: bigint[]
 }
+/** How one axis of a tensor is spread. */
 export interface ShardedDimProto extends Message {
   axis?: bigint
   simpleSharding: SimpleShardedDimProto[]
 }
+/** In how many parts one dimension is cut. */
 export interface SimpleShardedDimProto extends Message {
   dimValue?: bigint
   dimParam?: string

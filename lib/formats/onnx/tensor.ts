@@ -2,8 +2,7 @@
  * How does a tensor message give its values, and how is one made?
  *
  * Values lie in `rawData` (little-endian, as every machine that Node runs on), in a typed list, or in another file.
- * Strings,
- * complex, 8-bit floats and packed 4-bit types are refused by name.
+ * Strings, complex, 8-bit floats and packed 4-bit types are refused by name.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
@@ -20,8 +19,7 @@ export const isExternal = (tensor: TensorProto): boolean => tensor.dataLocation 
  * The values of a tensor message. Data may be a view into the file: do not write to it.
  * @param options.folder where the model lies, for weights that it keeps in another file
  * @throws usage when the values do not fit the dimensions, or the type has no numbers; blocked when they lie in a file
- * that is
- *   absent or not given
+ *   that is absent or not given
  */
 export function tensorFromProto(tensor: TensorProto, options: { folder?: string } = {}): Tensor {
   const dtype = dtypeFromDataType(tensor.dataType)

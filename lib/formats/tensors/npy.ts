@@ -2,11 +2,9 @@
  * What does a `.npy` file hold? One numeric array, as numpy saves it.
  *
  * Format 1 to 3, either byte order, either axis order; the answer is little-endian and row-major. bfloat16 travels as
- * `<V2`, the
- * way the ml_dtypes package saves it. Pickled objects are refused (to read one is to run its code), and so are
- * structured
- * arrays, text, dates and complex numbers.
- * The header's layout: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ * `<V2`, the way the ml_dtypes package saves it. Pickled objects are refused (to read one is to run its code), and so
+ * are structured arrays, text, dates and complex numbers. The header's layout:
+ * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 import { usageError } from '../../base/errors.ts'
 import { byteLengthOf, bytesFromTensor, elementBytes, tensorFromBytes } from './tensor-bytes.ts'
@@ -50,8 +48,8 @@ interface Header {
 /**
  * The array of a `.npy` file.
  * @param bytes the whole file
- * @param thing its name in messages
- * Errors: usage when it is pickled, structured, not numeric, cut short, longer than its shape, or no `.npy`.
+ * @param thing its name in messages Errors: usage when it is pickled, structured, not numeric, cut short, longer than
+ *   its shape, or no `.npy`.
  */
 export function decodeNpy(bytes: Uint8Array, thing = 'npy array'): Tensor {
   const { descr, fortranOrder, shape, dataAt } = headerOf(bytes, thing)

@@ -2,12 +2,9 @@
  * Which arrays does a `.npz` archive hold?
  *
  * A zip of `.npy` files. The list comes from the directory at the archive's end; an array is inflated when it is asked
- * for, and
- * its checksum compared. Left out: zip64, encryption, archives in several volumes, and whatever is pickled.
+ * for, and its checksum compared. Left out: zip64, encryption, archives in several volumes, and whatever is pickled.
  * Reading uses node's own zlib, because it stops at the declared size and tells a stream that was cut; fflate, which
- * writes,
- * does neither.
- * Layout: PKWARE APPNOTE 4.3.
+ * writes, does neither. Layout: PKWARE APPNOTE 4.3.
  */
 import { basename } from 'node:path'
 import { crc32, inflateRawSync } from 'node:zlib'
@@ -52,9 +49,8 @@ const maxEntries = 0xffff
 
 /**
  * The arrays of an archive by name, without `.npy`, in the archive's order. Pickled ones are listed too; they refuse
- * when asked.
- * Errors: blocked when the file is absent; usage when it is no zip, cut short, zip64, encrypted, or names one array
- * twice.
+ * when asked. Errors: blocked when the file is absent; usage when it is no zip, cut short, zip64, encrypted, or names
+ * one array twice.
  */
 export async function readNpz(path: string): Promise<Map<string, NpzEntry>> {
   return decodeNpz(readFile(path), path)
@@ -76,8 +72,8 @@ export function decodeNpz(bytes: Uint8Array, path = 'npz archive'): Map<string, 
 
 /**
  * Write arrays by name as numpy's `savez` does: stored, not deflated, so that the same arrays give the same bytes
- * whatever
- * version of the deflater is installed. Errors: usage over 4 GiB or for an empty name, blocked when the disk is full.
+ * whatever version of the deflater is installed. Errors: usage over 4 GiB or for an empty name, blocked when the disk
+ * is full.
  */
 export async function writeNpz(path: string, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
   const { zipSync } = await import('fflate')

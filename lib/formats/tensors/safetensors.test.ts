@@ -37,7 +37,8 @@ const golden = Buffer.concat([
   Buffer.from(
     '{"__metadata__":{"format":"np"},"a":{"dtype":"I64","shape":[2,3],"data_offsets":[0,48]},' +
       '"s":{"dtype":"F64","shape":[],"data_offsets":[48,56]},"b":{"dtype":"F32","shape":[3],"data_offsets":[56,68]},' +
-      '"h":{"dtype":"F16","shape":[3],"data_offsets":[68,74]},"e":{"dtype":"I8","shape":[0,4],"data_offsets":[74,74]},' +
+      '"h":{"dtype":"F16","shape":[3],"data_offsets":[68,74]},' +
+      '"e":{"dtype":"I8","shape":[0,4],"data_offsets":[74,74]},' +
       '"t":{"dtype":"BOOL","shape":[3],"data_offsets":[74,77]}}    ',
   ),
   Buffer.from(

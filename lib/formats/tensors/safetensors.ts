@@ -2,9 +2,8 @@
  * Which tensors does a `.safetensors` file hold?
  *
  * An 8-byte length, a JSON header, then the data. A file is refused unless its tensors fill the data exactly: no
- * overlap, no
- * hole, nothing beyond the end. float8 types and files split over an index are left out.
- * Layout: https://huggingface.co/docs/safetensors, "Format".
+ * overlap, no hole, nothing beyond the end. float8 types and files split over an index are left out. Layout:
+ * https://huggingface.co/docs/safetensors, "Format".
  */
 import { readFile } from '../../host/files.ts'
 import { usageError } from '../../base/errors.ts'
@@ -43,8 +42,8 @@ interface Place {
 }
 
 /**
- * The tensors of a file by name, in the order of their data.
- * Errors: blocked when the file is absent; usage when it is cut short, malformed, or holds a type that we do not read.
+ * The tensors of a file by name, in the order of their data. Errors: blocked when the file is absent; usage when it is
+ * cut short, malformed, or holds a type that we do not read.
  */
 export const readSafetensors = (path: string): Map<string, Tensor> => decodeSafetensors(readFile(path), path).tensors
 
@@ -73,9 +72,8 @@ export function decodeSafetensors(bytes: Uint8Array, path = 'safetensors'): Safe
 
 /**
  * A file of these tensors: the same tensors give the same bytes, whatever their order. Wide types come first, then by
- * name, so
- * that each lies aligned, as the reference writer does. Errors: usage when a tensor contradicts itself or has a
- * reserved name.
+ * name, so that each lies aligned, as the reference writer does. Errors: usage when a tensor contradicts itself or has
+ * a reserved name.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,

@@ -2,8 +2,7 @@
  * How do the bytes of a file become a tensor, and back?
  *
  * Little-endian and row-major, as memory is on every machine that we run on. Byte order and axis order of a file are
- * put right by
- * its own reader (`npy.ts`). What the bytes mean as numbers is `tensor.ts`.
+ * put right by its own reader (`npy.ts`). What the bytes mean as numbers is `tensor.ts`.
  */
 import { arrayOf, describe, sizeOf, type Dtype, type Tensor, type TensorData } from './tensor.ts'
 import { usageError } from '../../base/errors.ts'
@@ -16,8 +15,7 @@ export const byteLengthOf = (dtype: Dtype, shape: readonly number[]): number => 
 
 /**
  * A tensor over a copy of `bytes`. A view of a Buffer may start anywhere, and a Float32Array may not: the copy is
- * aligned, and
- * outlives the buffer. Errors: usage when the shape takes another number of bytes.
+ * aligned, and outlives the buffer. Errors: usage when the shape takes another number of bytes.
  */
 export function tensorFromBytes({
   dtype,

@@ -23,7 +23,9 @@ export const arrayOf = {
   bool: Uint8Array,
 } as const
 
+/** The element types that a tensor may have, by the names of numpy. */
 export type Dtype = keyof typeof arrayOf
+/** The elements of a tensor, in the array of their type. */
 export type TensorData =
   | Float32Array
   | Float64Array

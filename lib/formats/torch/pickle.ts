@@ -3,8 +3,7 @@
  *
  * A pickle is a program for a stack machine that may import and call anything. Here an import gives a name and nothing
  * else, and a call is looked up in a table that the caller hands in; every other name, opcode or persistent object is
- * refused. Protocols 2 to 5, which are the binary ones.
- * Source: paper: Python's pickletools.py, the list of opcodes.
+ * refused. Protocols 2 to 5, which are the binary ones. Source: paper: Python's pickletools.py, the list of opcodes.
  */
 import { PickleCursor } from './pickle-cursor.ts'
 import { checkTree, PickleName, type PickleValue } from './pickle-value.ts'

@@ -39,7 +39,8 @@ export class TorchTensor {
     const fits = isEmpty || (last < elements && sizeOf(shape) <= Math.max(elements, 1 << 24))
     if (shape.length !== strides.length || !counts.every(n => Number.isSafeInteger(n) && n >= 0) || !fits)
       throw usageError(
-        `Cannot read the storage "${storage.key}": a tensor [${shape.join(', ')}] with strides [${strides.join(', ')}] ` +
+        `Cannot read the storage "${storage.key}": a tensor [${shape.join(', ')}] with strides ` +
+          `[${strides.join(', ')}] ` +
           `from element ${offset} leaves its ${elements} elements`,
         'the file was damaged: copy or download it again',
       )

@@ -1,11 +1,12 @@
 /**
  * What does the fmt chunk of a WAV file say of its samples?
  *
- * Layout: Microsoft's "Multiple Channel Audio Data and WAVE Files". Two fields say how long a frame is, and one of
- * them (the block align) is often wrong; the samples themselves decide where the two differ.
+ * Layout: Microsoft's "Multiple Channel Audio Data and WAVE Files". Two fields say how long a frame is, and one of them
+ * (the block align) is often wrong; the samples themselves decide where the two differ.
  */
 import { usageError } from '../../base/errors.ts'
 
+/** How one sample is written. */
 export type WavEncoding = 'pcm8' | 'pcm16' | 'pcm24' | 'pcm32' | 'float32' | 'float64' | 'mulaw' | 'alaw'
 
 /** How samples are kept. */
@@ -159,9 +160,8 @@ interface Asked {
 }
 
 /**
- * In how many bytes a PCM sample stands. The block align may say a wider container than the bits need; that is
- * believed only when the samples look so: the bits at its high end with zeros below, or at its low end with the sign
- * above.
+ * In how many bytes a PCM sample stands. The block align may say a wider container than the bits need; that is believed
+ * only when the samples look so: the bits at its high end with zeros below, or at its low end with the sign above.
  */
 function containerOf(o: Asked, samples: () => Buffer, { isBig }: Numbers): { bytes: number; scale: number } {
   const packed = { bytes: o.packed, scale: 1 }

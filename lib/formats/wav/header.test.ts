@@ -198,7 +198,7 @@ test('wavLayoutOf() reads lengths that count a header, with a warning, and refus
   refuses(riff([fmt(), chunk('data', new Uint8Array(400), 500)], { bytes: 536 }), /cut short/)
 })
 
-test('wavLayoutOf() reads a data length of 0 to the end when the RIFF length is whole and no chunk stands there', () => {
+test('wavLayoutOf() reads a data length of 0 to the end when the RIFF length is whole and no chunk follows', () => {
   const sound = Buffer.from(Array.from({ length: 80 }, (_, i) => (i % 2 ? 3 : 250)))
   const bytes = riff([fmt(), chunk('data', sound, 0)])
   assert.equal(layout(bytes).info.frames, 40)

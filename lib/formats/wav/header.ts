@@ -149,7 +149,8 @@ function notWav(path: string, head: Buffer) {
     return wavRefusal(
       path,
       state,
-      `ffmpeg -f s16le -ar 16000 -ac 1 -i "${path}" y.wav, with the format (u8, s16le, f32le, mulaw, alaw) and rate of the recording`,
+      `ffmpeg -f s16le -ar 16000 -ac 1 -i "${path}" y.wav, with the format (u8, s16le, f32le, mulaw, alaw) and ` +
+        `rate of the recording`,
     )
   }
   const state = `it is ${kind.name}, not a WAV`
@@ -205,8 +206,8 @@ function isChunk({ at, fileBytes }: WavSource, position: number, numbers: Number
 }
 
 /**
- * What stands behind the samples: chunks that describe the sound are as they should be; other sound, and bytes that
- * are no chunk, are said.
+ * What stands behind the samples: chunks that describe the sound are as they should be; other sound, and bytes that are
+ * no chunk, are said.
  */
 function whatFollows(source: WavSource, { at, numbers }: { at: number; numbers: Numbers }): readonly string[] {
   const { fileBytes } = source

@@ -2,8 +2,7 @@
  * How does sound come out of a WAV file, and go into one?
  *
  * Piece by piece, as float32 in [-1, 1], one array per channel, so that an hour takes no more memory than a second.
- * Other
- * formats, resampling and mixdown are left out; for other formats the errors give the ffmpeg command.
+ * Other formats, resampling and mixdown are left out; for other formats the errors give the ffmpeg command.
  */
 export { openWav, readWav, type WavReader } from './reader.ts'
 export { createWav, writeWav, type WavWriter, type WavWriterOptions } from './writer.ts'

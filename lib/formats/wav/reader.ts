@@ -14,9 +14,8 @@ export interface WavReader extends Disposable {
   readonly path: string
   readonly info: WavInfo
   /**
-   * The next frames, at most `maxFrames`: one new array per channel, equally long; `[]` at the end.
-   * Errors: usage when a float sample is not finite or on another scale than [-1, 1], or when the file got shorter
-   * meanwhile.
+   * The next frames, at most `maxFrames`: one new array per channel, equally long; `[]` at the end. Errors: usage when
+   * a float sample is not finite or on another scale than [-1, 1], or when the file got shorter meanwhile.
    */
   read(maxFrames: number): Float32Array[]
   /** Close the file. A second call does nothing. */
@@ -154,7 +153,8 @@ function refuseOdd(o: {
     if (Math.abs(value) > floatMax) {
       throw wavRefusal(
         o.path,
-        `sample ${o.frame + i} of channel ${o.c} is ${value.toFixed(1)}: float sound lies in [-1, 1], and this is on the scale of integers`,
+        `sample ${o.frame + i} of channel ${o.c} is ${value.toFixed(1)}: float sound lies in [-1, 1], and this is ` +
+          `on the scale of integers`,
         `ffmpeg -i "${o.path}" -af volume=1/32768 y.wav`,
       )
     }

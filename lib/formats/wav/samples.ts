@@ -1,9 +1,8 @@
 /**
  * What number is a stored sample, and which sample stores a number?
  *
- * Full scale is 1: an n-bit sample is divided by 2^(n-1), unsigned 8-bit is centred on 128. The two companding laws
- * are those of
- * ITU-T G.711, on a 16-bit scale. Interleaved bytes on one side, one float32 array per channel on the other.
+ * Full scale is 1: an n-bit sample is divided by 2^(n-1), unsigned 8-bit is centred on 128. The two companding laws are
+ * those of ITU-T G.711, on a 16-bit scale. Interleaved bytes on one side, one float32 array per channel on the other.
  */
 import type { WavEncoding } from './format.ts'
 
@@ -90,8 +89,7 @@ function linearFromMulaw(code: number): number {
 }
 
 /**
- * G.711 A-law: seven segments and a linear one at zero; every other bit is stored inverted. A set sign bit is
- * positive.
+ * G.711 A-law: seven segments and a linear one at zero; every other bit is stored inverted. A set sign bit is positive.
  */
 function linearFromAlaw(code: number): number {
   const bits = code ^ 0x55

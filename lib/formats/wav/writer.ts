@@ -2,8 +2,8 @@
  * How is a WAV file written without holding it, so that no reader ever sees half of one?
  *
  * Into a sibling, piece by piece; closing fills in the lengths and renames it over the target. The header comes from
- * the wavefile
- * package; the samples do not, because wavefile wants them all at once and takes seconds over a minute of sound.
+ * the wavefile package; the samples do not, because wavefile wants them all at once and takes seconds over a minute of
+ * sound.
  */
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,6 +12,7 @@ import { fileError, makeFolder } from '../../host/files.ts'
 import { usageError } from '../../base/errors.ts'
 import { sampleBytes, sampleEncoder } from './samples.ts'
 
+/** What the header of a new file says. */
 export interface WavWriterOptions {
   /** Frames per second. */
   readonly sampleRate: number
@@ -24,8 +25,8 @@ export interface WavWriter extends Disposable {
   /** How many samples lay beyond full scale and were clipped. float32 keeps them and counts none. */
   readonly clippedSamples: number
   /**
-   * Add frames: one array per channel, equally long.
-   * Errors: usage for a sample that is not finite, or over 4 GiB; blocked when the disk is full.
+   * Add frames: one array per channel, equally long. Errors: usage for a sample that is not finite, or over 4 GiB;
+   * blocked when the disk is full.
    */
   append(channels: readonly Float32Array[]): void
   /**

@@ -59,8 +59,7 @@ function tableOf(graph: GraphProto): Table {
 
 /**
  * Broken names: made twice, never made, made too late, or in a circle. Nothing can be said of the shapes of such a
- * graph.
- * `outer` are the values that a graph around this one has made.
+ * graph. `outer` are the values that a graph around this one has made.
  */
 export function checkNames(graph: GraphProto, outer: ReadonlySet<string> = new Set()): string[] {
   const table = tableOf(graph)

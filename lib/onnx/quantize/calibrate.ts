@@ -2,9 +2,8 @@
  * Which range does every activation of a model take on real input?
  *
  * Each batch runs through ONNX Runtime, unoptimised so that every value keeps its name, with all values exposed. Only
- * counts
- * are kept. When one batch's values would fill more than `budgetBytes`, the values are exposed in groups, one session
- * a group.
+ * counts are kept. When one batch's values would fill more than `budgetBytes`, the values are exposed in groups, one
+ * session a group.
  */
 import { dimsOf, dtypeOf, encodeModel, hasShape, type ModelProto } from '../../formats/onnx/index.ts'
 import { describe, sizeOf, type Tensor } from '../../formats/tensors/tensor.ts'
@@ -20,6 +19,7 @@ export type { Range, RangeMethod } from './range.ts'
 /** One batch: the name of every input to its tensor. */
 export type Feeds = Readonly<Record<string, Tensor>>
 
+/** How ranges are found, and how much memory that may take. */
 export interface CalibrateOptions {
   /**
    * How the range follows from the values; see `RangeMethod`. `mse` by default: on input that it had not seen it beat
@@ -93,7 +93,8 @@ function checkFeeds(model: ModelProto, feeds: Feeds, batch: number): void {
         wanted.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.shape[i]))
     if (fits && wanted.dtype === tensor.dtype && tensor.data.length === sizeOf(tensor.shape)) continue
     throw usageError(
-      `Cannot calibrate with these samples: batch ${batch} gives "${input.name}" as ${describe(tensor)} (${tensor.data.length} values), ` +
+      `Cannot calibrate with these samples: batch ${batch} gives "${input.name}" as ${describe(tensor)} ` +
+        `(${tensor.data.length} values), ` +
         `the model takes ${text}`,
       'cut or pad the calibration input to the width of the model',
     )

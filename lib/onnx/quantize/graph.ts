@@ -7,6 +7,7 @@ import {
   newNode,
   protoFromTensor,
   type GraphProto,
+  type ModelProto,
   type NodeProto,
   type TensorProto,
 } from '../../formats/onnx/index.ts'
@@ -26,8 +27,7 @@ export class QdqGraph {
   }
 
   /**
-   * Stores integers with their scales and zero points; returns the name of what they stand for. `axis` null: one
-   * scale.
+   * Stores integers with their scales and zero points; returns the name of what they stand for. `axis` null: one scale.
    */
   dequantize(
     name: string,
@@ -74,5 +74,21 @@ export class QdqGraph {
     for (let i = 2; this.#names.has(name); i++) name = `${base}_${i}`
     this.#names.add(name)
     return name
+  }
+
+  /**
+   * The model with this graph in place of its own, without the float weights that nobody reads any more.
+   *
+   * @param captured names that bodies of nodes read from outside
+   */
+  modelLike(model: ModelProto, captured: ReadonlySet<string>): ModelProto {
+    const { graph } = model
+    const inputs = this.nodes.flatMap(node => node.input)
+    const read = new Set([...inputs, ...graph.output.map(({ name }) => name), ...captured])
+    const gone = new Set(graph.initializer.flatMap(({ name }) => (read.has(name) ? [] : [name])))
+    const kept = graph.initializer.filter(({ name }) => !gone.has(name))
+    const node = this.nodes.filter(({ opType, output }) => opType !== 'Constant' || read.has(output[0]!))
+    const input = graph.input.filter(({ name }) => !gone.has(name))
+    return { ...model, graph: { ...graph, node, input, initializer: [...kept, ...this.initializers] } }
   }
 }

@@ -3,9 +3,8 @@
  *
  * As an integer device does it: convolutions and products always; sums, masks and activations when they follow such a
  * node; views pass integers on unchanged. Every other operator stays in float, and so does whatever stands between an
- * input and the first product. A Relu or Clip straight after a node belongs to it:
- * only its
- * output is quantised. Nothing is computed here; `quantize.ts` writes the graph.
+ * input and the first product. A Relu or Clip straight after a node belongs to it: only its output is quantised.
+ * Nothing is computed here; `quantize.ts` writes the graph.
  */
 import {
   attributeTensor,
@@ -50,6 +49,7 @@ export interface PlannedValue {
   readonly root: string
 }
 
+/** What becomes an integer, and by which range. */
 export interface QuantizationPlan {
   readonly integerNodes: ReadonlySet<NodeProto>
   readonly values: ReadonlyMap<string, PlannedValue>
@@ -58,8 +58,8 @@ export interface QuantizationPlan {
   /** Names that the body of an If, Loop or Scan reads. */
   readonly captured: ReadonlySet<string>
   /**
-   * The range of a root, narrowed or fixed where its operator says more than calibration; undefined when `ranges`
-   * lacks it.
+   * The range of a root, narrowed or fixed where its operator says more than calibration; undefined when `ranges` lacks
+   * it.
    */
   rangeOf(root: string): Range | undefined
 }

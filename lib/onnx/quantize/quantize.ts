@@ -1,13 +1,11 @@
 /**
  * How does a float graph become the int8 graph that a device would run?
  *
- * QDQ: the operators stay, and pairs of QuantizeLinear and DequantizeLinear around them say what is an integer.
- * Weights are int8
- * per output channel, activations 8 bit per tensor, biases int32 at the scale of their products; the border stays
- * float.
- * ONNX Runtime fuses this into QLinearConv and its kin. Ranges come from `calibrate.ts`, the choice of nodes from
- * `quantize-plan.ts`, the numbers from `quantize-values.ts`. A dequantised value keeps its name, so that layers
- * compare by name.
+ * QDQ: the operators stay, and pairs of QuantizeLinear and DequantizeLinear around them say what is an integer. Weights
+ * are int8 per output channel, activations 8 bit per tensor, biases int32 at the scale of their products; the border
+ * stays float. ONNX Runtime fuses this into QLinearConv and its kin. Ranges come from `calibrate.ts`, the choice of
+ * nodes from `plan.ts`, the numbers from `values.ts`. A dequantised value keeps its name, so that
+ * layers compare by name.
  */
 import {
   attributeFloat,
@@ -34,6 +32,7 @@ import {
 
 export type { Range } from './range.ts'
 
+/** How finely weights and activations are quantised. */
 export interface QuantizeOptions {
   /** One scale for each output channel of a weight, or one for all of it. */
   readonly weights?: 'per-channel' | 'per-tensor'
@@ -44,7 +43,7 @@ export interface QuantizeOptions {
  * The model in int8 QDQ form, operator set 13 at least. Deterministic; the given model is not changed.
  * @param ranges the range of each activation, from `calibrate` on the same model
  * @throws usage when the model is quantised already, has nothing to quantise, lacks a range, or holds NaN or infinity
- * in a weight
+ *   in a weight
  */
 export function quantizeQdq(
   model: ModelProto,
@@ -55,7 +54,8 @@ export function quantizeQdq(
   const quantised = model.graph.node.find(({ opType }) => /QuantizeLinear$|^QLinear|Integer$/.test(opType))
   if (quantised) {
     throw usageError(
-      `Cannot quantise "${name}": "${quantised.name || quantised.output[0]}" (${quantised.opType}) is quantised already`,
+      `Cannot quantise "${name}": "${quantised.name || quantised.output[0]}" (${quantised.opType}) is quantised ` +
+        `already`,
       'give the float model',
     )
   }
@@ -123,7 +123,7 @@ class QdqWriter {
         else if (planned) readsOf.set(name, this.#pair(name, name))
       }
     }
-    return this.#finish()
+    return this.#graph.modelLike(this.#model, this.#plan.captured)
   }
 
   /** QuantizeLinear and DequantizeLinear for one value; returns the name of what readers get. */
@@ -286,20 +286,5 @@ class QdqWriter {
       `Cannot quantise "${name}": element ${odd} is ${data[odd]}`,
       'check the training or the export of this weight',
     )
-  }
-
-  /** The graph without the float weights that nobody reads any more. */
-  #finish(): ModelProto {
-    const { graph } = this.#model
-    const read = new Set([
-      ...this.#graph.nodes.flatMap(node => node.input),
-      ...graph.output.map(({ name }) => name),
-      ...this.#plan.captured,
-    ])
-    const kept = graph.initializer.filter(({ name }) => read.has(name))
-    const gone = new Set(graph.initializer.filter(({ name }) => !read.has(name)).map(({ name }) => name))
-    const node = this.#graph.nodes.filter(({ opType, output }) => opType !== 'Constant' || read.has(output[0]!))
-    const input = graph.input.filter(({ name }) => !gone.has(name))
-    return { ...this.#model, graph: { ...graph, node, input, initializer: [...kept, ...this.#graph.initializers] } }
   }
 }

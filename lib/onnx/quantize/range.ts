@@ -2,8 +2,8 @@
  * Which range of a tensor should 255 steps cover, after all of its values were seen once?
  *
  * Values are counted in bins by magnitude, 2048 for each sign, up to a power of two that doubles when a larger value
- * comes (two
- * bins become one). So memory is bounded, one pass is enough, and the order of the batches does not change the result.
+ * comes (two bins become one). So memory is bounded, one pass is enough, and the order of the batches does not change
+ * the result.
  */
 
 /** The least and the greatest value that is to be represented; zero always is. */
@@ -13,8 +13,8 @@ export interface Range {
 }
 
 /**
- * `minmax`: nothing is clipped. `percentile`: the tail beyond `tail` is clipped on each side.
- * `mse`: the range for which rounding and clipping together make the least squared error.
+ * `minmax`: nothing is clipped. `percentile`: the tail beyond `tail` is clipped on each side. `mse`: the range for
+ * which rounding and clipping together make the least squared error.
  */
 export type RangeMethod = 'minmax' | 'percentile' | 'mse'
 

@@ -1,8 +1,8 @@
 /**
  * How do float numbers become integers: activations, weights, biases?
  *
- * real = scale · (integer − zero point), scales in float32 as ONNX holds them, rounding half to even as QuantizeLinear
- * does.
+ * real = scale · (integer − zero point). Scales are float32, as ONNX holds them, and rounding is half to even, as
+ * QuantizeLinear has it.
  */
 import type { Range } from './range.ts'
 
@@ -21,7 +21,9 @@ export function roundHalfEven(x: number): number {
 
 const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high)
 
+/** The integers that activations become. */
 export type ActivationType = 'uint8' | 'int8'
+/** real = scale · (integer − zero point). */
 export interface Quantization {
   readonly scale: number
   readonly zeroPoint: number
@@ -87,9 +89,8 @@ export function quantizeWeight(
 }
 
 /**
- * How small the scale of each weight channel may be before its bias leaves int32. A channel of tiny weights and a
- * large bias
- * loses steps in its weights, which hardly count, instead of its bias, which is all that it says.
+ * How small the scale of each weight channel may be before its bias leaves int32. A channel of tiny weights and a large
+ * bias loses steps in its weights, which hardly count, instead of its bias, which is all that it says.
  */
 export const leastWeightScales = (bias: Float32Array, inputScale: number): number[] =>
   Array.from(bias, b => Math.abs(b) / (inputScale * mostBias))

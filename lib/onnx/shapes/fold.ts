@@ -2,10 +2,8 @@
  * Which values of small tensors are known before the run?
  *
  * Exports compute shapes inside the graph (Shape, Gather, Concat, Reshape). The elements of such tensors are folded
- * here, names
- * of dimensions included: the elements of Shape of [B, 100] are B and 100. Arithmetic on a name gives '' (unknown),
- * but for
- * x + 0 and x · 1. Larger tensors are not folded, nor is anything that no shape is made of.
+ * here, names of dimensions included: the elements of Shape of [B, 100] are B and 100. Arithmetic on a name gives ''
+ * (unknown), but for x + 0 and x · 1. Larger tensors are not folded, nor is anything that no shape is made of.
  */
 import {
   attributeFloat,

@@ -2,8 +2,7 @@
  * Which shape comes out of a convolution or a pooling?
  *
  * Sources: the operators' texts in the ONNX specification; where it is silent (SAME of ConvTranspose, the last window
- * under
- * ceil_mode), what ONNX Runtime does. Layout is N, C, then any number of spatial dimensions.
+ * under ceil_mode), what ONNX Runtime does. Layout is N, C, then any number of spatial dimensions.
  */
 import { attributeInt, attributeInts, attributeString } from '../../formats/onnx/access.ts'
 import { contradiction, productOf, show, showShape, type Call, type Dim, type Rule, type Value } from './value.ts'

@@ -1,19 +1,10 @@
 /**
- * Which shape comes out of an operator that moves elements, or makes them from nothing?
+ * Which shape comes out of an operator that moves elements?
  *
  * Squeeze, Unsqueeze and Split moved a list from an attribute to an input in operator set 13, Slice in 10, Pad in 11:
- * whichever
- * the node has is read.
+ * whichever the node has is read.
  */
-import {
-  attributeFloats,
-  attributeInt,
-  attributeInts,
-  attributeOf,
-  attributeTensor,
-  dtypeFromDataType,
-  tensorDims,
-} from '../../formats/onnx/access.ts'
+import { attributeInt, attributeInts, attributeOf } from '../../formats/onnx/access.ts'
 import {
   axisOf,
   broadcast,
@@ -240,42 +231,6 @@ const gather: Rule = call => {
 
 const gatherElements: Rule = ({ inputs: [x, indices] }) => [x && indices && { dtype: x.dtype, shape: indices.shape }]
 
-const shapeOf: Rule = ({ node, inputs: [x] }) => {
-  if (x === undefined) return []
-  const dims = x.shape.slice(attributeInt(node, 'start') ?? 0, attributeInt(node, 'end') ?? x.shape.length)
-  return [{ dtype: 'int64', shape: [dims.length] }]
-}
-
-const constant: Rule = ({ node }) => {
-  const tensor = attributeTensor(node, 'value')
-  const dtype = tensor && dtypeFromDataType(tensor.dataType)
-  if (tensor) return [dtype && { dtype, shape: tensorDims(tensor) }]
-  const floats = attributeFloats(node, 'value_floats')
-  const ints = attributeInts(node, 'value_ints')
-  if (floats) return [{ dtype: 'float32', shape: [floats.length] }]
-  if (ints) return [{ dtype: 'int64', shape: [ints.length] }]
-  if (attributeOf(node, 'value_float')) return [{ dtype: 'float32', shape: [] }]
-  return [attributeOf(node, 'value_int') && { dtype: 'int64', shape: [] }]
-}
-
-const constantOfShape: Rule = call => {
-  const wanted = call.inputs[0]
-  const value = attributeTensor(call.node, 'value')
-  const dtype = value === undefined ? 'float32' : dtypeFromDataType(value.dataType)
-  if (dtype === undefined || wanted === undefined) return []
-  const rank = wanted.shape[0]
-  const shape = wanted.constant ?? (typeof rank === 'number' ? Array<Dim>(rank).fill('') : undefined)
-  return [shape && { dtype, shape }]
-}
-
-const range: Rule = call => {
-  const ends = [0, 1, 2].map(i => numbersAt(call, i)?.[0])
-  const dtype = call.inputs.find(value => value !== undefined)?.dtype
-  const [start, limit, delta] = ends
-  const isKnown = start !== undefined && limit !== undefined && delta !== undefined
-  return [dtype && { dtype, shape: [isKnown ? Math.max(0, Math.ceil((limit - start) / delta)) : ''] }]
-}
-
 const resize: Rule = call => {
   const x = call.inputs[0]
   if (x === undefined) return []
@@ -302,10 +257,5 @@ export const layoutRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['Tile', tile],
   ['Gather', gather],
   ['GatherElements', gatherElements],
-  ['Shape', shapeOf],
-  ['Constant', constant],
-  ['Size', ({ inputs: [x] }) => [x && { dtype: 'int64', shape: [] }]],
-  ['ConstantOfShape', constantOfShape],
-  ['Range', range],
   ['Resize', resize],
 ])

@@ -4,6 +4,7 @@
 import { convolutionRules } from './rules-convolution.ts'
 import { elementwiseRules } from './rules-elementwise.ts'
 import { layoutRules } from './rules-layout.ts'
+import { makerRules } from './rules-maker.ts'
 import { matrixRules } from './rules-matrix.ts'
 import type { Rule } from './value.ts'
 
@@ -12,5 +13,6 @@ export const shapeRules: ReadonlyMap<string, Rule> = new Map([
   ...elementwiseRules,
   ...convolutionRules,
   ...layoutRules,
+  ...makerRules,
   ...matrixRules,
 ])

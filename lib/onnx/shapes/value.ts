@@ -2,10 +2,9 @@
  * What does a shape rule see, and what does it say?
  *
  * A rule gets one node with what is known of its inputs and says what its outputs are. A dimension is a number, the
- * name that
- * the file gives it, or '' when nothing is known of it. Integer tensors that shapes are made of carry their values too.
- * The rules themselves are in `shape-rules*.ts`, folding of values in `shape-fold.ts`, the walk over a graph in
- * `shapes.ts`.
+ * name that the file gives it, or '' when nothing is known of it. Integer tensors that shapes are made of carry their
+ * values too. The rules themselves are in `shape-rules*.ts`, folding of values in `shape-fold.ts`, the walk over a
+ * graph in `shapes.ts`.
  */
 import { attributeInts } from '../../formats/onnx/access.ts'
 import type { NodeProto } from '../../formats/onnx/schema.ts'
@@ -60,8 +59,8 @@ export function numbersAt(call: Call, index: number): number[] | undefined {
 }
 
 /**
- * A list that older operator sets keep in an attribute and newer ones in an input.
- * `absent`: the node has neither. `unknown`: it has the input, but nothing says what it holds.
+ * A list that older operator sets keep in an attribute and newer ones in an input. `absent`: the node has neither.
+ * `unknown`: it has the input, but nothing says what it holds.
  */
 export function listOf(call: Call, o: { input: number; attribute: string }): number[] | 'absent' | 'unknown' {
   if (given(call, o.input)) return numbersAt(call, o.input) ?? 'unknown'

@@ -8,7 +8,7 @@
  */
 import { usageError } from '../../base/errors.ts'
 
-/** One pass: `radix` interleaved sub-transforms of length `inner`, `outer` times over; its factors begin at `factors`. */
+/** One pass: `radix` interleaved sub-transforms of length `inner`, `outer` times; its factors begin at `factors`. */
 interface Pass {
   readonly radix: number
   readonly outer: number

@@ -52,7 +52,9 @@ export class MelFrontEnd {
   readonly #fourier: Fourier
   readonly #power: Float64Array
 
-  /** @throws usage when the window is longer than the transform, the hop is no whole number, or the bins make no sense */
+  /**
+   * @throws usage when the window is longer than the transform, the hop is no whole number, or the bins make no sense
+   */
   constructor(options: MelOptions) {
     const { fftSize, windowSamples, hopSamples } = options
     if (!(windowSamples >= 2 && windowSamples <= fftSize) || !(Number.isInteger(hopSamples) && hopSamples >= 1)) {
@@ -81,7 +83,8 @@ export class MelFrontEnd {
     const length = samples.length + trailingZeros
     if (pad === 'reflect' && length <= fftSize / 2) {
       throw usageError(
-        `Cannot take the log-mel spectrogram of "${length} samples": fewer than the ${fftSize / 2 + 1} of half a window`,
+        `Cannot take the log-mel spectrogram of "${length} samples": fewer than the ${fftSize / 2 + 1} of half a ` +
+          `window`,
         'give a longer recording, or pad it with zeros',
       )
     }

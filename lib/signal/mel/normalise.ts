@@ -7,8 +7,8 @@
 import type { MelSpectrogram } from './mel.ts'
 
 /**
- * Whisper's scale, in place: nothing lies more than `range` below the loudest value; then (x + `shift`) / `scale`.
- * The loudest value is that of the whole spectrogram, so scale before cutting windows out of it.
+ * Whisper's scale, in place: nothing lies more than `range` below the loudest value; then (x + `shift`) / `scale`. The
+ * loudest value is that of the whole spectrogram, so scale before cutting windows out of it.
  */
 export function scaleToLoudest(
   { data }: MelSpectrogram,
