@@ -13,7 +13,7 @@ const { files, tsv } = monolithicContract()
 const root = mkdtempSync(join(tmpdir(), 'monolithic-ramp-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 const scratch = () => mkdtempSync(join(root, 'cwd-'))
-const small = ['--rung', '10', '--n-blocks', '2', '--n-repeats', '1']
+const small = ['--ladder', 'plan', '--rung', '10', '--n-blocks', '2', '--n-repeats', '1']
 const rows = (ran: Ran) => readTsv(ran.path(files.rampSummary))
 const sidecar = (ran: Ran) => JSON.parse(ran.read('monolithic_prefix_boundary.json')) as Record<string, unknown>
 const name = 'mono_f64_bn24_hid48_skip24_b2_r1_t16000'
@@ -72,7 +72,7 @@ test("monolithic-ramp cuts the host's graph after a node, calibrates it and comp
 
 test('monolithic-ramp names the same boundary in order and by halves, and goes on with a command that the ramp takes', async () => {
   const fates = { '.*_k[3-8]': 'allocator' }
-  const argv = ['--rung', '10', '--by', 'truncate']
+  const argv = ['--ladder', 'plan', '--rung', '10', '--by', 'truncate']
   for (const search of ['linear', 'bisect']) {
     const ran = await onStandin([...argv, '--search', search], fates)
     assert.equal(ran.exit, 0, ran.stderr)
@@ -80,7 +80,7 @@ test('monolithic-ramp names the same boundary in order and by halves, and goes o
     assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${base}_k2 ; first fail=${base}_k3`)
     assert.match(
       ran.verdict,
-      /^PASS .* toolchain=dfc .*--by end-nodes --search bisect --rung 10 --n-blocks 3 --n-repeats 1/,
+      /^PASS .* toolchain=dfc .*--by end-nodes --search bisect --ladder plan --rung 10 --n-blocks 3 --n-repeats 1/,
     )
     assert.equal(rows(ran).length, 9)
     assert.deepEqual([sidecar(ran).bucket, sidecar(ran).run], ['allocator_infeasible', search === 'linear' ? 4 : 5])
@@ -126,7 +126,7 @@ test('monolithic-ramp resumes an earlier run', async () => {
 
 test('monolithic-ramp lists its prefixes in --dry-run, and refuses what does not fit together', async () => {
   const cwd = scratch()
-  const dry = await runInProcess(ramp, ['--dry-run', '--by', 'repeats', '--rung', '10'], { cwd })
+  const dry = await runInProcess(ramp, ['--dry-run', '--by', 'repeats', '--ladder', 'plan', '--rung', '10'], { cwd })
   assert.equal(dry.exit, 0)
   assert.deepEqual(
     dry.lines.filter(line => line.startsWith('would ')),
@@ -146,7 +146,7 @@ test('monolithic-ramp lists its prefixes in --dry-run, and refuses what does not
     assert.ok(ran.exit === 2 || (ran.exit === 3 && argv[1] === 'nowhere.npz'), `${argv.join(' ')}: ${ran.exit}`)
   }
   assert.ok(!existsSync(join(cwd, 'module_runs')))
-  const rung = await runInProcess(ramp, ['--rung', '11'], { cwd })
+  const rung = await runInProcess(ramp, ['--ladder', 'plan', '--rung', '11'], { cwd })
   assert.deepEqual([rung.exit, /--rung 1 to 10/.test(rung.verdict)], [2, true])
 })
 
