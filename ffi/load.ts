@@ -63,7 +63,7 @@ export interface OpenedLibrary {
  *
  * @param options.env the environment; `process.env` unless told
  * @throws FfiError `absent`, with each path tried (grouped by folder) and what was wrong with it, the package that has
- * it, and the `export` line
+ *   it, and the `export` line
  */
 export function openLibrary(
   spec: LibrarySpec,
@@ -102,8 +102,8 @@ const unknownToLoader = 'cannot open shared object file: No such file or directo
 
 /**
  * First a line for each file that is there and does not open; then one for the loader's own search, and one for all
- * folders that lack the same names, as a shell writes them: `/usr/lib, /usr/local/lib: libx.so, libx.so.{2, 1}: no
- * such file`.
+ * folders that lack the same names, as a shell writes them: `/usr/lib, /usr/local/lib: libx.so, libx.so.{2, 1}: no such
+ * file`.
  */
 function placesTried(attempts: readonly Attempt[]): string[] {
   const isAbsent = ({ wrong }: Attempt) => wrong === noSuchFile || wrong === unknownToLoader
@@ -181,8 +181,8 @@ function versionsIn(folder: string, names: readonly string[]): string[] {
 }
 
 /**
- * The library, or what is wrong with it. A file is looked at before the loader is asked: the loader's words do not
- * name the arch.
+ * The library, or what is wrong with it. A file is looked at before the loader is asked: the loader's words do not name
+ * the arch.
  */
 function tryOpen(candidate: string): LibraryHandle | string {
   if (candidate.includes('/')) {
@@ -205,9 +205,9 @@ const pinned = 0x1002
 let dlopen: NativeFunction<[string, number]> | undefined
 
 /**
- * Keep a library in memory to the end of the process. koffi lets go of one that nobody holds, and of all of them at
- * the end, while threads of ours still have things in it to clean up: ONNX Runtime before 1.19 then ends the process
- * with a crash.
+ * Keep a library in memory to the end of the process. koffi lets go of one that nobody holds, and of all of them at the
+ * end, while threads of ours still have things in it to clean up: ONNX Runtime before 1.19 then ends the process with a
+ * crash.
  */
 function pin(path: string): void {
   if (process.platform !== 'linux') return

@@ -19,8 +19,8 @@ export function endWithParent(parent: number): void {
 }
 
 /**
- * From here on, a process that loses its parent becomes this one's child, if it descends from it: one that forked
- * twice and left the session is found among the descendants as long as this process lives.
+ * From here on, a process that loses its parent becomes this one's child, if it descends from it: one that forked twice
+ * and left the session is found among the descendants as long as this process lives.
  */
 export function adoptOrphans(): void {
   if (process.platform === 'linux') prctl(setChildSubreaper, 1)

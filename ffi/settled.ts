@@ -1,8 +1,8 @@
 /**
  * Runs a native function on a worker thread, and keeps what it was given until it is over.
  *
- * koffi hands the worker the address of a typed array and forgets the array: one was collected 71 ms into a call of
- * 600 ms. What a call was given is held here until the call is over.
+ * koffi hands the worker the address of a typed array and forgets the array: one was collected 71 ms into a call of 600
+ * ms. What a call was given is held here until the call is over.
  */
 import type { NativeFunction } from './load.ts'
 

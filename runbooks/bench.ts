@@ -3,8 +3,7 @@
  * Bench: is it quick enough, and does it stay small?
  *
  * Measures on this machine, now, and prints medians and ratios within this one run: another machine, or another hour,
- * gives
- * other seconds. The bounds are the contract's.
+ * gives other seconds. The bounds are the contract's.
  *
  *   npx tsx runbooks/bench.ts --suite sweep
  *   npx tsx runbooks/bench.ts --suite ffi

@@ -2,9 +2,8 @@
 /**
  * The book: which runbooks are there, and what does each ask?
  *
- * Opens every file in `runbooks/` without running it and lists its question and inputs. With `--json` an agent gets
- * the same as
- * one document. A file that does not open, or asks nothing, fails.
+ * Opens every file in `runbooks/` without running it and lists its question and inputs. With `--json` an agent gets the
+ * same as one document. A file that does not open, or asks nothing, fails.
  *
  *   npx tsx runbooks/book.ts
  */

@@ -2,14 +2,11 @@
 /**
  * Doctor: which of this machine's questions can be answered?
  *
- * Looks at node, packages, native libraries, devices, drivers, permissions and vendors' programs, and says of each
- * that it is ok,
- * missing (with what installs it) or broken (with the fix). Native libraries are opened in a child process, so that
- * one that
- * crashes is a line and not the end. Only what the main job needs is a gate, unless `--need` asks for a device or a
- * compiler: then
- * also that the vendor's headers, where they are, agree with the tables that the bindings were made from.
- * Nothing here needs root, and nothing is changed.
+ * Looks at node, packages, native libraries, devices, drivers, permissions and vendors' programs, and says of each that
+ * it is ok, missing (with what installs it) or broken (with the fix). Native libraries are opened in a child process,
+ * so that one that crashes is a line and not the end. Only what the main job needs is a gate, unless `--need` asks for
+ * a device or a compiler: then also that the vendor's headers, where they are, agree with the tables that the bindings
+ * were made from. Nothing here needs root, and nothing is changed.
  *
  *   npx tsx runbooks/doctor.ts
  *   npx tsx runbooks/doctor.ts --need hailo

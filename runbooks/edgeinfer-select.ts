@@ -3,9 +3,9 @@
  * EdgeInfer select: which windows should be labelled next, and is choosing them worth it?
  *
  * Draws label-efficiency curves of every strategy against choosing at random, on latents of an encoder that saw no
- * label (seeded weights), over several seeds. The pool is long-tailed as a day is: much lying, few stairs; on
- * a balanced pool (--pool balanced) random choice is hard to beat, and the curves show that too. Then it chooses from
- * the windows that the telemetry kept, without near-duplicates and with classes in turn, and writes `al/manifest.json`.
+ * label (seeded weights), over several seeds. The pool is long-tailed as a day is: much lying, few stairs; on a
+ * balanced pool (--pool balanced) random choice is hard to beat, and the curves show that too. Then it chooses from the
+ * windows that the telemetry kept, without near-duplicates and with classes in turn, and writes `al/manifest.json`.
  *
  *   npx tsx runbooks/edgeinfer-select.ts
  *   npx tsx runbooks/edgeinfer-select.ts --data "UCI HAR Dataset" --seeds 10 --strategy k-center

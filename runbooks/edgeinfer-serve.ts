@@ -2,8 +2,8 @@
 /**
  * EdgeInfer serve: does the sidecar answer windows until it is told to stop, and lose none?
  *
- * Serves `POST /infer` and its other interfaces on port 9000, from the exported model or a HEF (--backend hailort).
- * It is ready once the model has answered golden windows as its reference did. SIGTERM drains: what was accepted is
+ * Serves `POST /infer` and its other interfaces on port 9000, from the exported model or a HEF (--backend hailort). It
+ * is ready once the model has answered golden windows as its reference did. SIGTERM drains: what was accepted is
  * answered. `USE_REAL_MODEL=false` serves a deterministic stub that says it is one.
  *
  *   npx tsx runbooks/edgeinfer-serve.ts

@@ -3,12 +3,10 @@
  * Monolithic prefix ramp: which is the first prefix of ConvTasNet that does not compile?
  *
  * Takes the channels of one rung, gives them enough blocks and repeats to climb, and compiles prefixes from small to
- * large: the
- * masker bypassed, the first k blocks, whole stacks of blocks, repeats; or the graph cut after each of its nodes. The
- * boundary is
- * the last prefix that passes and the first that fails; a time-out or a broken installation leaves it open. With no
- * vendor's
- * compiler on the machine the host toolchain answers, and there everything is expected to pass.
+ * large: the masker bypassed, the first k blocks, whole stacks of blocks, repeats; or the graph cut after each of its
+ * nodes. The boundary is the last prefix that passes and the first that fails; a time-out or a broken installation
+ * leaves it open. With no vendor's compiler on the machine the host toolchain answers, and there everything is expected
+ * to pass.
  *
  *   npx tsx runbooks/monolithic-ramp.ts
  *   npx tsx runbooks/monolithic-ramp.ts --by end-nodes --search bisect --n-blocks 2 --n-repeats 1

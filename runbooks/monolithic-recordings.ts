@@ -2,11 +2,10 @@
 /**
  * Recordings: can the recordings that ship be made again, byte for byte?
  *
- * Downloads two Debian packages of recorded prompts with apt (or takes their .deb files from a folder), compares
- * their
+ * Downloads two Debian packages of recorded prompts with apt (or takes their .deb files from a folder), compares their
  * SHA-256, unpacks them, decodes four prompts with ffmpeg, mixes them after the recipe in
- * `lib/systems/monolithic/recordings.ts`, and
- * compares the six WAV files with those in `contracts/recordings`. `--write` puts the new ones in their place.
+ * `lib/systems/monolithic/recordings.ts`, and compares the six WAV files with those in `contracts/recordings`.
+ * `--write` puts the new ones in their place.
  *
  *   npx tsx runbooks/monolithic-recordings.ts
  *   npx tsx runbooks/monolithic-recordings.ts --packages ~/Downloads

@@ -2,9 +2,10 @@
 /**
  * Training: can a network learn to separate two voices here, and how well does it?
  *
- * Downloads recorded prompts as Debian packages, holds some of them back, and trains a ConvTasNet of the ladder with PyTorch on one
- * core. Then it measures what ships: float16 weights on ONNX Runtime against PyTorch, tiled, in int8, and with voices that the
- * network never heard. `--smoke` takes four minutes of a core. `--write` puts weights, log and model card into `contracts/weights`.
+ * Downloads recorded prompts as Debian packages, holds some of them back, and trains a ConvTasNet of the ladder with
+ * PyTorch on one core. Then it measures what ships: float16 weights on ONNX Runtime against PyTorch, tiled, in int8,
+ * and with voices that the network never heard. `--smoke` takes four minutes of a core. `--write` puts weights, log and
+ * model card into `contracts/weights`.
  *
  *   npx tsx runbooks/monolithic-train.ts --smoke
  *   npx tsx runbooks/monolithic-train.ts --network large --packages ~/Downloads

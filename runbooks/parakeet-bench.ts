@@ -3,10 +3,8 @@
  * Parakeet bench: does the decoding loop stay free of garbage, and how long does a chunk take?
  *
  * Runs the decoder in its steady state (time per step, garbage collections, JavaScript heap per step), streams a
- * recording
- * (time per chunk), transcribes it (real-time factor), and asks the joint about several frames at once, whose tokens
- * must
- * be the same. Times are reported; they are judged on a GPU alone.
+ * recording (time per chunk), transcribes it (real-time factor), and asks the joint about several frames at once, whose
+ * tokens must be the same. Times are reported; they are judged on a GPU alone.
  *
  *   npx tsx runbooks/parakeet-bench.ts
  *   npx tsx runbooks/parakeet-bench.ts --model-dir models/parakeet --wav speech.wav --evaluations 100000

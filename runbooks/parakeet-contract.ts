@@ -3,8 +3,7 @@
  * Parakeet contract: does every value have a source, and does what is here confirm it?
  *
  * Audits the contract: sources, required values, derived values computed again, decisions. Given a `.nemo`, a model
- * folder
- * or a `model_meta.json`, every value that it states is read again and compared, type and all. Writes
+ * folder or a `model_meta.json`, every value that it states is read again and compared, type and all. Writes
  * `CONTRACT_SOURCES.md` with the gaps and a follow-up for each.
  *
  *   npx tsx runbooks/parakeet-contract.ts

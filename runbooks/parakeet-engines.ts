@@ -3,9 +3,8 @@
  * Parakeet engines: does TensorRT build an engine of every component, and does each run?
  *
  * Drives trtexec with the flags that it has, the contract's profiles, a timing cache and a hard time limit; each plan
- * is told
- * by its first bytes and asked once. `build_report.json` is written also when a build fails, with the failure's family.
- * TF32 is off for float32. From TensorRT 11 on a lower precision comes from graphs that were converted.
+ * is told by its first bytes and asked once. `build_report.json` is written also when a build fails, with the failure's
+ * family. TF32 is off for float32. From TensorRT 11 on a lower precision comes from graphs that were converted.
  *
  *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet
  *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet --precision fp16 --engine-dir models/parakeet-fp16

@@ -3,9 +3,8 @@
  * Parakeet export: is there a model folder whose graphs, values and shapes are those of the contract?
  *
  * Authors encoder, streaming encoder, predictor and joint in ONNX from the weights of a `.nemo` itself, without Python
- * and
- * without unpickling code; or from a seed, so that everything behind can be tried without a download. Beside it, NeMo's
- * own export in a Python that you name. Writes the folder and `EXPORT_REPORT.md`.
+ * and without unpickling code; or from a seed, so that everything behind can be tried without a download. Beside it,
+ * NeMo's own export in a Python that you name. Writes the folder and `EXPORT_REPORT.md`.
  *
  *   npx tsx runbooks/parakeet-export.ts
  *   npx tsx runbooks/parakeet-export.ts --nemo parakeet-tdt-0.6b-v3.nemo --model-dir models/parakeet

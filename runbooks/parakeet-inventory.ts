@@ -3,8 +3,7 @@
  * Parakeet inventory: what does a source tree hold before anything in it is changed?
  *
  * Scans a tree for build systems, entry points, contracts, metadata, parity tools and the switches that its programs
- * read,
- * and writes `INVENTORY.md` and `inventory.json` with the tree, the maps and what is unknown.
+ * read, and writes `INVENTORY.md` and `inventory.json` with the tree, the maps and what is unknown.
  *
  *   npx tsx runbooks/parakeet-inventory.ts
  *   npx tsx runbooks/parakeet-inventory.ts --tree ~/trt-asr-engine

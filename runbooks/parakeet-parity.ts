@@ -3,8 +3,8 @@
  * Parakeet parity: does this export still say what its reference says, and if not, which component is to blame?
  *
  * A ladder: R0 contract, R1 features, R2 components, R3 the predictor on its own state, R4 and R5 a stream on the
- * reference's caches and on its own, R6 decoding, R7 a swap that names the component, R8 and R9 engines, R10 words.
- * The reference is another folder, a recorded stream, or the same folder on the onnxruntime-node package.
+ * reference's caches and on its own, R6 decoding, R7 a swap that names the component, R8 and R9 engines, R10 words. The
+ * reference is another folder, a recorded stream, or the same folder on the onnxruntime-node package.
  *
  *   npx tsx runbooks/parakeet-parity.ts --model-dir models/parakeet --reference-dir models/from-nemo
  *   npx tsx runbooks/parakeet-parity.ts --model-dir models/parakeet --reference pytorch_reference_50.jsonl

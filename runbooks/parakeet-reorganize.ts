@@ -3,10 +3,8 @@
  * Parakeet reorganization: where should things lie, and can they be moved without losing history?
  *
  * Moves are data. By default it only plans: `REPO_ORGANIZATION_PROPOSAL.md` lists the moves by phase, the files that
- * name the
- * old places, and how each move is taken back. `--apply` makes the moves of one phase with git in a clean tree; the
- * commit is
- * left to you.
+ * name the old places, and how each move is taken back. `--apply` makes the moves of one phase with git in a clean
+ * tree; the commit is left to you.
  *
  *   npx tsx runbooks/parakeet-reorganize.ts --tree ~/trt-asr-engine
  *   npx tsx runbooks/parakeet-reorganize.ts --tree ~/trt-asr-engine --moves moves.json --apply --phase 1

@@ -3,10 +3,8 @@
  * Parakeet transcription: what was said in this recording, and when?
  *
  * Runs a WAV of any length through an exported model folder: text, segments, words with times and confidence. Offline
- * it
- * encodes the recording whole, in windows beyond two minutes; with `--stream` it hears the recording in pieces and
- * prints
- * words as they become final. Without a model it makes a seeded one, whose words mean nothing.
+ * it encodes the recording whole, in windows beyond two minutes; with `--stream` it hears the recording in pieces and
+ * prints words as they become final. Without a model it makes a seeded one, whose words mean nothing.
  *
  *   npx tsx runbooks/parakeet-transcribe.ts --model-dir models/parakeet --wav speech.wav
  *   npx tsx runbooks/parakeet-transcribe.ts --model-dir models/parakeet --wav speech.wav --stream

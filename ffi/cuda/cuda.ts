@@ -71,8 +71,7 @@ export interface CudaStream {
 }
 
 /**
- * An open CUDA runtime. Errors of all of it: FfiError `status` with CUDA's own name, `absent` without driver or
- * device.
+ * An open CUDA runtime. Errors of all of it: FfiError `status` with CUDA's own name, `absent` without driver or device.
  */
 export interface Cuda {
   readonly library: OpenedLibrary

@@ -6,8 +6,7 @@ import { dataPath, needsData, needsTool } from '../../lib/testing/needs.ts'
 import { hailortStandin } from '../testing/hailort.ts'
 
 // What any HailoRT must answer, with a device and without one: the library that HAILORT_LIB names (`npm run
-// test:hailort`), else the
-// stand-in. It runs in a process of its own, for a real library may crash.
+// test:hailort`), else the stand-in. It runs in a process of its own, for a real library may crash.
 
 const named = process.env.HAILORT_LIB
 const skip = !named && needsTool('gcc')

@@ -58,8 +58,7 @@ const compileTimeoutMs = 300_000
  * The compiled functions for this library. Compiling takes some 20 s on a Raspberry Pi, once.
  * @param options.env `CXX` names the compiler, `XDG_CACHE_HOME` where results are kept
  * @throws FfiError `absent` without compiler or headers, or without room for the result; `refused` with the compiler's
- * words when
- *   the headers do not fit, and when it does not end in time
+ *   words when the headers do not fit, and when it does not end in time
  */
 export async function compileShim(
   hailort: Hailort,

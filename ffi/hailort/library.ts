@@ -33,7 +33,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  * Open HailoRT.
  *
  * @param options.env the environment; `HAILORT_LIB` names the library, `HAILO_ABI=force` takes one of a version never
- * measured whose header does not tell its shape
+ *   measured whose header does not tell its shape
  * @throws FfiError `absent` without a library or with one that lacks a function; `refused` for an unknown version
  */
 export function openHailort(options: { env?: Environment } = {}): Hailort {

@@ -3,9 +3,9 @@
  *
  * One `VStream` for each input and output. A write or a read blocks a worker thread until the device has room or a
  * frame, up to the stream's timeout; on one stream they run in the order in which they were asked for. Node has four
- * such threads in all: write every input before reading the outputs, and nothing that is waited for can be stuck
- * behind what waits. (Four reads of frames that are not yet written would hold every thread.) Who knows that a stream
- * has room spares the trip to a thread with `writeNow`.
+ * such threads in all: write every input before reading the outputs, and nothing that is waited for can be stuck behind
+ * what waits. (Four reads of frames that are not yet written would hold every thread.) Who knows that a stream has room
+ * spares the trip to a thread with `writeNow`.
  */
 import { Turns } from '../../lib/base/async.ts'
 import { FfiError } from '../errors.ts'
@@ -186,8 +186,7 @@ export async function openStreams(o: {
 }
 
 /**
- * A handle is asked for its name: streams that share one output of the device come in another order than was asked
- * for.
+ * A handle is asked for its name: streams that share one output of the device come in another order than was asked for.
  */
 function streamOf({
   group: { vdevice, title },

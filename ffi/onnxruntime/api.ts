@@ -53,7 +53,7 @@ const opened = new Map<string, { api: OrtApi; library: OpenedLibrary }>()
  * its sessions.
  *
  * @throws FfiError `absent` when there is no library or it is another library; `refused` when its version or its
- * answers are not as tested
+ *   answers are not as tested
  */
 export function openApi(options: ApiOptions = {}): OrtApi {
   switchOffOrtTelemetry()
@@ -118,8 +118,7 @@ interface FunctionTable {
 }
 
 /**
- * The functions of a table of pointers, none of which is called before every one was seen to be the library's own
- * code.
+ * The functions of a table of pointers, none of which is called before every one was seen to be the library's own code.
  */
 function functionsAt<T>({ path, address, what, table }: FunctionTable): T {
   const entries = Object.entries(table)

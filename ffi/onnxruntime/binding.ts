@@ -1,9 +1,9 @@
 /**
  * Runs a model on tensors that stay bound from run to run.
  *
- * Binding is done once, a run is one native call. Two bindings that share tensors the other way round hand a state
- * back and forth without a copy. An output that is left to the library gets new memory, of whatever shape, in each run
- * and can be bound as the next run's input: a cache that grows is never copied either.
+ * Binding is done once, a run is one native call. Two bindings that share tensors the other way round hand a state back
+ * and forth without a copy. An output that is left to the library gets new memory, of whatever shape, in each run and
+ * can be bound as the next run's input: a cache that grows is never copied either.
  */
 import { FfiError } from '../errors.ts'
 import { koffi } from '../load.ts'
@@ -60,7 +60,7 @@ export class OrtBinding {
    * Bind a tensor to an input, in place of what was bound. The tensor's array is read in each run.
    *
    * @throws FfiError `usage` for an unknown name, another type, a shape that does not fit, after close, and during a
-   * run
+   *   run
    */
   setInput(name: string, tensor: NativeTensor | OrtValue): void {
     this.#mustBeIdle()
@@ -76,8 +76,7 @@ export class OrtBinding {
   }
 
   /**
-   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`,
-   * `feedBack`).
+   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`, `feedBack`).
    *
    * @throws FfiError as `setInput`
    */
@@ -98,7 +97,7 @@ export class OrtBinding {
    * Run on this thread: read the bound inputs, write the bound outputs. Allocates nothing in JavaScript.
    *
    * @throws FfiError `status` in the library's words; `usage` after close, during a run, and when a bound array was
-   * transferred to another thread
+   *   transferred to another thread
    */
   runSync(): void {
     this.#begin()

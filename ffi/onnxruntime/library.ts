@@ -10,8 +10,8 @@ import { dirname, join } from 'node:path'
 import type { LibrarySpec } from '../load.ts'
 
 /**
- * What to look for. The package's own library is first; a system's library is taken only where the package has none
- * for this machine.
+ * What to look for. The package's own library is first; a system's library is taken only where the package has none for
+ * this machine.
  */
 export function ortLibrary(): LibrarySpec {
   return {

@@ -1,8 +1,8 @@
 /**
  * Sets the options of a session.
  *
- * Those of ONNX Runtime that matter on a small machine. Anything else is a configuration entry, by the key that its
- * own documentation gives.
+ * Those of ONNX Runtime that matter on a small machine. Anything else is a configuration entry, by the key that its own
+ * documentation gives.
  */
 import { FfiError } from '../errors.ts'
 import { checkStatus, type OrtApi } from './api.ts'

@@ -24,7 +24,7 @@ export interface OnnxRuntime {
    *
    * @param model path of the file, or the file's bytes (copied by the library)
    * @throws FfiError `status` when the library refuses the model, `refused` for a stream that is no tensor of numbers,
-   * `usage` after close
+   *   `usage` after close
    */
   openSession(model: string | Uint8Array, options?: SessionOptions): Promise<OrtSession>
   /** Closes the sessions that are still open, and then the environment. May be called twice. */

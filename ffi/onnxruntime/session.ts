@@ -49,7 +49,7 @@ export class OrtSession {
    * A set of buffers, bound once, through which the model runs. Slots of one session may run at the same time.
    *
    * @throws FfiError `usage` after close, for a shape that is open or does not fit, and for a shared tensor that does
-   * not fit
+   *   not fit
    */
   openSlot(options: SlotOptions = {}): OrtSlot {
     this.#mustBeOpen()

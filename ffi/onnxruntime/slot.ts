@@ -1,8 +1,8 @@
 /**
  * Runs a model again and again on buffers of its own.
  *
- * A slot makes one buffer for each input and output and binds them once (`binding.ts`). An output whose shape the
- * model leaves open gets its buffer after the first run, which tells the shape, and another one when a later run gives
+ * A slot makes one buffer for each input and output and binds them once (`binding.ts`). An output whose shape the model
+ * leaves open gets its buffer after the first run, which tells the shape, and another one when a later run gives
  * another shape.
  */
 import { FfiError } from '../errors.ts'
@@ -67,7 +67,7 @@ export class OrtSlot {
    * Run on this thread: read the inputs' arrays, write the outputs'. Nothing is allocated once the outputs are known.
    *
    * @throws FfiError `status` in the library's words; `usage` after close, while a run is under way, and when a buffer
-   * was given away
+   *   was given away
    */
   run(): void {
     try {

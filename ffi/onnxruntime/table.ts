@@ -1,8 +1,8 @@
 /**
  * Lists the slots of ONNX Runtime's function table that are called, with their C prototypes.
  *
- * Data only. `OrtApi` is a struct of function pointers that is appended to and never reordered, so a function is a
- * slot number. Source: the order of the struct in `onnxruntime_c_api.h` and, the same, in the C# binding's
+ * Data only. `OrtApi` is a struct of function pointers that is appended to and never reordered, so a function is a slot
+ * number. Source: the order of the struct in `onnxruntime_c_api.h` and, the same, in the C# binding's
  * `NativeMethods.shared.cs`. The canaries in `canary.ts` show that the numbers fit the library at hand. Slots that are
  * not called are not listed.
  */

@@ -60,9 +60,8 @@ const theFile = 'the ONNX file'
  * Build a plan.
  *
  * @param onnx the model's bytes
- * @throws FfiError `usage` for a flag that this version lacks, a missing or broken profile, or an ONNX file that
- * cannot be imported; `absent` without builder or parser; `refused` for another ABI; `status` when TensorRT cannot
- * build it
+ * @throws FfiError `usage` for a flag that this version lacks, a missing or broken profile, or an ONNX file that cannot
+ *   be imported; `absent` without builder or parser; `refused` for another ABI; `status` when TensorRT cannot build it
  */
 export async function buildPlan(rt: TensorRt, onnx: Uint8Array, options: BuildOptions = {}): Promise<BuiltPlan> {
   // To the parser no bytes are a model without nodes, and it says that all is well.

@@ -2,8 +2,8 @@
  * Hears what TensorRT says, without letting its threads wait for JavaScript.
  *
  * An ILogger is a C++ object; this one is a vtable in native memory. While a call runs on a worker thread its log slot
- * leads to JavaScript; at all other times to a C function that does nothing. TensorRT logs from threads of its own,
- * and a message from such a thread waits for the event loop: during a synchronous call it would wait for ever. So a
+ * leads to JavaScript; at all other times to a C function that does nothing. TensorRT logs from threads of its own, and
+ * a message from such a thread waits for the event loop: during a synchronous call it would wait for ever. So a
  * synchronous call is refused while another is listened to. A process has one logger for a library, for TensorRT keeps
  * the first that it is given as its own.
  */

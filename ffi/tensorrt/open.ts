@@ -85,8 +85,7 @@ export interface TensorRt {
   readonly map: MemoryMap
   /**
    * Call one of the create functions on a worker thread. Errors: `absent` where the library lacks it, or a runtime of
-   * 8.x would have
-   * no device; `status` when it answers null.
+   * 8.x would have no device; `status` when it answers null.
    */
   create(what: 'IRuntime' | 'IBuilder'): Promise<NativeObject>
 }
@@ -102,7 +101,7 @@ const open = new Map<string, Core>()
  * Open the library. Opening it again gives the same logger.
  *
  * @throws FfiError `absent` when there is none or a symbol lacks; `refused` for a version whose methods have no known
- * places
+ *   places
  */
 export function openTensorRt({ env = process.env }: { env?: Env } = {}): TensorRt {
   const library = openLibrary(tensorRtSpec, { env })
@@ -161,8 +160,8 @@ export function codePath(library: OpenedLibrary, symbol: string, map: MemoryMap)
 }
 
 /**
- * Ask a new object who it is, as its own methods must know. A wrong answer means that the slots are not where the
- * table says.
+ * Ask a new object who it is, as its own methods must know. A wrong answer means that the slots are not where the table
+ * says.
  *
  * @throws FfiError `refused`
  */

@@ -1,8 +1,8 @@
 /**
  * Opens the ONNX parser that belongs to an open TensorRT.
  *
- * It lies beside libnvinfer. It may need TensorRT's plugins, which lie there too, in a folder where the loader need
- * not look: so they are opened first. They need cuBLAS and cuDNN in their turn, which no package of TensorRT has.
+ * It lies beside libnvinfer. It may need TensorRT's plugins, which lie there too, in a folder where the loader need not
+ * look: so they are opened first. They need cuBLAS and cuDNN in their turn, which no package of TensorRT has.
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'

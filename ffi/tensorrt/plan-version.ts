@@ -2,9 +2,9 @@
  * Reads which TensorRT wrote a plan.
  *
  * The first 28 bytes tell, and are read before any library sees the plan: one of another version is refused by name,
- * while the library's own words for it differ from version to version. Everything after the header is the library's
- * own affair, so neither the GPU that the plan was built for nor whether it was built to be version compatible can be
- * read here. Layout: `printPlanVersion` in `samples/common/sampleEngines.cpp` of TensorRT 8.6 to 11.1.
+ * while the library's own words for it differ from version to version. Everything after the header is the library's own
+ * affair, so neither the GPU that the plan was built for nor whether it was built to be version compatible can be read
+ * here. Layout: `printPlanVersion` in `samples/common/sampleEngines.cpp` of TensorRT 8.6 to 11.1.
  */
 import type { TensorRtVersion } from './abi/abi.ts'
 

@@ -70,7 +70,7 @@ export interface Engine {
  * @param plan its bytes
  * @param label what to call it in errors, such as its path
  * @throws FfiError `usage` for a broken plan; `refused` for one of another version, and for a library whose slots are
- * elsewhere; `status` when TensorRT cannot read it
+ *   elsewhere; `status` when TensorRT cannot read it
  */
 export async function deserialize(
   rt: TensorRt,

@@ -1,8 +1,8 @@
 /**
  * Sets the shapes of a context's inputs, and reads those that follow from them.
  *
- * While two inputs disagree in an axis that they share, TensorRT has no shape for what follows from both. So inputs
- * are set together, and outputs are read after the last of them.
+ * While two inputs disagree in an axis that they share, TensorRT has no shape for what follows from both. So inputs are
+ * set together, and outputs are read after the last of them.
  */
 import { FfiError } from '../errors.ts'
 import { dimsBytes } from './dims.ts'

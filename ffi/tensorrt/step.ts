@@ -26,8 +26,7 @@ import {
 export interface StepTensor extends Extent {
   readonly info: IoTensor
   /**
-   * Pinned memory for the largest shape of the profile; the first `bytes` of it count. Not to be touched after
-   * `close`.
+   * Pinned memory for the largest shape of the profile; the first `bytes` of it count. Not to be touched after `close`.
    */
   readonly host: Uint8Array
 }
@@ -66,7 +65,7 @@ interface Slot extends StepTensor {
  *
  * @param options.profile which of the plan's profiles; 0 unless told
  * @throws FfiError `usage` for no such profile; `refused` for a tensor that these bindings cannot hold; `status` for
- * lack of memory
+ *   lack of memory
  */
 export async function createStep(
   engine: Engine,

@@ -35,8 +35,7 @@ export interface BuildOptions {
 const usualFlags = ['-O0', '-fPIC', '-Wall', '-Wextra', '-Werror', '-pthread']
 
 /**
- * Compile sources into one library (or program), or find what an earlier call compiled from the same sources and
- * flags.
+ * Compile sources into one library (or program), or find what an earlier call compiled from the same sources and flags.
  *
  * @param sources paths; every header in their folders counts for the digest
  * @returns the absolute path of the result
@@ -107,8 +106,8 @@ export function sanitizerEnv({ logs }: { logs?: string } = {}): Record<string, s
       )
     return path
   }
-  // Node itself keeps memory until it exits; only errors of the stand-in and of our calls into it are looked for.
-  // A crash that a test orders stays a crash with its signal: only memory that is used wrongly is the sanitizers'
+  // Node itself keeps memory until it exits; only errors of the stand-in and of our calls into it are looked for. A
+  // crash that a test orders stays a crash with its signal: only memory that is used wrongly is the sanitizers'
   // business.
   const asan = [
     'detect_leaks=0',

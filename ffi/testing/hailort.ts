@@ -1,9 +1,9 @@
 /**
  * Gives tests a HailoRT that needs no device.
  *
- * Compiles the stand-in of `hailort/*.c` for one shape of the interface, and reaches its switches: what shall go
- * wrong, and what was not released. What the stand-in does not do: it checks no xxh3, and its arithmetic is that of
- * uint8 and of the first group.
+ * Compiles the stand-in of `hailort/*.c` for one shape of the interface, and reaches its switches: what shall go wrong,
+ * and what was not released. What the stand-in does not do: it checks no xxh3, and its arithmetic is that of uint8 and
+ * of the first group.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -24,8 +24,8 @@ export class RunbookError extends Error {
 
   /**
    * @param exit `usage`: the caller gave something wrong (a flag, a malformed file). `blocked`: a file, tool, library,
-   * device or room on the disk is absent. `fail`: the question was answered, and the answer is no. `interrupted`:
-   * somebody stopped it.
+   *   device or room on the disk is absent. `fail`: the question was answered, and the answer is no. `interrupted`:
+   *   somebody stopped it.
    * @param message one sentence without a full stop, `Cannot <act> "<thing>": <current state>`
    * @param hint a command or a flag that helps
    */

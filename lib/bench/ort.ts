@@ -1,8 +1,8 @@
 /**
  * Measures calls into ONNX Runtime by the C API beside onnxruntime-node, on the same model in the same run.
  *
- * Measures what a call adds (a tiny model), what it leaves on the JavaScript heap, and what a second slot brings on
- * two cores. Only the ratios mean something on a machine that others use; the bounds are held in `runbooks/bench.ts`.
+ * Measures what a call adds (a tiny model), what it leaves on the JavaScript heap, and what a second slot brings on two
+ * cores. Only the ratios mean something on a machine that others use; the bounds are held in `runbooks/bench.ts`.
  */
 import { performance, PerformanceObserver } from 'node:perf_hooks'
 import { median } from '../base/statistics.ts'
@@ -27,8 +27,8 @@ export interface OrtBench {
   /** Collections of JavaScript garbage during those calls. */
   readonly collections: number
   /**
-   * Runs per second with one slot, and with two slots at once, of a model that computes for some milliseconds; the
-   * best window of many.
+   * Runs per second with one slot, and with two slots at once, of a model that computes for some milliseconds; the best
+   * window of many.
    */
   readonly oneSlotPerS: number
   readonly twoSlotsPerS: number
@@ -57,8 +57,8 @@ export async function benchOrt(options: { calls?: number; rounds?: number } = {}
 }
 
 /**
- * One step of a small recurrence, two inputs and two outputs of 37 values: next to nothing to compute, so that a
- * call's own cost shows.
+ * One step of a small recurrence, two inputs and two outputs of 37 values: next to nothing to compute, so that a call's
+ * own cost shows.
  */
 export function tinyGraph(): ModelProto {
   const graph = new GraphBuilder({ name: 'tiny' })

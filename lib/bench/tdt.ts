@@ -1,7 +1,6 @@
 /**
  * Measures the TDT decoder: garbage and heap over many steps, its time against sherpa-onnx on a small model and on one
- * of
- * full shape, and how fast a recorded stream of gigabytes is compared.
+ * of full shape, and how fast a recorded stream of gigabytes is compared.
  */
 import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'

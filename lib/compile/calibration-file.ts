@@ -25,7 +25,7 @@ export interface CalibrationSamples {
 /**
  * Write samples into `folder`.
  * @throws usage when there are none, when one lacks an input, or when two have different shapes or types; blocked when
- * the disk is full
+ *   the disk is full
  */
 export async function writeCalibration(folder: string, o: CalibrationSamples): Promise<CalibrationFile> {
   const count = o.samples.length

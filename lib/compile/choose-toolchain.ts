@@ -1,9 +1,8 @@
 /**
  * Chooses who compiles on this machine, and says why.
  *
- * `auto` takes the Dataflow Compiler when it is found, else the host, and says so in one line. A compiler that
- * somebody named and
- * that cannot be used is never replaced by the host.
+ * `auto` takes the Dataflow Compiler when it is found, else the host, and says so in one line. A compiler that somebody
+ * named and that cannot be used is never replaced by the host.
  */
 import { blockedError } from '../base/errors.ts'
 import type { DfcOptions } from './dfc/program.ts'

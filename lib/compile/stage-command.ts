@@ -2,8 +2,7 @@
  * Runs one stage as a process, and says what its end means.
  *
  * The command's words go to the stage's log. A time-out, an interruption, a signal or an exit code other than 0 is a
- * failure,
- * classified from what the command wrote to the log in this stage and not from what stood there before.
+ * failure, classified from what the command wrote to the log in this stage and not from what stood there before.
  */
 import { existsSync, statSync } from 'node:fs'
 import { exec, type ExecResult } from '../host/exec.ts'
@@ -23,8 +22,8 @@ export interface Finished {
 type Failed = Extract<Stage, { ok: false }>
 
 /**
- * Run a stage's command. Gives its log on exit code 0, else a classified failure. Errors: blocked when there is no
- * such program.
+ * Run a stage's command. Gives its log on exit code 0, else a classified failure. Errors: blocked when there is no such
+ * program.
  */
 export async function runStageCommand(command: readonly string[], o: StageOptions): Promise<Finished | Failed> {
   const before = statSync(o.logFile, { throwIfNoEntry: false })?.size ?? 0

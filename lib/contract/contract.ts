@@ -78,7 +78,7 @@ interface Parsed {
  * checked.
  *
  * @throws RunbookError blocked when there is no such contract (naming those that exist), usage when it is malformed or
- * lacks a required value
+ *   lacks a required value
  */
 export function readContract<T extends object>(name: string, place: Place = {}): Readonly<T> & ContractMark {
   const parsed = parse(name, place)

@@ -58,7 +58,7 @@ class Undecided extends Error {}
  * computed, fail.
  *
  * @throws RunbookError usage for a missing metric, for an expression that is no comparison, and for anything beyond the
- * allowlist
+ *   allowlist
  */
 export function keepsTo(gate: string, metrics: Readonly<Record<string, number>>): boolean {
   const verdict = evaluate(gate, metrics)

@@ -25,7 +25,7 @@ function statusEntries(): readonly StatusEntry[] {
  * `HAILO_TIMEOUT` for 4, as a version calls it; undefined for a number that it does not have.
  *
  * @param version such as `4.23.0`; the newest that is known unless told. Names of a version that is older than all
- * known ones are those of the oldest.
+ *   known ones are those of the oldest.
  */
 export function hailortStatusName(status: number, version?: string): string | undefined {
   const held = statusEntries().filter(

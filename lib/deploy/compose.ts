@@ -1,8 +1,8 @@
 /**
  * Renders a Docker Compose file and checks it against the part of the Compose specification that it uses.
  *
- * The check is strict: a key at the wrong place, such as a service under `networks`, is a mistake that
- * `docker compose` would meet on the target. Source: https://github.com/compose-spec/compose-spec, 05-services.md.
+ * The check is strict: a key at the wrong place, such as a service under `networks`, is a mistake that `docker compose`
+ * would meet on the target. Source: https://github.com/compose-spec/compose-spec, 05-services.md.
  */
 import { z } from 'zod'
 import { parseYaml } from './config.ts'

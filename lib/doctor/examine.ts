@@ -1,8 +1,8 @@
 /**
  * Looks at everything on a machine that a runbook may need.
  *
- * All checks, each under a time limit of its own and several at a time. One that throws, or does not end, is a
- * `broken` line with its message: the rest is still told.
+ * All checks, each under a time limit of its own and several at a time. One that throws, or does not end, is a `broken`
+ * line with its message: the rest is still told.
  */
 import { broken, type Fact, type Need } from './fact.ts'
 import { hailortAbiFact } from './hailo/header.ts'

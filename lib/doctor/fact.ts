@@ -1,8 +1,8 @@
 /**
  * Defines what the doctor says of one thing on a machine, and how it reads.
  *
- * A fact is `ok`, `missing` (with what installs it) or `broken` (with the fix): never a bare no. Which facts a
- * question wants is in `questions.ts`.
+ * A fact is `ok`, `missing` (with what installs it) or `broken` (with the fix): never a bare no. Which facts a question
+ * wants is in `questions.ts`.
  */
 import { oneLine } from '../base/text.ts'
 

@@ -1,8 +1,8 @@
 /**
  * Finds the vendors' programs, and whether their exit codes can be trusted.
  *
- * They cannot, so what each prints decides: `hailortcli fw-control identify` says nothing and leaves with 0 where
- * there is no device, `hailo` is the name of two programs, and `trtexec` ends with a line of its own.
+ * They cannot, so what each prints decides: `hailortcli fw-control identify` says nothing and leaves with 0 where there
+ * is no device, `hailo` is the name of two programs, and `trtexec` ends with a line of its own.
  */
 import { dfcAvailability } from '../compile/dfc/program.ts'
 import { ask, at, findTool, isThere, oddAnswer, type Machine } from './machine.ts'

@@ -24,7 +24,7 @@ export interface Download {
  * Download a file; nothing is done when the right one is there. A part that was left is continued where the server can,
  * and begun again where the whole is then not right.
  * @throws RunbookError blocked when the address cannot be reached or the disk is full; fail when what came is another
- * file
+ *   file
  */
 export async function download({ url, to, sha256, signal, onProgress }: Download): Promise<void> {
   if (existsSync(to) && (sha256 === undefined || sha256File(to) === sha256)) return

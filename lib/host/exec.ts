@@ -50,7 +50,7 @@ const captureBytes = 1024 * 1024
  * signal, the time limit and an abort are results, not errors. What `onLine` throws stops the command and is thrown.
  *
  * @throws RunbookError blocked (the program, `cwd` or bash is absent, the log cannot be written), usage (an argument
- * that no program can get)
+ *   that no program can get)
  */
 export async function exec(command: readonly string[], options: ExecOptions): Promise<ExecResult> {
   const { logFile, onLine } = options

@@ -136,7 +136,7 @@ const pieceBytesUsual = 2 ** 30
  * Read a whole file, in pieces where it is large.
  * @param limits what a piece takes, and the longest file that is read
  * @throws RunbookError blocked when absent or unreadable, or when there is no memory for it; usage when it is a folder,
- * or larger than a Buffer
+ *   or larger than a Buffer
  */
 export function readFile(path: string, { pieceBytes = pieceBytesUsual, bytesMax = constants.MAX_LENGTH } = {}): Buffer {
   try {

@@ -43,7 +43,7 @@ export interface Backend extends AsyncDisposable {
    * Run the model on a worker thread.
    *
    * @throws RunbookError usage for a feed of the wrong name, shape or type, or with NaN in it; fail when the runtime
-   * cannot do it
+   *   cannot do it
    * @throws Error after the model was closed
    */
   infer(feeds: Feeds): Promise<Results>

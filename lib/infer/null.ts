@@ -2,8 +2,8 @@
  * Answers zeros at once, to show what everything around a model costs.
  *
  * It reads the shapes of an ONNX file or of a HEF with our own readers, and needs neither runtime nor device. A run on
- * it is never a result: its device says so. The streams of a HEF are seen as HailoRT's are; which device would take
- * the file is not asked.
+ * it is never a result: its device says so. The streams of a HEF are seen as HailoRT's are; which device would take the
+ * file is not asked.
  */
 import { performance } from 'node:perf_hooks'
 import { fileKind, fileKindBytes, type FileKind } from '../formats/file-kind.ts'
@@ -19,8 +19,8 @@ import { layoutOfStream } from './hailort/layout.ts'
  * Open an ONNX file or a HEF for its shapes.
  *
  * @param o.group which network group of a HEF, where it has several; the first unless told
- * @throws RunbookError blocked when absent; usage when nobody here can read its streams (a plan, an .ort file), or
- * when an output is open
+ * @throws RunbookError blocked when absent; usage when nobody here can read its streams (a plan, an .ort file), or when
+ *   an output is open
  */
 export function openNull(path: string, o: { group?: string | undefined } = {}): Promise<Backend> {
   const startedMs = performance.now()

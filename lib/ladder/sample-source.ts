@@ -34,7 +34,7 @@ export interface SampleSource {
 /**
  * Open calibration data.
  * @param word `random`, a `.npz` with an array for each input by its name, a `.npy` for a model with one input, or a
- * folder of WAV files
+ *   folder of WAV files
  * @param o.sampleRate of the model, for a folder of recordings
  * @throws blocked when the file is absent; usage when it is no such data
  */

@@ -30,7 +30,7 @@ export interface PickOptions {
 /**
  * The weights of a list from tensors by name.
  * @throws usage for a missing name, another shape (naming both), a type that is not floating point, NaN or infinity
- * (naming tensor and index), and for an unused name where that is refused
+ *   (naming tensor and index), and for an unused name where that is refused
  */
 export function pickWeights(have: LazyTensors, specs: readonly WeightSpec[], o: PickOptions): Map<string, FloatTensor> {
   const wanted = new Set(specs.map(spec => spec.name))

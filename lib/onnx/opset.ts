@@ -2,8 +2,7 @@
  * How does a graph of an older operator set become one of a newer one, with the same meaning?
  *
  * Only what per-channel QDQ needs: up to operator set 13. Lists that moved from an attribute to an input are moved;
- * operators
- * that changed their meaning on the way are refused by name. Bodies of If, Loop and Scan are raised too.
+ * operators that changed their meaning on the way are refused by name. Bodies of If, Loop and Scan are raised too.
  */
 import {
   attributeFloat,

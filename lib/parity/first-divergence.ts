@@ -14,8 +14,8 @@ export interface Divergence {
 }
 
 /**
- * The first step at which one of `fields` differs, or at which one trace ends before the other; null when they agree.
- * A number that is NaN differs from everything.
+ * The first step at which one of `fields` differs, or at which one trace ends before the other; null when they agree. A
+ * number that is NaN differs from everything.
  */
 export function firstDivergence(
   got: readonly Step[],

@@ -2,8 +2,7 @@
  * Names the component at fault where the end of a chain of three differs: two feeders and a joiner.
  *
  * The joiner of the reference is asked about all four pairs of feeders, and the candidate's joiner about the
- * reference's
- * pair. Whatever pair brings the difference names the component.
+ * reference's pair. Whatever pair brings the difference names the component.
  */
 
 /** What a swap compares: each feeder's output and the joiner, of the reference and of the candidate. */

@@ -10,8 +10,8 @@ import { Problem } from './problem.ts'
 const digest = (key: string) => createHash('sha256').update(key).digest()
 
 /**
- * A hook that lets a request pass only with one of these keys in `Authorization: Bearer <key>`.
- * Digests are compared, so that neither length nor content of a key shows in the time that a refusal takes.
+ * A hook that lets a request pass only with one of these keys in `Authorization: Bearer <key>`. Digests are compared,
+ * so that neither length nor content of a key shows in the time that a refusal takes.
  * @returns for `onRequest`; it throws Problem 401 `invalid_api_key`
  *
  * @example

@@ -1,6 +1,5 @@
 /**
- * Finds the shape of a HailoRT that no table knows, by compiling a probe against the header that was installed with
- * it.
+ * Finds the shape of a HailoRT that no table knows, by compiling a probe against the header that was installed with it.
  *
  * The header must be that of the library: HailoRT's own package tells its version to CMake, and header and library of
  * one prefix were installed together.

@@ -2,8 +2,8 @@
  * Lays HailoRT's structs out in memory.
  *
  * Written as C writes them, once for each shape in which they differ; koffi computes sizes and offsets, and a test
- * compares each with the measured table. Types are anonymous to koffi: two libraries of different shapes may be open
- * in one process.
+ * compares each with the measured table. Types are anonymous to koffi: two libraries of different shapes may be open in
+ * one process.
  */
 import type { TypeObject } from 'koffi'
 import { koffi } from '../../load.ts'

@@ -105,8 +105,8 @@ const handles = [
 let areDeclared = false
 
 /**
- * Tell koffi the words that the prototypes use, once in a process. Of the structs only the version's has a size, and
- * it never changed.
+ * Tell koffi the words that the prototypes use, once in a process. Of the structs only the version's has a size, and it
+ * never changed.
  */
 export function declareNames(): void {
   if (areDeclared) return

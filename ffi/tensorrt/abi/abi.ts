@@ -2,8 +2,8 @@
  * Says at which slot a version of TensorRT has a method.
  *
  * TensorRT is C++ with a handful of C symbols. Its methods are reached by their place in a vtable, which is a fact of
- * the major version (`contracts/abi/tensorrt.json`). A version that the table does not know is refused: a wrong slot
- * is a wrong function.
+ * the major version (`contracts/abi/tensorrt.json`). A version that the table does not know is refused: a wrong slot is
+ * a wrong function.
  */
 import { readFileSync } from 'node:fs'
 import { FfiError } from '../../errors.ts'
@@ -98,7 +98,7 @@ export const versionText = ({ major, minor, patch }: TensorRtVersion): string =>
  * The table of a library, by the number that it answers with.
  *
  * @throws FfiError `refused` for TensorRT-RTX and for an early access, which have methods elsewhere, and as `abiOf`
- * does
+ *   does
  */
 export function abiOfNumber(number: number): Abi {
   const version = versionFromNumber(number)

@@ -38,8 +38,8 @@ test('constantFunctions() leaves no memory that is both code and writable', () =
 
 test('constantCode() encodes for arm64 as the reference assembler does', () => {
   const words = new Uint32Array(constantCode({ first: 0x1122_3344_5566_7788n, second: 1n }, 'arm64').buffer)
-  // movz x0, #0x7788; movk x0, #0x5566, lsl #16; movk x0, #0x3344, lsl #32; movk x0, #0x1122, lsl #48; the same for
-  // x1; ret
+  // movz x0, #0x7788; movk x0, #0x5566, lsl #16; movk x0, #0x3344, lsl #32; movk x0, #0x1122, lsl #48; the same for x1;
+  // ret
   assert.deepEqual(
     [...words].map(word => word.toString(16)),
     ['d28ef100', 'f2aaacc0', 'f2c66880', 'f2e22440', 'd2800021', 'f2a00001', 'f2c00001', 'f2e00001', 'd65f03c0'],

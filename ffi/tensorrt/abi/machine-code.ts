@@ -3,8 +3,8 @@
  *
  * TensorRT 11 asks a logger for the language and the version of its interface, from any thread and at any time. An
  * answer in JavaScript would have to wait for the event loop, and a loop that waits for TensorRT would wait for ever.
- * So the few bytes of code that return a constant are written into a page of their own, which is made executable and
- * no longer writable.
+ * So the few bytes of code that return a constant are written into a page of their own, which is made executable and no
+ * longer writable.
  */
 import { FfiError } from '../../errors.ts'
 import { koffi } from '../../load.ts'

@@ -2,8 +2,8 @@
  * Calls methods of C++ objects by their place in the vtable.
  *
  * Every pointer on the way is looked up in the process's memory map before it is followed, and every function must be
- * code of the library that made the object. Methods of a type are all resolved when its first object appears, so that
- * a library of another layout is refused before anything is called.
+ * code of the library that made the object. Methods of a type are all resolved when its first object appears, so that a
+ * library of another layout is refused before anything is called.
  */
 import { settled } from '../../settled.ts'
 import { FfiError } from '../../errors.ts'
@@ -238,8 +238,8 @@ export class NativeObject {
 const lowestAddress = 0x1_0000n
 
 /**
- * The object that a call gave, or null. TensorRT 10 and 11 give 0x228 in place of nullptr when CUDA does not start:
- * the offset of a base class in an object that is not there.
+ * The object that a call gave, or null. TensorRT 10 and 11 give 0x228 in place of nullptr when CUDA does not start: the
+ * offset of a base class in an object that is not there.
  */
 export const objectOf = (given: unknown): bigint | null =>
   typeof given === 'bigint' && given >= lowestAddress ? given : null

@@ -2,10 +2,8 @@
  * What does a log of the Dataflow Compiler say that its exit code does not?
  *
  * Told `-y`, the parser quietly ends a graph where it likes when it cannot take the rest, and exits with 0. So the end
- * nodes that
- * it reports are compared with those that were asked. Also read here: versions, what the optimiser gave up, and the
- * contexts.
- * Which failure a log means is in `failure.ts`.
+ * nodes that it reports are compared with those that were asked. Also read here: versions, what the optimiser gave up,
+ * and the contexts. Which failure a log means is in `failure.ts`.
  */
 import type { ModelProto } from '../../formats/onnx/index.ts'
 import { bucketOf } from '../../failure/buckets.ts'
@@ -26,8 +24,7 @@ const shapeOnly = new Set(['Squeeze', 'Unsqueeze', 'Identity'])
 
 /**
  * The nodes that make these values. A value behind a Squeeze (or its kin) is taken from the node before it. A value
- * that no named
- * node makes stands for itself.
+ * that no named node makes stands for itself.
  */
 export function endPointsOf(model: ModelProto, values: readonly string[]): EndPoint[] {
   const makers = new Map(model.graph.node.flatMap(node => node.output.map(value => [value, node] as const)))
@@ -131,8 +128,7 @@ export function dfcVersionIn(text: string): string | null {
 
 /**
  * What the optimiser says of itself. With too few samples and no GPU it falls to level 0 and leaves 16-bit biases,
- * which may not
- * fit on the device. SNR in dB, the worst output.
+ * which may not fit on the device. SNR in dB, the worst output.
  */
 export function optimizeMetrics(log: string): Record<string, number> {
   const samples = /Using dataset with (\d+) entries/i.exec(log)?.[1]

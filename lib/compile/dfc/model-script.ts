@@ -2,8 +2,7 @@
  * What is the Dataflow Compiler told besides the graph? The text of its model script (`.alls`).
  *
  * `quick` switches off what costs time and does not decide whether a network fits. Extra lines of a person's own file
- * come last,
- * so that they win.
+ * come last, so that they win.
  */
 
 export interface ModelScriptOptions {

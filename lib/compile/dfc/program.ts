@@ -2,9 +2,8 @@
  * Finds Hailo's Dataflow Compiler on this machine, and makes sure that it is that.
  *
  * Its program is called `hailo`, and so is another one that HailoRT installs on a board and that compiles nothing. It
- * is asked
- * for the help of its parser, which only the compiler has, in a folder of its own, because it leaves logs where it is
- * started.
+ * is asked for the help of its parser, which only the compiler has, in a folder of its own, because it leaves logs
+ * where it is started.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -52,8 +51,7 @@ export function findHailo(o: DfcOptions): string {
 
 /**
  * A command line that runs `hailo` as its activated virtualenv would, with its output unbuffered: Python would
- * otherwise keep
- * what it prints to a file until the end, and a time-out would find an empty log.
+ * otherwise keep what it prints to a file until the end, and a time-out would find an empty log.
  */
 export function hailoCommand(program: string, o: DfcOptions, words: readonly string[]): string[] {
   const path = `${dirname(program)}${delimiter}${o.env?.PATH ?? process.env.PATH ?? ''}`

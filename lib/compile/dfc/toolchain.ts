@@ -2,10 +2,9 @@
  * Compiles a rung with Hailo's Dataflow Compiler.
  *
  * Drives the `hailo` program: parser, optimize, compiler, each a process in the case's own folder with nothing on its
- * standard
- * input. An exit code of 0 is not believed: the artifact must be there and new, the graph must end where it was asked
- * to, and the
- * one HEF must look like one. Where the program is found is in `program.ts`; what its logs say is in `log.ts`.
+ * standard input. An exit code of 0 is not believed: the artifact must be there and new, the graph must end where it
+ * was asked to, and the one HEF must look like one. Where the program is found is in `program.ts`; what its logs say is
+ * in `log.ts`.
  */
 import { appendFileSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -41,8 +40,8 @@ export function hwArchFrom(name: string): HwArch {
 }
 
 /**
- * The Dataflow Compiler. Making one touches nothing.
- * Its stages throw blocked when the program is absent or the disk is full, and usage for an unknown device.
+ * The Dataflow Compiler. Making one touches nothing. Its stages throw blocked when the program is absent or the disk is
+ * full, and usage for an unknown device.
  */
 export function dfcToolchain(o: DfcOptions = {}): Toolchain {
   return {

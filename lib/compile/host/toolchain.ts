@@ -39,8 +39,8 @@ export function hostToolchain(): Toolchain {
 }
 
 /**
- * Our own quantiser decides the outcome as much as ONNX Runtime does, so the text of all that the stage imports is
- * part of the version.
+ * Our own quantiser decides the outcome as much as ONNX Runtime does, so the text of all that the stage imports is part
+ * of the version.
  */
 function sourceDigest(): string {
   return sha256(

@@ -1,8 +1,8 @@
 /**
  * Lists the Hailo boards on the bus, and the packages that serve them.
  *
- * HailoRT 4 and its driver serve Hailo-8 and Hailo-8L; HailoRT 5 and its driver serve Hailo-10H and later. Raspberry
- * Pi OS has a package for each series, and the two do not go together.
+ * HailoRT 4 and its driver serve Hailo-8 and Hailo-8L; HailoRT 5 and its driver serve Hailo-10H and later. Raspberry Pi
+ * OS has a package for each series, and the two do not go together.
  */
 import { isWsl, namesIn, pciDevices, textAt, type Machine } from '../machine.ts'
 import { missing, ok, type Fact, type Need } from '../fact.ts'

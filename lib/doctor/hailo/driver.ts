@@ -1,8 +1,8 @@
 /**
  * Finds the Hailo driver of the kernel, and holds it against the board and the library.
  *
- * `hailo_pci` is the driver of HailoRT 4 (and of 5.0.0), `hailo1x_pci` that of 5.0.1 and later. Both may be loaded;
- * the one that holds the board counts. Driver and library must be of one version, to the last digit.
+ * `hailo_pci` is the driver of HailoRT 4 (and of 5.0.0), `hailo1x_pci` that of 5.0.1 and later. Both may be loaded; the
+ * one that holds the board counts. Driver and library must be of one version, to the last digit.
  */
 import { ask, isContainer, isThere, isWsl, linkAt, namesIn, textAt, type Machine } from '../machine.ts'
 import { broken, missing, ok, versionIn, type Fact, type Need } from '../fact.ts'

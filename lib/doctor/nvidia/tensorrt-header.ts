@@ -164,8 +164,7 @@ ${flags('NetworkDefinitionCreationFlag', table.networkFlags).join('\n')}
 }
 
 /**
- * What the headers say against the table. Slots that moved in this very minor are expected to differ, and are left
- * out.
+ * What the headers say against the table. Slots that moved in this very minor are expected to differ, and are left out.
  */
 function compareSlots({ printed, table, moved }: { printed: string; table: Table; moved: AbiTables['exceptions'] }) {
   const prefixed = (prefix: string, values: Readonly<Record<string, number>>) =>

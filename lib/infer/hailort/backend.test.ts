@@ -251,8 +251,8 @@ test('openHailortBackend() refuses a damaged file and a file that is none, witho
 })
 
 /**
- * What a Hailo-10H needs beside the library: headers, of which the stand-in has its own, and the folder in which
- * tests keep what they compile.
+ * What a Hailo-10H needs beside the library: headers, of which the stand-in has its own, and the folder in which tests
+ * keep what they compile.
  */
 async function on10H(
   body: (open: Bench['open'], standin: Standin, env: Record<string, string>) => Promise<void>,

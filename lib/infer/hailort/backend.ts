@@ -1,9 +1,9 @@
 /**
  * Runs a HEF on a Hailo device.
  *
- * Our own reader judges the file before the library opens it; `hailort-runner.ts` moves the frames. Numbers are
- * float32 outside, and quantised by the library to what the device computes in. A crash of the library takes the
- * process along: whoever must survive one opens the model in a child process.
+ * Our own reader judges the file before the library opens it; `hailort-runner.ts` moves the frames. Numbers are float32
+ * outside, and quantised by the library to what the device computes in. A crash of the library takes the process along:
+ * whoever must survive one opens the model in a child process.
  */
 import { performance } from 'node:perf_hooks'
 import { orUndo } from '../../../ffi/jobs.ts'
@@ -38,8 +38,8 @@ export interface HailortBackend extends Backend {
 /**
  * Open a HEF on a device.
  * @throws RunbookError blocked when the file, library or a free device is absent, or the library is one that nobody has
- * measured; usage for a
- *   file that is damaged, for another architecture, or known to crash the library, and for an unknown output
+ *   measured; usage for a file that is damaged, for another architecture, or known to crash the library, and for an
+ *   unknown output
  */
 export async function openHailortBackend(path: string, options: HailortOptions = {}): Promise<HailortBackend> {
   const file = readHef(path)

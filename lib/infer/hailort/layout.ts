@@ -1,9 +1,9 @@
 /**
  * Turns arrays of an ONNX model into Hailo frames, and back.
  *
- * Models are written batch, channels, height, width; a Hailo device counts height, width, features. `[1, 1, 1, T]` is
- * H = 1, W = T, C = 1, and needs no copy. Which way a stream lies is said by its order; detections become rows of a
- * fixed number.
+ * Models are written batch, channels, height, width; a Hailo device counts height, width, features. `[1, 1, 1, T]` is H
+ * = 1, W = T, C = 1, and needs no copy. Which way a stream lies is said by its order; detections become rows of a fixed
+ * number.
  */
 import type { StreamInfo } from '../../../ffi/hailort/stream-info.ts'
 import { usageError } from '../../base/errors.ts'

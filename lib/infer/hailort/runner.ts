@@ -2,8 +2,8 @@
  * Runs the frames of a HEF, also after the device has failed.
  *
  * After a failure the whole device is given back, and taken again at the next question: a frame that was late would
- * come out of streams that are merely opened again, as the answer to the wrong question. The failure is told before
- * the device is given back.
+ * come out of streams that are merely opened again, as the answer to the wrong question. The failure is told before the
+ * device is given back.
  */
 import type { Device, Identity } from '../../../ffi/hailort/device.ts'
 import { FfiError } from '../../../ffi/errors.ts'

@@ -1,8 +1,8 @@
 /**
  * The process that `parent.ts` starts: opens one model and answers, one question after the other.
  *
- * It ends when its parent does. An operating error crosses with its exit name and hint. The name of each native call
- * is left in the file that the parent gave.
+ * It ends when its parent does. An operating error crosses with its exit name and hint. The name of each native call is
+ * left in the file that the parent gave.
  */
 import { adoptOrphans, endWithParent } from '../../../ffi/parent.ts'
 import { forgetCall, traceCalls } from '../../../ffi/trace.ts'

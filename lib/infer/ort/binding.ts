@@ -95,8 +95,7 @@ export class Binding implements AsyncDisposable {
   }
 
   /**
-   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`,
-   * `feedBack`).
+   * Bind a tensor to an output, in place of what was bound; without one, each run makes a new one (`take`, `feedBack`).
    *
    * @throws RunbookError as `setInput`
    */

@@ -29,11 +29,11 @@ export interface OrtCBackend extends Backend {
 /**
  * Open an ONNX file on the CPU through the C API.
  *
- * Results are views of buffers and hold until the next question, but questions asked together all get answers that
- * last (`SlotPool`).
+ * Results are views of buffers and hold until the next question, but questions asked together all get answers that last
+ * (`SlotPool`).
  *
  * @throws RunbookError blocked when the file or the library is absent, or the library is not one that is tested; usage
- * when ONNX Runtime refuses the file, or a stream holds something else than numbers
+ *   when ONNX Runtime refuses the file, or a stream holds something else than numbers
  */
 export async function openOrtC(path: string, options: OrtCOptions = {}): Promise<OrtCBackend> {
   // A pipe would hold a native thread until somebody writes into it.

@@ -18,8 +18,8 @@ import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 /**
  * Open an ONNX file on the CPU provider.
  *
- * @throws RunbookError blocked when the file or the package's library is absent; usage when ONNX Runtime refuses it,
- * or when a stream holds no numbers
+ * @throws RunbookError blocked when the file or the package's library is absent; usage when ONNX Runtime refuses it, or
+ *   when a stream holds no numbers
  */
 export async function openOrtNode(path: string, options: SessionOptions = {}): Promise<Backend> {
   // A pipe would hold a native thread until somebody writes into it.
@@ -54,8 +54,8 @@ export async function openOrtNode(path: string, options: SessionOptions = {}): P
       const hint = 'check the numbers that are fed, and the graph'
       throw new RunbookError('fail', `Cannot infer with "${path}": ${oneLine(thrown)}`, hint, { cause: thrown })
     })
-    // Each run gives arrays of its own, so nothing is copied. Arrays given as `fetches` would be filled, and copied
-    // all the same.
+    // Each run gives arrays of its own, so nothing is copied. Arrays given as `fetches` would be filled, and copied all
+    // the same.
     return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, tensorOf(value)]))
   }
   return {

@@ -28,7 +28,7 @@ export interface TensorRtBackend extends Backend {
    * As `infer`, on this thread: the event loop stands still.
    *
    * @throws RunbookError as `infer`; Error while another question is answered; usage while another model of this
-   * TensorRT is being opened
+   *   TensorRT is being opened
    */
   inferSync(feeds: Feeds): Results
 }
@@ -37,7 +37,7 @@ export interface TensorRtBackend extends Backend {
  * Open a plan.
  *
  * @throws RunbookError usage for a file that is no plan, or a damaged one; blocked when the file, a library or the
- * device is absent, or of another version; fail when TensorRT or CUDA cannot do it
+ *   device is absent, or of another version; fail when TensorRT or CUDA cannot do it
  */
 export async function openTensorRtPlan(path: string, options: TensorRtOptions = {}): Promise<TensorRtBackend> {
   mustBePlan(path)

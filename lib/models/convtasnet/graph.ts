@@ -1,13 +1,10 @@
 /**
  * What does the ConvTasNet of these options look like as an ONNX graph?
  *
- * One row, time as the width ([1, C, 1, W]), opset 12, every attribute of every convolution written out, and nothing
- * in it that
- * does not reach the output: a bypassed masker and the last block's residual layer are left out, as an exporter would.
- * Operators:
- * Conv, Relu, Add, Sigmoid or Tanh, Mul, and Squeeze or ConvTranspose where the decoder wants them (and Tile for the
- * topology
- * `repeat`). `decoderMode` decides the output:
+ * One row, time as the width ([1, C, 1, W]), opset 12, every attribute of every convolution written out, and nothing in
+ * it that does not reach the output: a bypassed masker and the last block's residual layer are left out, as an exporter
+ * would. Operators: Conv, Relu, Add, Sigmoid or Tanh, Mul, and Squeeze or ConvTranspose where the decoder wants them
+ * (and Tile for the topology `repeat`). `decoderMode` decides the output:
  *
  *   conv1x1_head          [1, sources, frames]          a signal at the latent rate, NOT at the audio rate
  *   reduced_deconv_*      [1, sources, inputLen]
@@ -72,8 +69,7 @@ export function convTasNetGraph(
 }
 
 /**
- * The options that a model was authored with, or null for somebody else's model. Errors: usage when they are
- * malformed.
+ * The options that a model was authored with, or null for somebody else's model. Errors: usage when they are malformed.
  */
 export function optionsFromModel(model: ModelProto): ConvTasNetOptions | null {
   const entry = model.metadataProps.find(({ key }) => key === optionsKey)

@@ -2,10 +2,8 @@
  * Which ConvTasNet is meant, and which numbers follow from its options?
  *
  * The options are those of the channel-stacked, one-row ("horizontal") variant that was made for Hailo: time is the
- * width,
- * sources are stacked channels, and an affine depthwise convolution stands where the stock network normalises. Here
- * they are
- * named, defaulted and checked. Graph, weights and host glue live in the files beside this one.
+ * width, sources are stacked channels, and an affine depthwise convolution stands where the stock network normalises.
+ * Here they are named, defaulted and checked. Graph, weights and host glue live in the files beside this one.
  */
 import { usageError } from '../../base/errors.ts'
 
@@ -112,8 +110,7 @@ const refuse = (key: string, value: unknown, want: string, hint = `give ${flagOf
  * Complete and check a ConvTasNet. `channel_affine`, an older name of `affine`, is understood.
  *
  * Errors: usage for an unknown key, a size that is no positive integer, a mode that does not exist, and numbers that
- * contradict
- * each other (a window that is no multiple of the stride, more truncated blocks than there are).
+ * contradict each other (a window that is no multiple of the stride, more truncated blocks than there are).
  */
 export function convTasNetOptions(given: Partial<Record<keyof ConvTasNetOptions, unknown>> = {}): ConvTasNetOptions {
   const unknown = Object.keys(given).find(key => !Object.hasOwn(convTasNetDefaults, key))
@@ -193,11 +190,9 @@ export const inputLenFromFrames = (frames: number, stride: number): number => (f
  * Frames at each edge of a window that differ from those of the whole signal, and must be thrown away when tiles are
  * joined.
  *
- * Each block reaches `dilation * (convKernelSize - 1) / 2` frames to either side, so all of them reach
- * `nRepeats * (2^nBlocks - 1) * (convKernelSize - 1) / 2`. A convolutional encoder pads its own window with zeros,
- * which spoils
- * the first and the last frame as well: one more. A framed encoder is given frames of the whole signal and needs no
- * more.
+ * Each block reaches `dilation * (convKernelSize - 1) / 2` frames to either side, so all of them reach `nRepeats *
+ * (2^nBlocks - 1) * (convKernelSize - 1) / 2`. A convolutional encoder pads its own window with zeros, which spoils the
+ * first and the last frame as well: one more. A framed encoder is given frames of the whole signal and needs no more.
  */
 export function haloFrames(o: ConvTasNetOptions): number {
   const reach = dilationsOf(o).reduce((sum, dilation) => sum + (dilation * (o.convKernelSize - 1)) / 2, 0)

@@ -3,18 +3,14 @@
  *
  * Deliberate ones, so that the whole path can be checked although the network knows nothing about voices:
  * 1. The encoder's taps are orthogonal columns and the decoder is half their pseudo-inverse. Two frames cover each
- * sample, so
- *    analysis and synthesis without a mask give the signal back.
+ *   sample, so analysis and synthesis without a mask give the signal back.
  * 2. With two sources and a sigmoid, the mask layer of the second source is the negative of the first's. The masks sum
- * to one,
- *    so the separated signals sum to the mixture ("mixture consistency"). A linear mask gets the same by biases that
- * sum to one.
+ *   to one, so the separated signals sum to the mixture ("mixture consistency"). A linear mask gets the same by biases
+ *   that sum to one.
  * 3. Variances follow He et al. (2015), so that activations keep their range through ReLU and int8 has something to
- * quantise,
- *    and the masks spread over (0, 1).
- * A wrong stride, pad, order of channels or halo breaks 1 or 2 at once. The two voices are NOT separated: a score on
- * such weights
- * says nothing about quality. The same seed gives the same bits on every machine: integers, + - * / and Math.sqrt only.
+ *   quantise, and the masks spread over (0, 1). A wrong stride, pad, order of channels or halo breaks 1 or 2 at once.
+ *   The two voices are NOT separated: a score on such weights says nothing about quality. The same seed gives the same
+ *   bits on every machine: integers, + - * / and Math.sqrt only.
  */
 import { usageError } from '../../base/errors.ts'
 import { float32, sizeOf, type Tensor } from '../../formats/tensors/tensor.ts'
@@ -149,8 +145,7 @@ function randomWeights({ name, shape }: WeightSpec, o: ConvTasNetOptions, blocks
 }
 
 /**
- * A rows x columns matrix, row-major, with columns of length one at right angles. Gram and Schmidt, twice, to
- * rounding.
+ * A rows x columns matrix, row-major, with columns of length one at right angles. Gram and Schmidt, twice, to rounding.
  */
 function orthonormalColumns(rows: number, columns: number, draw: () => number): Float64Array {
   const matrix = Float64Array.from({ length: rows * columns }, draw)
@@ -172,8 +167,8 @@ function orthonormalColumns(rows: number, columns: number, draw: () => number): 
 
 /**
  * Nearly normal numbers, mean 0 and variance 1, never beyond 3.5: sums of four 16-bit uniforms from Marsaglia's
- * xorshift32
- * ("Xorshift RNGs", 2003), started from a hash (FNV-1a) of the key, so that no tensor depends on the ones before it.
+ * xorshift32 ("Xorshift RNGs", 2003), started from a hash (FNV-1a) of the key, so that no tensor depends on the ones
+ * before it.
  */
 export function normals(key: string): () => number {
   let state = 0x811c9dc5

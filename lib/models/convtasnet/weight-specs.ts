@@ -1,12 +1,10 @@
 /**
  * Which weights does a ConvTasNet need, under which names and with which shapes?
  *
- * Names read like a PyTorch state dict, shapes are those of `Conv2d` and `ConvTranspose2d`. The list holds what
- * reaches the
- * output and nothing else, so a bypassed masker and the last block's residual layer are absent. N, B, H, S, P are
- * `nFilters`,
- * `bnChan`, `hidChan`, `skipChan`, `convKernelSize`; C is the number of sources, K the kernel of 16, R the reduced
- * channels:
+ * Names read like a PyTorch state dict, shapes are those of `Conv2d` and `ConvTranspose2d`. The list holds what reaches
+ * the output and nothing else, so a bypassed masker and the last block's residual layer are absent. N, B, H, S, P are
+ * `nFilters`, `bnChan`, `hidChan`, `skipChan`, `convKernelSize`; C is the number of sources, K the kernel of 16, R the
+ * reduced channels:
  *
  *   encoder.weight                      [N, 1, 1, K]
  *   masker.norm.{weight,bias}           [N, 1, 1, 1], [N]        no norm has a bias when `normMode` is identity

@@ -3,8 +3,8 @@
  *
  * The predictor takes `y` [B, U] and the states `h`, `c` [layers, B, hidden] and gives `g` [B, U, hidden] and the next
  * states. The joint takes `encoder` [B, T, width] and `g` and gives `logits` [B, T, U, pieces + 1 + durations]. Two
- * more
- * graphs split the joint for a hot loop: `projected` of all frames of a chunk at once, and what is left for each step.
+ * more graphs split the joint for a hot loop: `projected` of all frames of a chunk at once, and what is left for each
+ * step.
  */
 import type { ModelProto } from '../../formats/onnx/index.ts'
 import { float32, type FloatTensor } from '../../formats/tensors/tensor.ts'

@@ -2,9 +2,8 @@
  * Derives how a stream is cut into chunks, as NeMo derives it from the encoder's reach.
  *
  * A chunk gives `validOut` final frames; those behind them come again in the next chunk. In front of every chunk but
- * the
- * first stand the `preEncode` feature frames before it, whose encoder frames are dropped.
- * Source: NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/modules/conformer_encoder.py, setup_streaming_params.
+ * the first stand the `preEncode` feature frames before it, whose encoder frames are dropped. Source:
+ * NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/modules/conformer_encoder.py, setup_streaming_params.
  */
 import { usageError } from '../../base/errors.ts'
 import type { EncoderConfig } from './config.ts'

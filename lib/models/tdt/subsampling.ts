@@ -2,8 +2,8 @@
  * Authors the front of the encoder: three strided convolutions that make one frame of eight, and a linear layer.
  *
  * Frames beyond an item's length are set to zero before every convolution, as NeMo does, so that an item gives the same
- * frames alone and in a padded batch.
- * Source: NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/parts/submodules/subsampling.py.
+ * frames alone and in a padded batch. Source:
+ * NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/parts/submodules/subsampling.py.
  */
 import type { EncoderConfig } from './config.ts'
 import type { Net } from './net.ts'

@@ -3,8 +3,7 @@
  *
  * The encoder takes [1, mels, 1, frames] through two-dimensional convolutions of height 1. The decoder takes
  * embeddings, which the host looks up, and gives logits in parts, because one product with the whole vocabulary does
- * not compile.
- * Source of the shapes: the HEFs that Hailo publishes and the conversion they came from.
+ * not compile. Source of the shapes: the HEFs that Hailo publishes and the conversion they came from.
  */
 import { float32, type FloatTensor } from '../../formats/tensors/tensor.ts'
 import type { ModelProto } from '../../formats/onnx/index.ts'

@@ -40,7 +40,7 @@ const largestInside = 2_000_000
  * A sound: the path or the bytes of a WAV file, or mono samples in [-1, 1] with their rate.
  *
  * @throws RunbookError blocked when the file is absent, usage when it is not a WAV file or when the rate of samples is
- * not given
+ *   not given
  */
 export function audio(sound: string | Uint8Array | Float32Array, o: AudioOptions = {}): Display {
   const title = o.title ?? (typeof sound === 'string' ? basename(sound) : null)

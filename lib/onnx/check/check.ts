@@ -1,9 +1,9 @@
 /**
  * What is wrong with a model that ONNX Runtime might accept all the same?
  *
- * Names, order, reachability, weights, versions and shapes; all complaints at once, each a sentence that names the
- * node and the
- * shapes. Runs nothing. Bodies of local functions and the operators' own attribute rules are left to the runtime.
+ * Names, order, reachability, weights, versions and shapes; all complaints at once, each a sentence that names the node
+ * and the shapes. Runs nothing. Bodies of local functions and the operators' own attribute rules are left to the
+ * runtime.
  */
 import {
   attributeInts,

@@ -4,8 +4,8 @@
  * QDQ: the operators stay, and pairs of QuantizeLinear and DequantizeLinear around them say what is an integer. Weights
  * are int8 per output channel, activations 8 bit per tensor, biases int32 at the scale of their products; the border
  * stays float. ONNX Runtime fuses this into QLinearConv and its kin. Ranges come from `calibrate.ts`, the choice of
- * nodes from `plan.ts`, the numbers from `values.ts`. A dequantised value keeps its name, so that
- * layers compare by name.
+ * nodes from `plan.ts`, the numbers from `values.ts`. A dequantised value keeps its name, so that layers compare by
+ * name.
  */
 import {
   attributeFloat,

@@ -2,10 +2,8 @@
  * Which shape does every value of a graph have, said without running it?
  *
  * Nodes are walked in the order of the file, each by the rule of its operator (`shape-rules.ts`). What cannot be
- * derived is left
- * out: an operator that no rule knows, and what follows from it. Shapes that the file declares are checked against
- * what the nodes
- * make, never taken from it. Bodies of If, Loop and Scan are not entered.
+ * derived is left out: an operator that no rule knows, and what follows from it. Shapes that the file declares are
+ * checked against what the nodes make, never taken from it. Bodies of If, Loop and Scan are not entered.
  */
 import {
   dimsOf,

@@ -3,11 +3,9 @@
  *
  * Modified adaptive expansion: at a frame a hypothesis is extended by the best pairs of token and duration, within
  * `gamma` of its best one. Hypotheses that say the same and stand at the same frame are one, and their probabilities
- * add.
- * Scores are log-probabilities of the token among tokens plus of the duration among durations. With a width of 1 it
- * makes the choices of greedy decoding.
- * Source: paper: Kim et al., Accelerating RNN Transducer Inference via Adaptive Expansion Search (2020); TDT,
- * 2304.06795.
+ * add. Scores are log-probabilities of the token among tokens plus of the duration among durations. With a width of 1
+ * it makes the choices of greedy decoding. Source: paper: Kim et al., Accelerating RNN Transducer Inference via
+ * Adaptive Expansion Search (2020); TDT, 2304.06795.
  */
 import { usageError } from '../../base/errors.ts'
 import type { Boosting } from './boosting.ts'

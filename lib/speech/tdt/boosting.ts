@@ -2,8 +2,7 @@
  * Makes phrases likelier during a beam search: names and words that a model seldom heard.
  *
  * The phrases form a tree of tokens. A hypothesis stands at a place in it; tokens that lead on from there, or that
- * begin
- * a phrase, gain `bonus`. A phrase that breaks off falls back to the longest beginning that still fits.
+ * begin a phrase, gain `bonus`. A phrase that breaks off falls back to the longest beginning that still fits.
  */
 import { usageError } from '../../base/errors.ts'
 

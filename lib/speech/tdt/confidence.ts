@@ -2,8 +2,8 @@
  * Says how sure a decoder was: per evaluation of the joint, per token and per word, as NeMo computes it.
  *
  * The measure looks at the token outputs alone; durations have a measure of their own. All are 0 for a decoder that
- * knows nothing and 1 for one that is certain.
- * Source: NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/parts/utils/asr_confidence_utils.py.
+ * knows nothing and 1 for one that is certain. Source:
+ * NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/parts/utils/asr_confidence_utils.py.
  */
 import { usageError } from '../../base/errors.ts'
 import type { TdtObserver } from './greedy.ts'

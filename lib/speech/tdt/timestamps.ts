@@ -2,8 +2,8 @@
  * Turns token times into times of words and segments, as NeMo computes them.
  *
  * A token lasts from its frame for its duration; a punctuation mark stands at the end of the token before it. A word
- * begins at a piece with `▁`, a segment ends behind a word that ends a sentence, or at a pause.
- * Source: NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/parts/utils/timestamp_utils.py.
+ * begins at a piece with `▁`, a segment ends behind a word that ends a sentence, or at a pause. Source:
+ * NVIDIA-NeMo/NeMo@8cfedd72:nemo/collections/asr/parts/utils/timestamp_utils.py.
  */
 import { beginsWord, punctuationOf, textOf, type Pieces } from '../pieces.ts'
 

@@ -100,7 +100,7 @@ export const monolithicContract = (): Readonly<MonolithicContract> & ContractMar
 /**
  * The rungs of a ladder in their order, most complex first.
  * @param change options that every rung shares, such as `{ decoderMode: 'conv1x1_head' }`; they win over the ladder's
- * own
+ *   own
  * @throws usage when a change contradicts a rung
  */
 export function ladderConfigs(

@@ -2,10 +2,8 @@
  * Which recording is separated?
  *
  * The one that is named, else the first mixture below a LibriMix folder, else one that ships with the project. The two
- * clean
- * voices count as references when they stand beside the mixture as LibriMix lays them out: `mix_clean/a.wav`,
- * `s1/a.wav`,
- * `s2/a.wav`.
+ * clean voices count as references when they stand beside the mixture as LibriMix lays them out: `mix_clean/a.wav`,
+ * `s1/a.wav`, `s2/a.wav`.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'

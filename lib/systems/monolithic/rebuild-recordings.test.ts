@@ -38,8 +38,7 @@ const isError =
     exitNameOf(e) === exit && pattern.test(`${(e as RunbookError).message}\n${(e as RunbookError).hint}`)
 
 /**
- * A Debian package with one prompt in it, a tone of one second, made with the real tools; and the source that names
- * it.
+ * A Debian package with one prompt in it, a tone of one second, made with the real tools; and the source that names it.
  */
 function packTone(folder: string, o: { name: string; hz: number }) {
   const file = `${o.name}.g722`

@@ -2,8 +2,7 @@
  * Do Debian's packages still give the recordings that ship, byte for byte?
  *
  * Packages are downloaded with apt or found in a folder, their digests compared, the prompts unpacked and decoded, and
- * the
- * recordings built. The recipe is `recordings.ts`; this file runs other programs and compares files.
+ * the recordings built. The recipe is `recordings.ts`; this file runs other programs and compares files.
  */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -2,11 +2,9 @@
  * Where do the recordings in `contracts/recordings` come from, and how are they made again, byte for byte?
  *
  * Two voices of Debian's packages of prompts speak at once, at the rate they were recorded at. Each voice is levelled,
- * rounded to
- * the nearest G.711 mu-law value, and the mixture is the plain sum of the two: one byte a sample keeps the references
- * small, and
- * mixture = s1 + s2 stays exact. Downloading and running ffmpeg are the runbook's; who speaks what is in the README
- * beside them.
+ * rounded to the nearest G.711 mu-law value, and the mixture is the plain sum of the two: one byte a sample keeps the
+ * references small, and mixture = s1 + s2 stays exact. Downloading and running ffmpeg are the runbook's; who speaks
+ * what is in the README beside them.
  */
 import { join } from 'node:path'
 import { usageError } from '../../base/errors.ts'
@@ -150,9 +148,8 @@ export function pcmFromBytes(bytes: Uint8Array): Int16Array {
 
 /**
  * Mixes a recording out of decoded prompts, keyed by `promptKey`. The same prompts give the same samples on every
- * machine.
- * Errors: usage when a prompt is missing, too short to begin where the recipe says, or when the sum does not fit 16
- * bits.
+ * machine. Errors: usage when a prompt is missing, too short to begin where the recipe says, or when the sum does not
+ * fit 16 bits.
  */
 export function buildRecording(recipe: RecordingRecipe, decodedPrompts: ReadonlyMap<string, Int16Array>): Recording {
   const level = (source: PromptSource): Int16Array => {
@@ -207,8 +204,7 @@ export const recordingPaths = (folder: string, name: string): RecordingPaths => 
 
 /**
  * What a 16-bit sample becomes when G.711 mu-law encodes and decodes it: the middle of its step, at most 32124 either
- * side.
- * Source: ITU-T G.711: eight segments of 16 steps, each segment's steps twice as wide as those of the one before.
+ * side. Source: ITU-T G.711: eight segments of 16 steps, each segment's steps twice as wide as those of the one before.
  */
 export function mulawValue(sample: number): number {
   const bias = 132

@@ -77,7 +77,7 @@ export class FixedWhisper implements AsyncDisposable {
    * Transcribe mono samples at 16 kHz, in -1…1. Of the options, language, task, timestamps and suppress count; times of
    * words need a decoder that shows its attention, and this one does not.
    * @throws RunbookError usage for a recording that is too short, an unknown language, or times of words; the signal's
-   * reason when it is aborted
+   *   reason when it is aborted
    */
   async transcribe(
     samples: Float32Array,

@@ -1,8 +1,8 @@
 /**
  * Whole logs as users bring them: several tools in one, causes above their consequences, successes with noise.
  *
- * Written for this project in the form that the tools print. Each row says the bucket, what the answer must name of
- * the log itself, and the log.
+ * Written for this project in the form that the tools print. Each row says the bucket, what the answer must name of the
+ * log itself, and the log.
  */
 import { compilerFieldTexts } from './texts-field-compiler.ts'
 import { deviceFieldTexts } from './texts-field-device.ts'

@@ -81,7 +81,7 @@ export interface HefDescription {
  * The bytes of a HEF.
  *
  * @throws RunbookError usage when the header version cannot hold what is asked, a layer's order is none of the
- * device's, or the model is not sound
+ *   device's, or the model is not sound
  */
 export function writeHef(description: HefDescription): Uint8Array {
   const { version = 0, paddingBytes = 0, ccws = none, additional = none } = description

@@ -118,8 +118,7 @@ function write(path: string, content: string | number): void {
 }
 
 /**
- * A script that prints a text, whatever it is asked; or one that the test wrote. `-> path` is a link to a real
- * program.
+ * A script that prints a text, whatever it is asked; or one that the test wrote. `-> path` is a link to a real program.
  */
 function install(path: string, says: string): void {
   mkdirSync(dirname(path), { recursive: true })

@@ -1,8 +1,8 @@
 /**
  * Five small graphs of public shapes, with input, on which int8 is held against ONNX Runtime's own quantiser.
  *
- * A gated cell with its state, a front that takes a logarithm, an attention block, a depthwise stack, and a mask with
- * a transposed convolution. Weights are seeded.
+ * A gated cell with its state, a front that takes a logarithm, an attention block, a depthwise stack, and a mask with a
+ * transposed convolution. Weights are seeded.
  */
 import type { ModelProto } from '../../formats/onnx/index.ts'
 import { float32, type FloatTensor } from '../../formats/tensors/tensor.ts'

@@ -122,7 +122,8 @@ function portsOf(backend: Backend, o: { path: string; motifs: number; form: TcnF
   const ofSize = (wanted: number) => backend.outputs.find(info => size(info) === wanted)?.name
   const [latent, logits] = [ofSize(latentSize), ofSize(o.motifs)]
   if (input !== undefined && others.length === 0 && size(input) === windowSize && latent && logits) {
-    // A Conv2d input of 9 channels first is transposed; time first, as of Conv1d forms and of HEFs (1 x 100 x 9), is not.
+    // A Conv2d input of 9 channels first is transposed; time first, as of Conv1d forms and of HEFs (1 x 100 x 9), is
+    // not.
     const [, first] = input.shape
     return { input, latent, logits, layout: o.form === 'nchw' && first === 9 ? 'nchw' : 'causal' }
   }

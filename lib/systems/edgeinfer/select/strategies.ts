@@ -2,8 +2,8 @@
  * Chooses which windows to label next.
  *
  * Uncertainty: entropy, margin, least confidence (Settles 2009). Coverage: k-center greedy over latents (Sener and
- * Savarese 2018). Both: BADGE (Ash et al. 2020), k-means++ over gradient embeddings, which for a linear head are
- * (p - one-hot of the guess) ⊗ latent and are never written out here.
+ * Savarese 2018). Both: BADGE (Ash et al. 2020), k-means++ over gradient embeddings, which for a linear head are (p -
+ * one-hot of the guess) ⊗ latent and are never written out here.
  */
 import { seededRandom } from '../../../base/random.ts'
 import { squaredDistance } from '../motifs/k-means.ts'

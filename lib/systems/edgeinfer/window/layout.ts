@@ -24,8 +24,8 @@ const means = Float32Array.from(normalization.mean)
 const deviations = Float32Array.from(normalization.std)
 
 /**
- * A window standardised by channel, in float32: what every form of the model takes. `out` may be `window`.
- * Lengths are multiples of the number of channels.
+ * A window standardised by channel, in float32: what every form of the model takes. `out` may be `window`. Lengths are
+ * multiples of the number of channels.
  */
 export function standardise(window: Float32Array, out: Float32Array = new Float32Array(window.length)): Float32Array {
   for (let i = 0, c = 0; i < window.length; i++) {

@@ -63,9 +63,9 @@ const untriedKnob = knobOf({ kind: 'again' }, { because: 'there is no evidence y
  * last failed case, when every failed case is an allocator failure; else the first failed case's exception type.
  *
  * Quirks that are the plan's and stay: only the last failed case counts; a timeout counts as a non-allocator failure; a
- * mixed sweep names the first failed case even when that one is an allocator failure; the input length reads
- * 16000 -> 8000 whatever it was; any BackendAllocatorException counts, also one from a broken install. Cases that were
- * not reached gave no row there, so they are left out here.
+ * mixed sweep names the first failed case even when that one is an allocator failure; the input length reads 16000 ->
+ * 8000 whatever it was; any BackendAllocatorException counts, also one from a broken install. Cases that were not
+ * reached gave no row there, so they are left out here.
  */
 export function planKnob(outcomes: readonly CaseOutcome[]): Knob {
   const winner = winnerKnob(outcomes)

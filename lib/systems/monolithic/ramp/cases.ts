@@ -2,11 +2,9 @@
  * Lists the prefixes of a ConvTasNet that are compiled to find where a compiler gives up.
  *
  * From small to large along one of four axes. `truncate`: the first k blocks of the base. `blocks`: 1 to X blocks, one
- * repeat.
- * `repeats`: X blocks, 1 to R repeats. `end-nodes`: the base cut after each of its nodes. The first three are preceded
- * by the
- * network with its masker bypassed: three convolutions, and if they fail, no block is to blame. How they are asked is
- * `ramp.ts`.
+ * repeat. `repeats`: X blocks, 1 to R repeats. `end-nodes`: the base cut after each of its nodes. The first three are
+ * preceded by the network with its masker bypassed: three convolutions, and if they fail, no block is to blame. How
+ * they are asked is `ramp.ts`.
  */
 import type { ModelProto } from '../../../formats/onnx/index.ts'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
@@ -103,8 +101,7 @@ export function rampCase({ tag, stage, label, options, endNode }: Prefix, settin
 
 /**
  * The shortest options that describe the same network: two blocks of four are two blocks, four of eight are one repeat
- * of four.
- * Equal networks then give equal bytes, and the cache sees that they are one case.
+ * of four. Equal networks then give equal bytes, and the cache sees that they are one case.
  */
 export function shortest(o: ConvTasNetOptions): ConvTasNetOptions {
   const blocks = dilationsOf(o).length

@@ -1,11 +1,9 @@
 /**
  * Finds the largest prefix of a network that compiles, and the first that does not.
  *
- * Stages are asked one after the other, each in order or by halves, until one shows a boundary. A failure is a
- * boundary only when
- * it is about the graph: a time-out, a broken installation or data that does not fit leave the question open. The
- * prefixes are
- * made in `cases.ts`, one case runs in `case.ts`.
+ * Stages are asked one after the other, each in order or by halves, until one shows a boundary. A failure is a boundary
+ * only when it is about the graph: a time-out, a broken installation or data that does not fit leave the question open.
+ * The prefixes are made in `cases.ts`, one case runs in `case.ts`.
  */
 import { firstFailing } from '../../../ladder/bisect.ts'
 import { isConclusive } from '../../../failure/classify.ts'

@@ -1,9 +1,8 @@
 /**
  * With which sound is a rung quantised?
  *
- * With the windows of a `.npz` or `.npy` file, or else with windows cut from the recordings that ship with the
- * project. A file's
- * windows must be as wide as the network's input, or may be cut to it when the caller says so; they are never
+ * With the windows of a `.npz` or `.npy` file, or else with windows cut from the recordings that ship with the project.
+ * A file's windows must be as wide as the network's input, or may be cut to it when the caller says so; they are never
  * stretched.
  */
 import { pickArray } from '../../../formats/tensors/pick-array.ts'
@@ -25,8 +24,8 @@ export interface Calibration {
 
 /**
  * Open calibration data.
- * @param o.path `.npz` (key `calib_data`, else the only array of floats) or `.npy`; the shipped
- *   recordings when it is undefined
+ * @param o.path `.npz` (key `calib_data`, else the only array of floats) or `.npy`; the shipped recordings when it is
+ *   undefined
  * @param o.lengthPolicy `error`: a window of another width is refused; `crop`: a wider one is cut
  * @throws blocked when the file is absent; usage when it is empty, of another rank, type or scale, or holds NaN
  */
@@ -90,10 +89,9 @@ function flatWindows(path: string, tensor: Tensor): { count: number; width: numb
 }
 
 /**
- * Windows at even steps over the shipped mixtures, one recording after the other in turn. The last fifth of them,
- * which the host
- * keeps back to measure with, comes from the last quarter of the sound, and the others do not touch it (for windows up
- * to 1.5 s).
+ * Windows at even steps over the shipped mixtures, one recording after the other in turn. The last fifth of them, which
+ * the host keeps back to measure with, comes from the last quarter of the sound, and the others do not touch it (for
+ * windows up to 1.5 s).
  */
 function windowsOfRecordings(): Calibration['windows'] {
   return (inputLen, wanted) => {

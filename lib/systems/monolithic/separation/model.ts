@@ -53,7 +53,7 @@ const widestStride = 256
 /**
  * Read the shapes of a model.
  * @throws usage naming streams and shapes when one is ambiguous, unknown, of an unfit or open shape, or at the latent
- * rate
+ *   rate
  */
 export function separationModel(
   model: { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] },

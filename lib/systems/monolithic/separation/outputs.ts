@@ -55,8 +55,8 @@ export const soundNames = (sources: number): string[] => [
 ]
 
 /**
- * Open everything, or nothing.
- * Errors: usage when a reference is of another length than the mixture; blocked when the folder cannot be written.
+ * Open everything, or nothing. Errors: usage when a reference is of another length than the mixture; blocked when the
+ * folder cannot be written.
  */
 export function openOutputs(o: OutputOptions): SeparationOutputs {
   const { sampleRate } = o

@@ -2,8 +2,7 @@
  * Keeps `runtime_metrics.json`, and writes it on every way out.
  *
  * The plan's keys, then ours, always all of them: null says that it never came to that, or that the number is not
- * finite. Paths
- * in it are as they were given.
+ * finite. Paths in it are as they were given.
  */
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../../host/files.ts'

@@ -28,7 +28,9 @@ const mixOf = (mix: string, references: readonly string[] | null = null): Separa
   references,
   from: 'MIX_WAV',
 })
-/** Whether a file is an ONNX model that can be read; tests of files that cannot are about the separation's own words. */
+/**
+ * Whether a file is an ONNX model that can be read; tests of files that cannot are about the separation's own words.
+ */
 const isWhole = (path: string) => {
   try {
     return modelFacts(path).assumed.length >= 0

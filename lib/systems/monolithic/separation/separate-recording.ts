@@ -2,8 +2,8 @@
  * Runs one recording through a model: sound files, a page of numbers, and pictures.
  *
  * Opens the model, streams the recording through it and writes `mix.wav`, `sep_src1.wav`, `sep_src2.wav` and
- * `runtime_metrics.json`. When anything fails the metrics are written all the same, with `ok` false and the reason,
- * and no sound.
+ * `runtime_metrics.json`. When anything fails the metrics are written all the same, with `ok` false and the reason, and
+ * no sound.
  */
 import { realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -56,7 +56,7 @@ export interface SeparatedRecording {
 /**
  * Separate one recording.
  * @throws as `openBackend`, `separationModel`, `openMono`, `openOutputs` and `separate`; the metrics are on the disk by
- * then
+ *   then
  */
 export async function separateRecording(job: SeparationJob): Promise<SeparatedRecording> {
   const folders = [job.folder, job.evidenceFolder ?? job.folder]

@@ -1,8 +1,8 @@
 /**
  * Which networks are trained on two voices, on whose speech, and how good must they be?
  *
- * Sizes, budgets and bounds come from `contracts/voices.contract.json`; packages and held-out prompts from `voices.json`
- * beside the training program, which reads the same file.
+ * Sizes, budgets and bounds come from `contracts/voices.contract.json`; packages and held-out prompts from
+ * `voices.json` beside the training program, which reads the same file.
  */
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'

@@ -31,8 +31,8 @@ export function checkGraphs(folder: string, files: readonly string[]): FileProbl
 const normalisers = new Set(['Softmax', 'LogSoftmax', 'LogSumExp', 'ReduceLogSumExp'])
 
 /**
- * The operators on the way to an output that normalise it; none for a joint that gives logits.
- * Every node is followed back from the output, whatever lies between.
+ * The operators on the way to an output that normalise it; none for a joint that gives logits. Every node is followed
+ * back from the output, whatever lies between.
  */
 export function normalisersOf({ graph }: ModelProto, output: string): string[] {
   const makers = new Map(graph.node.flatMap(node => node.output.map(value => [value, node] as const)))

@@ -1,7 +1,6 @@
 /**
  * Looks through a source tree and says what it holds: build systems, entry points, contracts, metadata, parity tools
- * and
- * the switches that its programs read from the environment.
+ * and the switches that its programs read from the environment.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'

@@ -2,8 +2,8 @@
  * Reads the original's reference streams: JSON lines whose tensors are base64 texts, 64 MB a line and gigabytes in all.
  *
  * A line is never held whole. Its base64 is decoded as it is read, into buffers that serve line after line, and the
- * rest
- * of the line, a few hundred bytes, is parsed as JSON. Tensors beside the file (`{"npy_path": …}`) are read when asked.
+ * rest of the line, a few hundred bytes, is parsed as JSON. Tensors beside the file (`{"npy_path": …}`) are read when
+ * asked.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -2,8 +2,7 @@
  * Predictor and joint bound to ONNX Runtime, for a loop that makes no object per step.
  *
  * Two bindings hand the predictor's state back and forth without a copy, the joint reads the predictor's output where
- * it
- * lies, and the encoder's share of the joint is computed for a whole chunk at once.
+ * it lies, and the encoder's share of the joint is computed for a whole chunk at once.
  */
 import { boundTensor, type Binding, type BoundTensor } from '../../../infer/ort/binding.ts'
 import { openOrtC, type OrtCBackend } from '../../../infer/ort/c-api.ts'

@@ -42,8 +42,7 @@ const asStep = (step: DecodedCase['trace'][number]): Step => ({ ...step })
 
 /**
  * R7: the encoder's frames at the end of a stream (or of a recording) and the predictor's output after its long run,
- * from
- * either side, through either joint. It passes where all agree, and names the component where not.
+ * from either side, through either joint. It passes where all agree, and names the component where not.
  */
 export async function rungSwap(
   side: ParitySide,

@@ -15,8 +15,7 @@ export type CacheMode = 'functional' | 'closed_loop'
 
 /**
  * R4 (`functional`): every chunk is fed with the reference's caches. R5 (`closed_loop`): with those of the chunk
- * before,
- * and then the error may not grow from chunk to chunk.
+ * before, and then the error may not grow from chunk to chunk.
  */
 export async function rungStream(
   side: ParitySide,
