@@ -74,8 +74,9 @@ export default runbook(
       gate('test accuracy, against twelve numbers', scores.testAccuracy, { atLeast: scores.baselineAccuracy })
       if (donor.isShipped) gate('test accuracy', scores.testAccuracy, { atLeast: contract.gates.accuracyMin })
     }
+    const homeFlag = inputs.home === 'module_runs/edgeinfer' ? '' : ` --home ${inputs.home}`
     next({
-      pass: `npx tsx runbooks/edgeinfer-parity.ts${inputs.home === 'module_runs/edgeinfer' ? '' : ` --home ${inputs.home}`}`,
+      pass: `npx tsx runbooks/edgeinfer-parity.ts${homeFlag}`,
     })
     hint({ fail: 'give other weights, or more windows with --data' })
   },

@@ -220,7 +220,8 @@ export function cardOf(exported: Exported, scores: MotifScores | null, data: Dat
   return [
     `# ${config.model.name}`,
     '',
-    `Weights: ${config.model.weights} (sha256 ${config.model.weights_sha256}). Golden latents: ${config.golden.reference}.`,
+    `Weights: ${config.model.weights} (sha256 ${config.model.weights_sha256}). ` +
+      `Golden latents: ${config.golden.reference}.`,
     '',
     `One window is ${config.input.samples} samples at ${config.input.rate_hz} Hz, row by row.`,
     '',

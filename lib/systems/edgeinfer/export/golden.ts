@@ -34,7 +34,8 @@ export async function readGolden(path: string): Promise<GoldenWindow[]> {
     latents.shape.join() === [count, latentSize].join()
   if (!fits || count === 0) {
     throw usageError(
-      `Cannot read the golden windows "${path}": no float32 window [n, ${windowSamples}, ${windowChannels}] and latent [n, ${latentSize}]`,
+      `Cannot read the golden windows "${path}": no float32 window [n, ${windowSamples}, ${windowChannels}] ` +
+        `and latent [n, ${latentSize}]`,
       'export again: npx tsx runbooks/edgeinfer-export.ts',
     )
   }

@@ -128,7 +128,8 @@ function portsOf(backend: Backend, o: { path: string; motifs: number; form: TcnF
     return { input, latent, logits, layout: o.form === 'nchw' && first === 9 ? 'nchw' : 'causal' }
   }
   throw usageError(
-    `Cannot use "${o.path}" as the encoder: it does not take ${windowSize} numbers and give ${latentSize} and ${o.motifs}`,
+    `Cannot use "${o.path}" as the encoder: it does not take ${windowSize} numbers ` +
+      `and give ${latentSize} and ${o.motifs}`,
     'export it again: npx tsx runbooks/edgeinfer-export.ts',
   )
 }

@@ -12,8 +12,10 @@ export const windowChannels = model.channels
 /** See `windowSamples`. */
 export const windowSize = windowSamples * windowChannels
 
+const units = [...new Set(model.units)].join(', ')
+const channels = model.channelOrder.join(', ')
 /** What a refused client is told that it should send. */
-export const schemaHint = `{"x": [[${model.channelOrder.join(', ')}] * ${windowSamples}]}, finite numbers, ${[...new Set(model.units)].join(', ')}`
+export const schemaHint = `{"x": [[${channels}] * ${windowSamples}]}, finite numbers, ${units}`
 
 /** The largest magnitude of each channel that a sensor could give. */
 export const channelMax: readonly number[] = model.units.map(

@@ -13,6 +13,7 @@ import type { RecordingPackage } from '../recordings.ts'
 
 /** The networks by their size, largest first. */
 export const networkNames = ['large', 'medium', 'small'] as const
+/** One of the networks that are trained, by its name. */
 export type NetworkName = (typeof networkNames)[number]
 
 type Sizes = Pick<

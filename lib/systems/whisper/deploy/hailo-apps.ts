@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { blockedError, usageError } from '../../../base/errors.ts'
 import { treeStep } from '../../../deploy/files.ts'
 import { mustRun, pathIn, type Target } from '../../../deploy/target.ts'
-import { differs, holds, notHere, type Step } from '../../../deploy/steps.ts'
+import { differs, holds, type Step } from '../../../deploy/steps.ts'
 import { paths } from './layout.ts'
 
 /** The group of speech models in hailo-apps' table, and the architecture that has any. */
@@ -129,10 +129,3 @@ export function hailoAppsSteps(target: Target, o: { adapted: string; model: stri
     },
   ]
 }
-
-/** In a dry run nothing was copied, so nothing can be asked of the copy. */
-export const noHailoApps = (): Step => ({
-  name: 'hailo-apps',
-  check: () => notHere('--hailo-apps was not given; the model comes from the contract'),
-  apply: () => {},
-})
