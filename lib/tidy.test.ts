@@ -145,6 +145,20 @@ test('production code imports nothing of lib/testing or ffi/testing', () => {
   )
 })
 
+test('no room below the systems names a system or a runbook, but for the doctor of every machine', () => {
+  const verbs = 'sweep infer ramp serve export model parity compile load select deploy install verify transcribe train'
+  const runbook = `(monolithic|edgeinfer|whisper|parakeet)-(${verbs.replaceAll(' ', '|')})`
+  const named = new RegExp(`runbooks/(?!doctor\\.ts)[\\w-]+\\.ts|systems/\\w+|\\b${runbook}\\b`)
+  const below = sources.filter(path => isProduction(path) && floorOf(roomOf(path)!) < floorOf('lib/systems/whisper'))
+  none(
+    below.flatMap(path =>
+      read(path)
+        .split('\n')
+        .flatMap((line, i) => (!/^\s*(\*|\/\/|\/\*)/.test(line) && named.test(line) ? [`${path}:${i + 1}`] : [])),
+    ),
+  )
+})
+
 test('no files import each other in a circle', () => {
   const graph = new Map(sources.map(path => [path, targets(path)]))
   const done = new Set<string>()

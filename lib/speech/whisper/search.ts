@@ -94,5 +94,5 @@ const noToken = () =>
   new RunbookError(
     'fail',
     'Cannot choose a token: no logit of the network is a number that may be chosen',
-    'check the model: npx tsx runbooks/whisper-export.ts compares it with its weights',
+    'export the model again, and compare it with its weights',
   )
