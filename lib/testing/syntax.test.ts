@@ -21,9 +21,12 @@ export interface Shape {
 /**
  * Overloaded.
  *
- * @example \`\`\`ts import { over } from './a.ts'
+ * @example
+ * \`\`\`ts
+ * import { over } from './a.ts'
  *
- * over(1) \`\`\`
+ * over(1)
+ * \`\`\`
  */
 export function over(a: number): void
 export function over(a: string): void

@@ -46,7 +46,11 @@ test('fateOf() takes a name for all, or the first pattern that fits the whole na
 })
 
 test('complaints holds one for every bucket of the parser, the optimiser and the compiler', () => {
-  const wanted = Object.keys(buckets).filter(name => ['parse', 'optimize', 'compile'].includes(bucketOf(name).stage))
+  // ONNX Runtime says these when it opens a graph; the vendor's program never does.
+  const runtimeOnly = ['onnx_unknown_operator', 'onnx_no_kernel', 'onnx_quantised_invalid', 'onnx_invalid_graph']
+  const wanted = Object.keys(buckets).filter(
+    name => !runtimeOnly.includes(name) && ['parse', 'optimize', 'compile'].includes(bucketOf(name).stage),
+  )
   assert.deepEqual(
     wanted.filter(name => !Object.hasOwn(complaints, name)),
     [],
