@@ -344,7 +344,7 @@ test(
         { exit: 2, verdict: 'USAGE', reason: /net\/voices float32\[1, 2, 1, 1600\], net\/noise/, hint: /--output/ },
       )
       assert.match(String(metrics.device_info), /Hailo-8/)
-      const words = ['--output', 'net/voices', '--backend', 'hailort', '--sample-rate', '16000']
+      const words = ['--output', 'net/voices', '--backend', 'hailort', '--sample-rate', '16000', '--no-rescale']
       const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, words)
       assert.equal(ran.exit, 0, ran.stderr)
       assert.match(ran.verdict, /^PASS monolithic-infer gates=4\/4 /)
