@@ -97,7 +97,7 @@ test("monolithic-infer separates a recording and ends in PASS with the plan's fi
   assert.equal(ran.report.fingerprint.device, metrics.device_info)
 })
 
-test('monolithic-infer separates a recording that ships with the project when none is named, and scores it', async () => {
+test('monolithic-infer separates a recording that ships with the project when none is named', async () => {
   const ran = await run({ HEF_PATH: tinyModel({ inputLen: 16_000 }) })
   assert.equal(ran.exit, 0, ran.stderr)
   assert.match(ran.stderr, /ships with Rungbook\), with its two references/)
@@ -290,7 +290,7 @@ test('monolithic-infer with --dry-run says what it would open and write, and ope
   )
 })
 
-test('monolithic-infer as a process stops on Ctrl-C in the middle of a long recording, with its reason written down', async () => {
+test('monolithic-infer as a process stops on Ctrl-C in the middle of a long recording', async () => {
   const [cwd, outDir] = [scratch(), scratch()]
   const env = {
     ...process.env,

@@ -70,7 +70,7 @@ test("monolithic-ramp cuts the host's graph after a node, calibrates it and comp
   assert.equal(rows(ran).length, 25)
 })
 
-test('monolithic-ramp names the same boundary in order and by halves, and goes on with a command that the ramp takes', async () => {
+test('monolithic-ramp names the same boundary in order and by halves', async () => {
   const fates = { '.*_k[3-8]': 'allocator' }
   const argv = ['--ladder', 'plan', '--rung', '10', '--by', 'truncate']
   for (const search of ['linear', 'bisect']) {
@@ -100,7 +100,7 @@ test('monolithic-ramp finds the first failing node, and then proposes a change o
   assert.match(ran.verdict, /monolithic-sweep.ts --ladder temporal/)
 })
 
-test('monolithic-ramp is blocked, with every row, when a time-out or a full disk leaves the question open', async () => {
+test('monolithic-ramp is blocked, with every row, when a time-out leaves the question open', async () => {
   for (const [fate, next] of [
     ['hang', /--case-timeout-min 60/],
     ['disk_full', /explain-log\.ts --log \S+_k2/],

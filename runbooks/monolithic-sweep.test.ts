@@ -99,7 +99,7 @@ test('monolithic-sweep refuses a recording that it could not separate before it 
   assert.equal(ran.report.cells.length, 0)
 })
 
-test('monolithic-sweep is blocked with "no monolithic hef success" when every case runs out of time, which answers nothing', async () => {
+test('monolithic-sweep is blocked with "no monolithic hef success" when every case runs out of time', async () => {
   const ran = await runInProcess(sweep, [...host, '--from', '9', '--case-timeout-min', '0.002'])
   assert.equal(ran.exit, 3)
   assert.equal(ran.lines.at(-2), 'no monolithic hef success')
@@ -138,7 +138,7 @@ test('monolithic-sweep stops at a broken installation, which no rung can escape,
   }
 })
 
-test('monolithic-sweep in --dry-run names the rungs that it would try, and refuses those that are not there', async () => {
+test('monolithic-sweep in --dry-run names the rungs that it would try', async () => {
   const ran = await runInProcess(sweep, ['--dry-run', ...plan, '--from', '9'])
   assert.equal(ran.lines.filter(line => line.startsWith('would compile')).length, 2)
   assert.equal((await runInProcess(sweep, ['--dry-run', ...plan, '--from', '99'])).exit, 2)
@@ -270,7 +270,7 @@ test('monolithic-sweep refuses input that is absent or malformed before it makes
   assert.equal((await runInProcess(sweep, ['--hw-arch', 'hailo9'], { cwd })).exit, 2)
 })
 
-test("monolithic-sweep drives the vendor's compiler when it is found, and is blocked where its winner cannot run", async () => {
+test("monolithic-sweep drives the vendor's compiler when it is found", async () => {
   const cwd = scratch()
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = JSON.stringify({ 'mono_f256_bn128.*': 'allocator_infeasible' })
@@ -297,7 +297,7 @@ test("monolithic-sweep drives the vendor's compiler when it is found, and is blo
   }
 })
 
-test("monolithic-sweep proposes the temporal ladder, as a command, when the plan's ladder ends in allocator failures", async () => {
+test('monolithic-sweep proposes the temporal ladder, as a command', async () => {
   const cwd = scratch()
   const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
   process.env.HAILO_STANDIN = 'allocator_infeasible'

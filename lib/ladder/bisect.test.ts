@@ -14,7 +14,7 @@ async function ask(n: number, passes: (i: number) => boolean) {
 }
 const mostQuestions = (n: number) => (n === 0 ? 0 : Math.ceil(Math.log2(n)) + 1)
 
-test('firstFailing() finds the boundary wherever it stands, and asks no more than ceil(log2(n)) + 1 times', async () => {
+test('firstFailing() finds the boundary wherever it stands', async () => {
   const place = fc.integer({ min: 0, max: 5000 }).chain(n => fc.tuple(fc.constant(n), fc.integer({ min: 0, max: n })))
   await fc.assert(
     fc.asyncProperty(place, async ([n, first]) => {

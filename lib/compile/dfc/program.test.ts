@@ -37,7 +37,7 @@ test('findHailo() says what is wrong with a folder without it, a file that may n
   assert.throws(() => findHailo({ program: moved }), /its interpreter "\/nowhere\S+" is absent/)
 })
 
-test('hailoCommand() runs the program as its virtualenv would, unbuffered, and takes a name out of the environment', () => {
+test('hailoCommand() runs the program as its virtualenv would, unbuffered', () => {
   const env = { PATH: '/usr/bin', HAILO_STANDIN: undefined, X: 'a b' }
   const command = hailoCommand('/venv/bin/hailo', { env }, ['parser', 'onnx'])
   assert.equal(command[0], '/usr/bin/env')
@@ -70,7 +70,7 @@ test('dfcAvailability() never throws, and says why a program cannot be used', as
   }
 })
 
-test('dfcAvailability() reads the version from the wheel when the program does not print it, and never gives none', async () => {
+test('dfcAvailability() reads the version from the wheel when the program does not print it', async () => {
   const env = { HAILO_STANDIN: 'unversioned' }
   const wheel = installHailoStandin(join(root, 'wheel'), { wheel: '3.31.0' })
   assert.equal((await dfcAvailability({ program: wheel.folder, env })).version, '3.31.0')

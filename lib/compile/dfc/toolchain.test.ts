@@ -10,7 +10,7 @@ import { hwArchFrom, hwArchs } from './toolchain.ts'
 const { close, failureOf, readyHars, runStage, scratch, setUp } = dfcBench()
 after(close)
 
-test('dfcToolchain() takes a graph to a HAR, a quantised HAR and a HEF under the tag, and counts what it did', async () => {
+test('dfcToolchain() takes a graph to a HAR, a quantised HAR and a HEF under the tag', async () => {
   const { toolchain, onnx, options, folder } = setUp()
   const parsed = await toolchain.parse(onnx, options)
   const optimized = await toolchain.optimize(made(parsed), options)

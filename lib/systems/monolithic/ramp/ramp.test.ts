@@ -100,7 +100,7 @@ async function climb(fates: Record<string, Fate>, { cacheRoot, signal, ...change
   }
 }
 
-test('runRamp() finds the same boundary in order and by halves, wherever it stands, and by halves with fewer stages run', async () => {
+test('runRamp() finds the same boundary in order and by halves, wherever it stands', async () => {
   for (let k = 1; k <= 8; k++) {
     const [linear, bisect] = [await climb(from(k)), await climb(from(k), { search: 'bisect' })]
     for (const { sides, stage, open } of [linear, bisect]) {
@@ -120,7 +120,7 @@ test('runRamp() asks all in order, or the last of each stage by halves, when eve
   assert.deepEqual([...bisect.sides, bisect.open], ['r2', null, null])
 })
 
-test('runRamp() writes the 20 columns with a row for every configured case, also those that were not asked', async () => {
+test('runRamp() writes the 20 columns with a row for every configured case', async () => {
   const { rows, folder } = await climb(from(3), { search: 'bisect' })
   assert.equal(columns.length, 20)
   assert.deepEqual(Object.keys(rows[0]!), [...columns])

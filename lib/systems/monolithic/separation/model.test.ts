@@ -61,7 +61,7 @@ test('separationModel() understands every graph that we author, but for those at
   }
 })
 
-test('separationModel() lists names and shapes when there are two inputs or two outputs, and takes the one that is named', async () => {
+test('separationModel() lists names and shapes when there are two inputs or two outputs', async () => {
   await using backend = await openOrtNode(modelFile(forked(400)))
   const choose = (o: { input?: string; output?: string }) => separationModel(backend, { layout, ...o })
   refused(

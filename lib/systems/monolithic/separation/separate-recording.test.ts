@@ -330,7 +330,7 @@ test('separateRecording() replaces what an earlier run left, and keeps its sound
   assert.equal(readWav(join(folder, 'sep_src1.wav')).info.frames, 600)
 })
 
-test('separateRecording() writes the metrics into the evidence as well, also when the folder cannot be made', async () => {
+test('separateRecording() writes the metrics into the evidence as well', async () => {
   const [folder, evidenceFolder] = [join(scratch(), 'a/b'), scratch()]
   await separateRecording(jobOf({ folder, evidenceFolder }))
   assert.deepEqual(readFileSync(join(folder, metricsName)), readFileSync(join(evidenceFolder, metricsName)))
