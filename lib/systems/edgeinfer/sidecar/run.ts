@@ -4,6 +4,7 @@
 import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import type { BackendName } from '../../../infer/options.ts'
+import { untilStopped } from '../../../serve/until.ts'
 import { edgeinferContract } from '../contract.ts'
 import { defaultModel, homeFolder } from '../home.ts'
 import { Sidecar, type SidecarOptions } from './sidecar.ts'
@@ -67,7 +68,7 @@ export async function serveUntil(
   const onHangup = () => void sidecar.life?.load()
   process.on('SIGHUP', onHangup)
   try {
-    await untilStopped(inputs.for, o.signal)
+    await untilStopped({ seconds: inputs.for, signal: o.signal })
   } finally {
     process.off('SIGHUP', onHangup)
   }
@@ -87,17 +88,4 @@ export async function serveUntil(
     cosineBound: test?.bound ?? 1,
     status,
   }
-}
-
-/** Resolves at the signal, or after `seconds` where they are given. */
-async function untilStopped(seconds: number | undefined, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>(resolve => {
-    const timer = seconds === undefined ? setInterval(() => {}, 60_000) : setTimeout(resolve, seconds * 1000)
-    const stop = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-    signal.addEventListener('abort', stop, { once: true })
-  })
 }
