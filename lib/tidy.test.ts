@@ -243,8 +243,28 @@ test('each dependency is used by a file, and each package that a file imports is
   )
 })
 
-test('a file opens with the question it answers', () => {
-  none(code.filter(path => !/^(#!.*\n)?\/\*\*[\s\S]*?\*\//.test(read(path))))
+test('a file of lib and ffi opens with what it does, a runbook with its question', () => {
+  const opening = (path: string) =>
+    /^(?:#!.*\n)?\/\*\*([\s\S]*?)(?:\n \*\s*\n|\*\/)/.exec(read(path))?.[1]?.trim() ?? ''
+  none(code.filter(path => opening(path) === ''))
+  none(code.filter(path => isProduction(path) && /^(lib|ffi)\//.test(path) && opening(path).endsWith('?')))
+})
+
+test('a comment names errors by @throws, with their class, and files that exist', () => {
+  const comments = (path: string) => [...read(path).matchAll(/^[ \t]*(?:\/\*\*|\*|\/\/).*$/gm)].map(([line]) => line)
+  const exists = (path: string, named: string) =>
+    existsSync(join(root, named)) || existsSync(join(root, dirname(path), named))
+  none(
+    code.filter(isProduction).flatMap(path =>
+      comments(path)
+        .filter(
+          line =>
+            /\bErrors: |@throws (usage|blocked|fail|interrupted)\b/.test(line) ||
+            [...line.matchAll(/`([\w./-]+\.ts)`/g)].some(([, named]) => !exists(path, named!)),
+        )
+        .map(line => `${path}: ${line.trim()}`),
+    ),
+  )
 })
 
 test('a file, a function and a line keep to their length', () => {

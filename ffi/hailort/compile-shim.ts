@@ -106,7 +106,11 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Do what writes into the folder of results. @throws FfiError `absent` when the folder cannot be written */
+/**
+ * Do what writes into the folder of results.
+ *
+ * @throws FfiError `absent` when the folder cannot be written
+ */
 function writingInto(folder: string, write: () => void): void {
   try {
     write()

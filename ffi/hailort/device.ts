@@ -75,7 +75,11 @@ export class Device implements AsyncDisposable {
     this.#owner = o.owner
   }
 
-  /** Open a device by its id. @throws HailoError, `absent` when it is not there or held by another process */
+  /**
+   * Open a device by its id.
+   *
+   * @throws HailoError, `absent` when it is not there or held by another process
+   */
   static async open(hailort: Hailort, id: string): Promise<Device> {
     const memory = Buffer.alloc(hailort.structs.sizeOf('hailo_device_id_t'))
     writeId(memory, 0, id)
@@ -119,7 +123,11 @@ export class Device implements AsyncDisposable {
     return [raw.ts0_temperature, raw.ts1_temperature]
   }
 
-  /** One measurement of power in W. @throws HailoError on a board that does not measure current */
+  /**
+   * One measurement of power in W.
+   *
+   * @throws HailoError on a board that does not measure current
+   */
   async powerW(): Promise<number> {
     const out: [number] = [0]
     await this.#hailort.callAsync(
@@ -186,7 +194,11 @@ export class VDevice implements AsyncDisposable {
     this.#handle = handle
   }
 
-  /** Take devices. @throws HailoError, `absent` when none is free */
+  /**
+   * Take devices.
+   *
+   * @throws HailoError, `absent` when none is free
+   */
   static async open(hailort: Hailort, options: VDeviceOptions = {}): Promise<VDevice> {
     const { structs } = hailort
     const name = 'hailo_vdevice_params_t'

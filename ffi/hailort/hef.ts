@@ -25,7 +25,11 @@ export class Hef implements AsyncDisposable {
     this.title = title
   }
 
-  /** Read a file. @throws HailoError, `usage` when it is no HEF, is damaged, or is too new */
+  /**
+   * Read a file.
+   *
+   * @throws HailoError, `usage` when it is no HEF, is damaged, or is too new
+   */
   static async fromFile(hailort: Hailort, path: string): Promise<Hef> {
     const out: [Handle | null] = [null]
     const [call, deed] = ['hailo_create_hef_file', { act: 'read', thing: path }] as const

@@ -71,7 +71,11 @@ export class InferModel implements AsyncDisposable {
     this.#handle = o.handle
   }
 
-  /** Configure a HEF for float32 frames. @throws FfiError as `compileShim`; HailoError as on any device */
+  /**
+   * Configure a HEF for float32 frames.
+   *
+   * @throws FfiError as `compileShim`; HailoError as on any device
+   */
   static async open(o: {
     hailort: Hailort
     path: string
@@ -137,7 +141,11 @@ export class InferModel implements AsyncDisposable {
     })
   }
 
-  /** Mean latency on the device in ms. @throws HailoError unless opened with `measuresLatency`, and after a frame */
+  /**
+   * Mean latency on the device in ms.
+   *
+   * @throws HailoError unless opened with `measuresLatency`, and after a frame
+   */
   latencyMs(): number {
     const out: [number] = [0]
     const status = this.#functions.rungbook_model_latency(this.#opened(), out)

@@ -114,12 +114,20 @@ export class Hailort {
     return `HailoRT ${versionText(this.version)} (profile ${this.shape.profile}${how})`
   }
 
-  /** Call at once, for what answers without a device. @throws HailoError */
+  /**
+   * Call at once, for what answers without a device.
+   *
+   * @throws HailoError
+   */
   call(name: SymbolName, deed: Deed, ...args: readonly unknown[]): void {
     check({ call: name, status: this.#functions[name](...args), version: this.version, deed })
   }
 
-  /** Call on a worker thread. Memory among the arguments stays alive until it ends. @throws HailoError */
+  /**
+   * Call on a worker thread. Memory among the arguments stays alive until it ends.
+   *
+   * @throws HailoError
+   */
   async callAsync(name: SymbolName, deed: Deed, ...args: readonly unknown[]): Promise<void> {
     const status = await this.statusAsync(name, args)
     check({ call: name, status, version: this.version, deed })
@@ -186,7 +194,11 @@ export function plausible(o: { call: string; count: number; max: number; deed: D
   throw new FfiError('refused', `Cannot ${o.deed.act} "${o.deed.thing}": ${state}`, hint)
 }
 
-/** The object that a call made. @throws FfiError `refused` when it succeeded and gave nothing */
+/**
+ * The object that a call made.
+ *
+ * @throws FfiError `refused` when it succeeded and gave nothing
+ */
 export function given(out: readonly [Handle | null], call: string, deed: Deed): Handle {
   if (out[0] !== null) return out[0]
   const hint = 'the library is not what it says it is: reinstall it, or name another: export HAILORT_LIB=/path/to/it'

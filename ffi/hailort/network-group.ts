@@ -113,17 +113,29 @@ export class NetworkGroup {
     return this.vdevice.handle && this.#handle
   }
 
-  /** Open all inputs. @throws HailoError */
+  /**
+   * Open all inputs.
+   *
+   * @throws HailoError
+   */
   openInputs(options: VStreamOptions = {}): Promise<VStream[]> {
     return openStreams({ group: this, infos: this.streams, isInput: true, options })
   }
 
-  /** Open all outputs. @throws HailoError */
+  /**
+   * Open all outputs.
+   *
+   * @throws HailoError
+   */
   openOutputs(options: VStreamOptions = {}): Promise<VStream[]> {
     return openStreams({ group: this, infos: this.streams, isInput: false, options })
   }
 
-  /** Open all inputs and all outputs, or none. @throws HailoError */
+  /**
+   * Open all inputs and all outputs, or none.
+   *
+   * @throws HailoError
+   */
   async openStreams(options: VStreamOptions = {}): Promise<{ inputs: VStream[]; outputs: VStream[] }> {
     const inputs = await this.openInputs(options)
     return {

@@ -85,7 +85,11 @@ export class VStream implements Dependent {
     this.#hailort.call(writeCall, { act: writeAct, thing: this.info.name }, this.handle, frame, frame.byteLength)
   }
 
-  /** Take one frame from the device into `frame`. @throws FfiError as `write` */
+  /**
+   * Take one frame from the device into `frame`.
+   *
+   * @throws FfiError as `write`
+   */
   read(frame: NodeJS.TypedArray): Promise<void> {
     return this.#transfer(frame, false)
   }
@@ -156,7 +160,11 @@ function streamParams(o: { group: Group; isInput: boolean; options: VStreamOptio
   return { memory, names: items.map(({ name }) => name), stride }
 }
 
-/** Open all streams of a group in one direction. @throws HailoError */
+/**
+ * Open all streams of a group in one direction.
+ *
+ * @throws HailoError
+ */
 export async function openStreams(o: {
   group: Group
   infos: readonly StreamInfo[]
@@ -219,7 +227,11 @@ function streamOf({
   )
 }
 
-/** Close streams, all of them, whatever becomes of each. @throws HailoError, the first */
+/**
+ * Close streams, all of them, whatever becomes of each.
+ *
+ * @throws HailoError, the first
+ */
 export async function closeStreams(streams: readonly VStream[]): Promise<void> {
   await allDone(streams.map(stream => stream.close()))
 }

@@ -182,7 +182,11 @@ export function checkStatus(functions: OrtFunctions, status: Status, attempt: At
   throw new FfiError('status', `Cannot ${attempt.act}: ${said}`, attempt.hint ?? 'check the model', { said })
 }
 
-/** Call a function whose last argument is where it writes one pointer. @throws FfiError as `checkStatus` */
+/**
+ * Call a function whose last argument is where it writes one pointer.
+ *
+ * @throws FfiError as `checkStatus`
+ */
 export function created(api: OrtApi, attempt: Attempt, call: (out: Out) => Status): Pointer {
   const out: Out = [null]
   checkStatus(api.functions, call(out), attempt)

@@ -106,7 +106,11 @@ export class OrtBinding {
     this.#hasRun = true
   }
 
-  /** Run on a worker thread; the arrays are not to be touched until then. @throws FfiError as `runSync` */
+  /**
+   * Run on a worker thread; the arrays are not to be touched until then.
+   *
+   * @throws FfiError as `runSync`
+   */
   run(): Promise<void> {
     if (this.#closing || this.#running) return Promise.reject(this.#unready())
     return (this.#running = this.#runAside().finally(() => {
@@ -276,11 +280,7 @@ export class OrtBinding {
   }
 }
 
-/**
- * Whether a tensor may be bound to a stream.
- *
- * @throws FfiError `usage` for another type, or a shape that does not fit
- */
+/** Refuses a tensor of another type than the stream's, or of a shape that does not fit, as FfiError `usage`. */
 export function mustFit(
   info: StreamInfo,
   tensor: { readonly dtype: string; readonly shape: readonly number[] },

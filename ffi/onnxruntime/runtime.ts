@@ -31,7 +31,11 @@ export interface OnnxRuntime {
   close(): Promise<void>
 }
 
-/** Open ONNX Runtime. @throws FfiError as `openApi`, and `status` when the environment cannot be made */
+/**
+ * Open ONNX Runtime.
+ *
+ * @throws FfiError as `openApi`, and `status` when the environment cannot be made
+ */
 export function openOnnxRuntime(options: ApiOptions = {}): OnnxRuntime {
   const api = openApi(options)
   const { functions } = api

@@ -79,7 +79,11 @@ export class OrtSlot {
     this.#settle()
   }
 
-  /** Run on a worker thread; the arrays are not to be touched until then. @throws FfiError as `run` */
+  /**
+   * Run on a worker thread; the arrays are not to be touched until then.
+   *
+   * @throws FfiError as `run`
+   */
   async runAsync(): Promise<void> {
     await this.#binding.run().catch((thrown: unknown) => {
       if (!this.#unsettle(thrown)) throw thrown

@@ -23,14 +23,22 @@ export interface SessionFacts {
 /** More axes than any tensor has. */
 const rankMax = 256n
 
-/** A count that the library told. @throws FfiError `refused` when there cannot be so many */
+/**
+ * A count that the library told.
+ *
+ * @throws FfiError `refused` when there cannot be so many
+ */
 export function plausible(count: bigint, max: bigint, act: string): number {
   if (count <= max) return Number(count)
   const hint = 'unset ONNXRUNTIME_LIB to use the library of npm ci'
   throw new FfiError('refused', `Cannot ${act}: the library tells of ${count}, and at most ${max} can be`, hint)
 }
 
-/** Type and shape from an `OrtTensorTypeAndShapeInfo`. @throws FfiError `refused` for elements that are not numbers */
+/**
+ * Type and shape from an `OrtTensorTypeAndShapeInfo`.
+ *
+ * @throws FfiError `refused` for elements that are not numbers
+ */
 export function tensorInfo({ functions }: OrtApi, info: Pointer, act: string): Omit<StreamInfo, 'name'> {
   const code = new Int32Array(1)
   const rank = new BigUint64Array(1)

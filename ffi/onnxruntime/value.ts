@@ -45,7 +45,11 @@ export class OrtValue {
     }
   }
 
-  /** Address of the native value. @throws FfiError `usage` after `release` */
+  /**
+   * Address of the native value.
+   *
+   * @throws FfiError `usage` after `release`
+   */
   get pointer(): Pointer {
     if (this.#pointer !== null) return this.#pointer
     throw new FfiError('usage', `Cannot ${this.#act}: the value was released`, 'take it again after the next run')
@@ -56,7 +60,11 @@ export class OrtValue {
     return this.shape.reduce((product, n) => product * n, 1)
   }
 
-  /** The numbers, copied. @throws FfiError `usage` after `release` */
+  /**
+   * The numbers, copied.
+   *
+   * @throws FfiError `usage` after `release`
+   */
   read(): ElementArray {
     const target = new elements[this.dtype].array(this.size)
     this.readInto(target)

@@ -6,7 +6,11 @@ import { dimsBytes, dimsValue } from './dims.ts'
 import type { TensorRt } from './open.ts'
 import type { ProfileRange } from './runtime.ts'
 
-/** Call a method that makes an object on a worker thread. @throws FfiError with TensorRT's own words */
+/**
+ * Call a method that makes an object on a worker thread.
+ *
+ * @throws FfiError with TensorRT's own words
+ */
 export async function made(
   rt: TensorRt,
   from: NativeObject,

@@ -32,7 +32,11 @@ export function dimsBytes(shape: readonly number[], { extent, bytes }: DimsLayou
   return new Uint8Array(view.buffer)
 }
 
-/** A shape for an argument that is passed by value. @throws FfiError as `dimsBytes` */
+/**
+ * A shape for an argument that is passed by value.
+ *
+ * @throws FfiError as `dimsBytes`
+ */
 export function dimsValue(shape: readonly number[], { extent }: DimsLayout): NativeDims {
   mustFit(shape, extent)
   const padded = Array.from({ length: ranksMax }, (_, axis) => shape[axis] ?? 0)

@@ -84,8 +84,10 @@ export interface TensorRt {
   readonly env: Env
   readonly map: MemoryMap
   /**
-   * Call one of the create functions on a worker thread. Errors: `absent` where the library lacks it, or a runtime of
-   * 8.x would have no device; `status` when it answers null.
+   * Call one of the create functions on a worker thread.
+   *
+   * @throws `absent` where the library lacks it, or a runtime of 8.x would have no device; `status` when it answers
+   *   null
    */
   create(what: 'IRuntime' | 'IBuilder'): Promise<NativeObject>
 }

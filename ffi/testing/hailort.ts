@@ -61,7 +61,11 @@ export interface Standin {
   misuses(): number
 }
 
-/** The switches of an open stand-in. @throws Error for a library that is not a stand-in */
+/**
+ * The switches of an open stand-in.
+ *
+ * @throws Error for a library that is not a stand-in
+ */
 export function standinOf({ library: { handle } }: Hailort): Standin {
   const set = handle.func('void standin_set(const char *name, const char *value)')
   const live = handle.func('int64_t standin_live(const char *kind)')

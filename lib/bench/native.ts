@@ -12,7 +12,11 @@ import { table } from '../notebook/display/show.ts'
 import { benchHailort } from './hailort.ts'
 import { benchOrt } from './ort.ts'
 
-/** Measure, show and judge. @throws RunbookError as the three benches */
+/**
+ * Measure, show and judge.
+ *
+ * @throws RunbookError as the three benches
+ */
 export async function benchNative({
   run,
   cell,

@@ -24,8 +24,8 @@ export interface CalibrationSamples {
 
 /**
  * Write samples into `folder`.
- * @throws usage when there are none, when one lacks an input, or when two have different shapes or types; blocked when
- *   the disk is full
+ * @throws RunbookError usage when there are none, when one lacks an input, or when two have different shapes or types;
+ *   blocked when the disk is full
  */
 export async function writeCalibration(folder: string, o: CalibrationSamples): Promise<CalibrationFile> {
   const count = o.samples.length
@@ -80,7 +80,7 @@ function channelsLast(tensor: Tensor): Tensor {
  * The samples of a calibration file, in the graph's own layout.
  * @param path a file that `writeCalibration` wrote with the layout `nchw`
  * @param inputs the graph's inputs with their shapes, which tell how samples were stacked
- * @throws blocked when the file is absent; usage when it lacks an input
+ * @throws RunbookError blocked when the file is absent; usage when it lacks an input
  */
 export async function readCalibration(
   path: string,

@@ -27,7 +27,8 @@ export interface ChoiceOptions extends DfcOptions {
 /**
  * Choose a toolchain.
  * @param o where the Dataflow Compiler is, and for which device it will compile
- * @throws blocked when `dfc` is wanted, or a program is named, and it cannot be used; usage for an unknown device
+ * @throws RunbookError blocked when `dfc` is wanted, or a program is named, and it cannot be used; usage for an unknown
+ *   device
  */
 export async function chooseToolchain(
   wanted: 'auto' | 'dfc' | 'host',

@@ -22,8 +22,9 @@ export interface Finished {
 type Failed = Extract<Stage, { ok: false }>
 
 /**
- * Run a stage's command. Gives its log on exit code 0, else a classified failure. Errors: blocked when there is no such
- * program.
+ * Run a stage's command. Gives its log on exit code 0, else a classified failure.
+ *
+ * @throws RunbookError blocked when there is no such program
  */
 export async function runStageCommand(command: readonly string[], o: StageOptions): Promise<Finished | Failed> {
   const before = statSync(o.logFile, { throwIfNoEntry: false })?.size ?? 0
@@ -45,7 +46,11 @@ export function failedStage(
   return { ok: false, failure, stopped, durationMs: result.durationMs }
 }
 
-/** An artifact on disk. Errors: blocked when the stage did not write it. */
+/**
+ * An artifact on disk.
+ *
+ * @throws RunbookError blocked when the stage did not write it
+ */
 export const artifactOf = (path: string): Artifact => ({ path, sha256: sha256File(path) })
 
 /** Write a file that a command is about to read. */

@@ -68,7 +68,7 @@ export type Compose = z.infer<typeof composeSchema>
 
 /**
  * The text of a Compose file, after the text itself was read back and checked.
- * @throws usage, naming the key, for what the specification does not allow
+ * @throws RunbookError usage, naming the key, for what the specification does not allow
  *
  * @example
  * ```ts
@@ -82,5 +82,9 @@ export async function renderCompose(compose: Compose): Promise<string> {
   return text
 }
 
-/** Read and check a Compose file's text. @throws usage, naming file, line and key */
+/**
+ * Read and check a Compose file's text.
+ *
+ * @throws RunbookError usage, naming file, line and key
+ */
 export const checkCompose = (text: string, path: string): Promise<Compose> => parseYaml(text, composeSchema, path)

@@ -44,7 +44,11 @@ export interface TargetOptions {
   readonly isLive?: boolean
 }
 
-/** A target by its root. @throws {RunbookError} usage, for a relative or empty root */
+/**
+ * A target by its root.
+ *
+ * @throws {RunbookError} usage, for a relative or empty root
+ */
 export function openTarget({ root = '/', run, isLive }: TargetOptions): Target {
   if (!root.startsWith('/'))
     throw usageError(`Cannot install into "${root}": it is not absolute`, `--root "${resolve(root)}"`)

@@ -30,7 +30,11 @@ export interface ProgramOptions {
 /** What the program prints, or the first complaint of the compiler (or of the program). */
 export type Printed = { readonly printed: string } | { readonly complaint: string }
 
-/** Compile and run. @throws RunbookError blocked when the compiler does not start */
+/**
+ * Compile and run.
+ *
+ * @throws RunbookError blocked when the compiler does not start
+ */
 export async function printedBy(machine: Machine, o: ProgramOptions): Promise<Printed> {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-header-'))
   try {

@@ -1,5 +1,5 @@
 /**
- * Why did this log's failure happen, and what helps, in the log's own versions, nodes and paths?
+ * Says why the failure in a log happened and what helps, with the log's own versions, nodes and paths.
  *
  * A bucket has general words and some more exact ones with places for facts. The first advice that fits the log and
  * whose facts the log holds is filled in.

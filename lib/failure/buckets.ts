@@ -1,5 +1,5 @@
 /**
- * What does each kind of failure mean, and what should be tried next?
+ * Lists the kinds of failure: what each means, and what to try next.
  *
  * The kinds of every origin in one table: bucket to meaning, next step, stage, and whether it says that the network
  * does not fit. How a log is recognised is in `signatures/`.

@@ -1,5 +1,5 @@
 /**
- * Why did this compile, build or run fail?
+ * Classifies why a compile, a build or a run failed.
  *
  * One log and how its process ended give one `Failure`: a bucket, the evidence, and the facts in it. The signatures
  * decide, in the order of precedence for the compiler and in the order of the log for other tools; the way a process

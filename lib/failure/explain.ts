@@ -1,5 +1,5 @@
 /**
- * What does a vendor's log say, in words, and how well does the classifier know such logs?
+ * Explains a vendor's log in words, and scores the classifier on labelled logs.
  *
  * The logic behind `runbooks/explain-log.ts`: one text explained, or a file of labelled texts scored.
  */

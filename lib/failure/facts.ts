@@ -1,5 +1,5 @@
 /**
- * Which versions, nodes, paths and sizes does a log name?
+ * Finds the versions, nodes, paths and sizes that a log names.
  *
  * Each pattern is one form of a message, and its named groups are facts. The line that named the failure is searched
  * before the rest of the log, and the first sight of a fact counts.

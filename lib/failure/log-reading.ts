@@ -1,5 +1,5 @@
 /**
- * What does a vendor's log say, before anyone judges it?
+ * Reads a vendor's log into facts, before anything judges it.
  *
  * Text in, facts out: lines, the last error block, the milestone reached, counters and layers as data. Which failure
  * these facts mean is decided in `classify.ts`. Every pattern here is bounded, so the time grows with the length of the

@@ -1,5 +1,5 @@
 /**
- * Which tools wrote a log?
+ * Tells which tools wrote a log.
  *
  * A word that means one thing in a compiler's log means another in a driver's, so only the signatures of the tools that
  * took part are tried.

@@ -1,5 +1,5 @@
 /**
- * How is a long pattern written so that it can be read?
+ * Lets a long pattern be written over several lines.
  *
  * As a template over several lines: line breaks and the indentation after them do not count, everything else does, a
  * space at the end of a line too. Nothing is interpolated.

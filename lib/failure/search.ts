@@ -1,5 +1,5 @@
 /**
- * Which signature does a log show, and on which line?
+ * Finds which signature a log shows, and on which line.
  *
  * Either the first in the order of precedence, or the one whose line stands first in the log. What a stage said before
  * it was completed does not count.

@@ -14,7 +14,7 @@ export interface ByteSource {
   readonly size: number
   /**
    * A copy or a view of `length` bytes from `at`.
-   * @throws usage when they do not lie inside; blocked when the file cannot be read
+   * @throws RunbookError usage when they do not lie inside; blocked when the file cannot be read
    */
   read(at: number, length: number): Uint8Array
 }
@@ -35,7 +35,7 @@ export function bufferSource(bytes: Uint8Array, name: string): ByteSource {
 
 /**
  * The bytes of a file, opened for each read: nothing stays open and nothing needs closing.
- * @throws blocked when the file is absent; usage when it is a folder
+ * @throws RunbookError blocked when the file is absent; usage when it is a folder
  */
 export function fileSource(path: string): ByteSource {
   const size = withFile(path, file => {
@@ -64,7 +64,7 @@ export function fileSource(path: string): ByteSource {
 
 /**
  * A part of another source.
- * @throws usage when the part does not lie inside
+ * @throws RunbookError usage when the part does not lie inside
  */
 export function partSource(whole: ByteSource, part: { name: string; at: number; size: number }): ByteSource {
   checkInside({ name: whole.name, size: whole.size, at: part.at, length: part.size })

@@ -2,7 +2,7 @@
  * What is a file that was given as a model? Judged by its first bytes, so that an error can name it and say what to do
  * about it.
  *
- * Sound files have a list of their own (`audio-kind.ts`). An ONNX model has no mark of its own and is not told here.
+ * Sound files have a list of their own (`wav/audio-kind.ts`). An ONNX model has no mark that one could look for.
  */
 
 /** `name` reads after "it is": `a git-lfs pointer`. `hint` says how to come by the real thing. */

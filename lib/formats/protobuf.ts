@@ -35,7 +35,11 @@ export class Cursor {
     this.at = at
   }
 
-  /** Reads one varint of at most `end`. Errors: WireError when it runs over the end or over ten bytes. */
+  /**
+   * Reads one varint of at most `end`.
+   *
+   * @throws WireError when it runs over the end or over ten bytes
+   */
   varint(end: number): void {
     // Most numbers are tags, small lengths and enumerations of one byte.
     if (this.at < end && this.bytes[this.at]! < 0x80) {
@@ -117,7 +121,11 @@ function skipGroup(cursor: Cursor, number: number, end: number, depth: number): 
 /** Messages may nest this deep, which is fifteen subgraphs: a guard against stack overflow by a made-up file. */
 export const maxDepth = 64
 
-/** The records of one message, in order. Errors: WireError. */
+/**
+ * The records of one message, in order.
+ *
+ * @throws WireError
+ */
 export function readRecords(bytes: Uint8Array): WireRecord[] {
   const cursor = new Cursor(bytes)
   const end = bytes.length

@@ -2,7 +2,7 @@
  * Reads files whole, writes them whole or not at all, and makes operating errors of what the system says.
  *
  * Writes go to a sibling and are renamed over the target. Errors of the system become operating errors with a hint.
- * Locks and run folders are elsewhere (`run-folder.ts`).
+ * Locks and run folders are elsewhere (`lib/notebook/run/run-folder.ts`).
  */
 import { constants } from 'node:buffer'
 import {

@@ -37,7 +37,11 @@ export interface Backend extends AsyncDisposable {
   readonly loadMs: number
   /** What is worth knowing of this file on this device, though it runs. */
   readonly warnings?: readonly string[]
-  /** Only where the runtime can ask its device. @throws RunbookError as `infer` */
+  /**
+   * Only where the runtime can ask its device.
+   *
+   * @throws RunbookError as `infer`
+   */
   vitals?(): Promise<Vitals>
   /**
    * Run the model on a worker thread.
@@ -74,7 +78,11 @@ function oddIn({ dtype, data }: Tensor): number {
 export const listed = (streams: readonly TensorInfo[]): string =>
   streams.map(stream => `${stream.name} ${describe(stream)}`).join(', ')
 
-/** Check feeds against a model's inputs. @throws RunbookError usage, naming the input and both shapes */
+/**
+ * Check feeds against a model's inputs.
+ *
+ * @throws RunbookError usage, naming the input and both shapes
+ */
 export function checkFeeds(feeds: Feeds, inputs: readonly TensorInfo[]): void {
   for (const name of Object.keys(feeds)) {
     if (inputs.some(info => info.name === name)) continue

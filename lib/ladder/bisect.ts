@@ -2,7 +2,7 @@
  * Finds the first that fails with as few questions as possible.
  *
  * For things that stand in an order in which everything behind a failure fails too: prefixes of a network, widths that
- * grow. What a question costs, and what counts as an answer, is the caller's (`ramp.ts`).
+ * grow. What a question costs, and what counts as an answer, is the caller's.
  */
 
 /**
@@ -15,7 +15,7 @@
  * still a boundary, and asked: `i` fails, and `i - 1` passes or `i` is 0. It need not be the smallest, and null then
  * means only that the last passes. Nothing here notices; whoever must know climbs in order.
  *
- * Errors: a plain error when `n` is no count; whatever `passes` throws.
+ * @throws Error when `n` is no count; whatever `passes` throws
  */
 export async function firstFailing(
   n: number,

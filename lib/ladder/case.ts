@@ -46,7 +46,7 @@ type CaseEnd = Partial<CaseResult> & Pick<CaseResult, 'files'>
 /**
  * Run one case in `folder`.
  * @returns how it went; a failure of the case is a result
- * @throws blocked for a full disk or an absent program; whatever else `prepare` throws than usage
+ * @throws RunbookError blocked for a full disk or an absent program; whatever else `prepare` throws than usage
  */
 export async function runCase<Config>(
   rung: LadderCase<Config>,

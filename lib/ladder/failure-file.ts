@@ -12,7 +12,7 @@ type FailedPart = Pick<CaseResult, 'exceptionType' | 'failureHead' | 'failure' |
 /**
  * Write both files into the case's folder.
  * @returns what the case's result says of the failure
- * @throws blocked when the folder cannot be written
+ * @throws RunbookError blocked when the folder cannot be written
  */
 export function writeFailure(tag: string, folder: string, failure: Failure, files: CaseFiles): FailedPart {
   const failureLog = `${tag}_compile_failure.txt`

@@ -27,7 +27,8 @@ export interface GivenConfig {
 
 /**
  * A given model, read and with fixed shapes.
- * @throws blocked when it, or a file of its weights, is absent; usage when it is no model, or its shapes stay open
+ * @throws RunbookError blocked when it, or a file of its weights, is absent; usage when it is no model, or its shapes
+ *   stay open
  */
 export function readGiven(path: string, shapes: GivenSetting['shapes']): PinnedModel {
   return pinShapes(withWeights(readModel(path), dirname(path)), shapes)

@@ -1,5 +1,5 @@
 /**
- * Climbs a ladder of cases: which is the first that compiles?
+ * Climbs a ladder of cases to the first that compiles.
  *
  * Runs cases in their order, stops at the first success unless the profile is `extended`, and keeps to a time limit for
  * the whole and one for each case. After every case the summary is written again, and it has a row for every configured
@@ -103,7 +103,7 @@ export interface Board<Config = unknown> {
 
 /**
  * Begin with a row for every case. A failing case is a result, not an error.
- * @throws blocked when the folder cannot be written
+ * @throws RunbookError blocked when the folder cannot be written
  */
 export function openBoard<Config>(o: BoardOptions<Config>): Board<Config> {
   const startedMs = performance.now()
@@ -142,7 +142,7 @@ const stopping: ReadonlySet<string> = new Set(['environment_broken_install', 'ho
 
 /**
  * Run a ladder. A failing case is a result, not an error.
- * @throws blocked when the folder cannot be written
+ * @throws RunbookError blocked when the folder cannot be written
  */
 export async function runLadder<Config>(ladder: Ladder<Config>): Promise<LadderResult<Config>> {
   const board = openBoard(ladder)

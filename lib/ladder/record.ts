@@ -21,7 +21,7 @@ interface CaseRecord {
 
 /**
  * Write a finished case's record.
- * @throws blocked when the folder cannot be written
+ * @throws RunbookError blocked when the folder cannot be written
  */
 export function writeCase(folder: string, result: CaseResult): void {
   const names = filesIn(folder).filter(name => name !== recordFile)
@@ -47,7 +47,7 @@ export const readCase = (folder: string): CaseResult | null => readRecord(folder
 /**
  * Copy a finished case into another folder.
  * @returns its result; null when there is none, or when one of its files is gone or no longer what it was
- * @throws blocked when the other folder cannot be written
+ * @throws RunbookError blocked when the other folder cannot be written
  */
 export function copyCase(from: string, to: string): CaseResult | null {
   const record = readRecord(from)

@@ -26,7 +26,7 @@ export interface SampleSource {
   readonly isRandom: boolean
   /**
    * Up to `count` samples, each a tensor for every input.
-   * @throws usage when the data does not fit the inputs
+   * @throws RunbookError usage when the data does not fit the inputs
    */
   samples(inputs: readonly SampledInput[], count: number): Feeds[]
 }
@@ -36,7 +36,7 @@ export interface SampleSource {
  * @param word `random`, a `.npz` with an array for each input by its name, a `.npy` for a model with one input, or a
  *   folder of WAV files
  * @param o.sampleRate of the model, for a folder of recordings
- * @throws blocked when the file is absent; usage when it is no such data
+ * @throws RunbookError blocked when the file is absent; usage when it is no such data
  */
 export async function openSampleSource(word: string, o: { sampleRate: number }): Promise<SampleSource> {
   if (word === 'random') return { from: 'random numbers', isRandom: true, samples: randomSamples }

@@ -7,7 +7,7 @@ import { usageError } from '../base/errors.ts'
 
 /**
  * The cases from `from` to `until`, both included, each given as a place (1 for the first) or as a tag.
- * @throws usage when there is no such case, or when they stand the wrong way round
+ * @throws RunbookError usage when there is no such case, or when they stand the wrong way round
  */
 export function sliceCases<T extends { readonly tag: string }>(
   cases: readonly T[],
@@ -34,7 +34,7 @@ export function sliceCases<T extends { readonly tag: string }>(
 
 /**
  * The folder of a run to resume, given as a path or as a name below `outDir`; null when `word` is undefined.
- * @throws usage when there is none
+ * @throws RunbookError usage when there is none
  */
 export function resumeFolder(word: string | undefined, outDir: string): string | null {
   if (word === undefined) return null

@@ -31,7 +31,8 @@ export interface PreparedCase {
   readonly description?: Readonly<Record<string, unknown>>
   /**
    * The samples to calibrate with, each a tensor for every input; called once.
-   * @throws usage when the calibration data does not fit the graph; the case then fails in bucket `calibration_shape`
+   * @throws RunbookError usage when the calibration data does not fit the graph; the case then fails in bucket
+   *   `calibration_shape`
    */
   samples(): readonly Feeds[]
 }

@@ -29,8 +29,8 @@ export interface PickOptions {
 
 /**
  * The weights of a list from tensors by name.
- * @throws usage for a missing name, another shape (naming both), a type that is not floating point, NaN or infinity
- *   (naming tensor and index), and for an unused name where that is refused
+ * @throws RunbookError usage for a missing name, another shape (naming both), a type that is not floating point, NaN or
+ *   infinity (naming tensor and index), and for an unused name where that is refused
  */
 export function pickWeights(have: LazyTensors, specs: readonly WeightSpec[], o: PickOptions): Map<string, FloatTensor> {
   const wanted = new Set(specs.map(spec => spec.name))
@@ -55,7 +55,7 @@ const some = (names: readonly string[]): string =>
 /**
  * Every tensor of a file by name, read when asked for: `.safetensors`, `.npz`, or what `torch.save` wrote (`.pth`,
  * `.pt`, `.ckpt`, `.bin`), whose pickle is read and never run.
- * @throws blocked when the file is absent; usage for another kind of file, or a damaged one
+ * @throws RunbookError blocked when the file is absent; usage for another kind of file, or a damaged one
  */
 export async function readTensors(path: string): Promise<LazyTensors> {
   const ending = extname(path).toLowerCase()

@@ -1,9 +1,9 @@
 /**
- * How is an ONNX graph authored, so that a mistake shows on the line that makes it?
+ * Authors ONNX graphs; a mistake is reported on the line that makes it.
  *
  * Values must exist before a node reads them, so a graph is in topological order by construction. Names are unique;
  * those not given are the operator and a count (`Conv_0`, its output `Conv_0_out`). Equal calls give equal bytes.
- * Whether shapes fit is asked in `check.ts`.
+ * Whether shapes fit is asked in `check/check.ts`.
  */
 import { attributeTypes, newGraph, newModel, newNode, newValueInfo, protoFromTensor } from '../formats/onnx/index.ts'
 import type { AttributeProto, GraphProto, ModelProto } from '../formats/onnx/index.ts'
@@ -23,7 +23,11 @@ export type AttributeValue =
   | { readonly float: number }
   | { readonly floats: readonly number[] }
 
-/** An attribute message. Errors: usage when a number is NaN or an integer beyond 2^53. */
+/**
+ * An attribute message.
+ *
+ * @throws RunbookError usage when a number is NaN or an integer beyond 2^53
+ */
 export function attributeFrom(name: string, value: AttributeValue): AttributeProto {
   const { int, float, string, tensor, ints, floats } = attributeTypes
   if (typeof value === 'string') return { name, s: Buffer.from(value), type: string }
@@ -171,7 +175,11 @@ export class GraphBuilder {
     this.#graph.output.push(newValueInfo(name, dtype, shape))
   }
 
-  /** The model so far; may be called again. Errors: usage when the graph has no output. */
+  /**
+   * The model so far; may be called again.
+   *
+   * @throws RunbookError usage when the graph has no output
+   */
   build(): ModelProto {
     const { opset, irVersion, producer, metadata } = this.#options
     const { name, node, initializer, input, output } = this.#graph

@@ -1,5 +1,5 @@
 /**
- * Which part of a graph makes one of its values, and where can it be cut?
+ * Cuts out the part of a graph that computes given values, and lists where it can be cut.
  *
  * For finding the first layer that a compiler cannot take: the graph up to one value is a model of its own. Nothing is
  * rewritten; nodes, weights and inputs that the value does not need are left out.
@@ -24,8 +24,8 @@ import { inferShapes, type ValueShape } from './shapes/infer.ts'
  * Messages that stay are shared with `model`, which is left as it is. Metadata and training information speak of the
  * whole and are left out.
  *
- * @throws usage when no node makes the value, when nothing says which type it has, and when the graph contradicts
- *   itself
+ * @throws RunbookError usage when no node makes the value, when nothing says which type it has, and when the graph
+ *   contradicts itself
  */
 export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
   const { graph } = model
@@ -68,7 +68,7 @@ export interface CutPoint extends ValueShape {
  * are constants, and values whose type cannot be inferred. The graph up to one of them need not hold the graph up to
  * the one before: branches stand one after the other in the file.
  *
- * @throws usage when the graph contradicts itself
+ * @throws RunbookError usage when the graph contradicts itself
  */
 export function cutPoints(model: ModelProto): CutPoint[] {
   const shapes = inferShapes(model)

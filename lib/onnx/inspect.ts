@@ -1,5 +1,5 @@
 /**
- * What does a graph hold, and what does it cost to run once?
+ * Counts what a graph holds, and what it costs to run once.
  *
  * Conventions. Parameters: elements of float initializers and float Constants that are read, those in the bodies of If,
  * Loop and Scan included (of both branches). MACs: multiply-accumulates of Conv, ConvTranspose, Gemm, MatMul and the
@@ -54,7 +54,7 @@ export interface Inspection {
 /**
  * Look at a model without running it.
  * @param options.dims numbers for named dimensions, such as `{ batch: 1 }`
- * @throws usage when the graph contradicts itself (`inferShapes`)
+ * @throws RunbookError usage when the graph contradicts itself (`inferShapes`)
  */
 export function inspect(model: ModelProto, options: { dims?: Readonly<Record<string, number>> } = {}): Inspection {
   const { graph } = model

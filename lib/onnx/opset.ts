@@ -1,5 +1,5 @@
 /**
- * How does a graph of an older operator set become one of a newer one, with the same meaning?
+ * Converts a graph to a newer operator set with the same meaning.
  *
  * Only what per-channel QDQ needs: up to operator set 13. Lists that moved from an attribute to an input are moved;
  * operators that changed their meaning on the way are refused by name. Bodies of If, Loop and Scan are raised too.
@@ -49,7 +49,7 @@ const changed: Readonly<Record<string, number>> = {
 
 /**
  * The model with at least that operator set; the same object when it has it already. The given model is not changed.
- * @throws usage when an operator changed its meaning in between
+ * @throws RunbookError usage when an operator changed its meaning in between
  */
 export function raiseOpset(model: ModelProto, to: 13): ModelProto {
   const from = opsetOf(model) ?? 1

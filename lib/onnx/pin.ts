@@ -22,7 +22,7 @@ export interface ModelInput {
 
 /**
  * Inputs that are fed at run time: those without an initializer.
- * @throws usage for one that is no tensor of numbers
+ * @throws RunbookError usage for one that is no tensor of numbers
  */
 export function modelInputs(model: ModelProto): ModelInput[] {
   const stored = new Set(model.graph.initializer.map(({ name }) => name))
@@ -48,8 +48,8 @@ export interface PinnedModel {
 /**
  * Fix every dimension of every input.
  * @param shapes the person's shapes, by the name of an input
- * @throws usage for an unknown name, for a shape that contradicts the graph, and for an open dimension that nobody
- *   names
+ * @throws RunbookError usage for an unknown name, for a shape that contradicts the graph, and for an open dimension
+ *   that nobody names
  */
 export function pinShapes(model: ModelProto, shapes: ReadonlyMap<string, readonly number[]>): PinnedModel {
   const inputs = modelInputs(model)
@@ -129,7 +129,7 @@ function withInputs(model: ModelProto, inputs: PinnedModel['inputs']): ModelProt
 /**
  * The model with every weight in itself; the same model when all are there already.
  * @param folder where the files lie that the model names
- * @throws blocked when such a file is absent ("put it beside the model"); usage when it is too short
+ * @throws RunbookError blocked when such a file is absent ("put it beside the model"); usage when it is too short
  */
 export function withWeights(model: ModelProto, folder: string): ModelProto {
   if (!model.graph.initializer.some(isOutside)) return model

@@ -46,7 +46,7 @@ export function margin(scores: Numbers, from = 0, to = scores.length): number {
 /**
  * Compare the choices of `got` with those of the reference `want`, row by row.
  * @param allowed the columns that compete, and the largest error of one score that the contract allows
- * @throws usage when the lengths differ, are no multiple of the width, or a score is not finite
+ * @throws RunbookError usage when the lengths differ, are no multiple of the width, or a score is not finite
  */
 export function compareArgmax(
   got: Numbers,

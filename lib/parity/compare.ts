@@ -63,7 +63,8 @@ export interface Comparison extends Tolerances {
 /**
  * Compare `got` with the reference `want`.
  * @param region which elements count; all by default. It is the caller's knowledge, never read off the values.
- * @throws usage when the lengths differ, a tolerance is negative or not finite, or the region leaves the shape
+ * @throws RunbookError usage when the lengths differ, a tolerance is negative or not finite, or the region leaves the
+ *   shape
  */
 export function compare(
   got: Numbers,

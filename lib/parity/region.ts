@@ -22,7 +22,7 @@ export const firstAlong = (shape: readonly number[], axis: number, length: numbe
 
 /**
  * Runs of consecutive elements that make up the region, as [from, to) pairs.
- * @throws usage when the box leaves the shape
+ * @throws RunbookError usage when the box leaves the shape
  */
 export function* runsOf({ shape, begin = shape.map(() => 0), end }: Region): Generator<readonly [number, number]> {
   const fits = [begin, end].every(side => side.length === shape.length)

@@ -55,7 +55,7 @@ export interface Service {
    * Listen.
    * @param o.port 0 takes any free one
    * @returns the address, such as `http://127.0.0.1:9000`
-   * @throws blocked when the port is in use or may not be taken
+   * @throws RunbookError blocked when the port is in use or may not be taken
    */
   listen(o: { host: string; port: number }): Promise<string>
   /**

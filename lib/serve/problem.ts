@@ -1,5 +1,5 @@
 /**
- * What is answered when a request cannot be served?
+ * Defines the answer to a request that cannot be served.
  *
  * A `Problem` carries the HTTP status and a code that programs may test; its message is for people. How it is written
  * as a body is the service's own affair (`openService`), because each public interface has an error form of its own.

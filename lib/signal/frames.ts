@@ -67,7 +67,9 @@ export interface Tile {
  * first tile begins at the true start and the last one ends at the true end, shifted back to do so, because there the
  * graph's own padding is the right one; in between, `halo` positions are thrown away at each edge. When `total` is
  * below `width` the single tile is filled up with zeros, and its last `halo` positions may differ from a graph of
- * exactly that length. Errors: usage when the halo leaves nothing of a tile.
+ * exactly that length.
+ *
+ * @throws RunbookError usage when the halo leaves nothing of a tile
  */
 export function tiles({ total, width, halo }: { total: number; width: number; halo: number }): Tile[] {
   if (total <= width) return [{ start: 0, from: 0, to: total }]
@@ -113,8 +115,10 @@ export class OverlapAdd {
   }
 
   /**
-   * Add the frames of the columns `from` to `to`; column 0 is frame `firstFrame` of the whole signal. Errors: usage
-   * when the coefficients are of another size; a plain error when a frame is missing or comes twice.
+   * Add the frames of the columns `from` to `to`; column 0 is frame `firstFrame` of the whole signal.
+   *
+   * @throws RunbookError usage when the coefficients are of another size; a plain error when a frame is missing or
+   *   comes twice
    */
   push(
     coefficients: Float32Array,

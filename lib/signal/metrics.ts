@@ -1,5 +1,5 @@
 /**
- * How well was a mixture taken apart?
+ * Scores how well a mixture was separated.
  *
  * Scale-invariant signal-to-distortion ratio as Asteroid computes it, its improvement over the mixture, and the order
  * of the estimates that suits the targets best. `SeparationScore` goes through the sound once and keeps sums only.
@@ -27,7 +27,9 @@ interface Sums {
 /**
  * SI-SDR of an estimate against a target of the same length, in dB: both less their mean, then with a = <e,s> / (|s|^2
  * + 1e-8), 10 log10(|a s|^2 / (|e - a s|^2 + 1e-8) + 1e-8). NaN when the target is silent or either holds a NaN.
- * Source: Asteroid, losses/sdr.py. Errors: usage when the lengths differ.
+ * Source: Asteroid, losses/sdr.py.
+ *
+ * @throws RunbookError usage when the lengths differ
  */
 export function siSdrDb(estimate: Float32Array, target: Float32Array): number {
   sameLength(estimate, target)
@@ -73,7 +75,10 @@ export class SeparationScore {
   readonly #crosses: Accumulators
   #samples = 0
 
-  /** @param nSrc the number of sources, 1 to 4. Errors: usage otherwise. */
+  /**
+   * @param nSrc the number of sources, 1 to 4.
+   * @throws RunbookError usage otherwise
+   */
   constructor(nSrc: number) {
     if (!Number.isInteger(nSrc) || nSrc < 1 || nSrc > 4) {
       throw usageError(`Cannot score "${nSrc} sources": 1 to 4 are supported`, 'score fewer sources at a time')
@@ -84,7 +89,11 @@ export class SeparationScore {
     this.#crosses = accumulators((1 + nSrc) * nSrc)
   }
 
-  /** The next block; all signals are equally long. Errors: usage when their number or their lengths do not fit. */
+  /**
+   * The next block; all signals are equally long.
+   *
+   * @throws RunbookError usage when their number or their lengths do not fit
+   */
   push(mix: Float32Array, estimates: readonly Float32Array[], targets: readonly Float32Array[]): void {
     const n = this.#nSrc
     if (estimates.length !== n || targets.length !== n) {

@@ -1,5 +1,5 @@
 /**
- * How does any recording become one channel at the model's rate, piece by piece?
+ * Reads any recording as one channel at the model's rate, piece by piece.
  *
  * Mean over channels, then the resampler of `lib/signal`. Memory does not grow with the recording's length. NaN and
  * infinity in a file are refused by the WAV reader.
@@ -21,13 +21,18 @@ export interface MonoSource extends Disposable {
   /** How the rate was changed: `none, already 16000 Hz`, or both rates and the method. */
   readonly resampling: string
   /**
-   * The next `count` samples, fewer at the end. Errors: usage at the first NaN or infinity, or when the file became
-   * shorter.
+   * The next `count` samples, fewer at the end.
+   *
+   * @throws RunbookError usage at the first NaN or infinity, or when the file became shorter
    */
   read(count: number): Float32Array
 }
 
-/** Open a recording. Errors: blocked when absent, usage when it is not a WAV or holds nothing. */
+/**
+ * Open a recording.
+ *
+ * @throws RunbookError blocked when absent, usage when it is not a WAV or holds nothing
+ */
 export function openMono(path: string, sampleRate: number): MonoSource {
   const wav = openWav(path)
   try {
@@ -86,7 +91,9 @@ export function isSilent(path: string): boolean {
   return true
 }
 
-/** Errors: usage for a recording that holds no sound. */
+/**
+ * @throws RunbookError usage for a recording that holds no sound
+ */
 export function refuseSilent(path: string): void {
   if (!isSilent(path)) return
   const hint = 'give a recording with two voices: --mix-wav FILE'

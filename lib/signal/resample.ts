@@ -1,5 +1,5 @@
 /**
- * How does sound at one sample rate become sound at another?
+ * Resamples sound from one rate to another.
  *
  * A streaming rational resampler: a Kaiser-windowed sinc, tabulated once for every phase that the ratio can take. The
  * position is kept in whole input samples and a whole phase number, so nothing drifts however long the sound is.
@@ -40,8 +40,10 @@ interface Ratio {
 }
 
 /**
- * A resampler for one channel. Errors: usage when a rate is not a whole number of hertz in 1..768000, or when the pair
- * has too many phases to tabulate.
+ * A resampler for one channel.
+ *
+ * @throws RunbookError usage when a rate is not a whole number of hertz in 1..768000, or when the pair has too many
+ *   phases to tabulate
  */
 export function resampler({ fromHz, toHz }: { fromHz: number; toHz: number }): Resampler {
   for (const hz of [fromHz, toHz]) {

@@ -7,7 +7,11 @@ export class SnrSum {
   #noise = 0
   #count = 0
 
-  /** Add a block. Errors: usage when the lengths differ. */
+  /**
+   * Add a block.
+   *
+   * @throws RunbookError usage when the lengths differ
+   */
   push(actual: ArrayLike<number>, reference: ArrayLike<number>): void {
     if (actual.length !== reference.length) {
       throw usageError(
@@ -33,7 +37,8 @@ export class SnrSum {
 
 /**
  * Signal-to-noise ratio of one array against another, in dB. NaN for a silent reference, Infinity when they are equal.
- * Errors: usage when the lengths differ.
+ *
+ * @throws RunbookError usage when the lengths differ
  */
 export function snrDb(estimate: ArrayLike<number>, reference: ArrayLike<number>): number {
   const sum = new SnrSum()

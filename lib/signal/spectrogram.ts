@@ -41,7 +41,8 @@ export class Spectrogram {
 
   /**
    * @param o `sampleRate` in Hz; `totalSamples` that will be pushed; `maxColumns`, 1200 if not given; `fftSize` in
-   *   samples, a power of two, 512 if not given. Errors: usage when one of them is not a number that makes sense.
+   *   samples, a power of two, 512 if not given.
+   * @throws RunbookError usage when one of them is not a number that makes sense
    */
   constructor(o: { sampleRate: number; totalSamples: number; maxColumns?: number; fftSize?: number }) {
     const { sampleRate, totalSamples, maxColumns = 1200, fftSize = 512 } = o

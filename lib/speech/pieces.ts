@@ -33,7 +33,7 @@ export function piecesOf(list: readonly string[]): Pieces {
 
 /**
  * The pieces of a SentencePiece `tokenizer.model`.
- * @throws usage when the bytes are no such model
+ * @throws RunbookError usage when the bytes are no such model
  */
 export function piecesFromModel(bytes: Uint8Array, name = 'tokenizer.model'): Pieces {
   const list: string[] = []
@@ -55,7 +55,7 @@ export function piecesFromModel(bytes: Uint8Array, name = 'tokenizer.model'): Pi
 
 /**
  * The pieces of a vocabulary file: one a line, or `piece id` in the order of ids; a last `<blk>` is blank and no piece.
- * @throws usage when ids have gaps, or when the lines are of both kinds
+ * @throws RunbookError usage when ids have gaps, or when the lines are of both kinds
  */
 export function piecesFromText(text: string, name = 'vocab.txt'): Pieces {
   const lines = text.replaceAll('\r\n', '\n').split('\n')
@@ -76,7 +76,7 @@ export function piecesFromText(text: string, name = 'vocab.txt'): Pieces {
 
 /**
  * The text of ids, as SentencePiece decodes them: `▁` is a space, the first one is left out, bytes are UTF-8.
- * @throws usage for an id that the vocabulary does not have
+ * @throws RunbookError usage for an id that the vocabulary does not have
  */
 export function textOf(pieces: Pieces, ids: readonly number[]): string {
   const parts: Buffer[] = []

@@ -1,7 +1,7 @@
 /**
  * A toolchain for tests of the ladder: it writes real files and takes its fate for each case from a table.
  *
- * It stands in for the interface only. The stand-in for a vendor's program is `program.ts`.
+ * It stands in for the interface only. The stand-in for a vendor's program is `hailo-program/program.ts`.
  */
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -32,7 +32,11 @@ export const versionText = ({ major, minor, revision }: Version): string => `${m
 export const compareVersions = (a: Version, b: Version): number =>
   a.major - b.major || a.minor - b.minor || a.revision - b.revision
 
-/** A version from `4.23.0`. @throws FfiError usage */
+/**
+ * A version from `4.23.0`.
+ *
+ * @throws FfiError usage
+ */
 export function parseVersion(text: string): Version {
   const match = /^(\d+)\.(\d+)\.(\d+)$/.exec(text)
   if (!match)

@@ -150,7 +150,11 @@ export class Structs {
     return [...this.#types.keys()]
   }
 
-  /** koffi's type of a struct. @throws Error for a name that is not declared */
+  /**
+   * koffi's type of a struct.
+   *
+   * @throws Error for a name that is not declared
+   */
   type(name: string): TypeObject {
     const type = this.#types.get(name)
     if (!type) throw new Error(`no struct ${name} is declared`)

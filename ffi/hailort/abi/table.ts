@@ -47,7 +47,11 @@ function inForce<Entry extends { readonly since: string }>(
 export const layoutOf = (struct: string, version: Version): Layout | undefined =>
   inForce(abiTable().structs[struct] ?? [], version).at(-1)
 
-/** Names and values of an enum in a version. @throws Error for an enum that the table does not have */
+/**
+ * Names and values of an enum in a version.
+ *
+ * @throws Error for an enum that the table does not have
+ */
 export function enumOf(name: string, version: Version): Readonly<Record<string, number>> {
   const entry = inForce(abiTable().enums[name] ?? [], version).at(-1)
   if (!entry) throw new Error(`contracts/abi/hailort.json has no enum ${name}`)

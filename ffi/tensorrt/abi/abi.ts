@@ -125,7 +125,11 @@ const notCalled = (what: string, why: string) =>
     `install a version that is known (${knownVersions()}), and set TENSORRT_LIB to its libnvinfer.so`,
   )
 
-/** The table of a version. @throws FfiError `refused` for a major or minor that no table describes */
+/**
+ * The table of a version.
+ *
+ * @throws FfiError `refused` for a major or minor that no table describes
+ */
 export function abiOf(version: TensorRtVersion): Abi {
   const { majors, objects, exceptions } = abiTables()
   const table = majors[version.major]

@@ -151,7 +151,7 @@ interface Parts {
   readonly destroy: Method | null
 }
 
-/** One C++ object. Its synchronous calls are refused while the logger is listening: see `logger.ts`. */
+/** One C++ object. Its synchronous calls are refused while the logger is listening: see `ffi/tensorrt/logger.ts`. */
 export class NativeObject {
   readonly type: string
   /** The public object: what other methods take. */

@@ -1,9 +1,9 @@
 /**
- * What does a log of the Dataflow Compiler say that its exit code does not?
+ * Reads what a log of the Dataflow Compiler says that its exit code does not.
  *
  * Told `-y`, the parser quietly ends a graph where it likes when it cannot take the rest, and exits with 0. So the end
  * nodes that it reports are compared with those that were asked. Also read here: versions, what the optimiser gave up,
- * and the contexts. Which failure a log means is in `failure.ts`.
+ * and the contexts. Which failure a log means is in `lib/failure`.
  */
 import type { ModelProto } from '../../formats/onnx/index.ts'
 import { bucketOf } from '../../failure/buckets.ts'

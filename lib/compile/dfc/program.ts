@@ -37,7 +37,7 @@ export const installHint =
 
 /**
  * The absolute path of `hailo`.
- * @throws blocked when it is absent or cannot run
+ * @throws RunbookError blocked when it is absent or cannot run
  */
 export function findHailo(o: DfcOptions): string {
   const env = { ...process.env, ...o.env }

@@ -27,7 +27,7 @@ export type HwArch = (typeof hwArchs)[number]
 
 /**
  * The name of a device, as given.
- * @throws usage for any other name, with the nearest one
+ * @throws RunbookError usage for any other name, with the nearest one
  */
 export function hwArchFrom(name: string): HwArch {
   const known = hwArchs.find(arch => arch === name)

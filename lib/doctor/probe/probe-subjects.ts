@@ -10,7 +10,11 @@ import { tellingLine } from './libraries.ts'
 import type { Found, HailoAnswer, Subject } from './probe.ts'
 import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
-/** Load one. @throws FfiError from the bindings; Error as loading throws it */
+/**
+ * Load one.
+ *
+ * @throws FfiError from the bindings; Error as loading throws it
+ */
 export const load: Readonly<Record<Subject, () => Promise<Found>>> = {
   async tsx() {
     await import('tsx/esm/api')

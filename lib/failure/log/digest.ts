@@ -142,7 +142,7 @@ const digested = (digest: LogDigest, { hasZero, isEmpty }: LogDecoder): Digested
 /**
  * What a log file says, from a byte on; the whole of it while it is short.
  *
- * @throws blocked when it is absent or unreadable; usage when it is a folder
+ * @throws RunbookError blocked when it is absent or unreadable; usage when it is a folder
  */
 export function digestFile(path: string, fromByte = 0): Digested {
   try {
@@ -177,7 +177,7 @@ async function digestStream(stream: AsyncIterable<Buffer | string>): Promise<Dig
  *
  * @param name a file, or what the stream is called in messages
  * @param stream what is read instead of a file
- * @throws usage when it is empty or no text; blocked when the file is absent
+ * @throws RunbookError usage when it is empty or no text; blocked when the file is absent
  */
 export async function readLogText(name: string, stream?: AsyncIterable<Buffer | string>): Promise<string> {
   const { text, hasZero, isEmpty } = stream ? await digestStream(stream) : digestFile(name)

@@ -1,5 +1,5 @@
 /**
- * How is a line meant: as an error, a warning, information, or is that not said?
+ * Tells how a line of a log is meant: as an error, a warning or information, where the line says so.
  *
  * Every tool marks its lines in a way of its own: `[error]`, `[E] [TRT]`, `ERROR    name:`, `E0712 10:…`,
  * `level=error`, `make: *** … Error 1`. A mark stands at the front of a line, behind a time and a few names at most.

@@ -1,5 +1,5 @@
 /**
- * Is this the log of a success?
+ * Tells whether a log is that of a success.
  *
  * A tool's own verdict ("&&&& PASSED", "HEF compiled successfully") settles what stood before it; any other word of
  * success settles nothing. Either counts only when nothing behind it complains, in whichever style.

@@ -1,5 +1,5 @@
 /**
- * How does Hailo's compiler say that a network does not fit, or that it crashed?
+ * Signatures of Hailo's compiler: a network that does not fit, and crashes.
  */
 import { phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

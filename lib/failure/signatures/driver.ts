@@ -1,5 +1,5 @@
 /**
- * By which words of the kernel, of modprobe and of DKMS is a fault of Hailo's driver known?
+ * Signatures of Hailo's driver: messages of the kernel, of modprobe and of DKMS.
  */
 import { phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

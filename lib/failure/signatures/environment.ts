@@ -1,5 +1,5 @@
 /**
- * How does a log say that something is not installed as it should be?
+ * Signatures of an installation that is incomplete or does not fit together.
  */
 import { lines, phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

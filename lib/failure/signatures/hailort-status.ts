@@ -1,5 +1,5 @@
 /**
- * Which kind of failure does a status of HailoRT name?
+ * Finds the kind of failure that a status of HailoRT names.
  *
  * HailoRT writes a status as `HAILO_NAME(12)`, as `status=12`, or as `failed with error: 12`; Python as
  * `HailoRTStatusException: 12`. Numbers 0 to 83 mean the same in every version; a newer number that an older version

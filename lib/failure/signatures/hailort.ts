@@ -1,5 +1,5 @@
 /**
- * How does HailoRT say that a model cannot run?
+ * Signatures of HailoRT: a model that cannot run.
  */
 import { exact, lines, phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

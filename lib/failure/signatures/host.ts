@@ -1,5 +1,5 @@
 /**
- * How does a log say that the host, a person or a time limit ended the work?
+ * Signatures of work that the host, a person or a time limit ended.
  */
 import { exactLines, lines, phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

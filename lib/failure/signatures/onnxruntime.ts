@@ -1,5 +1,5 @@
 /**
- * By which words is a refusal of ONNX Runtime, or of another reader of ONNX, known?
+ * Signatures of ONNX Runtime, and of other programs that read ONNX and refuse it.
  *
  * Most have a mark of their own: "[ONNXRuntimeError] : 10 : INVALID_GRAPH : …".
  */

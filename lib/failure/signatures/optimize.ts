@@ -1,5 +1,5 @@
 /**
- * How does Hailo's optimiser say that it failed?
+ * Signatures of Hailo's optimiser.
  */
 import { exact, phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

@@ -1,5 +1,5 @@
 /**
- * How does Hailo's parser say that it does not take a graph?
+ * Signatures of Hailo's parser: a graph that it does not take.
  */
 import { exact, phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

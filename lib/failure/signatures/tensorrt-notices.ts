@@ -1,5 +1,5 @@
 /**
- * Which words of TensorRT name no cause: what follows from an earlier error, and what successful builds say too?
+ * Messages of TensorRT that name no cause: what follows an earlier error, and what successful builds print too.
  */
 import { phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'

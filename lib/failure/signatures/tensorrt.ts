@@ -1,5 +1,5 @@
 /**
- * By which words is a failure of TensorRT, CUDA or their tools known?
+ * Signatures of TensorRT, CUDA and their tools.
  *
  * Causes: of these the first line in the log counts. What only follows from an earlier error, and what successful
  * builds say too, is in `tensorrt-notices.ts`.

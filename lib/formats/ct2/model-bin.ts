@@ -27,7 +27,8 @@ const limits = { nameBytes: 4096, variables: 100_000, rank: 8 }
 
 /**
  * The variables of a `model.bin`.
- * @throws blocked when the file is absent; usage when it is cut short, goes on behind its end, or is of another version
+ * @throws RunbookError blocked when the file is absent; usage when it is cut short, goes on behind its end, or is of
+ *   another version
  */
 export const readCt2Model = (path: string): Ct2Model => decodeCt2Model(readFile(path), path)
 

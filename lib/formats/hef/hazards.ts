@@ -1,4 +1,4 @@
-/** What was found in a HEF that HailoRT dies of, or refuses with a status that does not tell why? */
+/** Collects what in a HEF makes HailoRT crash, or refuse it with a status that does not tell why. */
 import type { HefHazard } from './types.ts'
 
 const everywhere = [4, 5] as const

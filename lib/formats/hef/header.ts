@@ -3,7 +3,7 @@
  *
  * All numbers are big-endian and packed. Behind the header lie the protobuf, the device's configuration words (CCWs,
  * with their padding in front) and, in version 3, additional information. Checking the seal and reading the protobuf
- * are in `hef.ts`. Layout: `hef_internal.hpp` of HailoRT 5.2.0.
+ * are in `read.ts`. Layout: `hef_internal.hpp` of HailoRT 5.2.0.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { fileError } from '../../host/files.ts'

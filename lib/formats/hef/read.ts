@@ -3,7 +3,7 @@
  *
  * The header, whether the seal holds, what it was compiled for and with, and each group with its streams: all that one
  * wants to know before a native library opens the file, since that library dies of some files and names the trouble of
- * others badly. `preflight` (in `hef-preflight.ts`) judges it against a device. The device's own instructions are
+ * others badly. `preflight` (in `preflight.ts`) judges it against a device. The device's own instructions are
  * skipped. Schema: `hef.proto` of HailoRT 5.2.0.
  */
 import { closeSync, fstatSync, readSync } from 'node:fs'

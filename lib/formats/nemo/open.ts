@@ -24,12 +24,12 @@ export interface NemoFile extends Disposable {
   readonly config: Readonly<Record<string, unknown>>
   /**
    * The weights by NeMo's names; each is read when it is asked for.
-   * @throws usage when they are cut short, hostile or no state dictionary
+   * @throws RunbookError usage when they are cut short, hostile or no state dictionary
    */
   weights(): Map<string, TorchTensor>
   /**
    * The bytes of an artifact that the configuration names, `nemo:<hex>_tokenizer.model`.
-   * @throws usage when the archive holds no such file
+   * @throws RunbookError usage when the archive holds no such file
    */
   artifact(name: string): Uint8Array
 }
@@ -42,7 +42,8 @@ const inflatedBytesMax = 64 * 2 ** 30
 
 /**
  * Open the `.nemo` at `path`.
- * @throws blocked when it is absent or the disk is full; usage when it is no `.nemo`, is cut short or hostile
+ * @throws RunbookError blocked when it is absent or the disk is full; usage when it is no `.nemo`, is cut short or
+ *   hostile
  */
 export async function openNemo(path: string): Promise<NemoFile> {
   const given = fileSource(path)
@@ -79,7 +80,7 @@ function textOf(source: ByteSource): string {
 
 /**
  * A configuration in YAML as plain values.
- * @throws usage when it is no YAML table
+ * @throws RunbookError usage when it is no YAML table
  */
 export async function parseConfig(text: string, path: string): Promise<Readonly<Record<string, unknown>>> {
   const { YAML } = await import('zx')

@@ -15,7 +15,8 @@ const again = 'the archive was cut short or damaged: copy or download it again'
 
 /**
  * The files of the archive by name, without a leading `./`, in the archive's order.
- * @throws usage when it is no tar, is cut short, or holds a link, a device, one name twice or a name that leaves it
+ * @throws RunbookError usage when it is no tar, is cut short, or holds a link, a device, one name twice or a name that
+ *   leaves it
  */
 export function readTar(source: ByteSource): Map<string, ByteSource> {
   const files = new Map<string, ByteSource>()

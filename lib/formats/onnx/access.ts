@@ -1,8 +1,8 @@
 /**
- * How is an ONNX message read and made without knowing its wire form?
+ * Reads and makes ONNX messages without knowledge of their wire form.
  *
  * Attributes by name, dimensions as numbers, new messages with their lists filled in. Nothing here parses bytes
- * (`onnx.ts`) or knows an operator.
+ * (`index.ts`) or knows an operator.
  */
 import { arrayOf, type Dtype } from '../tensors/tensor.ts'
 import { attributeTypes, dataTypes } from './schema.ts'
@@ -21,7 +21,11 @@ import { usageError } from '../../base/errors.ts'
 export const attributeOf = (node: NodeProto, name: string): AttributeProto | undefined =>
   node.attribute.find(attribute => attribute.name === name)
 
-/** A bigint as a number. Errors: usage beyond ±(2^53 − 1); `what` names it. */
+/**
+ * A bigint as a number.
+ *
+ * @throws RunbookError usage beyond ±(2^53 − 1); `what` names it
+ */
 export function safeNumber(value: bigint, what: string): number {
   const number = Number(value)
   if (Number.isSafeInteger(number)) return number
@@ -62,7 +66,11 @@ export function attributeString(node: NodeProto, name: string): string | undefin
 /** A TENSOR attribute; undefined when absent. `tensorFromProto` turns it into values. */
 export const attributeTensor = (node: NodeProto, name: string): TensorProto | undefined => attributeOf(node, name)?.t
 
-/** The dimensions of a tensor message as numbers. Errors: usage when negative or beyond 2^53. */
+/**
+ * The dimensions of a tensor message as numbers.
+ *
+ * @throws RunbookError usage when negative or beyond 2^53
+ */
 export function tensorDims(tensor: TensorProto): number[] {
   return tensor.dims.map(dim => {
     if (dim >= 0n) return safeNumber(dim, `a dimension of the tensor "${tensor.name}"`)

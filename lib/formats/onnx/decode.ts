@@ -1,7 +1,7 @@
 /**
- * How do the bytes of a message become an object, by the field tables?
+ * Decodes the bytes of a message into an object, by the field tables.
  *
- * Each object remembers the bytes that it came from (`originOf`), so that `onnx-encode.ts` can give back what was not
+ * Each object remembers the bytes that it came from (`originOf`), so that `encode.ts` can give back what was not
  * changed. Bytes and raw weights are views into the file; numbers are converted. Text that is not UTF-8 shows U+FFFD,
  * and keeps its bytes.
  */
@@ -38,7 +38,11 @@ const packedArrays = {
   uint64: BigUint64Array,
 }
 
-/** The records of a message by field number; unknown ones under 0. Errors: WireError, also for a wrong wire type. */
+/**
+ * The records of a message by field number; unknown ones under 0.
+ *
+ * @throws WireError, also for a wrong wire type
+ */
 export function groupRecords(type: MessageName, records: readonly WireRecord[]): Map<number, WireRecord[]> {
   const known = fieldsByNumber[type]
   const groups = new Map<number, WireRecord[]>()
@@ -63,7 +67,11 @@ function checkWire(type: MessageName, field: Field, { wire, start }: WireRecord)
   }
 }
 
-/** A message from its bytes. `depth` counts the messages around it. Errors: WireError. */
+/**
+ * A message from its bytes. `depth` counts the messages around it.
+ *
+ * @throws WireError
+ */
 export function decodeMessage(type: MessageName, bytes: Uint8Array, depth = 0): Loose {
   if (depth > maxDepth) throw new WireError(`its messages nest deeper than ${maxDepth}`)
   const message: Loose = {}
@@ -80,7 +88,11 @@ export function decodeMessage(type: MessageName, bytes: Uint8Array, depth = 0): 
   return message
 }
 
-/** The value of a field from all its records, of which there is at least one. Errors: WireError. */
+/**
+ * The value of a field from all its records, of which there is at least one.
+ *
+ * @throws WireError
+ */
 export function decodeField(field: Field, records: readonly WireRecord[], bytes: Uint8Array, depth: number): unknown {
   const { kind, mode } = field
   const single = mode === 'one' || mode === 'name'
@@ -114,7 +126,11 @@ export function decodeText(
   return kind === 'bytes' ? view : Buffer.from(view.buffer, view.byteOffset, view.length).toString('utf8')
 }
 
-/** Calls `take` at each number of a field, which lie in records of one and in blocks of many. Errors: WireError. */
+/**
+ * Calls `take` at each number of a field, which lie in records of one and in blocks of many.
+ *
+ * @throws WireError
+ */
 function eachNumber(
   kind: Numeric,
   records: readonly WireRecord[],

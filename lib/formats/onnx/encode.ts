@@ -1,5 +1,5 @@
 /**
- * How does an object become bytes again, with everything that nobody changed exactly as it lay in the file?
+ * Encodes an object as bytes; what was not changed is written exactly as it lay in the file.
  *
  * A message that came from a file is written record by record in the file's order: each record is decoded again and
  * compared with what the object now says; equal ones are copied as they are (with their odd encodings), others are
@@ -21,7 +21,11 @@ import { Pieces, WireError, maxDepth, readRecords, wires, type WireRecord } from
 
 const noBytes = new Uint8Array(0)
 
-/** The bytes of a message, as pieces. Errors: WireError when messages nest too deep (or in a circle). */
+/**
+ * The bytes of a message, as pieces.
+ *
+ * @throws WireError when messages nest too deep (or in a circle)
+ */
 export function encodeMessage(type: MessageName, message: Loose, depth = 0): Pieces {
   if (depth > maxDepth) throw new WireError(`its messages nest deeper than ${maxDepth}`)
   const origin = originOf(message) ?? noBytes
@@ -176,7 +180,11 @@ function sameNumbers(a: NumberList | PackedArray, b: NumberList | PackedArray): 
 
 const bytesOf = (view: ArrayBufferView) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
-/** Numbers side by side without tags. Errors: RangeError when a number does not fit its kind. */
+/**
+ * Numbers side by side without tags.
+ *
+ * @throws RangeError when a number does not fit its kind
+ */
 function encodeBlock(kind: Numeric, values: NumberList | PackedArray): Pieces {
   const out = new Pieces()
   if (kind === 'float')

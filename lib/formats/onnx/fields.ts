@@ -1,8 +1,8 @@
 /**
- * Under which number and in which form does each field of an ONNX message lie in a file?
+ * Lists the number and the wire form of each field of an ONNX message.
  *
  * The numbers and forms of onnx.proto, IR version 13 (SOURCE: github.com/onnx/onnx, onnx/onnx.proto). The compiler
- * checks that every property of `onnx-schema.ts` has its line here. A field that a later version adds is carried as
+ * checks that every property of `schema.ts` has its line here. A field that a later version adds is carried as
  * unknown.
  */
 import type * as onnx from './schema.ts'

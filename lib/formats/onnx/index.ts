@@ -1,5 +1,5 @@
 /**
- * How are ONNX files read and written, byte for byte?
+ * Reads and writes ONNX files, byte for byte.
  *
  * `encodeModel(decodeModel(bytes))` gives the same bytes for every valid file: unknown fields, the order of records and
  * odd encodings stay. After a change through the object only the changed fields are written anew. A copy of a message
@@ -20,8 +20,8 @@ export * from './tensor.ts'
 /**
  * A model from the bytes of a file. Bytes and weights in it are views of `bytes`: do not reuse the buffer.
  * @param name what error messages call it, usually the path
- * @throws usage when it is no ONNX model: truncated, malformed, or something else altogether, which is named where
- *   known
+ * @throws RunbookError usage when it is no ONNX model: truncated, malformed, or something else altogether, which is
+ *   named where known
  */
 export function decodeModel(bytes: Uint8Array, name = 'the ONNX model'): ModelProto {
   try {
@@ -40,7 +40,7 @@ export function decodeModel(bytes: Uint8Array, name = 'the ONNX model'): ModelPr
 
 /**
  * The bytes of a model. New messages are written in the order of the field numbers, so equal models give equal bytes.
- * @throws usage when messages nest too deep, or all is beyond protobuf's 2 GiB
+ * @throws RunbookError usage when messages nest too deep, or all is beyond protobuf's 2 GiB
  */
 export function encodeModel(model: ModelProto): Uint8Array {
   try {
@@ -57,10 +57,18 @@ export function encodeModel(model: ModelProto): Uint8Array {
   }
 }
 
-/** Read a model from a file. Errors: blocked when absent, usage when it is no ONNX model. */
+/**
+ * Read a model from a file.
+ *
+ * @throws RunbookError blocked when absent, usage when it is no ONNX model
+ */
 export const readModel = (path: string): ModelProto => decodeModel(readFile(path), path)
 
-/** Write a model whole or not at all. Errors: blocked (full disk, no permission). */
+/**
+ * Write a model whole or not at all.
+ *
+ * @throws RunbookError blocked (full disk, no permission)
+ */
 export const writeModel = (path: string, model: ModelProto): void => writeFileAtomic(path, encodeModel(model))
 
 /** What a file that is no ONNX model is instead, by its first bytes; undefined when nobody knows. */

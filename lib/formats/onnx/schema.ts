@@ -3,8 +3,8 @@
  *
  * Lists that readers walk (`node`, `input`, `attribute`, …) and names are always there; every other field is absent
  * when the file has none. int64 fields are bigint, so that nothing is lost; versions and enumerations are numbers;
- * bytes are views into the file. `unknown` holds whole records of fields that the table (`onnx-fields.ts`) does not
- * know. The codec is `onnx.ts`, easy access `onnx-access.ts`.
+ * bytes are views into the file. `unknown` holds whole records of fields that the table (`fields.ts`) does not
+ * know. The codec is `index.ts`, easy access `access.ts`.
  */
 
 /** What every message may carry beside its own fields. */

@@ -1,5 +1,5 @@
 /**
- * How does a tensor message give its values, and how is one made?
+ * Reads the values of a tensor message, and makes one from values.
  *
  * Values lie in `rawData` (little-endian, as every machine that Node runs on), in a typed list, or in another file.
  * Strings, complex, 8-bit floats and packed 4-bit types are refused by name.
@@ -18,8 +18,8 @@ export const isExternal = (tensor: TensorProto): boolean => tensor.dataLocation 
 /**
  * The values of a tensor message. Data may be a view into the file: do not write to it.
  * @param options.folder where the model lies, for weights that it keeps in another file
- * @throws usage when the values do not fit the dimensions, or the type has no numbers; blocked when they lie in a file
- *   that is absent or not given
+ * @throws RunbookError usage when the values do not fit the dimensions, or the type has no numbers; blocked when they
+ *   lie in a file that is absent or not given
  */
 export function tensorFromProto(tensor: TensorProto, options: { folder?: string } = {}): Tensor {
   const dtype = dtypeFromDataType(tensor.dataType)
@@ -89,7 +89,11 @@ function fromRaw(dtype: Dtype, raw: Uint8Array, name: string): TensorData {
   return new Target(aligned.buffer as ArrayBuffer, aligned.byteOffset, raw.length / width)
 }
 
-/** What `externalData` says: which file, from which byte, and how many (undefined: to the end). Errors: usage. */
+/**
+ * What `externalData` says: which file, from which byte, and how many (undefined: to the end).
+ *
+ * @throws RunbookError usage
+ */
 export function externalPlace(tensor: TensorProto): { location: string; offset: number; length?: number } {
   const entries = new Map((tensor.externalData ?? []).map(({ key, value }) => [key, value]))
   const number = (key: string) => {
@@ -142,8 +146,9 @@ function readExternal(tensor: TensorProto, folder: string | undefined): Uint8Arr
 }
 
 /**
- * A tensor message whose `rawData` is a view of the tensor's memory. Errors: usage when the data does not fit the
- * shape.
+ * A tensor message whose `rawData` is a view of the tensor's memory.
+ *
+ * @throws RunbookError usage when the data does not fit the shape
  */
 export function protoFromTensor(name: string, tensor: Tensor): TensorProto {
   const { data, dtype, shape } = tensor

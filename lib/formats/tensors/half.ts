@@ -35,7 +35,7 @@ export function float32FromBfloat(bits: Uint16Array): Float32Array {
 
 /**
  * The same tensor as float32; a float32 tensor is returned as it is.
- * @throws usage for a tensor of another type than float32, float16 or bfloat16
+ * @throws RunbookError usage for a tensor of another type than float32, float16 or bfloat16
  */
 export function widened(name: string, tensor: Tensor): FloatTensor {
   const { dtype, shape, data } = tensor

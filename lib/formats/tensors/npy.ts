@@ -48,8 +48,9 @@ interface Header {
 /**
  * The array of a `.npy` file.
  * @param bytes the whole file
- * @param thing its name in messages Errors: usage when it is pickled, structured, not numeric, cut short, longer than
- *   its shape, or no `.npy`.
+ * @param thing its name in messages
+ * @throws RunbookError usage when it is pickled, structured, not numeric, cut short, longer than its shape, or no
+ *   `.npy`
  */
 export function decodeNpy(bytes: Uint8Array, thing = 'npy array'): Tensor {
   const { descr, fortranOrder, shape, dataAt } = headerOf(bytes, thing)
@@ -67,7 +68,9 @@ export function decodeNpy(bytes: Uint8Array, thing = 'npy array'): Tensor {
 }
 
 /**
- * The `.npy` file of a tensor, byte for byte as np.save writes it. Errors: usage when the tensor contradicts itself.
+ * The `.npy` file of a tensor, byte for byte as np.save writes it.
+ *
+ * @throws RunbookError usage when the tensor contradicts itself
  */
 export function encodeNpy(tensor: Tensor): Uint8Array {
   const { dtype, shape } = tensor

@@ -1,5 +1,5 @@
 /**
- * Which arrays does a `.npz` archive hold?
+ * Reads and writes the arrays of a `.npz` archive.
  *
  * A zip of `.npy` files. The list comes from the directory at the archive's end; an array is inflated when it is asked
  * for, and its checksum compared. Left out: zip64, encryption, archives in several volumes, and whatever is pickled.
@@ -49,8 +49,10 @@ const maxEntries = 0xffff
 
 /**
  * The arrays of an archive by name, without `.npy`, in the archive's order. Pickled ones are listed too; they refuse
- * when asked. Errors: blocked when the file is absent; usage when it is no zip, cut short, zip64, encrypted, or names
- * one array twice.
+ * when asked.
+ *
+ * @throws RunbookError blocked when the file is absent; usage when it is no zip, cut short, zip64, encrypted, or names
+ *   one array twice
  */
 export async function readNpz(path: string): Promise<Map<string, NpzEntry>> {
   return decodeNpz(readFile(path), path)
@@ -72,8 +74,9 @@ export function decodeNpz(bytes: Uint8Array, path = 'npz archive'): Map<string, 
 
 /**
  * Write arrays by name as numpy's `savez` does: stored, not deflated, so that the same arrays give the same bytes
- * whatever version of the deflater is installed. Errors: usage over 4 GiB or for an empty name, blocked when the disk
- * is full.
+ * whatever version of the deflater is installed.
+ *
+ * @throws RunbookError usage over 4 GiB or for an empty name, blocked when the disk is full
  */
 export async function writeNpz(path: string, tensors: Readonly<Record<string, Tensor>>): Promise<void> {
   const { zipSync } = await import('fflate')

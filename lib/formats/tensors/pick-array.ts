@@ -1,5 +1,5 @@
 /**
- * Which array of a file is the data?
+ * Picks the array of a file that holds the data.
  *
  * A `.npy` file holds one, whatever its name's capitals are. Of a `.npz` archive it is the array of a given name, or
  * the only one of floats; where several could be meant, all are named and none is taken.
@@ -15,7 +15,8 @@ import { describe, type Tensor } from './tensor.ts'
  *
  * @param path a `.npy` or `.npz` file, told apart by what is in it
  * @param preferred name of the array that is taken where the archive has it
- * @throws blocked when the file is absent; usage when it is damaged, or holds no array of floats or several
+ * @throws RunbookError blocked when the file is absent; usage when it is damaged, or holds no array of floats or
+ *   several
  */
 export function pickArray(path: string, preferred: string): Tensor {
   const bytes = readFile(path)

@@ -1,5 +1,5 @@
 /**
- * Which tensors does a `.safetensors` file hold?
+ * Reads and writes the tensors of a `.safetensors` file.
  *
  * An 8-byte length, a JSON header, then the data. A file is refused unless its tensors fill the data exactly: no
  * overlap, no hole, nothing beyond the end. float8 types and files split over an index are left out. Layout:
@@ -42,8 +42,10 @@ interface Place {
 }
 
 /**
- * The tensors of a file by name, in the order of their data. Errors: blocked when the file is absent; usage when it is
- * cut short, malformed, or holds a type that we do not read.
+ * The tensors of a file by name, in the order of their data.
+ *
+ * @throws RunbookError blocked when the file is absent; usage when it is cut short, malformed, or holds a type that we
+ *   do not read
  */
 export const readSafetensors = (path: string): Map<string, Tensor> => decodeSafetensors(readFile(path), path).tensors
 
@@ -72,8 +74,9 @@ export function decodeSafetensors(bytes: Uint8Array, path = 'safetensors'): Safe
 
 /**
  * A file of these tensors: the same tensors give the same bytes, whatever their order. Wide types come first, then by
- * name, so that each lies aligned, as the reference writer does. Errors: usage when a tensor contradicts itself or has
- * a reserved name.
+ * name, so that each lies aligned, as the reference writer does.
+ *
+ * @throws RunbookError usage when a tensor contradicts itself or has a reserved name
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,

@@ -1,5 +1,5 @@
 /**
- * How do the bytes of a file become a tensor, and back?
+ * Converts between the bytes of a file and a tensor.
  *
  * Little-endian and row-major, as memory is on every machine that we run on. Byte order and axis order of a file are
  * put right by its own reader (`npy.ts`). What the bytes mean as numbers is `tensor.ts`.
@@ -15,7 +15,9 @@ export const byteLengthOf = (dtype: Dtype, shape: readonly number[]): number => 
 
 /**
  * A tensor over a copy of `bytes`. A view of a Buffer may start anywhere, and a Float32Array may not: the copy is
- * aligned, and outlives the buffer. Errors: usage when the shape takes another number of bytes.
+ * aligned, and outlives the buffer.
+ *
+ * @throws RunbookError usage when the shape takes another number of bytes
  */
 export function tensorFromBytes({
   dtype,
@@ -33,7 +35,11 @@ export function tensorFromBytes({
   return { dtype, shape, data: arrayOver(dtype, new Uint8Array(bytes).buffer) }
 }
 
-/** The bytes of a tensor, not copied. Errors: usage when its data is of another length or type than it says. */
+/**
+ * The bytes of a tensor, not copied.
+ *
+ * @throws RunbookError usage when its data is of another length or type than it says
+ */
 export function bytesFromTensor(tensor: Tensor): Uint8Array {
   const { dtype, shape, data } = tensor
   if (data.length !== sizeOf(shape) || !(data instanceof arrayOf[dtype])) {

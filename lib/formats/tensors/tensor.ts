@@ -1,5 +1,5 @@
 /**
- * What is an array with a shape here?
+ * Defines a tensor: an array with a shape and an element type.
  *
  * Row-major data in a typed array. float16 and bfloat16 are kept as their 16 bits (Uint16Array); int64 as
  * BigInt64Array.
@@ -54,7 +54,11 @@ export interface FloatTensor extends Tensor {
 /** The number of elements of a shape; 1 for a scalar. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1)
 
-/** A float32 tensor over `data`. Errors: usage when the length does not fit the shape. */
+/**
+ * A float32 tensor over `data`.
+ *
+ * @throws RunbookError usage when the length does not fit the shape
+ */
 export function float32(shape: readonly number[], data: Float32Array | readonly number[]): FloatTensor {
   const values = data instanceof Float32Array ? data : Float32Array.from(data)
   if (values.length !== sizeOf(shape)) {

@@ -23,7 +23,7 @@ const valuesMax = 50_000_000
 /**
  * Read one pickle.
  * @param thing the name in messages
- * @throws usage when it is cut short, uses an opcode or a name that is not allowed, or contains itself
+ * @throws RunbookError usage when it is cut short, uses an opcode or a name that is not allowed, or contains itself
  */
 export function readPickle<T>(bytes: Uint8Array, table: PickleTable<T>, thing = 'pickle'): PickleValue<T> {
   return new Machine(bytes, table, thing).run()

@@ -24,7 +24,8 @@ const pickleBytesMax = 1 << 28
 
 /**
  * What the file at `path`, or a part of another file, holds.
- * @throws blocked when the file is absent; usage when it is cut short, hostile, no torch file, or holds objects
+ * @throws RunbookError blocked when the file is absent; usage when it is cut short, hostile, no torch file, or holds
+ *   objects
  */
 export function readTorch(from: string | ByteSource): TorchValue {
   const source = typeof from === 'string' ? fileSource(from) : from
@@ -47,7 +48,7 @@ export function readTorch(from: string | ByteSource): TorchValue {
 /**
  * The tensors of a state dictionary by name, in its order: of the file's own dictionary, or of the one that it keeps
  * under one of `keys`.
- * @throws usage when there is no such dictionary, or when an entry of it is no tensor
+ * @throws RunbookError usage when there is no such dictionary, or when an entry of it is no tensor
  */
 export function stateDictOf(
   value: TorchValue,

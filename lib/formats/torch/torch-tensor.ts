@@ -11,7 +11,11 @@ export interface TorchStorage {
   readonly bytes: number
   /** Undefined for an untyped storage: then the tensor says what its elements are. */
   readonly dtype: Dtype | undefined
-  /** The bytes, little-endian. Errors: usage when they are absent or of another length. */
+  /**
+   * The bytes, little-endian.
+   *
+   * @throws RunbookError usage when they are absent or of another length
+   */
   read(elementBytes: number): Uint8Array
 }
 
@@ -23,7 +27,7 @@ export class TorchTensor {
   readonly offset: number
   readonly storage: TorchStorage
 
-  /** @throws usage when the view leaves its storage or repeats elements beyond reason */
+  /** @throws RunbookError usage when the view leaves its storage or repeats elements beyond reason */
   constructor(view: {
     dtype: Dtype
     shape: readonly number[]
@@ -53,7 +57,7 @@ export class TorchTensor {
 
   /**
    * The elements in row-major order, in memory of their own.
-   * @throws usage when the storage is absent or damaged
+   * @throws RunbookError usage when the storage is absent or damaged
    */
   tensor(): Tensor {
     const { dtype, shape, strides, offset } = this

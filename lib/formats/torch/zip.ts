@@ -25,7 +25,8 @@ export interface Zip {
   readonly entries: ReadonlyMap<string, ZipEntry>
   /**
    * The unpacked bytes of an entry, checked against its checksum.
-   * @throws usage when the entry is absent, damaged, packed by another method than deflate, or longer than `bytesMax`
+   * @throws RunbookError usage when the entry is absent, damaged, packed by another method than deflate, or longer than
+   *   `bytesMax`
    */
   read(name: string, bytesMax?: number): Uint8Array
 }
@@ -36,7 +37,8 @@ const again = 'the file was cut short or damaged: copy or download it again'
 
 /**
  * Read the directory of a zip archive.
- * @throws usage when it is no zip, or is cut short, encrypted, in several volumes, or names one entry twice
+ * @throws RunbookError usage when it is no zip, or is cut short, encrypted, in several volumes, or names one entry
+ *   twice
  */
 export function readZip(source: ByteSource): Zip {
   const { at, bytes, count } = directoryPlace(source)

@@ -1,5 +1,5 @@
 /**
- * What does the fmt chunk of a WAV file say of its samples?
+ * Reads the fmt chunk of a WAV file: how the samples are stored.
  *
  * Layout: Microsoft's "Multiple Channel Audio Data and WAVE Files". Two fields say how long a frame is, and one of them
  * (the block align) is often wrong; the samples themselves decide where the two differ.
@@ -102,7 +102,7 @@ const compressed: Record<number, string> = {
  * What a fmt chunk says.
  *
  * @param o.samples bytes of whole frames from all over the recording, to see how they stand in their containers
- * @throws usage for compressed sound, for an absurd header, and for a format that is not known
+ * @throws RunbookError usage for compressed sound, for an absurd header, and for a format that is not known
  */
 export function wavFormatOf(o: {
   readonly path: string

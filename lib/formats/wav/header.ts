@@ -1,5 +1,5 @@
 /**
- * What does the front of a WAV file say: how the samples are kept, where they lie, how many there are?
+ * Reads the header of a WAV file: how the samples are stored, where they lie, and how many there are.
  *
  * RIFF, RIFX, RF64 and BW64; chunks in any order. The wavefile package reads headers too, but only of a file that is
  * whole in memory, and it takes a length left open by a pipe at its word; so the walk over the chunks is here, and
@@ -54,7 +54,7 @@ const soundIds = new Set(['data', 'RIFF', 'RIFX', 'RF64', 'BW64'])
 /**
  * Find the samples.
  *
- * @throws usage when this is no WAV, is cut short, holds no frame, or contradicts itself
+ * @throws RunbookError usage when this is no WAV, is cut short, holds no frame, or contradicts itself
  */
 export function wavLayoutOf(source: WavSource): WavLayout {
   const { path, fileBytes } = source

@@ -1,5 +1,5 @@
 /**
- * How does sound come out of a WAV file, and go into one?
+ * Reads and writes the sound of WAV files.
  *
  * Piece by piece, as float32 in [-1, 1], one array per channel, so that an hour takes no more memory than a second.
  * Other formats, resampling and mixdown are left out; for other formats the errors give the ffmpeg command.

@@ -1,5 +1,5 @@
 /**
- * How many bytes of a WAV file are samples?
+ * Works out how many bytes of a WAV file are samples.
  *
  * The header's length is a promise: a writer into a pipe cannot come back to fill it in, some count the header too, and
  * 32 bits wrap at 4 GiB. A length that cannot be meant is replaced by what the file holds, and that is said.

@@ -1,7 +1,7 @@
 /**
- * How is a WAV file read without holding it?
+ * Reads a WAV file piece by piece.
  *
- * Through one buffer of fixed size, however long the file is. What the header means is `wav-header.ts`.
+ * Through one buffer of fixed size, however long the file is. What the header means is `header.ts`.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { fileError } from '../../host/files.ts'
@@ -14,8 +14,10 @@ export interface WavReader extends Disposable {
   readonly path: string
   readonly info: WavInfo
   /**
-   * The next frames, at most `maxFrames`: one new array per channel, equally long; `[]` at the end. Errors: usage when
-   * a float sample is not finite or on another scale than [-1, 1], or when the file got shorter meanwhile.
+   * The next frames, at most `maxFrames`: one new array per channel, equally long; `[]` at the end.
+   *
+   * @throws RunbookError usage when a float sample is not finite or on another scale than [-1, 1], or when the file got
+   *   shorter meanwhile
    */
   read(maxFrames: number): Float32Array[]
   /** Close the file. A second call does nothing. */
@@ -25,7 +27,9 @@ export interface WavReader extends Disposable {
 const bufferBytes = 1 << 16
 
 /**
- * Open a WAV file. Errors: blocked when absent or unreadable; usage when it is not a sound WAV file (`wavLayoutOf`).
+ * Open a WAV file.
+ *
+ * @throws RunbookError blocked when absent or unreadable; usage when it is not a sound WAV file (`wavLayoutOf`)
  */
 export function openWav(path: string): WavReader {
   const fd = openRegular(path)
@@ -42,7 +46,11 @@ export function openWav(path: string): WavReader {
   }
 }
 
-/** Read a whole WAV file into memory: 4 bytes per frame and channel. Errors: as `openWav`. */
+/**
+ * Read a whole WAV file into memory: 4 bytes per frame and channel.
+ *
+ * @throws RunbookError as `openWav`
+ */
 export function readWav(path: string): { info: WavInfo; channels: Float32Array[] } {
   using wav = openWav(path)
   return { info: wav.info, channels: wav.read(wav.info.frames) }

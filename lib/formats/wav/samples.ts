@@ -1,5 +1,5 @@
 /**
- * What number is a stored sample, and which sample stores a number?
+ * Converts between stored samples and numbers.
  *
  * Full scale is 1: an n-bit sample is divided by 2^(n-1), unsigned 8-bit is centred on 128. The two companding laws are
  * those of ITU-T G.711, on a 16-bit scale. Interleaved bytes on one side, one float32 array per channel on the other.

@@ -1,5 +1,5 @@
 /**
- * How is a WAV file written without holding it, so that no reader ever sees half of one?
+ * Writes a WAV file piece by piece; no reader ever sees half of one.
  *
  * Into a sibling, piece by piece; closing fills in the lengths and renames it over the target. The header comes from
  * the wavefile package; the samples do not, because wavefile wants them all at once and takes seconds over a minute of
@@ -25,13 +25,15 @@ export interface WavWriter extends Disposable {
   /** How many samples lay beyond full scale and were clipped. float32 keeps them and counts none. */
   readonly clippedSamples: number
   /**
-   * Add frames: one array per channel, equally long. Errors: usage for a sample that is not finite, or over 4 GiB;
-   * blocked when the disk is full.
+   * Add frames: one array per channel, equally long.
+   *
+   * @throws RunbookError usage for a sample that is not finite, or over 4 GiB; blocked when the disk is full
    */
   append(channels: readonly Float32Array[]): void
   /**
-   * Put the finished file in its place. After an error, or a second time, nothing. Errors: usage when it holds no
-   * frame.
+   * Put the finished file in its place. After an error, or a second time, nothing.
+   *
+   * @throws RunbookError usage when it holds no frame
    */
   close(): void
 }
@@ -41,7 +43,11 @@ const maxRiffBytes = 0xffff_ffff
 const bitDepthOf = { pcm16: '16', float32: '32f', mulaw: '8m' } as const
 let writers = 0
 
-/** Begin a WAV file; its folder is created. Errors: usage for impossible options, blocked when it cannot be written. */
+/**
+ * Begin a WAV file; its folder is created.
+ *
+ * @throws RunbookError usage for impossible options, blocked when it cannot be written
+ */
 export function createWav(path: string, options: WavWriterOptions): WavWriter {
   const header = headerOf(path, options)
   makeFolder(dirname(path))
@@ -53,7 +59,11 @@ export function createWav(path: string, options: WavWriterOptions): WavWriter {
   }
 }
 
-/** Write a whole WAV file, pcm16 unless asked otherwise. Errors: as `createWav` and its writer. */
+/**
+ * Write a whole WAV file, pcm16 unless asked otherwise.
+ *
+ * @throws RunbookError as `createWav` and its writer
+ */
 export function writeWav(
   path: string,
   channels: readonly Float32Array[],

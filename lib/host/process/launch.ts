@@ -5,7 +5,7 @@
  * marker in its environment. On the time limit, an abort or its own end, whatever descends from it gets TERM and then
  * KILL (`descendants.ts`). While something runs, our own exit ends it too: `process.exit`, an uncaught error, and INT,
  * TERM or HUP when nobody else listens for them. SIGKILL of ourselves cannot be handled: what then runs goes on. Where
- * the output goes is the caller's matter (`exec.ts`).
+ * the output goes is the caller's matter (`../exec.ts`).
  */
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'

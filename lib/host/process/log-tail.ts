@@ -78,7 +78,7 @@ export class LogTail {
   /**
    * Read what is there now, hand out the last line, and end.
    *
-   * @throws as `ended`
+   * @throws RunbookError as `ended`
    */
   stop(): Promise<void> {
     this.#wake.abort()

@@ -4,7 +4,7 @@
  *
  * What zx promises holds: arguments are quoted, `.pipe()`, `.nothrow()`, `.text()` and `.lines()` work, and a command
  * that fails rejects with zx's `ProcessOutput`. `errorOfCommand` makes an operating error of that. Use `exec` in
- * `exec.ts` for one program whose output is too long to be kept in memory.
+ * `../exec.ts` for one program whose output is too long to be kept in memory.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'

@@ -1,7 +1,7 @@
 /**
  * Runs a HEF on a Hailo device.
  *
- * Our own reader judges the file before the library opens it; `hailort-runner.ts` moves the frames. Numbers are float32
+ * Our own reader judges the file before the library opens it; `runner.ts` moves the frames. Numbers are float32
  * outside, and quantised by the library to what the device computes in. A crash of the library takes the process along:
  * whoever must survive one opens the model in a child process.
  */
@@ -27,11 +27,19 @@ export interface HailortBackend extends Backend {
   readonly outputs: readonly HailortTensorInfo[]
   /** `HailoRT 4.23.0 (profile C)` */
   readonly library: string
-  /** Mean on the device, in ms. @throws RunbookError fail unless opened with `measuresLatency`, and after a frame */
+  /**
+   * Mean on the device, in ms.
+   *
+   * @throws RunbookError fail unless opened with `measuresLatency`, and after a frame
+   */
   deviceLatencyMs(): number
   /** Of two sensors on the chip. */
   temperatureC(): Promise<readonly [number, number]>
-  /** One measurement. @throws RunbookError fail on a board that does not measure current */
+  /**
+   * One measurement.
+   *
+   * @throws RunbookError fail on a board that does not measure current
+   */
   powerW(): Promise<number>
 }
 

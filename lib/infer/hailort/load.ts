@@ -25,7 +25,11 @@ export interface Loaded {
   /** Ask the physical device something. */
   ask<T>(question: (device: Device) => Promise<T>): Promise<T>
   latencyMs(): number
-  /** Give the device back. @throws FfiError */
+  /**
+   * Give the device back.
+   *
+   * @throws FfiError
+   */
   close(): Promise<void>
 }
 

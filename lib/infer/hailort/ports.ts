@@ -26,7 +26,11 @@ export interface Ports {
   readonly outputs: readonly Port[]
 }
 
-/** A port for each stream. @throws RunbookError usage for a stream that is turned into no array here */
+/**
+ * A port for each stream.
+ *
+ * @throws RunbookError usage for a stream that is turned into no array here
+ */
 export function portsOf(streams: readonly StreamInfo[], outputNames: readonly string[]): Ports {
   const rank = ({ name }: StreamInfo) => outputNames.indexOf(name) >>> 0
   const outputs = streams.filter(({ isInput }) => !isInput).toSorted((a, b) => rank(a) - rank(b))
@@ -47,7 +51,11 @@ function portOf(stream: StreamInfo): Port {
   return { info, layout, frame, tensor: layout.isPlain ? frame : new Float32Array(values) }
 }
 
-/** The library says how many bytes a frame has; what we would send must be just as many. @throws RunbookError usage */
+/**
+ * The library says how many bytes a frame has; what we would send must be just as many.
+ *
+ * @throws RunbookError usage
+ */
 export function mustFit({ info, frame }: Port, frameBytes: number): void {
   if (frameBytes === frame.byteLength) return
   const state = `${info.layout} takes ${frame.byteLength} bytes, and HailoRT wants ${frameBytes}`

@@ -17,7 +17,11 @@ export interface RunnerOrder extends Order {
   judge(architecture: string): void
 }
 
-/** Take a device and load the file onto it. @throws FfiError, and what `judge` throws */
+/**
+ * Take a device and load the file onto it.
+ *
+ * @throws FfiError, and what `judge` throws
+ */
 export async function openRunner(order: RunnerOrder): Promise<Runner> {
   const vdevice = await takeDevice(order, order.options.deviceId)
   const release = () => vdevice[Symbol.asyncDispose]()
@@ -60,7 +64,11 @@ export class Runner {
     this.#again = o.again
   }
 
-  /** Run what lies in the inputs' frames; the answer lies in the outputs'. @throws FfiError */
+  /**
+   * Run what lies in the inputs' frames; the answer lies in the outputs'.
+   *
+   * @throws FfiError
+   */
   async run(): Promise<void> {
     const loaded = await this.#load()
     try {
@@ -78,7 +86,11 @@ export class Runner {
     return (await this.#load()).ask(question)
   }
 
-  /** Mean on the device, in ms. @throws FfiError, also between a failure and the next run */
+  /**
+   * Mean on the device, in ms.
+   *
+   * @throws FfiError, also between a failure and the next run
+   */
   latencyMs(): number {
     if (this.#loaded) return this.#loaded.latencyMs()
     throw new FfiError(

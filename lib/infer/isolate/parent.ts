@@ -156,7 +156,11 @@ class Child {
     this.#process.on('message', (reply: Reply) => this.#answer(reply))
   }
 
-  /** Ask, and wait for the answer, the crash, or the time limit. @throws Error after `close` */
+  /**
+   * Ask, and wait for the answer, the crash, or the time limit.
+   *
+   * @throws Error after `close`
+   */
   ask(question: Question, timeoutMs: number): Promise<Answer> {
     if (this.#closing) return Promise.reject(this.#closed())
     return this.#inTurn(question, timeoutMs)

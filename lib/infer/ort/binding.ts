@@ -116,7 +116,11 @@ export class Binding implements AsyncDisposable {
     }
   }
 
-  /** Run on a worker thread; the arrays are not to be touched until then. @throws RunbookError as `runSync` */
+  /**
+   * Run on a worker thread; the arrays are not to be touched until then.
+   *
+   * @throws RunbookError as `runSync`
+   */
   async run(): Promise<void> {
     try {
       await this.#binding.run()

@@ -20,9 +20,17 @@ import { SlotPool } from './slots.ts'
 
 /** `Backend`, with a run on this very thread and bindings for hot loops. */
 export interface OrtCBackend extends Backend {
-  /** As `infer`, on the calling thread. @throws RunbookError as `infer`; Error while every slot is busy */
+  /**
+   * As `infer`, on the calling thread.
+   *
+   * @throws RunbookError as `infer`; Error while every slot is busy
+   */
   inferSync(feeds: Feeds): Results
-  /** Bindings of the caller's own, beside the slots that `infer` uses. @throws RunbookError usage after close */
+  /**
+   * Bindings of the caller's own, beside the slots that `infer` uses.
+   *
+   * @throws RunbookError usage after close
+   */
   openBinding(): Binding
 }
 

@@ -55,7 +55,11 @@ export class SlotPool {
     }
   }
 
-  /** Answer on this thread. @throws RunbookError as `ask`; Error when every slot is busy */
+  /**
+   * Answer on this thread.
+   *
+   * @throws RunbookError as `ask`; Error when every slot is busy
+   */
   askSync(feeds: Feeds): Results {
     this.#checkArrays(feeds)
     if (this.#free.length === 0 && this.#opened >= this.#slots)

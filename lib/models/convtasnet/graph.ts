@@ -1,5 +1,5 @@
 /**
- * What does the ConvTasNet of these options look like as an ONNX graph?
+ * Authors the ONNX graph of a ConvTasNet from its options and weights.
  *
  * One row, time as the width ([1, C, 1, W]), opset 12, every attribute of every convolution written out, and nothing in
  * it that does not reach the output: a bypassed masker and the last block's residual layer are left out, as an exporter
@@ -42,7 +42,11 @@ export function outputShape(o: ConvTasNetOptions): readonly number[] {
   return [1, sourcesOf(o), o.decoderMode === 'conv1x1_head' ? latentFrames(o) : o.inputLen]
 }
 
-/** The graph with these weights, by default the seeded ones. Errors: a plain error for weights of other options. */
+/**
+ * The graph with these weights, by default the seeded ones.
+ *
+ * @throws Error for weights of other options
+ */
 export function convTasNetGraph(
   options: ConvTasNetOptions,
   weights: ReadonlyMap<string, Tensor> = seededWeights(options),
@@ -69,7 +73,9 @@ export function convTasNetGraph(
 }
 
 /**
- * The options that a model was authored with, or null for somebody else's model. Errors: usage when they are malformed.
+ * The options that a model was authored with, or null for somebody else's model.
+ *
+ * @throws RunbookError usage when they are malformed
  */
 export function optionsFromModel(model: ModelProto): ConvTasNetOptions | null {
   const entry = model.metadataProps.find(({ key }) => key === optionsKey)

@@ -1,5 +1,5 @@
 /**
- * Which ConvTasNet is meant, and which numbers follow from its options?
+ * Defines the options of a ConvTasNet, and the numbers that follow from them.
  *
  * The options are those of the channel-stacked, one-row ("horizontal") variant that was made for Hailo: time is the
  * width, sources are stacked channels, and an affine depthwise convolution stands where the stock network normalises.
@@ -109,8 +109,9 @@ const refuse = (key: string, value: unknown, want: string, hint = `give ${flagOf
 /**
  * Complete and check a ConvTasNet. `channel_affine`, an older name of `affine`, is understood.
  *
- * Errors: usage for an unknown key, a size that is no positive integer, a mode that does not exist, and numbers that
- * contradict each other (a window that is no multiple of the stride, more truncated blocks than there are).
+ * @throws RunbookError usage for an unknown key, a size that is no positive integer, a mode that does not exist, and
+ *   numbers that contradict each other (a window that is no multiple of the stride, more truncated blocks than there
+ *   are)
  */
 export function convTasNetOptions(given: Partial<Record<keyof ConvTasNetOptions, unknown>> = {}): ConvTasNetOptions {
   const unknown = Object.keys(given).find(key => !Object.hasOwn(convTasNetDefaults, key))
@@ -235,7 +236,7 @@ const tagSizes = ['nFilters', 'bnChan', 'hidChan', 'skipChan', 'nBlocks', 'nRepe
 
 /**
  * The sizes that a run tag holds, as a rung of one's own.
- * @throws usage when the text is no run tag
+ * @throws RunbookError usage when the text is no run tag
  */
 export function sizesFromTag(tag: string): Sizes {
   const match = /^mono_f(\d+)_bn(\d+)_hid(\d+)_skip(\d+)_b(\d+)_r(\d+)_t(\d+)(?:_k(\d+)_s(\d+))?$/.exec(tag)

@@ -1,5 +1,5 @@
 /**
- * Which weights does a graph get that nobody has trained?
+ * Makes weights for a graph that nobody has trained.
  *
  * Deliberate ones, so that the whole path can be checked although the network knows nothing about voices:
  * 1. The encoder's taps are orthogonal columns and the decoder is half their pseudo-inverse. Two frames cover each
@@ -22,7 +22,11 @@ import { weightSpecs } from './weight-specs.ts'
 export const isMixtureConsistent = (o: ConvTasNetOptions): boolean =>
   sourcesOf(o) === 2 && o.maskMulMode === 'normal' && (o.maskAct === 'sigmoid' || o.maskAct === 'linear')
 
-/** Deterministic weights by name. Errors: usage when there are fewer filters than taps, which loses the signal. */
+/**
+ * Deterministic weights by name.
+ *
+ * @throws RunbookError usage when there are fewer filters than taps, which loses the signal
+ */
 export function seededWeights(o: ConvTasNetOptions): Map<string, Tensor> {
   if (o.nFilters < o.kernelSize) {
     throw usageError(

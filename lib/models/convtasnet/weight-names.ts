@@ -90,7 +90,7 @@ const families: readonly Family[] = [
 /**
  * The same weights under this project's names; those of this project come back as they are.
  * @param path for messages
- * @throws usage for a norm over time, or for a PReLU that is neither a ReLU nor nothing
+ * @throws RunbookError usage for a norm over time, or for a PReLU that is neither a ReLU nor nothing
  */
 export function ownNames(have: LazyTensors, path: string): LazyTensors {
   const family = families.find(({ mark }) => have.has(mark))

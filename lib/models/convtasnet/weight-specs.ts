@@ -1,5 +1,5 @@
 /**
- * Which weights does a ConvTasNet need, under which names and with which shapes?
+ * Lists the weights that a ConvTasNet needs, with their names and shapes.
  *
  * Names read like a PyTorch state dict, shapes are those of `Conv2d` and `ConvTranspose2d`. The list holds what reaches
  * the output and nothing else, so a bypassed masker and the last block's residual layer are absent. N, B, H, S, P are

@@ -16,9 +16,9 @@ export { weightSpecs } from './weight-specs.ts'
 /**
  * The weights of a graph from a file; nothing in it is left out, and nothing that the graph needs is missing.
  *
- * @throws blocked when the file is absent; usage for another kind of file, a missing name, a name that the graph does
- *   not use, another shape (naming both), a type that is not floating point, NaN or infinity (naming tensor and index),
- *   and for layers of Asteroid or torchaudio that this graph cannot compute
+ * @throws RunbookError blocked when the file is absent; usage for another kind of file, a missing name, a name that the
+ *   graph does not use, another shape (naming both), a type that is not floating point, NaN or infinity (naming tensor
+ *   and index), and for layers of Asteroid or torchaudio that this graph cannot compute
  */
 export async function loadWeights(path: string, options: ConvTasNetOptions): Promise<Map<string, Tensor>> {
   const have = ownNames(await readTensors(path), path)

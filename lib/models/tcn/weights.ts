@@ -87,8 +87,8 @@ export function seededTcnWeights(seed: number): TcnWeights {
 /**
  * The encoder's weights from a donor.
  * @param o.note told once when the file holds weights that are not used
- * @throws blocked when the file is absent; usage for another kind of file, a missing weight, another shape, or a weight
- *   that is not a finite float
+ * @throws RunbookError blocked when the file is absent; usage for another kind of file, a missing weight, another
+ *   shape, or a weight that is not a finite float
  */
 export async function tcnWeightsFrom(path: string, o: { note?: (line: string) => void } = {}): Promise<TcnWeights> {
   const have = path.endsWith('.onnx') ? onnxTensors(decodeModel(readFile(path), path)) : await readTensors(path)
@@ -98,7 +98,7 @@ export async function tcnWeightsFrom(path: string, o: { note?: (line: string) =>
 
 /**
  * A motif head from a file with `motif.weight` and `motif.bias`.
- * @throws as `tcnWeightsFrom`
+ * @throws RunbookError as `tcnWeightsFrom`
  */
 export async function motifHeadFrom(path: string, motifs: number): Promise<MotifHead> {
   const specs = [

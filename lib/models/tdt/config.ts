@@ -41,7 +41,7 @@ type Table = Readonly<Record<string, unknown>>
 
 /**
  * The configuration that a `model_config.yaml` states.
- * @throws usage when a value is absent, of the wrong kind, or names a variant that is not authored here
+ * @throws RunbookError usage when a value is absent, of the wrong kind, or names a variant that is not authored here
  */
 export function tdtConfigFrom(config: Table): TdtConfig {
   const encoder = new Reader(config, 'encoder')

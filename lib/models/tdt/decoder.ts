@@ -11,7 +11,11 @@ import { float32, type FloatTensor } from '../../formats/tensors/tensor.ts'
 import type { DecoderConfig } from './config.ts'
 import { Net, type NetOptions } from './net.ts'
 
-/** The predictor. @throws usage when a weight is absent */
+/**
+ * The predictor.
+ *
+ * @throws RunbookError usage when a weight is absent
+ */
 export function authorPredictor(config: DecoderConfig, options: NetOptions): ModelProto {
   const { hidden, layers } = config
   const net = new Net(options)
@@ -63,7 +67,11 @@ function lstmWeights(net: Net, { hidden }: DecoderConfig, layer: number): string
 
 const activations = { relu: 'Relu', sigmoid: 'Sigmoid', tanh: 'Tanh' } as const
 
-/** The whole joint. @throws usage when a weight is absent */
+/**
+ * The whole joint.
+ *
+ * @throws RunbookError usage when a weight is absent
+ */
 export function authorJoint(config: DecoderConfig, width: number, options: NetOptions): ModelProto {
   const net = new Net(options)
   const encoder = net.graph.input('encoder', 'float32', ['batch', 'frames', width])

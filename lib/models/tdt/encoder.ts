@@ -21,7 +21,11 @@ export interface StreamConfig {
   readonly cacheDrop: number
 }
 
-/** The encoder for whole recordings. @throws usage when a weight is absent */
+/**
+ * The encoder for whole recordings.
+ *
+ * @throws RunbookError usage when a weight is absent
+ */
 export function authorEncoder(config: EncoderConfig, options: NetOptions): ModelProto {
   const net = new Net(options)
   const features = net.graph.input('audio_signal', 'float32', ['batch', config.featIn, 'frames'])
@@ -40,7 +44,7 @@ export function authorEncoder(config: EncoderConfig, options: NetOptions): Model
 /**
  * The encoder for chunks of a stream. Caches are [B, layers, cacheSize, width], [B, layers, width, left context] and
  * [B]; all frames of the chunk are given, and the caller keeps those that the schedule makes final.
- * @throws usage when a weight is absent
+ * @throws RunbookError usage when a weight is absent
  */
 export function authorStreamingEncoder(config: EncoderConfig, stream: StreamConfig, options: NetOptions): ModelProto {
   const { layers, width, featIn, convContext } = config

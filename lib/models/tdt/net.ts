@@ -10,7 +10,7 @@ import { GraphBuilder, type AttributeValue } from '../../onnx/builder.ts'
 /** The weights of a model by NeMo's names. */
 export interface WeightSource {
   has(name: string): boolean
-  /** @throws usage when there is no such weight, or when it is no float tensor */
+  /** @throws RunbookError usage when there is no such weight, or when it is no float tensor */
   read(name: string): FloatTensor
 }
 

@@ -51,7 +51,7 @@ const cacheSizeUnlimited = 10_000
 
 /**
  * The schedule of a stream.
- * @throws usage when the chunk is empty, or shorter than its shift
+ * @throws RunbookError usage when the chunk is empty, or shorter than its shift
  */
 export function streamSchedule(reach: Reach, choice?: ChunkChoice): StreamSchedule {
   const { attContext, attStyle, convContext, layers, subsamplingFactor: factor } = reach

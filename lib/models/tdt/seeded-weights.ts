@@ -24,7 +24,7 @@ interface Spec {
 
 /**
  * Seeded weights by NeMo's names. The same seed gives the same bits on every machine.
- * @throws usage from `read` when the model has no such weight
+ * @throws RunbookError usage from `read` when the model has no such weight
  */
 export function seededTdtWeights(config: TdtConfig, sizes: HiddenSizes, seed: number): WeightSource {
   const specs = new Map([...encoderSpecs(config.encoder, sizes), ...decoderSpecs(config.decoder, config.encoder.width)])

@@ -79,7 +79,7 @@ const block = (name: string, d: number, cross: boolean): Spec[] => [
 /**
  * The sizes that the weights say, after every weight was found, of the right shape, and no other.
  * @param source what messages call the weights, usually a path
- * @throws usage when a weight is missing, strange, or of another shape than the others imply
+ * @throws RunbookError usage when a weight is missing, strange, or of another shape than the others imply
  */
 export function dimsOf(weights: WhisperWeights, source: string): WhisperDims {
   const shape = (name: string, rank: number) => {

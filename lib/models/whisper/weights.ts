@@ -10,7 +10,11 @@ import { usageError } from '../../base/errors.ts'
 import type { FloatTensor, Tensor } from '../../formats/tensors/tensor.ts'
 import type { WhisperWeights } from './dims.ts'
 
-/** From the tensors of a Hugging Face `model.safetensors`. @throws usage for a name that no Whisper has */
+/**
+ * From the tensors of a Hugging Face `model.safetensors`.
+ *
+ * @throws RunbookError usage for a name that no Whisper has
+ */
 export function weightsFromHuggingFace(tensors: ReadonlyMap<string, Tensor>, source: string): WhisperWeights {
   const weights = new Map<string, FloatTensor>()
   for (const [name, tensor] of tensors) {
@@ -64,7 +68,11 @@ function nameFromHuggingFace(given: string, source: string): string {
   )
 }
 
-/** From OpenAI's own state dict. @throws usage for a tensor that holds no numbers */
+/**
+ * From OpenAI's own state dict.
+ *
+ * @throws RunbookError usage for a tensor that holds no numbers
+ */
 export function weightsFromOpenAi(tensors: ReadonlyMap<string, Tensor>): WhisperWeights {
   // The causal mask is no weight, and some versions save it.
   return new Map(
@@ -74,7 +82,11 @@ export function weightsFromOpenAi(tensors: ReadonlyMap<string, Tensor>): Whisper
 
 const ct2Norms = { gamma: 'weight', beta: 'bias' } as const
 
-/** From a CTranslate2 `model.bin`. @throws usage when it is no Whisper, was quantised, or lacks a variable */
+/**
+ * From a CTranslate2 `model.bin`.
+ *
+ * @throws RunbookError usage when it is no Whisper, was quantised, or lacks a variable
+ */
 export function weightsFromCt2(model: Ct2Model, source: string): WhisperWeights {
   const refuse = (state: string) =>
     usageError(`Cannot take the weights of "${source}": ${state}`, 'give the float16 or float32 model.bin of a Whisper')

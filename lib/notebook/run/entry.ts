@@ -25,7 +25,7 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>, path: strin
   leave(await supervise(self, { script: process.argv[1]!, argv }))
 }
 
-/** `book.ts` and tests find a runbook by its default export; a file without one would be listed by nobody. */
+/** `runbooks/book.ts` and tests find a runbook by its default export; a file without one would be listed by nobody. */
 async function isDefaultExport<S extends Inputs>(self: Runbook<S>, path: string): Promise<boolean> {
   const { default: book } = (await import(pathToFileURL(path).href)) as { default?: unknown }
   if (book === self) return true

@@ -128,7 +128,7 @@ export class Recorder {
    * The run has ended: write everything, and let `latest` point here when the run made something. A run that made
    * nothing and judged nothing leaves no folder, but for one that broke.
    *
-   * @throws as `save`
+   * @throws RunbookError as `save`
    */
   async end(): Promise<void> {
     const folder = this.#folder

@@ -1,5 +1,5 @@
 /**
- * What is wrong with a model that ONNX Runtime might accept all the same?
+ * Finds what is wrong with a model, including what ONNX Runtime would accept.
  *
  * Names, order, reachability, weights, versions and shapes; all complaints at once, each a sentence that names the node
  * and the shapes. Runs nothing. Bodies of local functions and the operators' own attribute rules are left to the

@@ -1,5 +1,5 @@
 /**
- * Does every name in a graph lead somewhere: made once, before it is read, and on to an output?
+ * Checks that every name in a graph is made once, is made before it is read, and reaches an output.
  *
  * Subgraphs (of If, Loop, Scan) see the names around them. Part of `check.ts`.
  */

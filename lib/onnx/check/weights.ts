@@ -1,5 +1,5 @@
 /**
- * Can every weight of a graph be read, and is every number in it finite?
+ * Checks that every weight of a graph can be read and is finite.
  *
  * Initializers and Constant nodes, also in subgraphs. Part of `check.ts`.
  */

@@ -1,5 +1,5 @@
 /**
- * Which range does every activation of a model take on real input?
+ * Measures the range that every activation of a model takes on real input.
  *
  * Each batch runs through ONNX Runtime, unoptimised so that every value keeps its name, with all values exposed. Only
  * counts are kept. When one batch's values would fill more than `budgetBytes`, the values are exposed in groups, one
@@ -36,7 +36,8 @@ export interface CalibrateOptions {
 /**
  * The range of every float32 input and node output that some batch gives a value, zero included. Deterministic.
  * @param batches what the model will see in use; 16 or more of them, all sizes that the inputs allow
- * @throws usage when there is no batch, a batch does not fit the inputs, or a value is NaN or infinite (named)
+ * @throws RunbookError usage when there is no batch, a batch does not fit the inputs, or a value is NaN or infinite
+ *   (named)
  */
 export async function calibrate(
   model: ModelProto,

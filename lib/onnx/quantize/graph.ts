@@ -1,5 +1,5 @@
 /**
- * How are the nodes and tensors of a QDQ graph put together, each with a name of its own that says what it stands for?
+ * Puts the nodes and tensors of a QDQ graph together, and names each for what it stands for.
  *
  * Nothing here decides what is quantised, or how finely: that is `quantize.ts`.
  */

@@ -1,5 +1,5 @@
 /**
- * Which nodes of a float graph run in int8, and which values are quantised between them?
+ * Decides which nodes of a float graph run in int8, and which values between them are quantised.
  *
  * As an integer device does it: convolutions and products always; sums, masks and activations when they follow such a
  * node; views pass integers on unchanged. Every other operator stays in float, and so does whatever stands between an
@@ -79,7 +79,11 @@ export function unclippedValues({ node }: GraphProto): ReadonlySet<string> {
   return new Set(readers.flatMap(({ input }) => input))
 }
 
-/** The plan for a float model. Errors: usage when its shapes contradict each other. */
+/**
+ * The plan for a float model.
+ *
+ * @throws RunbookError usage when its shapes contradict each other
+ */
 export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, Range>): QuantizationPlan {
   const { graph } = model
   const shapes = inferShapes(model)

@@ -1,5 +1,5 @@
 /**
- * How does a float graph become the int8 graph that a device would run?
+ * Turns a float graph into the int8 graph that a device would run.
  *
  * QDQ: the operators stay, and pairs of QuantizeLinear and DequantizeLinear around them say what is an integer. Weights
  * are int8 per output channel, activations 8 bit per tensor, biases int32 at the scale of their products; the border
@@ -42,8 +42,8 @@ export interface QuantizeOptions {
 /**
  * The model in int8 QDQ form, operator set 13 at least. Deterministic; the given model is not changed.
  * @param ranges the range of each activation, from `calibrate` on the same model
- * @throws usage when the model is quantised already, has nothing to quantise, lacks a range, or holds NaN or infinity
- *   in a weight
+ * @throws RunbookError usage when the model is quantised already, has nothing to quantise, lacks a range, or holds NaN
+ *   or infinity in a weight
  */
 export function quantizeQdq(
   model: ModelProto,

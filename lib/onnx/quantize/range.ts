@@ -1,5 +1,5 @@
 /**
- * Which range of a tensor should 255 steps cover, after all of its values were seen once?
+ * Chooses the range of a tensor that 255 steps cover, after all of its values were seen once.
  *
  * Values are counted in bins by magnitude, 2048 for each sign, up to a power of two that doubles when a larger value
  * comes (two bins become one). So memory is bounded, one pass is enough, and the order of the batches does not change

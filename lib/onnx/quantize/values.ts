@@ -1,5 +1,5 @@
 /**
- * How do float numbers become integers: activations, weights, biases?
+ * Quantises numbers: activations, weights and biases.
  *
  * real = scale · (integer − zero point). Scales are float32, as ONNX holds them, and rounding is half to even, as
  * QuantizeLinear has it.

@@ -1,5 +1,5 @@
 /**
- * Which values of small tensors are known before the run?
+ * Computes the values of small tensors that are known before a run.
  *
  * Exports compute shapes inside the graph (Shape, Gather, Concat, Reshape). The elements of such tensors are folded
  * here, names of dimensions included: the elements of Shape of [B, 100] are B and 100. Arithmetic on a name gives ''

@@ -1,7 +1,7 @@
 /**
- * Which shape does every value of a graph have, said without running it?
+ * Infers the shape of every value of a graph without running it.
  *
- * Nodes are walked in the order of the file, each by the rule of its operator (`shape-rules.ts`). What cannot be
+ * Nodes are walked in the order of the file, each by the rule of its operator (`rules.ts`). What cannot be
  * derived is left out: an operator that no rule knows, and what follows from it. Shapes that the file declares are
  * checked against what the nodes make, never taken from it. Bodies of If, Loop and Scan are not entered.
  */
@@ -36,7 +36,7 @@ export interface ValueShape {
 /**
  * The shape of every input, initializer and node output that can be derived, by name.
  * @param options.dims numbers for named dimensions, such as `{ batch: 1 }`
- * @throws usage, naming node, operator and both shapes, when the graph contradicts itself
+ * @throws RunbookError usage, naming node, operator and both shapes, when the graph contradicts itself
  */
 export function inferShapes(
   model: ModelProto,

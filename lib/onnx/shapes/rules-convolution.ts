@@ -1,5 +1,5 @@
 /**
- * Which shape comes out of a convolution or a pooling?
+ * Shape rules of convolutions and pooling.
  *
  * Sources: the operators' texts in the ONNX specification; where it is silent (SAME of ConvTranspose, the last window
  * under ceil_mode), what ONNX Runtime does. Layout is N, C, then any number of spatial dimensions.

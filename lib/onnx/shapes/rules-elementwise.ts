@@ -1,5 +1,5 @@
 /**
- * Which shape comes out of an operator that works element by element, or along an axis without changing it?
+ * Shape rules of operators that work element by element, or along an axis without changing it.
  */
 import { contradiction, broadcast, show, type Call, type Rule, type Value } from './value.ts'
 

@@ -1,5 +1,5 @@
 /**
- * Which shape comes out of an operator that moves elements?
+ * Shape rules of operators that move elements.
  *
  * Squeeze, Unsqueeze and Split moved a list from an attribute to an input in operator set 13, Slice in 10, Pad in 11:
  * whichever the node has is read.

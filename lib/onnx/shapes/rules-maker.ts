@@ -1,5 +1,5 @@
 /**
- * Which shape comes out of an operator that makes a tensor from attributes, from numbers or from a shape?
+ * Shape rules of operators that make a tensor from attributes, from numbers or from a shape.
  */
 import {
   attributeFloats,

@@ -1,5 +1,5 @@
 /**
- * Which shape comes out of a matrix product, a recurrent layer, a reduction or a change of element type?
+ * Shape rules of matrix products, recurrent layers, reductions and changes of element type.
  */
 import { attributeInt, attributeString, dtypeFromDataType } from '../../formats/onnx/access.ts'
 import type { Dtype } from '../../formats/tensors/tensor.ts'
@@ -19,7 +19,11 @@ import {
 const differ = (a: Dim | undefined, b: Dim | undefined): boolean =>
   typeof a === 'number' && typeof b === 'number' && a !== b
 
-/** MatMul of two shapes as NumPy does it. Errors: usage when they do not fit. */
+/**
+ * MatMul of two shapes as NumPy does it.
+ *
+ * @throws RunbookError usage when they do not fit
+ */
 export function matMulShape(call: Call, a: Value, b: Value): Dim[] {
   const fail = () => contradiction(call, `${show(a)} and ${show(b)} do not multiply`)
   if (a.shape.length === 0 || b.shape.length === 0) fail()

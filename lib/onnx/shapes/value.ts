@@ -1,10 +1,10 @@
 /**
- * What does a shape rule see, and what does it say?
+ * Defines what a shape rule is given, and what it answers.
  *
  * A rule gets one node with what is known of its inputs and says what its outputs are. A dimension is a number, the
  * name that the file gives it, or '' when nothing is known of it. Integer tensors that shapes are made of carry their
- * values too. The rules themselves are in `shape-rules*.ts`, folding of values in `shape-fold.ts`, the walk over a
- * graph in `shapes.ts`.
+ * values too. The rules themselves are in `rules*.ts`, folding of values in `fold.ts`, the walk over a
+ * graph in `infer.ts`.
  */
 import { attributeInts } from '../../formats/onnx/access.ts'
 import type { NodeProto } from '../../formats/onnx/schema.ts'
@@ -31,7 +31,11 @@ export interface Call {
   readonly inputs: readonly (Value | undefined)[]
 }
 
-/** Says what the outputs are, in order; undefined for one that cannot be known. Errors: usage on a contradiction. */
+/**
+ * Says what the outputs are, in order; undefined for one that cannot be known.
+ *
+ * @throws RunbookError usage on a contradiction
+ */
 export type Rule = (call: Call) => readonly (Value | undefined)[]
 
 /** `float32[1, T, 64]`; an unknown dimension shows as `?`. */
@@ -40,7 +44,11 @@ export const show = ({ dtype, shape }: Pick<Value, 'dtype' | 'shape'>): string =
 /** `[1, T, 64]`; an unknown dimension shows as `?`. */
 export const showShape = (shape: readonly Dim[]): string => `[${shape.map(dim => (dim === '' ? '?' : dim)).join(', ')}]`
 
-/** Throw the contradiction of a node. Errors: usage, always. */
+/**
+ * Throw the contradiction of a node.
+ *
+ * @throws RunbookError usage, always
+ */
 export function contradiction({ node }: Call, what: string): never {
   const name = node.name || node.output[0] || '(unnamed)'
   throw usageError(
@@ -67,7 +75,11 @@ export function listOf(call: Call, o: { input: number; attribute: string }): num
   return attributeInts(call.node, o.attribute) ?? 'absent'
 }
 
-/** An axis counted from the front. Errors: usage when it lies outside the rank. */
+/**
+ * An axis counted from the front.
+ *
+ * @throws RunbookError usage when it lies outside the rank
+ */
 export function axisOf(call: Call, axis: number, rank: number): number {
   const index = axis < 0 ? axis + rank : axis
   if (index < 0 || index >= rank) contradiction(call, `axis ${axis} lies outside the ${rank} dimensions of its input`)

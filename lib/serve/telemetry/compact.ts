@@ -26,7 +26,7 @@ function recordsOf(paths: readonly string[]): string {
 
 /**
  * Rows of a query over a folder; the query calls the table `telemetry`.
- * @throws usage when the folder holds no segment
+ * @throws RunbookError usage when the folder holds no segment
  *
  * @example
  * ```ts ignore

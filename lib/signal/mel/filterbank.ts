@@ -41,7 +41,7 @@ export const hzFromMel = (mel: number): number =>
 
 /**
  * Slaney's triangles.
- * @throws usage when a bin would hold no frequency, or the options make no sense
+ * @throws RunbookError usage when a bin would hold no frequency, or the options make no sense
  */
 export function slaneyFilterbank({ sampleRate, fftSize, bins, minHz, maxHz }: FilterbankOptions): Filterbank {
   const wrong =

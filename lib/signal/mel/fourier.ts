@@ -28,7 +28,7 @@ export class Fourier {
 
   /**
    * @param size how many complex numbers
-   * @throws usage when `size` has a prime factor other than 2 and 5, or is less than 2
+   * @throws RunbookError usage when `size` has a prime factor other than 2 and 5, or is less than 2
    */
   constructor(size: number) {
     const radices = radicesOf(size)

@@ -53,7 +53,8 @@ export class MelFrontEnd {
   readonly #power: Float64Array
 
   /**
-   * @throws usage when the window is longer than the transform, the hop is no whole number, or the bins make no sense
+   * @throws RunbookError usage when the window is longer than the transform, the hop is no whole number, or the bins
+   *   make no sense
    */
   constructor(options: MelOptions) {
     const { fftSize, windowSamples, hopSamples } = options
@@ -76,7 +77,7 @@ export class MelFrontEnd {
   /**
    * The log-mel spectrogram of a sound, float32 [bins, frames].
    * @param trailingZeros so many zero samples follow the sound after its pre-emphasis, at no cost
-   * @throws usage when the sound is too short to be reflected at its ends
+   * @throws RunbookError usage when the sound is too short to be reflected at its ends
    */
   spectrogram(samples: Float32Array, { trailingZeros = 0 }: { trailingZeros?: number } = {}): MelSpectrogram {
     const { fftSize, hopSamples, pad } = this.#options

@@ -32,7 +32,7 @@ export class NemoMel {
   readonly options: NemoMelOptions
   readonly #front: MelFrontEnd
 
-  /** @throws usage when the sizes make no sense */
+  /** @throws RunbookError usage when the sizes make no sense */
   constructor(options: NemoMelOptions) {
     this.options = options
     const { sampleRate, fftSize, windowSamples, hopSamples, bins, preemphasis, logGuard } = options
@@ -97,7 +97,7 @@ export class NemoMelStream {
 
   /**
    * Frames that `samples` complete, [bins][frames]; perhaps none.
-   * @throws usage after the end
+   * @throws RunbookError usage after the end
    */
   push(samples: Float32Array): MelSpectrogram {
     if (this.#isEnded) throw usageError('Cannot push sound into a stream that has ended', 'begin another stream')

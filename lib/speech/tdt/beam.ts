@@ -52,7 +52,7 @@ const expansionsPerFrame = 64
 
 /**
  * Search over `frames` encoder frames; the best hypothesis first.
- * @throws usage when the width is no count, or a logit is not finite
+ * @throws RunbookError usage when the width is no count, or a logit is not finite
  */
 export async function beamSearch<State>(
   rules: TdtRules,

@@ -19,7 +19,7 @@ export class Boosting {
   /**
    * @param phrases as tokens
    * @param bonus added to the log-probability of each token that goes on with a phrase
-   * @throws usage when a phrase is empty, or the bonus is not finite
+   * @throws RunbookError usage when a phrase is empty, or the bonus is not finite
    */
   constructor(phrases: readonly (readonly number[])[], bonus: number) {
     if (!Number.isFinite(bonus)) throw usageError(`Cannot boost by ${bonus}`, 'give a number, such as 1.5')

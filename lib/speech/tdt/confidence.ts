@@ -23,7 +23,7 @@ export type Aggregation = 'min' | 'max' | 'mean' | 'prod'
 /**
  * The confidence of one distribution, given as logits `[from, to)`.
  * @param classes of how many classes the least certain distribution would be; those of the logits by default
- * @throws usage when alpha is not above 0
+ * @throws RunbookError usage when alpha is not above 0
  */
 export function confidenceOf(
   logits: ArrayLike<number>,

@@ -53,7 +53,7 @@ export class GreedyTdt {
   readonly #width: number
   readonly #observer: TdtObserver | undefined
 
-  /** @throws usage when decoding by the rules need not end */
+  /** @throws RunbookError usage when decoding by the rules need not end */
   constructor(rules: TdtRules, { observer }: { observer?: TdtObserver } = {}) {
     this.rules = checkRules(rules)
     this.lastToken = rules.vocabSize
@@ -87,7 +87,7 @@ export class GreedyTdt {
   /**
    * Begin the next chunk of the stream.
    * @param frames how many encoder frames it has; 0 is a chunk too
-   * @throws usage when `frames` is no count
+   * @throws RunbookError usage when `frames` is no count
    */
   begin(frames: number): TdtAction {
     if (!(Number.isSafeInteger(frames) && frames >= 0))
@@ -106,7 +106,7 @@ export class GreedyTdt {
   /**
    * Take the joint's answer about `frame`.
    * @param logits token outputs, blank, duration outputs, from index `at`
-   * @throws usage when there are too few, or one is not finite
+   * @throws RunbookError usage when there are too few, or one is not finite
    */
   step(logits: Float32Array, at = 0): TdtAction {
     const { vocabSize, durations, maxSymbols } = this.rules

@@ -20,7 +20,8 @@ export const jointWidth = ({ vocabSize, durations }: TdtRules): number => vocabS
 
 /**
  * Give the rules back when decoding with them must end.
- * @throws usage when there is no guard on tokens for one frame, or a duration is negative or no whole number
+ * @throws RunbookError usage when there is no guard on tokens for one frame, or a duration is negative or no whole
+ *   number
  */
 export function checkRules(rules: TdtRules): TdtRules {
   const { vocabSize, durations, maxSymbols } = rules

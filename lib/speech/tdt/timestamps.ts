@@ -37,7 +37,7 @@ const sentenceEnds = new Set(['.', '?', '!'])
 /**
  * Text, token, word and segment spans of a hypothesis.
  * @param gapFrames a pause of so many frames ends a segment; then punctuation ends none but an empty one
- * @throws usage for a token that the vocabulary does not have
+ * @throws RunbookError usage for a token that the vocabulary does not have
  */
 export function spansOf(pieces: Pieces, heard: TimedTokens, { gapFrames }: { gapFrames?: number } = {}): SpokenSpans {
   const marks = punctuationOf(pieces)

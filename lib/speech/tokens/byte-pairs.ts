@@ -26,7 +26,7 @@ export class BytePairs {
 
   /**
    * @param tokens the bytes of each id, in order
-   * @throws usage when one of the 256 single bytes is missing, so that some text could not be written
+   * @throws RunbookError usage when one of the 256 single bytes is missing, so that some text could not be written
    */
   constructor(tokens: readonly Uint8Array[]) {
     this.#tokens = tokens

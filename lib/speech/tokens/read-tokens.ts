@@ -30,7 +30,7 @@ const readers: readonly [pattern: RegExp, read: (path: string) => TokenFile][] =
 
 /**
  * The vocabulary of a model folder, from the first of the files that it holds.
- * @throws blocked when it holds none; usage when the file is damaged
+ * @throws RunbookError blocked when it holds none; usage when the file is damaged
  */
 export function readTokens(folder: string): TokenFile {
   const names = existsSync(folder) ? readdirSync(folder).toSorted() : []

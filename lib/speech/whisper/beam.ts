@@ -12,7 +12,11 @@ interface Branch extends Hypothesis {
   readonly source: number
 }
 
-/** The surest of `size` hypotheses. @throws the signal's reason once it is aborted */
+/**
+ * The surest of `size` hypotheses.
+ *
+ * @throws the signal's reason once it is aborted
+ */
 export async function beamSearch(search: Search, size: number): Promise<Hypothesis> {
   const { network, filter, endOfText, most, signal } = search
   const ended: Branch[] = []

@@ -36,10 +36,18 @@ export const sureness = ({ tokens, logProbabilities }: Hypothesis): number =>
 export const surest = <H extends Hypothesis>(hypotheses: readonly H[]): H =>
   hypotheses.reduce((best, other) => (sureness(other) > sureness(best) ? other : best))
 
-/** The likeliest token at each step. @throws the signal's reason once it is aborted */
+/**
+ * The likeliest token at each step.
+ *
+ * @throws the signal's reason once it is aborted
+ */
 export const greedy = (search: Search): Promise<Hypothesis> => drawn(search, 1, argmax)
 
-/** The surest of `count` sequences, drawn side by side. @throws the signal's reason once it is aborted */
+/**
+ * The surest of `count` sequences, drawn side by side.
+ *
+ * @throws the signal's reason once it is aborted
+ */
 export const sampled = (
   search: Search,
   { count, temperature, random }: { count: number; temperature: number; random: () => number },

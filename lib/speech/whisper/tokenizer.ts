@@ -40,7 +40,7 @@ export class WhisperTokenizer {
   /**
    * @param file the tokens of the model's own tokenizer file
    * @param vocabulary how many tokens the network knows
-   * @throws usage when the file is that of another model
+   * @throws RunbookError usage when the file is that of another model
    */
   constructor(file: TokenFile, vocabulary: number) {
     this.isMultilingual = vocabulary > englishVocabulary

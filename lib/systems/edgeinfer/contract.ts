@@ -104,7 +104,11 @@ export interface Normalization {
 
 let known: EdgeinferContract | undefined
 
-/** The contract, read once. Errors: as `readContract`. */
+/**
+ * The contract, read once.
+ *
+ * @throws RunbookError as `readContract`
+ */
 export const edgeinferContract = (): EdgeinferContract =>
   (known ??= readContract<Omit<EdgeinferContract, keyof ContractMark>>('edgeinfer') as EdgeinferContract)
 
@@ -112,7 +116,7 @@ const shippedFolder = join(import.meta.dirname, '../../../contracts/edgeinfer')
 
 /**
  * The path of a shipped file, after its digest was compared.
- * @throws blocked when it is absent or another file
+ * @throws RunbookError blocked when it is absent or another file
  */
 export function shippedFile(name: keyof EdgeinferContract['files']): string {
   const { path, sha256 } = edgeinferContract().files[name]

@@ -21,7 +21,7 @@ export const homeFolder = (home: string, name: 'exports' | 'artifacts' | 'teleme
 /**
  * The model to open unless one is named: the exported file of the form that ONNX Runtime runs fastest, or the compiled
  * HEF for a Hailo device.
- * @throws blocked when it was not made yet
+ * @throws RunbookError blocked when it was not made yet
  */
 export function defaultModel(home: string, backend: string): string {
   const { onnx } = edgeinferContract().names

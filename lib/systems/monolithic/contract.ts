@@ -93,7 +93,11 @@ export interface MonolithicContract {
   }
 }
 
-/** The contract of the monolithic bring-up. Errors: those of `readContract`. */
+/**
+ * The contract of the monolithic bring-up.
+ *
+ * @throws RunbookError as `readContract`
+ */
 export const monolithicContract = (): Readonly<MonolithicContract> & ContractMark =>
   readContract<MonolithicContract>('monolithic')
 
@@ -101,7 +105,7 @@ export const monolithicContract = (): Readonly<MonolithicContract> & ContractMar
  * The rungs of a ladder in their order, most complex first.
  * @param change options that every rung shares, such as `{ decoderMode: 'conv1x1_head' }`; they win over the ladder's
  *   own
- * @throws usage when a change contradicts a rung
+ * @throws RunbookError usage when a change contradicts a rung
  */
 export function ladderConfigs(
   name: LadderName,

@@ -1,5 +1,5 @@
 /**
- * Which recording is separated?
+ * Picks the recording to separate, with its reference voices where there are any.
  *
  * The one that is named, else the first mixture below a LibriMix folder, else one that ships with the project. The two
  * clean voices count as references when they stand beside the mixture as LibriMix lays them out: `mix_clean/a.wav`,
@@ -28,7 +28,7 @@ const below = ['Libri2Mix/wav16k/min/test', 'wav16k/min/test', 'min/test', 'test
 /**
  * Choose a recording; whether the file is there is found out when it is opened.
  * @param o.librimixRoot the folder above `Libri2Mix`, or any folder down to the mixtures' own
- * @throws blocked when a LibriMix folder holds no mixture, or cannot be read
+ * @throws RunbookError blocked when a LibriMix folder holds no mixture, or cannot be read
  */
 export function pickRecording(o: { mixWav?: string | undefined; librimixRoot?: string | undefined }): Recording {
   if (o.mixWav !== undefined) return recording(o.mixWav, 'MIX_WAV')
@@ -72,7 +72,11 @@ function recording(mix: string, from: Recording['from']): Recording {
 export const shippedMixtures = (): string[] =>
   recordingRecipes.map(({ name }) => recordingPaths(recordingsFolder, name).mix)
 
-/** The recording, once it is known that it can be separated. Errors: as `openMono`; usage when it is silent. */
+/**
+ * The recording, once it is known that it can be separated.
+ *
+ * @throws RunbookError as `openMono`; usage when it is silent
+ */
 export function checkedRecording(recording: Recording, sampleRate: number): Recording {
   openMono(recording.mix, sampleRate)[Symbol.dispose]()
   refuseSilent(recording.mix)

@@ -1,5 +1,5 @@
 /**
- * Do Debian's packages still give the recordings that ship, byte for byte?
+ * Rebuilds the recordings that ship from Debian's packages, and compares them byte for byte.
  *
  * Packages are downloaded with apt or found in a folder, their digests compared, the prompts unpacked and decoded, and
  * the recordings built. The recipe is `recordings.ts`; this file runs other programs and compares files.
@@ -71,7 +71,7 @@ export const downloadCommand = (packages: readonly RecordingPackage[]): string[]
 
 /**
  * Whether the programs of a rebuild are here.
- * @throws blocked, naming all that are absent and how to get them
+ * @throws RunbookError blocked, naming all that are absent and how to get them
  */
 export function checkPrograms(programs: readonly string[]): void {
   const absent = programs.filter(program => {
@@ -92,7 +92,11 @@ export function checkPrograms(programs: readonly string[]): void {
   throw blockedError(`Cannot make the recordings again: ${state}`, ways.join('; '))
 }
 
-/** Download the packages. Errors: blocked when apt cannot (no network, an unknown version), with apt's own words. */
+/**
+ * Download the packages.
+ *
+ * @throws RunbookError blocked when apt cannot (no network, an unknown version), with apt's own words
+ */
 export async function downloadPackages(
   packages: readonly RecordingPackage[],
   place: Workplace,
@@ -110,7 +114,7 @@ export async function downloadPackages(
 
 /**
  * The packages in a folder, with their digests compared.
- * @throws blocked when one is absent, with the line that downloads it; usage when one holds something else
+ * @throws RunbookError blocked when one is absent, with the line that downloads it; usage when one holds something else
  */
 export function findPackages(packages: readonly RecordingPackage[], folder: string): FoundPackage[] {
   const absent = packages.filter(one => !existsSync(join(folder, debName(one))))
@@ -133,7 +137,7 @@ export function findPackages(packages: readonly RecordingPackage[], folder: stri
 
 /**
  * Unpack the packages and decode the prompts. Gives samples by `promptKey`; what was unpacked is removed again.
- * @throws blocked when a program fails; usage when a prompt is absent, or holds something else
+ * @throws RunbookError blocked when a program fails; usage when a prompt is absent, or holds something else
  */
 export async function decodePrompts(
   recipes: readonly RecordingRecipe[],
@@ -176,8 +180,9 @@ function promptIn(unpacked: string, source: PromptSource): string {
 }
 
 /**
- * Build every recording below `folder` and compare it with the one of that name below `shipped`. Errors: as
- * `buildRecording`.
+ * Build every recording below `folder` and compare it with the one of that name below `shipped`.
+ *
+ * @throws RunbookError as `buildRecording`
  */
 export function buildAndCompare(
   recipes: readonly RecordingRecipe[],
@@ -202,7 +207,9 @@ function compareFile(file: string, made: string, shipped: string): ComparedFile 
 }
 
 /**
- * Put every file that differs in the place of the one that ships; gives how they compare afterwards. Errors: blocked.
+ * Put every file that differs in the place of the one that ships; gives how they compare afterwards.
+ *
+ * @throws RunbookError blocked
  */
 export function replaceShipped(files: readonly ComparedFile[]): ComparedFile[] {
   for (const { made, shipped, same } of files) if (!same) writeFileAtomic(shipped, readFile(made))

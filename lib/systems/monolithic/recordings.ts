@@ -1,5 +1,5 @@
 /**
- * Where do the recordings in `contracts/recordings` come from, and how are they made again, byte for byte?
+ * Makes the recordings in `contracts/recordings` again, byte for byte.
  *
  * Two voices of Debian's packages of prompts speak at once, at the rate they were recorded at. Each voice is levelled,
  * rounded to the nearest G.711 mu-law value, and the mixture is the plain sum of the two: one byte a sample keeps the
@@ -137,7 +137,11 @@ export const decodeCommand = (promptPath: string, outPath: string): string[] => 
   outPath,
 ]
 
-/** Raw 16-bit little-endian bytes as samples. Errors: usage when half a sample is left over. */
+/**
+ * Raw 16-bit little-endian bytes as samples.
+ *
+ * @throws RunbookError usage when half a sample is left over
+ */
 export function pcmFromBytes(bytes: Uint8Array): Int16Array {
   if (bytes.length % 2 === 1) {
     throw usageError(`Cannot read "${bytes.length} bytes" as 16-bit samples: the last one is cut`, 'decode it again')
@@ -148,8 +152,10 @@ export function pcmFromBytes(bytes: Uint8Array): Int16Array {
 
 /**
  * Mixes a recording out of decoded prompts, keyed by `promptKey`. The same prompts give the same samples on every
- * machine. Errors: usage when a prompt is missing, too short to begin where the recipe says, or when the sum does not
- * fit 16 bits.
+ * machine.
+ *
+ * @throws RunbookError usage when a prompt is missing, too short to begin where the recipe says, or when the sum does
+ *   not fit 16 bits
  */
 export function buildRecording(recipe: RecordingRecipe, decodedPrompts: ReadonlyMap<string, Int16Array>): Recording {
   const level = (source: PromptSource): Int16Array => {

@@ -35,7 +35,11 @@ export async function exportedFolder(
   return found.exportTo
 }
 
-/** Open a model. @throws RunbookError as `exportedFolder` and `openWhisper` */
+/**
+ * Open a model.
+ *
+ * @throws RunbookError as `exportedFolder` and `openWhisper`
+ */
 export const openModel = async (wanted: WantedModel, options: OpenOptions = {}): Promise<Whisper> =>
   openWhisper(await exportedFolder(wanted), options)
 

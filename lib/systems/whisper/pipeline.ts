@@ -91,7 +91,7 @@ export interface OpenOptions {
 }
 
 /**
- * Open a folder that `whisper-export.ts` wrote.
+ * Open a folder that `runbooks/whisper-export.ts` wrote.
  * @throws RunbookError blocked when the folder, a file or the runtime is absent; usage when files do not fit together
  */
 export async function openWhisper(folder: string, { threads, ort = {} }: OpenOptions = {}): Promise<Whisper> {
@@ -205,7 +205,11 @@ export class Whisper implements AsyncDisposable {
 
 const step = 0.2
 
-/** The options with the contract's values where none are given. @throws RunbookError usage for one out of range */
+/**
+ * The options with the contract's values where none are given.
+ *
+ * @throws RunbookError usage for one out of range
+ */
 function settled(o: PipelineOptions): Omit<TranscribeOptions, 'language'> {
   const { decoding } = whisperContract()
   const { temperature = 0, beamSize = 1, bestOf = 1 } = o

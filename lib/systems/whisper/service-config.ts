@@ -92,18 +92,30 @@ export async function configSchema(): Promise<ZodType<ServiceConfig>> {
   }) as ZodType<ServiceConfig>
 }
 
-/** Read the YAML that people edit. @throws {RunbookError} as `readYaml` */
+/**
+ * Read the YAML that people edit.
+ *
+ * @throws {RunbookError} as `readYaml`
+ */
 export const readServiceYaml = async (path: string): Promise<ServiceConfig> =>
   await readYaml(path, await configSchema())
 
-/** Check the text of such a YAML; `path` is for errors. @throws {RunbookError} as `parseYaml` */
+/**
+ * Check the text of such a YAML; `path` is for errors.
+ *
+ * @throws {RunbookError} as `parseYaml`
+ */
 export const parseServiceYaml = async (text: string, path: string): Promise<ServiceConfig> =>
   await parseYaml(text, await configSchema(), path)
 
 /** The JSON that the service reads, indented by two. */
 export const renderConfig = (config: ServiceConfig): string => `${JSON.stringify(config, null, 2)}\n`
 
-/** Read the JSON. @throws {RunbookError} usage for what is no such JSON, blocked when the file is absent */
+/**
+ * Read the JSON.
+ *
+ * @throws {RunbookError} usage for what is no such JSON, blocked when the file is absent
+ */
 export async function readServiceJson(path: string): Promise<ServiceConfig> {
   const text = readFile(path).toString('utf8')
   let value: unknown

@@ -2,7 +2,7 @@
  * More sentences for tests of the classifier: kinds of failure that few texts cover, and logs that look like another
  * kind.
  *
- * Written for this project, as `failure-texts.ts` is.
+ * Written for this project, as those of `texts.ts` are.
  */
 
 /** Bucket, then a text of that kind. */

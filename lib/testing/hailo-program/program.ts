@@ -1,7 +1,7 @@
 /**
  * A stand-in for Hailo's `hailo` program: the same words, files and faults, and no compiler.
  *
- * `install-standin.ts` writes a launcher for it. `HAILO_STANDIN` chooses how it ends (`hailo-scenarios.ts`). It reads
+ * `install-standin.ts` writes a launcher for it. `HAILO_STANDIN` chooses how it ends (`scenarios.ts`). It reads
  * the ONNX and the calibration for real and refuses what does not fit, so that a wrong flag or a wrong layout fails a
  * test. Its HAR is JSON behind a magic word, not the tar file of the real one.
  */

@@ -66,7 +66,11 @@ const layerHeadBytes = 44
 /** A tensor of a stand-in stays below this many bytes. */
 const tensorBytesMax = 2 ** 28
 
-/** The bytes of a model. @throws RunbookError usage when an array does not fit its layer */
+/**
+ * The bytes of a model.
+ *
+ * @throws RunbookError usage when an array does not fit its layer
+ */
 export function encodeHefModel(model: HefModel): Uint8Array {
   checkModel(model)
   const head = Buffer.alloc(16)

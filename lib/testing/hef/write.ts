@@ -3,7 +3,7 @@
  *
  * For tests and for stand-ins of the device. It holds what HailoRT reads before it touches a device: architecture,
  * versions, groups, streams. It holds no instructions for a device, so no device runs it. `model` may carry arithmetic
- * that a stand-in can compute (`hef-model.ts`). The result is the same for the same description.
+ * that a stand-in can compute (`model.ts`). The result is the same for the same description.
  */
 import { usageError } from '../../base/errors.ts'
 import { hasLayouts, versionIn, type DeviceArch, type FormatOrder } from '../../formats/hef/arch.ts'

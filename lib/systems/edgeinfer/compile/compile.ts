@@ -57,7 +57,7 @@ const rowOf = (result: CaseResult<FormConfig>): FormRow => ({
 
 /**
  * Climb the forms and publish the first that compiled.
- * @throws blocked when there is no export; usage for data or an export that cannot be used
+ * @throws RunbookError blocked when there is no export; usage for data or an export that cannot be used
  */
 export async function compileForms(o: CompileInputs): Promise<CompileOutcome> {
   const exportsFolder = homeFolder(o.home, 'exports')

@@ -24,7 +24,8 @@ interface Stretch {
 /**
  * Recordings of a CSV file.
  * @param rateHz samples a second of the file
- * @throws blocked when it is absent; usage for a missing column, an unknown split, or a value that is no finite number
+ * @throws RunbookError blocked when it is absent; usage for a missing column, an unknown split, or a value that is no
+ *   finite number
  */
 export async function readCsv(path: string, rateHz: number): Promise<DataSet> {
   const { default: papa } = await import('papaparse')

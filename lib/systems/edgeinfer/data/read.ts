@@ -21,7 +21,8 @@ const gravity = 9.80665
 /**
  * A data set from a path, or the shipped one without.
  * @param rateHz the rate of a CSV file; other sets know theirs
- * @throws blocked when it is absent; usage when it is neither a UCI HAR folder nor a CSV file, or malformed
+ * @throws RunbookError blocked when it is absent; usage when it is neither a UCI HAR folder nor a CSV file, or
+ *   malformed
  */
 export async function readDataSet(path?: string, o: { rateHz?: number } = {}): Promise<DataSet> {
   if (path === undefined) return readShipped()

@@ -14,7 +14,11 @@ export interface Fact {
   readonly holds: boolean
 }
 
-/** What must be true of a deployment, from the texts themselves. @throws usage when the Compose file does not hold */
+/**
+ * What must be true of a deployment, from the texts themselves.
+ *
+ * @throws RunbookError usage when the Compose file does not hold
+ */
 export async function judgeDeployment(files: Readonly<Record<string, string>>): Promise<Fact[]> {
   const { service, names } = edgeinferContract()
   const compose = await checkCompose(files['docker-compose.yml'] ?? '', 'docker-compose.yml')

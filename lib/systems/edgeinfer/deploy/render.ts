@@ -153,7 +153,11 @@ export function rolloutSteps(o: DeployOptions): RolloutStep[] {
   ]
 }
 
-/** Every file of a deployment by name. @throws usage when the Compose file would not hold */
+/**
+ * Every file of a deployment by name.
+ *
+ * @throws RunbookError usage when the Compose file would not hold
+ */
 export async function renderDeployment(o: DeployOptions): Promise<Readonly<Record<string, string>>> {
   const steps = rolloutSteps(o).map(
     ({ step, command, expect }, i) => `${i + 1}. **${step}**: \`${command}\`\n   → ${expect}`,

@@ -44,7 +44,7 @@ export interface Donor {
 
 /**
  * Weights by word: `shipped`, `seeded`, or a path.
- * @throws as `tcnWeightsFrom`
+ * @throws RunbookError as `tcnWeightsFrom`
  */
 export async function openDonor(word: string, note?: (line: string) => void): Promise<Donor> {
   if (word === 'seeded') {

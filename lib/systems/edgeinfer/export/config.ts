@@ -57,7 +57,8 @@ export async function writeExportConfig(folder: string, config: ExportConfig): P
 
 /**
  * Read the file of a folder and compare it with the contract.
- * @throws blocked when it is absent; usage when it is malformed or says another channel order or normalisation
+ * @throws RunbookError blocked when it is absent; usage when it is malformed or says another channel order or
+ *   normalisation
  */
 export async function readExportConfig(folder: string): Promise<ExportConfig> {
   const { model, normalization, names } = edgeinferContract()
@@ -90,7 +91,8 @@ export interface LockedModel {
 
 /**
  * The entry of a model file in the configuration beside it.
- * @throws as `readExportConfig`; usage when the configuration does not name the file, or names another digest
+ * @throws RunbookError as `readExportConfig`; usage when the configuration does not name the file, or names another
+ *   digest
  */
 export async function lockedModel(path: string): Promise<LockedModel> {
   const folder = dirname(path)

@@ -1,5 +1,5 @@
 /**
- * Do the exported forms of one network say the same?
+ * Checks that the exported forms of one network give the same output.
  */
 import { join } from 'node:path'
 import { edgeinferContract } from '../contract.ts'

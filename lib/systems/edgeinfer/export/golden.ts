@@ -21,7 +21,7 @@ const { latentSize } = edgeinferContract().model
 
 /**
  * Golden windows of a file.
- * @throws blocked when it is absent; usage when it is another file
+ * @throws RunbookError blocked when it is absent; usage when it is another file
  */
 export async function readGolden(path: string): Promise<GoldenWindow[]> {
   const entries = await readNpz(path)

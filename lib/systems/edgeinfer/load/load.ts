@@ -56,7 +56,7 @@ const toleranceShare = 1e-4
 
 /**
  * Write `count` distinct windows and their right latents, asked of the model in this process.
- * @throws as the engine
+ * @throws RunbookError as the engine
  */
 export async function writeLoadWindows(engine: Engine, count: number, folder: string): Promise<LoadWindows> {
   const all = windowsOf((await readDataSet()).recordings, startsEvery(0.02))
@@ -83,7 +83,11 @@ export class LoadGenerator implements Disposable {
     this.#gone = once(this.#child, 'exit')
   }
 
-  /** Run a plan. @throws RunbookError fail when the generator's process ends */
+  /**
+   * Run a plan.
+   *
+   * @throws RunbookError fail when the generator's process ends
+   */
   async run(plan: LoadPlan): Promise<{ report: RateReport; result: LoadResult }> {
     this.#child.send(plan)
     const told = Promise.race([once(this.#child, 'message'), this.#gone.then(() => [{}])])
@@ -125,7 +129,11 @@ export function reportOf({ ratePerSecond }: Pick<LoadPlan, 'ratePerSecond'>, res
   }
 }
 
-/** Read the server's metrics. @throws RunbookError fail when it has none */
+/**
+ * Read the server's metrics.
+ *
+ * @throws RunbookError fail when it has none
+ */
 export async function readServer(url: string): Promise<ServerReading> {
   const page = await (await fetch(`${url}/metrics`)).text()
   const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(page)?.[1] ?? Number.NaN)

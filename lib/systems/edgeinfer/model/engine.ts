@@ -38,7 +38,11 @@ export interface Engine extends AsyncDisposable {
   readonly locked: LockedModel
   /** How many windows may be asked about at once. */
   readonly slots: number
-  /** Ask about a raw window, row-major [100, 9]. @throws RunbookError fail when the runtime cannot do it */
+  /**
+   * Ask about a raw window, row-major [100, 9].
+   *
+   * @throws RunbookError fail when the runtime cannot do it
+   */
   infer(window: Float32Array): Promise<Answer>
   /** Temperature and power where the device tells them. */
   vitals?: Backend['vitals']
@@ -55,7 +59,8 @@ const { latentSize } = edgeinferContract().model
 
 /**
  * Open a model file that an `export_config.yaml` beside it names.
- * @throws blocked when a file or the runtime is absent; usage when the file is not the locked one or no such encoder
+ * @throws RunbookError blocked when a file or the runtime is absent; usage when the file is not the locked one or no
+ *   such encoder
  */
 export async function openEngine(path: string, o: EngineOptions): Promise<Engine> {
   const locked = await lockedModel(path)

@@ -20,7 +20,11 @@ export interface SelfTest {
 /** Golden windows that the test at the start asks about: enough to find a wrong file, few enough for a fast start. */
 const windowsUsual = 8
 
-/** The golden windows that stand beside a model. @throws usage when they are not those that were locked */
+/**
+ * The golden windows that stand beside a model.
+ *
+ * @throws RunbookError usage when they are not those that were locked
+ */
 export async function goldenOf({ locked }: Engine): Promise<GoldenWindow[]> {
   const { golden } = locked.config
   const path = join(locked.folder, golden.file)

@@ -1,5 +1,5 @@
 /**
- * Trains the motif head on latents: which of twelve motifs is this window?
+ * Trains the motif head on latents, which tells the motif of a window.
  *
  * With labels, every class is parted into clusters of its latents, so that twelve motifs come from six activities; a
  * multinomial logistic regression learns the parts, and the score of an activity is the sum of its motifs. Without

@@ -37,7 +37,7 @@ export class Shadow implements AsyncDisposable {
     error: null,
   }
 
-  /** @throws as `openEngine` */
+  /** @throws RunbookError as `openEngine` */
   static async open(o: ShadowOptions, onCosine: (cosine: number) => void): Promise<Shadow> {
     return new Shadow(await openEngine(o.path, { backend: o.backend, slots: 1 }), o.share, onCosine)
   }

@@ -38,7 +38,7 @@ export const modelPaths = (word: string): string[] =>
 
 /**
  * The shapes of `--shape mix=1x1x16000,state=1x2` by input.
- * @throws usage when it is written otherwise
+ * @throws RunbookError usage when it is written otherwise
  */
 export function shapesFrom(word: string | undefined): Map<string, number[]> {
   const parts = (word ?? '').split(',').filter(part => part.trim() !== '')

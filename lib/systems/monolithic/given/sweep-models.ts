@@ -69,7 +69,8 @@ function rowOf(result: CaseResult<GivenConfig>, at: (name: string) => string): R
 
 /**
  * The rungs of `--model`.
- * @throws usage when two files have one name, or when shapes are written wrongly; blocked when calibration is absent
+ * @throws RunbookError usage when two files have one name, or when shapes are written wrongly; blocked when calibration
+ *   is absent
  */
 export async function givenCases(values: GivenValues & { model: string }, count: number) {
   const paths = modelPaths(values.model)

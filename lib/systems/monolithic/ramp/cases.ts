@@ -38,8 +38,9 @@ export interface Prefix {
 }
 
 /**
- * The prefixes that a person asked for. Errors: usage when the ladder has no such rung, or the sizes contradict each
- * other.
+ * The prefixes that a person asked for.
+ *
+ * @throws RunbookError usage when the ladder has no such rung, or the sizes contradict each other
  */
 export function prefixesFor(values: RampValues): Prefix[] {
   const { by, ladder, rung, nBlocks, nRepeats } = values
@@ -57,7 +58,11 @@ export function prefixesFor(values: RampValues): Prefix[] {
   )
 }
 
-/** The prefixes along these axes, in their order; each has a tag of its own. Errors: those of `convTasNetOptions`. */
+/**
+ * The prefixes along these axes, in their order; each has a tag of its own.
+ *
+ * @throws RunbookError as `convTasNetOptions`
+ */
 export function prefixesOf(base: ConvTasNetOptions, axes: readonly RampAxis[]): Prefix[] {
   const named = (stage: RampStage, o: Partial<ConvTasNetOptions> & { label: string; suffix: string }): Prefix => {
     const { label, suffix, ...change } = o

@@ -3,7 +3,7 @@
  *
  * Stages are asked one after the other, each in order or by halves, until one shows a boundary. A failure is a boundary
  * only when it is about the graph: a time-out, a broken installation or data that does not fit leave the question open.
- * The prefixes are made in `cases.ts`, one case runs in `case.ts`.
+ * The prefixes are made in `cases.ts`, one case runs in `lib/ladder/case.ts`.
  */
 import { firstFailing } from '../../../ladder/bisect.ts'
 import { isConclusive } from '../../../failure/classify.ts'
@@ -49,7 +49,11 @@ export interface RampResult {
   readonly boundary: Boundary
 }
 
-/** Climb the ramp. Errors: blocked when the folder cannot be written. A failing case is a result, not an error. */
+/**
+ * Climb the ramp. A failing case is a result, not an error.
+ *
+ * @throws RunbookError blocked when the folder cannot be written
+ */
 export async function runRamp(ramp: Ramp): Promise<RampResult> {
   const board = openBoard(ramp)
   let cutShort: string | null = null

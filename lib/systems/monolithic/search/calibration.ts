@@ -1,5 +1,5 @@
 /**
- * With which sound is a rung quantised?
+ * Reads or cuts the windows of sound that a rung is quantised with.
  *
  * With the windows of a `.npz` or `.npy` file, or else with windows cut from the recordings that ship with the project.
  * A file's windows must be as wide as the network's input, or may be cut to it when the caller says so; they are never
@@ -16,8 +16,9 @@ export interface Calibration {
   /** Where the windows come from, for the narrative. */
   readonly from: string
   /**
-   * Up to `count` windows of `inputLen` samples. Errors: usage (bucket `calibration_shape`) when the file's windows do
-   * not fit.
+   * Up to `count` windows of `inputLen` samples.
+   *
+   * @throws RunbookError usage (bucket `calibration_shape`) when the file's windows do not fit
    */
   windows(inputLen: number, count: number): Float32Array[]
 }
@@ -27,7 +28,8 @@ export interface Calibration {
  * @param o.path `.npz` (key `calib_data`, else the only array of floats) or `.npy`; the shipped recordings when it is
  *   undefined
  * @param o.lengthPolicy `error`: a window of another width is refused; `crop`: a wider one is cut
- * @throws blocked when the file is absent; usage when it is empty, of another rank, type or scale, or holds NaN
+ * @throws RunbookError blocked when the file is absent; usage when it is empty, of another rank, type or scale, or
+ *   holds NaN
  */
 export async function openCalibration(o: {
   path?: string | undefined

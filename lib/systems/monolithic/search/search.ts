@@ -32,7 +32,7 @@ export interface Search {
 
 /**
  * Find the toolchain and open what the search reads.
- * @throws blocked and usage, as `chooseToolchain` and `openCalibration`
+ * @throws RunbookError blocked and usage, as `chooseToolchain` and `openCalibration`
  */
 export async function openSearch(values: SearchValues, o: { folder: string; signal: AbortSignal }): Promise<Search> {
   const outDir = dirname(o.folder)

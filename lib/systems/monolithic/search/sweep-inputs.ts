@@ -49,7 +49,7 @@ export function sweepInputs() {
 
 /**
  * The ladder's rungs in their order, or the one that `config` names.
- * @throws usage for a tag that is none, or for sizes and modes that contradict each other
+ * @throws RunbookError usage for a tag that is none, or for sizes and modes that contradict each other
  */
 export function rungsOf(inputs: GraphValues & { ladder: LadderName; config: string | undefined }): ConvTasNetOptions[] {
   const rungs = ladderConfigs(inputs.ladder, graphChange(inputs))

@@ -21,7 +21,7 @@ export interface FixedModel {
 /**
  * The model itself where every dimension is a number, or where it is no ONNX file; else a copy with a fixed window.
  * @param o.folder where the copy goes
- * @throws usage when a dimension stays open that is neither a batch nor the length of the sound
+ * @throws RunbookError usage when a dimension stays open that is neither a batch nor the length of the sound
  */
 export function withFixedWindow(path: string, o: { folder: string; sampleRate: number }): FixedModel {
   if (extname(path).toLowerCase() !== '.onnx') return { path, assumed: [] }

@@ -15,7 +15,7 @@ const sameShare = 1e-5
 
 /**
  * Frames of halo of an open model, measured with two windows of noise.
- * @throws usage when no part of an answer is free of the window's edges; whatever `infer` throws
+ * @throws RunbookError usage when no part of an answer is free of the window's edges; whatever `infer` throws
  */
 export async function measureHalo(backend: Pick<Backend, 'infer'>, model: SeparationModel): Promise<number> {
   const { layout, widthSamples, widthFrames, answer } = model

@@ -49,7 +49,8 @@ interface FileSays {
 
 /**
  * Everything that file and person say of a model.
- * @throws usage when they contradict each other, or when metadata is malformed; blocked when the file is absent
+ * @throws RunbookError usage when they contradict each other, or when metadata is malformed; blocked when the file is
+ *   absent
  */
 export function modelFacts(path: string, said: SaidOfModel = {}): ModelFacts {
   const { options, sampleRate } = fileSays(path)

@@ -52,8 +52,8 @@ const widestStride = 256
 
 /**
  * Read the shapes of a model.
- * @throws usage naming streams and shapes when one is ambiguous, unknown, of an unfit or open shape, or at the latent
- *   rate
+ * @throws RunbookError usage naming streams and shapes when one is ambiguous, unknown, of an unfit or open shape, or at
+ *   the latent rate
  */
 export function separationModel(
   model: { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] },

@@ -42,7 +42,11 @@ export interface FinishedOutputs {
 
 /** Sound files, pictures and scores that are being made. */
 export interface SeparationOutputs extends Disposable {
-  /** The next samples of the mixture and of each source, equally long. Errors: blocked when the disk is full. */
+  /**
+   * The next samples of the mixture and of each source, equally long.
+   *
+   * @throws RunbookError blocked when the disk is full
+   */
   push(mix: Float32Array, sources: readonly Float32Array[]): void
   /** Put the files in their place and give what was measured. */
   finish(): FinishedOutputs
@@ -55,8 +59,10 @@ export const soundNames = (sources: number): string[] => [
 ]
 
 /**
- * Open everything, or nothing. Errors: usage when a reference is of another length than the mixture; blocked when the
- * folder cannot be written.
+ * Open everything, or nothing.
+ *
+ * @throws RunbookError usage when a reference is of another length than the mixture; blocked when the folder cannot be
+ *   written
  */
 export function openOutputs(o: OutputOptions): SeparationOutputs {
   const { sampleRate } = o

@@ -143,7 +143,11 @@ export function failedMetrics(known: KnownMetrics, thrown: unknown, signal?: Abo
   }
 }
 
-/** Write the metrics into each folder, trying all of them. Errors: blocked, the first one met. */
+/**
+ * Write the metrics into each folder, trying all of them.
+ *
+ * @throws RunbookError blocked, the first one met
+ */
 export function writeMetrics(folders: readonly string[], metrics: RuntimeMetrics | FailedMetrics): void {
   const text = `${JSON.stringify({ ...noMetrics, ...metrics }, null, 2)}\n`
   const errors: unknown[] = []

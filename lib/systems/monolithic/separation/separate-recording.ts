@@ -55,8 +55,8 @@ export interface SeparatedRecording {
 
 /**
  * Separate one recording.
- * @throws as `openBackend`, `separationModel`, `openMono`, `openOutputs` and `separate`; the metrics are on the disk by
- *   then
+ * @throws RunbookError as `openBackend`, `separationModel`, `openMono`, `openOutputs` and `separate`; the metrics are
+ *   on the disk by then
  */
 export async function separateRecording(job: SeparationJob): Promise<SeparatedRecording> {
   const folders = [job.folder, job.evidenceFolder ?? job.folder]

@@ -40,8 +40,10 @@ export interface SeparationTimes {
 }
 
 /**
- * Separate a whole recording. Errors: usage when the halo leaves nothing of a window, fail when the model answers NaN,
- * interrupted when the signal says so.
+ * Separate a whole recording.
+ *
+ * @throws RunbookError usage when the halo leaves nothing of a window, fail when the model answers NaN, interrupted
+ *   when the signal says so
  */
 export async function separate(job: Separation): Promise<SeparationTimes> {
   const { model, source } = job

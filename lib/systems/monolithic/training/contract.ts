@@ -1,5 +1,5 @@
 /**
- * Which networks are trained on two voices, on whose speech, and how good must they be?
+ * Reads which networks are trained on two voices, on whose speech, and how good they must be.
  *
  * Sizes, budgets and bounds come from `contracts/voices.contract.json`; packages and held-out prompts from
  * `voices.json` beside the training program, which reads the same file.
@@ -49,7 +49,7 @@ export interface VoicesContract {
 
 /**
  * The contract of the trained voices.
- * @throws those of `readContract`
+ * @throws RunbookError as `readContract`
  */
 export const voicesContract = (): Readonly<VoicesContract> & ContractMark => readContract<VoicesContract>('voices')
 

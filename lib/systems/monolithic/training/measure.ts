@@ -1,5 +1,5 @@
 /**
- * What is measured of a training, and what goes into its card?
+ * Measures a trained network for its card.
  *
  * The test in float16 and float32, as one window, tiled and in int8, sets with strangers, and PyTorch's own answer.
  */
@@ -36,7 +36,7 @@ const mixturesOf = (data: string, set: string): string => join(data, `${set}.npy
 /**
  * Measure a training.
  * @param o.onSet gets the name of each set when it has been measured
- * @throws those of `scoreWhole` and `pytorchAnswers`
+ * @throws RunbookError as `scoreWhole` and `pytorchAnswers`
  */
 export async function measure(
   name: NetworkName,

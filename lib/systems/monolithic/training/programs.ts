@@ -1,5 +1,5 @@
 /**
- * Which programs does a training need, and how are they run?
+ * Finds the programs that a training needs, and runs them.
  *
  * PyTorch comes from Debian, which has a build for the CPU alone. Its linear algebra comes from a library that Debian
  * chooses: the plain one is six times slower than OpenBLAS, so both packages are asked for.
@@ -37,7 +37,7 @@ print(json.dumps({'python': platform.python_version(), 'torch': torch.__version_
 
 /**
  * A Python with PyTorch and NumPy: the one that is named, else `python3` on PATH, else the system's own.
- * @throws blocked when none has both, with the command that installs them
+ * @throws RunbookError blocked when none has both, with the command that installs them
  */
 export async function findTorch(given?: string): Promise<TorchPython> {
   const candidates = given === undefined ? ['python3', '/usr/bin/python3'] : [given]
@@ -63,7 +63,7 @@ function pathOf(name: string): string | null {
 
 /**
  * Whether these programs are on PATH.
- * @throws blocked naming those that are absent, with the command that installs them
+ * @throws RunbookError blocked naming those that are absent, with the command that installs them
  */
 export function needPrograms(names: readonly string[]): void {
   const absent = names.filter(name => pathOf(name) === null)
@@ -91,7 +91,7 @@ const oneThread = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THR
 
 /**
  * Run a program that has to succeed.
- * @throws fail with its last line when it does not, interrupted when it was stopped
+ * @throws RunbookError fail with its last line when it does not, interrupted when it was stopped
  */
 export async function mustRun({ command, name, folder, signal, onFacts }: Step): Promise<void> {
   const logFile = join(folder, 'logs', `${name}.log`)

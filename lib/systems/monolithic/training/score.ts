@@ -29,7 +29,7 @@ export interface CleanPair {
 
 /**
  * The mixtures of a set, as `voices.py` wrote them: float32 [mixtures, 2, samples].
- * @throws blocked when the file is absent, usage when it is no such array
+ * @throws RunbookError blocked when the file is absent, usage when it is no such array
  */
 export function readMixtures(path: string): CleanPair[] {
   const { shape, data } = decodeNpy(readFile(path), path)
@@ -120,7 +120,7 @@ async function openFloat({ weights, options, folder }: Omit<ScoreJob, 'mixtures'
 /**
  * SI-SDRi of each mixture as one window, in dB.
  * @param o.onAnswer gets the two sources of each mixture
- * @throws those of `loadWeights` and `openOrtNode`
+ * @throws RunbookError as `loadWeights` and `openOrtNode`
  */
 export async function scoreWhole(
   job: ScoreJob,

@@ -7,7 +7,7 @@ import type { Trained } from './train.ts'
 
 /**
  * Write weights, log, card and `README.md` of a network into a folder, and give the names of the files.
- * @throws blocked when the folder cannot be written
+ * @throws RunbookError blocked when the folder cannot be written
  */
 export function ship(card: NetworkCard, trained: Trained, folder: string = weightsFolder): string[] {
   const { network } = card

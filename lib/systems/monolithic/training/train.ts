@@ -33,7 +33,7 @@ export interface VoiceFacts {
 
 /**
  * Unpack the packages and write speech and mixtures into `data`; gives what each voice brings.
- * @throws fail when a program fails
+ * @throws RunbookError fail when a program fails
  */
 export async function prepareData(
   packages: readonly { readonly name: string; readonly path: string }[],
@@ -53,7 +53,7 @@ export async function prepareData(
 
 /**
  * What each voice brings, of speech that was prepared before.
- * @throws blocked when the folder holds none
+ * @throws RunbookError blocked when the folder holds none
  */
 export const voicesIn = (data: string): VoiceFacts[] => readNdjson(join(data, voicesName)) as VoiceFacts[]
 
@@ -90,7 +90,7 @@ export interface Trained {
 
 /**
  * What a training left in a folder.
- * @throws blocked when its log is absent, usage when it did not end
+ * @throws RunbookError blocked when its log is absent, usage when it did not end
  */
 export function trainedIn(folder: string): Trained {
   const log = join(folder, 'log.ndjson')
@@ -122,7 +122,7 @@ export interface Budget {
 
 /**
  * Train a network until its budget is spent.
- * @throws fail when the program fails, interrupted when it was stopped
+ * @throws RunbookError fail when the program fails, interrupted when it was stopped
  */
 export async function trainNetwork(
   name: NetworkName,
@@ -155,7 +155,7 @@ export async function trainNetwork(
 
 /**
  * What PyTorch answers for the first mixtures of a set: the samples of `[count, 2, samples]`, one after the other.
- * @throws fail when the program fails
+ * @throws RunbookError fail when the program fails
  */
 export async function pytorchAnswers(
   o: Workshop & { readonly weights: string; readonly mixtures: string; readonly count: number },

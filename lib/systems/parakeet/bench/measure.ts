@@ -9,7 +9,11 @@ import type { SteadyCost } from './steady.ts'
 
 export { steadyCost } from './steady.ts'
 
-/** The first ten seconds of a file at the model's rate. @throws as `openMono` */
+/**
+ * The first ten seconds of a file at the model's rate.
+ *
+ * @throws RunbookError as `openMono`
+ */
 export function soundOf(wav: string, { meta }: OpenModel): Float32Array {
   const rate = meta.features.sample_rate_hz
   using sound = openMono(wav, rate)
@@ -32,7 +36,11 @@ export interface HeardThrice {
   readonly isSame: boolean
 }
 
-/** Hear a recording in three ways. @throws as `openModel` and `hearFile` */
+/**
+ * Hear a recording in three ways.
+ *
+ * @throws RunbookError as `openModel` and `hearFile`
+ */
 export async function hearThrice(
   modelDir: string,
   contract: ParakeetContract,

@@ -25,7 +25,7 @@ export interface SteadyCost {
 
 /**
  * Decode the same frames again and again, until the joint was asked `evaluations` times.
- * @throws usage when the model is not on the bound path
+ * @throws RunbookError usage when the model is not on the bound path
  */
 export async function steadyCost(model: OpenModel, samples: Float32Array, evaluations: number): Promise<SteadyCost> {
   const { loop } = model.networks

@@ -75,6 +75,10 @@ export interface ParakeetContract extends ContractMark {
 /** The name of a version's contract. */
 export const contractName = (version: ParakeetVersion): string => `parakeet-tdt-0.6b-${version}`
 
-/** The contract of a version. @throws blocked when it is absent; usage when it lacks a required value */
+/**
+ * The contract of a version.
+ *
+ * @throws RunbookError blocked when it is absent; usage when it lacks a required value
+ */
 export const parakeetContract = (version: ParakeetVersion = 'v3'): ParakeetContract =>
   readContract<ParakeetContract>(contractName(version))

@@ -80,7 +80,7 @@ function valueAt(root: unknown, pointer: string): unknown {
 
 /**
  * Every value that the shapes of exported graphs state, in our own layout or that of `onnx-asr`.
- * @throws blocked when the folder is absent; usage when it holds no model
+ * @throws RunbookError blocked when the folder is absent; usage when it holds no model
  */
 export function rereadFolder(path: string, version: ParakeetVersion): Reread[] {
   const folder = readModelFolder(path)

@@ -28,7 +28,7 @@ export interface BuiltEngine extends EngineBuild {
 
 /**
  * Build every component whose graph is there. A failure does not end the others.
- * @throws blocked when this trtexec cannot build the precision
+ * @throws RunbookError blocked when this trtexec cannot build the precision
  */
 export async function buildAll(
   trtexec: Trtexec,

@@ -47,7 +47,7 @@ const probeMs = 60_000
 
 /**
  * Find trtexec and ask it for its version and flags.
- * @throws blocked when it is absent, or says nothing
+ * @throws RunbookError blocked when it is absent, or says nothing
  */
 export async function probeTrtexec(name: string, logFile: string, signal?: AbortSignal): Promise<Trtexec> {
   const path = findProgram(name)
@@ -114,7 +114,7 @@ export function profileOf(component: EngineComponent, meta: ModelMeta, { engines
 
 /**
  * The command for one engine.
- * @throws blocked when this trtexec cannot build the precision
+ * @throws RunbookError blocked when this trtexec cannot build the precision
  */
 export function buildCommand(
   trtexec: Trtexec,

@@ -24,7 +24,7 @@ export interface ExportInputs {
 
 /**
  * Write the folder of a model.
- * @throws as `openNemo` and `writeModelFolder`
+ * @throws RunbookError as `openNemo` and `writeModelFolder`
  */
 export async function writeFrom(
   folder: string,

@@ -28,7 +28,7 @@ export const testTone = (samples: number): Float32Array =>
 
 /**
  * Encode and decode a few seconds of tones, at once and in chunks.
- * @throws as the runtime does
+ * @throws RunbookError as the runtime does
  */
 export async function smokeRun(folder: string, contract: ParakeetContract, seconds = 3): Promise<SmokeRun> {
   const sound = testTone(contract.features.sample_rate_hz * seconds)

@@ -23,7 +23,7 @@ export type SyntheticShape = (typeof syntheticShapes)[number]
 
 /**
  * The model of an open `.nemo`. Values that its configuration leaves out are the contract's.
- * @throws usage when the configuration is of another kind of model, or weights are absent or no float32
+ * @throws RunbookError usage when the configuration is of another kind of model, or weights are absent or no float32
  */
 export function modelFromNemo(nemo: NemoFile, contract: ParakeetContract): ModelToWrite {
   const config = tdtConfigFrom(nemo.config)

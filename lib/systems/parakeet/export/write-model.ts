@@ -50,7 +50,7 @@ const externalBytesMin = 2 ** 28
 /**
  * Write the folder. Files are replaced one by one; the meta comes last, so that a folder with one is whole.
  * @param onFile told of each file when it is written
- * @throws usage when a weight is absent or of another shape; blocked when the disk is full
+ * @throws RunbookError usage when a weight is absent or of another shape; blocked when the disk is full
  */
 export function writeModelFolder(
   folder: string,

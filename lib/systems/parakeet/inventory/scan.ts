@@ -87,7 +87,7 @@ const togglePatterns = [
 
 /**
  * Scan a tree.
- * @throws blocked when it is absent
+ * @throws RunbookError blocked when it is absent
  */
 export function scanTree(root: string): Inventory {
   const paths = [...walk(root)]
@@ -128,7 +128,11 @@ export function scanTree(root: string): Inventory {
   }
 }
 
-/** The files of a tree, relative to it. @throws blocked when it is absent */
+/**
+ * The files of a tree, relative to it.
+ *
+ * @throws RunbookError blocked when it is absent
+ */
 export const scanFiles = (root: string): string[] => [...walk(root)].map(path => relative(root, path))
 
 function* walk(root: string): Generator<string> {

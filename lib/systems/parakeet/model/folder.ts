@@ -34,7 +34,7 @@ const foreignNames: Readonly<Record<string, Component>> = {
 
 /**
  * The files of a folder. Plans stand before ONNX files where `prefer` says so.
- * @throws blocked when the folder is absent; usage when it holds no encoder, or nothing to decode with
+ * @throws RunbookError blocked when the folder is absent; usage when it holds no encoder, or nothing to decode with
  */
 export function readModelFolder(path: string, { prefer = '.onnx' }: { prefer?: '.onnx' | '.plan' } = {}): ModelFolder {
   if (!existsSync(path))
@@ -62,7 +62,7 @@ export function readModelFolder(path: string, { prefer = '.onnx' }: { prefer?: '
 
 /**
  * The pieces of a folder, from its tokenizer.model or its vocab.txt; null when it has neither.
- * @throws usage when the file is no vocabulary
+ * @throws RunbookError usage when the file is no vocabulary
  */
 export function findPieces(folder: string): Pieces | null {
   const [model, text] = ['tokenizer.model', 'vocab.txt'].map(name => join(folder, name)) as [string, string]
@@ -72,7 +72,7 @@ export function findPieces(folder: string): Pieces | null {
 
 /**
  * The pieces of a model.
- * @throws blocked when its folder has none; usage when their number is not the model's
+ * @throws RunbookError blocked when its folder has none; usage when their number is not the model's
  */
 export function readPieces(folder: string, vocabSize: number): Pieces {
   const pieces = findPieces(folder)

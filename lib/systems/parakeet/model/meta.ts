@@ -56,7 +56,7 @@ const fileName = 'model_meta.json'
 
 /**
  * The meta of a model folder.
- * @throws blocked when there is none; usage when it is no JSON or lacks a part
+ * @throws RunbookError blocked when there is none; usage when it is no JSON or lacks a part
  */
 export function readMeta(folder: string): ModelMeta {
   const path = join(folder, fileName)
@@ -77,7 +77,11 @@ export const rulesOf = (meta: ModelMeta): TdtRules => ({
   maxSymbols: meta.decode.max_symbols,
 })
 
-/** Front-end options of a model. @throws usage for a normalisation that is not known */
+/**
+ * Front-end options of a model.
+ *
+ * @throws RunbookError usage for a normalisation that is not known
+ */
 export function melOptionsOf({ features: f }: Pick<ModelMeta, 'features'>): NemoMelOptions {
   if (f.normalize !== 'per_feature' && f.normalize !== 'NA')
     throw usageError(`Cannot normalise features by "${f.normalize}": it is not known`, 'per_feature and NA are')

@@ -42,7 +42,8 @@ export class CaseWriter {
   #at = 0
 
   /**
-   * @param path of the NDJSON file; the tensors go beside it, under `.bin` @throws blocked when it cannot be written
+   * @param path of the NDJSON file; the tensors go beside it, under `.bin`
+   * @throws RunbookError blocked when it cannot be written
    */
   constructor(path: string) {
     this.#path = path
@@ -74,7 +75,8 @@ export class CaseWriter {
 
 /**
  * The cases of a file that `CaseWriter` wrote.
- * @throws blocked when it is absent; usage from the iteration when a line is cut, or its tensors are not there
+ * @throws RunbookError blocked when it is absent; usage from the iteration when a line is cut, or its tensors are not
+ *   there
  */
 export function readCases(path: string): CaseSource {
   const lines = fileSource(path)

@@ -30,7 +30,8 @@ interface Line {
 /**
  * The chunks of a recorded stream as cases of the parity ladder. Their tensors hold until the next one is read.
  * @param keepFrames frames of a chunk that are final, from the contract
- * @throws blocked when it is absent; usage from the iteration when a line is cut, or a tensor is not what it says
+ * @throws RunbookError blocked when it is absent; usage from the iteration when a line is cut, or a tensor is not what
+ *   it says
  */
 export function readStreamJsonl(path: string, keepFrames: number): CaseSource {
   return {

@@ -8,7 +8,7 @@ import { usageError } from '../../../base/errors.ts'
 
 /**
  * Arrays by runner and name, `onnxrt-runner-N0/outputs`; of several iterations the first.
- * @throws blocked when it is absent; usage when it holds no arrays
+ * @throws RunbookError blocked when it is absent; usage when it holds no arrays
  */
 export function readPolygraphy(path: string): Map<string, Tensor> {
   const found = new Map<string, Tensor>()

@@ -67,7 +67,7 @@ const counted = (results: Results, name: string) => Number(results[name]!.data[0
 
 /**
  * Open the components of a folder; each only when it is first asked.
- * @throws blocked when a file or a runtime is absent, from the call that needs it
+ * @throws RunbookError blocked when a file or a runtime is absent, from the call that needs it
  */
 export function openSide(path: string, options: BackendOptions & { readonly name: string }): ParitySide {
   const isPlan = options.backend === 'tensorrt'

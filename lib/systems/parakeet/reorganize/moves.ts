@@ -33,7 +33,7 @@ export const usualMoves: readonly Move[] = [
 
 /**
  * The moves of a JSON file: `[{ "from": …, "to": …, "why": …, "phase": 1 }]`.
- * @throws usage when it holds something else, or a path leaves the tree
+ * @throws RunbookError usage when it holds something else, or a path leaves the tree
  */
 export function readMoves(path: string): Move[] {
   const value = readJson(path)

@@ -24,7 +24,7 @@ const secondsMax = 120
 /**
  * The likeliest texts of a recording of up to two minutes, the best first.
  * @param o.phrases texts that are made likelier by `bonus` a token
- * @throws usage when the recording is longer, or a phrase cannot be said with the vocabulary
+ * @throws RunbookError usage when the recording is longer, or a phrase cannot be said with the vocabulary
  */
 export async function searchFile(
   model: OpenModel,
@@ -58,7 +58,7 @@ export async function searchFile(
 
 /**
  * A phrase in pieces, the longest that fits each time.
- * @throws usage when a part of it is no piece
+ * @throws RunbookError usage when a part of it is no piece
  */
 export function tokensOf({ list }: Pieces, phrase: string): number[] {
   const text = `▁${phrase.trim().replaceAll(/\s+/g, '▁')}`

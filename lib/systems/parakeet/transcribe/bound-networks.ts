@@ -73,7 +73,7 @@ export class BoundNetworks implements ChunkNetworks, TdtNetworks {
   /**
    * Open the networks of a folder that was exported here.
    * @param lookahead how many frames the joint is asked about at once; those behind a token are asked again
-   * @throws blocked when a file or the library is absent; usage when a file is no such graph
+   * @throws RunbookError blocked when a file or the library is absent; usage when a file is no such graph
    */
   static async open(
     folder: ModelFolder,

@@ -15,7 +15,7 @@ const kept = (tensor: Tensor): FloatTensor => float32(tensor.shape, Float32Array
 /**
  * Encode a stretch of features: all frames that its length makes.
  * @param validFrames frames of the features that count
- * @throws as the backend does; usage when the encoder gives other lengths than frames
+ * @throws RunbookError as the backend does; usage when the encoder gives other lengths than frames
  */
 export async function encode(encoder: Backend, mel: MelSpectrogram, validFrames: number): Promise<HeardFrames> {
   const results = await encoder.infer({

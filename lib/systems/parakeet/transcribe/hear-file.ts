@@ -13,7 +13,11 @@ import { transcribe } from './offline.ts'
 import { streamSource } from './stream-source.ts'
 import type { Transcript } from './transcript.ts'
 
-/** A recording that ships with the project. @throws blocked when it is absent */
+/**
+ * A recording that ships with the project.
+ *
+ * @throws RunbookError blocked when it is absent
+ */
 export function shippedRecording(): string {
   const path = join(import.meta.dirname, '../../../../contracts/recordings/s1/ivrvoice-festvox-1.wav')
   if (existsSync(path)) return path
@@ -36,7 +40,7 @@ export interface HeardFile {
 
 /**
  * Hear a file.
- * @throws blocked when it is absent; usage when it is no WAV; as the runtime does
+ * @throws RunbookError blocked when it is absent; usage when it is no WAV; as the runtime does
  */
 export async function hearFile(
   model: OpenModel,

@@ -42,7 +42,7 @@ export interface OpenOptions {
 
 /**
  * Open a model folder.
- * @throws blocked when a file or a runtime is absent; usage when files and meta contradict each other
+ * @throws RunbookError blocked when a file or a runtime is absent; usage when files and meta contradict each other
  */
 export async function openModel(path: string, contract: ParakeetContract, o: OpenOptions = {}): Promise<OpenModel> {
   const onDevice = o.backend === 'tensorrt'

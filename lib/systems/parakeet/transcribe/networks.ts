@@ -21,7 +21,11 @@ export interface ChunkNetworks extends AsyncDisposable {
   readonly loop: { readonly sync: TdtNetworks } | { readonly async: TdtNetworksAsync }
 }
 
-/** Decode a chunk on its networks. @throws as the decoder and the runtime do */
+/**
+ * Decode a chunk on its networks.
+ *
+ * @throws RunbookError as the decoder and the runtime do
+ */
 export async function decodeHeard(greedy: GreedyTdt, networks: ChunkNetworks, frames: HeardFrames): Promise<void> {
   await networks.hear(frames)
   const { loop } = networks

@@ -32,7 +32,7 @@ const usualWindows: Windows = { windowS: 120, marginS: 8 }
 /**
  * Transcribe a recording.
  * @param onProgress told how many samples are done
- * @throws usage when the windows are empty; as the runtime does
+ * @throws RunbookError usage when the windows are empty; as the runtime does
  */
 export async function transcribe(
   model: OpenModel,

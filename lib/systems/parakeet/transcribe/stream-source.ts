@@ -18,7 +18,7 @@ export interface Streamed {
 /**
  * Stream a recording.
  * @param o.onText told the text whenever it grew
- * @throws usage when a piece has no samples; as the runtime does
+ * @throws RunbookError usage when a piece has no samples; as the runtime does
  */
 export async function streamSource(
   model: OpenModel,

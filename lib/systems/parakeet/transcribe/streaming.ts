@@ -52,7 +52,11 @@ export class TranscriptStream {
     this.#features = new RunningFeatures(model.mel.options)
   }
 
-  /** Begin a stream. @throws usage when the model states no schedule */
+  /**
+   * Begin a stream.
+   *
+   * @throws RunbookError usage when the model states no schedule
+   */
   static async begin(model: OpenModel, contract: ParakeetContract): Promise<TranscriptStream> {
     const stream = new TranscriptStream(model, contract)
     await model.networks.reset()

@@ -50,8 +50,9 @@ export function adaptHailoApps(from: string): { folder: string; remove: () => vo
 }
 
 /**
- * Names of the models that hailo-apps has in the group for a Hailo-10H. @throws {RunbookError} usage, for a table of
- * another form
+ * Names of the models that hailo-apps has in the group for a Hailo-10H.
+ *
+ * @throws {RunbookError} usage, for a table of another form
  */
 export async function hailoAppsModels(folder: string): Promise<string[]> {
   const { parse } = await import('yaml')

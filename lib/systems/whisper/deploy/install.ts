@@ -37,7 +37,11 @@ const notCopied = (path: string): boolean =>
   /^node_modules\/onnxruntime-node\/bin\/napi-v\d+\/(darwin|win32)(\/|$)/.test(path) ||
   /^node_modules\/(\.bin|\.cache|typescript|@typescript|oxlint|@oxlint|oxfmt|@oxfmt|playwright-core)(\/|$)/.test(path)
 
-/** The configuration of a target: of its own YAML where there is one, else the default. @throws {RunbookError} usage */
+/**
+ * The configuration of a target: of its own YAML where there is one, else the default.
+ *
+ * @throws {RunbookError} usage
+ */
 export async function configOf(target: Target, model?: string): Promise<ServiceConfig> {
   const path = pathIn(target, paths.yaml)
   return await parseServiceYaml(existsSync(path) ? readFileSync(path, 'utf8') : defaultYaml(model), paths.yaml)

@@ -40,7 +40,11 @@ export interface Installation {
   take(options?: ApplyOptions): Promise<StepResult[]>
 }
 
-/** A target whose commands run in sight of the runbook. @throws {RunbookError} usage for a root that is not absolute */
+/**
+ * A target whose commands run in sight of the runbook.
+ *
+ * @throws {RunbookError} usage for a root that is not absolute
+ */
 export function targetThrough(sh: Sh, root: string): Target {
   const quiet = sh({ nothrow: true, reads: true })
   return openTarget({
@@ -52,7 +56,11 @@ export function targetThrough(sh: Sh, root: string): Target {
   })
 }
 
-/** The installation that was asked for. @throws {RunbookError} usage for a configuration with a mistake */
+/**
+ * The installation that was asked for.
+ *
+ * @throws {RunbookError} usage for a configuration with a mistake
+ */
 export async function openInstallation(o: InstallationOptions): Promise<Installation> {
   const target = targetThrough(o.sh, o.root)
   const config = await configOf(target, o.model)

@@ -11,7 +11,11 @@ export type Readiness =
   | { readonly ready: true }
   | { readonly ready: false; readonly reason: string; readonly hint: string }
 
-/** Opens the model that the configuration names. @throws {RunbookError} blocked, with the command that brings it */
+/**
+ * Opens the model that the configuration names.
+ *
+ * @throws {RunbookError} blocked, with the command that brings it
+ */
 export type OpenTranscriber = () => Promise<Transcriber>
 
 const probe = {

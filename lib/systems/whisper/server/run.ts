@@ -40,7 +40,11 @@ export interface ServeOutcome {
 /** How long accepted requests may go on after the signal, ms: a runbook has eight seconds to end. */
 const graceMs = 6000
 
-/** Serve until the signal or the time. @throws {RunbookError} blocked when the port cannot be had */
+/**
+ * Serve until the signal or the time.
+ *
+ * @throws {RunbookError} blocked when the port cannot be had
+ */
 export async function runService(o: ServeOptions): Promise<ServeOutcome> {
   const { config } = o
   const log = createWriteStream(o.logFile)

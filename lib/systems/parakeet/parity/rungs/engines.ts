@@ -27,7 +27,7 @@ export const engineRung = (precision: Precision, { tolerances: { trt } }: Parake
 
 /**
  * The engines of one precision against the reference: percentiles of the encoder's error, and flips of choices apart.
- * @throws blocked when TensorRT or a plan is absent
+ * @throws RunbookError blocked when TensorRT or a plan is absent
  */
 export async function rungEngines(
   side: ParitySide,
@@ -72,7 +72,7 @@ export async function rungEngines(
 
 /**
  * R8 from outputs that polygraphy saved of two runners, such as TensorRT and ONNX Runtime, on another machine.
- * @throws blocked when the file is absent; usage when it holds no arrays
+ * @throws RunbookError blocked when the file is absent; usage when it holds no arrays
  */
 export function rungPolygraphy(path: string, contract: ParakeetContract): RungResult {
   const { trt } = contract.tolerances

@@ -20,7 +20,7 @@ export interface ManifestLine {
 
 /**
  * The lines of a NeMo manifest: JSON with `audio_filepath` and `text`, paths relative to the manifest.
- * @throws blocked when it is absent; usage when a line is no entry, or recordings are missing
+ * @throws RunbookError blocked when it is absent; usage when a line is no entry, or recordings are missing
  */
 export function readManifest(path: string): ManifestLine[] {
   const lines = readNdjson(path).map((value, i) => {
