@@ -71,7 +71,9 @@ export interface CudaStream {
 }
 
 /**
- * An open CUDA runtime. Errors of all of it: FfiError `status` with CUDA's own name, `absent` without driver or device.
+ * An open CUDA runtime.
+ *
+ * @throws FfiError by each of its members: `status` with CUDA's own name, `absent` without driver or device
  */
 export interface Cuda {
   readonly library: OpenedLibrary

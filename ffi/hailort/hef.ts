@@ -11,7 +11,11 @@ import { streamInfoFrom, type RawVStreamInfo, type StreamInfo } from './stream-i
 /** Of the longest header, that of version 3. */
 const headerBytesMax = 56
 
-/** A HEF that the library has read. Errors of its questions: HailoError; FfiError `usage` after it was closed. */
+/**
+ * A HEF that the library has read.
+ *
+ * @throws HailoError by each of its members; FfiError `usage` after it was closed
+ */
 export class Hef implements AsyncDisposable {
   readonly hailort: Hailort
   /** What it was read from: a path, or a name for bytes. */

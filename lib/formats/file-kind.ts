@@ -1,5 +1,5 @@
 /**
- * What is a file that was given as a model? Judged by its first bytes, so that an error can name it and say what to do
+ * Tells what a file that was given as a model is by its first bytes, so that an error can name it and say what to do
  * about it.
  *
  * Sound files have a list of their own (`wav/audio-kind.ts`). An ONNX model has no mark that one could look for.

@@ -1,5 +1,5 @@
 /**
- * How do protobuf bytes split into records, and how are records put together again? The wire form alone; no schema.
+ * Splits protobuf bytes into records, and writes records as bytes: the wire form alone, without a schema.
  *
  * A record is a tag, perhaps a length, and a body. Records know where they lie, so that a writer can give them back
  * untouched. Everything malformed (truncated, a length beyond the end, a number over ten bytes, a stray group) is a

@@ -13,8 +13,9 @@ import { blockedError, RunbookError, usageError } from '../base/errors.ts'
 const fallbackPath = '/usr/local/bin:/usr/bin:/bin'
 
 /**
- * The absolute path of a program: a name is looked up on PATH, anything with a "/" is a path from `cwd`. Errors:
- * blocked (absent, not executable, its interpreter is absent), usage (an empty name, a folder).
+ * The absolute path of a program: a name is looked up on PATH, anything with a "/" is a path from `cwd`.
+ *
+ * @throws RunbookError blocked (absent, not executable, its interpreter is absent), usage (an empty name, a folder)
  */
 export function findProgram(
   name: string,

@@ -1,5 +1,5 @@
 /**
- * What does a runbook need to look into a graph? The room's public names, loaded with the body and not with `--help`.
+ * The public names of this folder. A runbook imports them inside its body, so that `--help` does not load them.
  */
 export { decodeModel } from '../formats/onnx/index.ts'
 export { checkModel } from './check/check.ts'

@@ -1,5 +1,5 @@
 /**
- * Which requests are worth starting? Bounds what waits, and refuses early what would be late.
+ * Admits requests: bounds how many wait, and refuses early those that would be answered too late.
  *
  * So many run at once as there are slots; the rest wait in order. A request is refused when the queue is full, or when
  * the estimated wait (what is before it, times the recent time of service) is beyond its deadline, because a late

@@ -1,5 +1,5 @@
 /**
- * Who may call? Checks Bearer keys in constant time.
+ * Checks Bearer keys in constant time.
  *
  * No keys means that everybody may: a service on a private network decides that by not setting any.
  */

@@ -1,5 +1,6 @@
 /**
- * What does a service tell Prometheus? A registry, the process's own numbers, and histograms with edges that matter.
+ * Collects a service's metrics for Prometheus: a registry, the process's own numbers, and histograms with edges that
+ * matter.
  *
  * Text format 0.0.4. Names end in their base unit, `_total` stands on counters alone, and every family has a help line,
  * so that `promtool check metrics` finds nothing. prom-client's own default metrics are left out: some of its gauges

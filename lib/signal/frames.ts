@@ -1,6 +1,5 @@
 /**
- * What does the host do around the graph? It cuts the signal into frames, tiles them, and adds overlapping frames up
- * again.
+ * Cuts a signal into frames for the graph, tiles them, and adds overlapping frames up again.
  *
  * The first and the last stand in for a strided convolution and for a transposed one, and are exact: a framed encoder
  * and a polyphase decoder compute the sums that the plain layers compute. Frame g covers samples `stride * (g - 1)` to

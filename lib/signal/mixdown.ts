@@ -1,5 +1,5 @@
 /**
- * How do several channels become one? By their mean, sample for sample, so that what is alike in all channels keeps its
+ * Mixes several channels into one: their mean, sample for sample, so that what is alike in all channels keeps its
  * level.
  *
  * Weights, panning laws and surround layouts are left out.
@@ -7,8 +7,9 @@
 import { usageError } from '../base/errors.ts'
 
 /**
- * One channel, as long as each of `channels`: their mean. A single channel comes back as it is, not copied. Errors:
- * usage when there is no channel, or when their lengths differ.
+ * One channel, as long as each of `channels`: their mean. A single channel comes back as it is, not copied.
+ *
+ * @throws RunbookError usage when there is no channel, or when their lengths differ
  */
 export function mixdown(channels: readonly Float32Array[]): Float32Array {
   const [first] = channels

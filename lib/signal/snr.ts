@@ -1,4 +1,4 @@
-/** How far is a signal from its reference? Signal-to-noise ratio in dB, in one pass and in float64. */
+/** Measures the signal-to-noise ratio of a signal against its reference, in dB, in one pass and in float64. */
 import { usageError } from '../base/errors.ts'
 
 /** Running sums for an SNR over any number of blocks. */

@@ -1,5 +1,5 @@
 /**
- * What does a sound look like? Level over time and frequency, small enough to draw, for a sound of any length.
+ * Computes a spectrogram: level over time and frequency, small enough to draw, for a sound of any length.
  *
  * Hann windows; where the sound has more windows than the picture has columns, a column shows the loudest of its
  * windows, so a click an hour in is still seen. Memory is the picture alone. Colours, axes and PNG are left to the

@@ -1,5 +1,5 @@
 /**
- * What is the Dataflow Compiler told besides the graph? The text of its model script (`.alls`).
+ * Writes the text of a model script (`.alls`), which tells the Dataflow Compiler what the graph does not.
  *
  * `quick` switches off what costs time and does not decide whether a network fits. Extra lines of a person's own file
  * come last, so that they win.

@@ -1,4 +1,4 @@
-/** What does a HEF say? The shapes of the answer; reading is in `read.ts`. */
+/** The types of what a HEF describes; `read.ts` reads them. */
 import type { FormatOrder, LibraryVersion } from './arch.ts'
 import type { HefHeader } from './header.ts'
 

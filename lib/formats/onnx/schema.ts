@@ -1,5 +1,5 @@
 /**
- * What is an ONNX model, as objects? The messages of onnx.proto (IR version 13), with their fields in camelCase.
+ * The types of an ONNX model: the messages of onnx.proto (IR version 13), with their fields in camelCase.
  *
  * Lists that readers walk (`node`, `input`, `attribute`, …) and names are always there; every other field is absent
  * when the file has none. int64 fields are bigint, so that nothing is lost; versions and enumerations are numbers;

@@ -1,5 +1,5 @@
 /**
- * What does a `.npy` file hold? One numeric array, as numpy saves it.
+ * Reads and writes a `.npy` file: one numeric array, as numpy saves it.
  *
  * Format 1 to 3, either byte order, either axis order; the answer is little-endian and row-major. bfloat16 travels as
  * `<V2`, the way the ml_dtypes package saves it. Pickled objects are refused (to read one is to run its code), and so

@@ -13,12 +13,14 @@ import { usageError } from '../../base/errors.ts'
 import { decodeNpy, encodeNpy } from './npy.ts'
 import type { Tensor } from './tensor.ts'
 
-/**
- * One array of an archive. `tensor()` reads it. Errors of `tensor()`: usage when it is pickled, damaged or not an
- * array.
- */
+/** One array of an archive. */
 export interface NpzEntry {
   readonly name: string
+  /**
+   * Reads the array.
+   *
+   * @throws RunbookError usage when it is pickled, damaged or not an array
+   */
   tensor(): Tensor
 }
 

@@ -1,5 +1,5 @@
 /**
- * What is a file that is not a WAV? Judged by its first bytes, so that an error can name it and say what to do about
+ * Tells what a file that is no WAV is by its first bytes, so that an error can name it and say what to do about
  * it.
  */
 

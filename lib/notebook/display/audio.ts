@@ -128,8 +128,9 @@ const encodings: Readonly<Record<string, string>> = {
 }
 
 /**
- * What a WAV file says of itself. `size` is that of the whole file, of which `bytes` may be the beginning. Errors:
- * usage.
+ * What a WAV file says of itself. `size` is that of the whole file, of which `bytes` may be the beginning.
+ *
+ * @throws RunbookError usage when it is no sound
  */
 export function describeSound(bytes: Uint8Array, size: number = bytes.length): Sound {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,4 +1,4 @@
-/** Which command asks the same question again, with some inputs changed? Inputs at their default are left out. */
+/** Writes the command that runs a runbook again with some inputs changed. Inputs at their default are left out. */
 import { shellWord } from '../../base/text.ts'
 import { flagFromName } from './argv.ts'
 import type { Inputs } from './inputs.ts'

@@ -1,5 +1,5 @@
 /**
- * Which rule says the shapes of an operator? One table over the families; an operator that is not in it is unknown.
+ * The shape rule of each operator, in one table. An operator that is not in it is unknown.
  */
 import { convolutionRules } from './rules-convolution.ts'
 import { elementwiseRules } from './rules-elementwise.ts'

@@ -1,5 +1,5 @@
 /**
- * Does a model that was just opened still say what its reference said? Asked before it serves.
+ * Compares a model that was just opened with its golden answers, before it serves.
  */
 import { join } from 'node:path'
 import { RunbookError } from '../../../base/errors.ts'

@@ -1,5 +1,5 @@
 /**
- * What must a person know before using the trained weights? The model card, as facts and as prose.
+ * Writes the model card of the trained weights, as facts and as prose.
  *
  * The facts of each network are a JSON file beside its weights, written by the run that measured them; `README.md` is
  * rendered from all of them, so no figure in it is typed by hand.

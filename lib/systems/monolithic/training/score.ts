@@ -1,5 +1,5 @@
 /**
- * How well do exported weights separate? As one window, tiled as a rung runs, and in int8.
+ * Scores how well exported weights separate: as one window, tiled as a rung runs, and in int8.
  *
  * The graphs are authored by the project and run on ONNX Runtime, so what is measured is what ships. SI-SDRi is that of
  * `lib/signal/metrics.ts`: the mean over both voices, in the better order.

@@ -1,5 +1,5 @@
 /**
- * How does a training run? Packages become speech, speech becomes weights, and PyTorch answers for them.
+ * Runs a training: from packages to speech, from speech to weights, and a comparison with PyTorch.
  *
  * Each step is a Python program of `lib/models/convtasnet/training`; here they get their arguments, and their progress
  * comes back as data.
