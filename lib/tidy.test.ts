@@ -360,6 +360,8 @@ test('tests sit beside the code they test', () => {
     'lib/systems/monolithic/separation/memory.test.ts',
     'lib/infer/backends.test.ts',
     'ffi/hailort/any-library.test.ts',
+    'lib/systems/parakeet/original-defects.test.ts',
+    'lib/systems/parakeet/original-ladder.test.ts',
   ])
   none(
     sources.filter(

@@ -82,20 +82,18 @@ export default runbook(
         show(table(answers.map(({ text, score }) => ({ score, text }))))
         run.write('nbest.json', `${JSON.stringify(answers, null, 2)}\n`)
       })
-    const { transcript } = heard
-    run.write(
-      'transcript.json',
-      `${JSON.stringify({ wav, seconds: heard.seconds, rtf: heard.rtf, ...transcript }, null, 2)}\n`,
-    )
+    const { transcript, seconds, rtf, caveat } = heard
+    run.write('transcript.json', `${JSON.stringify({ wav, seconds, rtf, caveat, ...transcript }, null, 2)}\n`)
     run.write('transcript.txt', `${transcript.text}\n`)
     line(`Transcript: ${run.shown}/transcript.json`)
     line(`Text: ${transcript.text}`)
+    if (caveat !== '') line(`Caution: ${caveat}`)
 
     const isOrdered = transcript.timestamps.every((t, i) => i === 0 || t >= transcript.timestamps[i - 1]!)
     const confident = transcript.words.filter(w => w.confidence >= 0 && w.confidence <= 1)
     gate('times that run forwards', isOrdered, { equals: true })
     gate('words with a confidence', confident.length, { equals: transcript.words.length })
-    mark('rtf', heard.rtf.toPrecision(3))
+    mark('rtf', rtf.toPrecision(3))
     next({
       pass: `npx tsx runbooks/parakeet-bench.ts --model-dir ${path}`,
       fail: `npx tsx runbooks/parakeet-parity.ts --model-dir ${path}`,

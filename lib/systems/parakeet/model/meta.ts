@@ -71,7 +71,7 @@ export function readMeta(folder: string): ModelMeta {
 }
 
 /** Decoding rules of a model. */
-export const rulesOf = (meta: ModelMeta): TdtRules => ({
+export const rulesOf = (meta: Pick<ModelMeta, 'tokenizer' | 'decode'>): TdtRules => ({
   vocabSize: meta.tokenizer.vocab_size,
   durations: meta.decode.duration_values,
   maxSymbols: meta.decode.max_symbols,
@@ -97,6 +97,19 @@ export function melOptionsOf({ features: f }: Pick<ModelMeta, 'features'>): Nemo
     normalizeGuard: f.normalize_eps,
   }
 }
+
+/**
+ * Whether the encoder was trained for streams: its attention reaches a limited number of frames to both sides. One that
+ * hears whole recordings may be driven in chunks too, and then says other words than it does offline.
+ */
+export function isMadeToStream({ encoder }: Pick<ModelMeta, 'encoder'>): boolean {
+  const context = encoder.att_context_size
+  return Array.isArray(context) && context.length === 2 && context.every(frames => frames >= 0)
+}
+
+/** What is to be said of a stream through an encoder that was not trained for it. */
+export const streamCaveat =
+  'the encoder was trained on whole recordings: in chunks it gives other frames, and may give other words'
 
 /** The schedule that a meta states. */
 export const scheduleOf = (s: StreamMeta, { timebase, encoder }: ModelMeta): StreamSchedule => ({

@@ -8,6 +8,7 @@ import { openMono } from '../../../signal/mono-source.ts'
 import type { ParakeetContract } from '../contract/read.ts'
 import { syntheticModel } from '../export/sources.ts'
 import { writeModelFolder } from '../export/write-model.ts'
+import { isMadeToStream, streamCaveat } from '../model/meta.ts'
 import type { OpenModel } from './model.ts'
 import { transcribe } from './offline.ts'
 import { streamSource } from './stream-source.ts'
@@ -36,6 +37,8 @@ export interface HeardFile {
   readonly latenciesMs: readonly number[]
   readonly rtf: number
   readonly seconds: number
+  /** What a reader of the words must know; empty when nothing. */
+  readonly caveat: string
 }
 
 /**
@@ -57,6 +60,8 @@ export async function hearFile(
   using sound = openMono(wav, rate)
   const seconds = sound.totalSamples / rate
   o.onText?.(`${seconds} s; mixdown: ${sound.mixdown}; rate: ${sound.resampling}`)
+  const caveat = o.stream && !isMadeToStream(model.meta) ? streamCaveat : ''
+  if (caveat !== '') o.onText?.(`caution: ${caveat}`)
   const onProgress = (done: number) => o.onProgress?.(done, sound.totalSamples)
   const startedMs = performance.now()
   const result = o.stream
@@ -66,5 +71,5 @@ export async function hearFile(
         ...(o.onText && { onText: o.onText }),
       })
     : { transcript: await transcribe(model, contract, sound, { onProgress }), latenciesMs: [] }
-  return { ...result, seconds, rtf: (performance.now() - startedMs) / 1000 / Math.max(seconds, 1e-9) }
+  return { ...result, caveat, seconds, rtf: (performance.now() - startedMs) / 1000 / Math.max(seconds, 1e-9) }
 }

@@ -7,6 +7,7 @@ import { firstAlong } from '../../../../parity/region.ts'
 import type { FloatTensor } from '../../../../formats/tensors/tensor.ts'
 import type { ParakeetContract } from '../../contract/read.ts'
 import type { CaseSource, ParityCase } from '../cases.ts'
+import { isMadeToStream, streamCaveat } from '../../model/meta.ts'
 import type { ParitySide, StreamAnswer, StreamFeeds } from '../side.ts'
 import { answered, blocked, Findings, type RungResult } from './result.ts'
 
@@ -56,6 +57,8 @@ export async function rungStream(
     ...findings,
     metrics: { chunks: outputs.length, ...findings.metrics(), drift_per_chunk: drift.slope },
     series: { outputs },
+    // Parity of a stream with a stream says nothing about words where neither is what the encoder was trained for.
+    ...(!isMadeToStream(side.meta) && { note: `${streamCaveat}; R10 counts them` }),
   })
 }
 
