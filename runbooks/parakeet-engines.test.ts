@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
-import { installTrtexec, trtexecFlags, type TrtexecStandin } from '../lib/testing/tdt/trtexec-standin.ts'
+import { installTrtexec, trtexecFlags, type TrtexecStandin } from '../lib/testing/trtexec/standin.ts'
 import engines from './parakeet-engines.ts'
 
 const build = async (standin: TrtexecStandin, ...argv: string[]) => {
@@ -18,7 +18,7 @@ const eleven = { version: '110100', flags: trtexecFlags[11] }
 test('parakeet-engines builds each component with profiles and TF32 off, BLOCKED where none runs', async () => {
   const { ran, report } = await build(ten)
   assert.match(ran.verdict, /^BLOCKED parakeet-engines gates=4\/8 /)
-  assert.deepEqual([report.ok, report.trtexec.version, report.builds.length], [true, '10.16.0', 4])
+  assert.deepEqual([report.ok, report.builder.version, report.builds.length], [true, '10.16.0', 4])
   const [encoder] = report.builds
   assert.ok(encoder.command.includes('--minShapes=audio_signal:1x128x16,length:1'))
   assert.ok(encoder.command.includes('--maxShapes=audio_signal:1x128x3000,length:1'))
@@ -47,13 +47,20 @@ test('parakeet-engines takes no plan for no success, and is BLOCKED without trte
   assert.deepEqual(JSON.parse(absent.read('build_report.json')).ok, false)
 })
 
-test('parakeet-engines gives --fp16 on TensorRT 10, and on 11 takes converted graphs or is BLOCKED', async () => {
+test('parakeet-engines gives --fp16 on TensorRT 10, and on 11 refuses graphs that were not converted', async () => {
   const old = await build(ten, '--precision', 'fp16')
   assert.ok(old.report.builds[0].command.includes('--fp16'))
   const blocked = await build(eleven, '--precision', 'fp16')
   assert.match(blocked.ran.verdict, /^BLOCKED parakeet-engines /)
   assert.match(blocked.ran.stderr, /TensorRT 11\.1\.0: it takes the precision from the ONNX file/)
   const model = blocked.ran.path('model')
-  const { report } = await build(eleven, '--precision', 'fp16', '--model-dir', model, '--half-dir', model)
-  assert.ok(report.builds.every(({ command }: { command: string[] }) => !command.includes('--fp16')))
+  const same = await build(eleven, '--precision', 'fp16', '--model-dir', model, '--half-dir', model)
+  assert.match(same.ran.verdict, /^BLOCKED parakeet-engines /)
+  assert.match(same.ran.stderr, /none of its tensors is fp16/, 'graphs that were never converted are no fp16')
+})
+
+test('parakeet-engines builds through libnvinfer with --builder ffi, and is BLOCKED without it', async () => {
+  const ran = await runInProcess(engines, ['--run-ts', 't', '--builder', 'ffi'])
+  assert.match(ran.verdict, /^BLOCKED parakeet-engines /)
+  assert.match(ran.stderr, /TensorRT/)
 })

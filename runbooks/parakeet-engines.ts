@@ -2,14 +2,16 @@
 /**
  * Parakeet engines: does TensorRT build an engine of every component, and does each run?
  *
- * Drives trtexec with the flags that it has, the contract's profiles, a timing cache and a hard time limit; each plan
- * is told by its first bytes and asked once. `build_report.json` is written also when a build fails, with the failure's
- * family. TF32 is off for float32. From TensorRT 11 on a lower precision comes from graphs that were converted.
+ * Drives trtexec with the flags that it has, or libnvinfer itself (`--builder ffi`), with the contract's profiles, a
+ * timing cache and a hard time limit; each plan is told by its first bytes and asked once. `build_report.json` is
+ * written also when a build fails, with the failure's family. TF32 is off for float32. From TensorRT 11 on a lower
+ * precision comes from graphs that were converted.
  *
  *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet
  *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet --precision fp16 --engine-dir models/parakeet-fp16
  */
 import { choice, folder, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { builderWays } from '../lib/compile/trtexec/types.ts'
 import { precisions } from '../lib/systems/parakeet/parity/precisions.ts'
 
 export default runbook(
@@ -21,11 +23,12 @@ export default runbook(
       engineDir: folder({ optional: true, late: true, help: 'where the plans go; default: engines/ of the run' }),
       halfDir: folder({ optional: true, help: 'graphs converted to the precision, for TensorRT 11 and newer' }),
       precision: choice(precisions, { default: 'fp32', help: 'of the engines' }),
+      builder: choice(builderWays, { default: 'trtexec', help: 'the program, or calls of libnvinfer itself' }),
       trtexec: text({ default: 'trtexec', env: 'TRTEXEC', help: 'the program, a name on PATH or a path' }),
       timeoutS: number({ optional: true, min: 1, help: "for one engine; default: the contract's", unit: 's' }),
     },
     steps: inputs => [
-      `find ${inputs.trtexec} and its flags`,
+      inputs.builder === 'ffi' ? 'open libnvinfer and its parser' : `find ${inputs.trtexec} and its flags`,
       `build ${inputs.precision} engines of encoder, encoder_streaming, predictor and joint`,
       'ask each engine once, and write build_report.json',
     ],
@@ -33,7 +36,7 @@ export default runbook(
   async ({ inputs, run, cell, show, gate, next, stamp, line, signal }) => {
     const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
     const { buildAll, reportOf } = await import('../lib/systems/parakeet/engines/build-all.ts')
-    const { probeTrtexec } = await import('../lib/systems/parakeet/engines/trtexec.ts')
+    const { openEngineBuilder } = await import('../lib/compile/trtexec/builder.ts')
     const { seedModel } = await import('../lib/systems/parakeet/transcribe/hear-file.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
     const contract = parakeetContract()
@@ -50,13 +53,13 @@ export default runbook(
       blocked: 'npx tsx runbooks/doctor.ts --need nvidia',
     })
 
-    const trtexec = await cell('Find trtexec', async ({ print }) => {
-      const found = await probeTrtexec(inputs.trtexec, run.path('trtexec-help.log'), signal)
-      print(`TensorRT ${found.version || 'of no stated version'}, ${found.flags.size} flags`)
+    const builder = await cell('Find the builder', async ({ print }) => {
+      const found = await openEngineBuilder({ way: inputs.builder, trtexec: inputs.trtexec, signal })
+      print(`TensorRT ${found.version} (${found.where})`)
       return found
     })
     const builds = await cell('Build the engines', ({ print }) =>
-      buildAll(trtexec, {
+      buildAll(builder, {
         ...inputs,
         modelDir,
         engineDir,
@@ -64,10 +67,10 @@ export default runbook(
         logDir: run.folder,
         signal,
         print,
-        onBuilt: built => report(reportOf(trtexec, built)),
+        onBuilt: built => report(reportOf(builder, built)),
       }),
     )
-    report(reportOf(trtexec, builds))
+    report(reportOf(builder, builds))
     show(
       table(
         builds.map(({ component, ok, seconds, bytes, bucket, evidence, smoke }) => ({

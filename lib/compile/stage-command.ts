@@ -19,14 +19,18 @@ export interface Finished {
   readonly log: string
 }
 
-type Failed = Extract<Stage, { ok: false }>
+/** A stage that did not end well. */
+export type FailedStage = Extract<Stage, { ok: false }>
+
+/** Where a stage's command runs, and what bounds it. */
+export type StageBounds = Pick<StageOptions, 'folder' | 'logFile' | 'timeoutMs' | 'signal' | 'onLine'>
 
 /**
  * Run a stage's command. Gives its log on exit code 0, else a classified failure.
  *
  * @throws RunbookError blocked when there is no such program
  */
-export async function runStageCommand(command: readonly string[], o: StageOptions): Promise<Finished | Failed> {
+export async function runStageCommand(command: readonly string[], o: StageBounds): Promise<Finished | FailedStage> {
   const before = statSync(o.logFile, { throwIfNoEntry: false })?.size ?? 0
   const { folder: cwd, logFile, timeoutMs, signal, onLine } = o
   const result = await exec(command, { cwd, logFile, timeoutMs, signal, ...(onLine ? { onLine } : {}) })
@@ -40,7 +44,7 @@ export async function runStageCommand(command: readonly string[], o: StageOption
 export function failedStage(
   log: string,
   result: Pick<ExecResult, 'exitCode' | 'signal' | 'timedOut' | 'aborted' | 'durationMs'>,
-): Failed {
+): FailedStage {
   const failure = classifyFailure(log, result)
   const stopped = result.aborted ? 'interrupted' : result.timedOut ? 'timeout' : null
   return { ok: false, failure, stopped, durationMs: result.durationMs }

@@ -2,16 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { convTasNetGraph } from '../../models/convtasnet/graph.ts'
 import { convTasNetOptions } from '../../models/convtasnet/options.ts'
-import {
-  compileMetrics,
-  dfcVersionIn,
-  endNodesIn,
-  endPointsOf,
-  failureFrom,
-  optimizeMetrics,
-  startNodesIn,
-  whyCut,
-} from './log.ts'
+import { compileMetrics, dfcVersionIn, endNodesIn, endPointsOf, optimizeMetrics, startNodesIn, whyCut } from './log.ts'
 
 const small = { nFilters: 32, bnChan: 8, hidChan: 16, skipChan: 8, nBlocks: 1, nRepeats: 1, inputLen: 800 }
 const ends = [{ node: 'decoder', same: ['output', 'squeeze', 'decoded', 'decoder'] }]
@@ -98,16 +89,6 @@ test('whyCut() names a cut at the head, and a log that shows nothing', () => {
   assert.match(why(parsed('encoder', "'decoder'"))!, /at its head: asked to start at input, it started at encoder/)
   assert.match(why('[info] Translation completed\n')!, /names no end nodes/)
   assert.equal(why("End nodes mapped from original model: 'decoder'."), null, 'no word of a start is no cut')
-})
-
-test('failureFrom() keeps to one line of 500 characters and says how far the log came', () => {
-  const log = '[info] Restored ONNX model net\n'
-  const failure = failureFrom('har_build_failed_unspecified', { evidence: `no\nHAR ${'x'.repeat(900)}`, log })
-  assert.equal(failure.evidence.length, 500)
-  assert.ok(!failure.evidence.includes('\n'))
-  assert.equal(failure.milestone, 'Restored ONNX model net')
-  assert.equal(failure.exceptionType, 'HARBuildFailed')
-  assert.equal(failure.isInfeasible, false)
 })
 
 test('dfcVersionIn() reads every form of the version and never takes that of HailoRT', () => {

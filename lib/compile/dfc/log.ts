@@ -6,9 +6,6 @@
  * and the contexts. Which failure a log means is in `lib/failure`.
  */
 import type { ModelProto } from '../../formats/onnx/index.ts'
-import { bucketOf } from '../../failure/buckets.ts'
-import type { Failure } from '../../failure/classify.ts'
-import { lastMilestone, readLog } from '../../failure/log-reading.ts'
 import { linesOf } from '../../failure/log/digest.ts'
 
 /** Where the parser is told to end, for one value of the graph. */
@@ -95,24 +92,6 @@ export function whyCut(log: string, o: { inputNames: readonly string[]; ends: re
 function reasonIn(log: string): string {
   const line = linesOf(log).find(line => /\bUnsupported\w*Error\b|UnexpectedNodeError/.test(line))
   return line === undefined ? '' : ` (${line.trim().slice(0, 200)})`
-}
-
-/** A failure that the tool did not report itself. `evidence` is ours; the last milestone is the log's. */
-export function failureFrom(bucket: string, o: { evidence: string; log: string }): Failure {
-  const { cause, exceptionType, isInfeasible, nextKnob } = bucketOf(bucket)
-  return {
-    bucket,
-    exceptionType,
-    cause,
-    fix: nextKnob,
-    isInfeasible,
-    evidence: o.evidence.replaceAll(/\s+/g, ' ').slice(0, 500),
-    milestone: lastMilestone(readLog(o.log).lines),
-    layerFamily: null,
-    layers: [],
-    counters: [],
-    reshapeLayers: [],
-  }
 }
 
 /**

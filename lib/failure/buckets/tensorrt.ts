@@ -19,6 +19,7 @@ const engineBuckets: Readonly<Record<string, Bucket>> = {
       },
     ],
   ),
+  no_plan: build('BuildFailed', 'the build ended well and left no engine', 'read the end of its log, and df -h'),
   engine_corrupt: build(
     'SerializationError',
     'the engine file is damaged, cut short or not an engine',

@@ -43,6 +43,7 @@ const machine: readonly Signature[] = [
 ]
 
 const engine: readonly Signature[] = [
+  build('no_plan', /the build ended with exit code 0, and/i),
   build('api_removed_trt11', [/has no attribute/i, /tensorrt|\btrt\b|BuilderFlag|Builder|Engine|Context|Runtime/i], {
     unless: /'NoneType'/,
   }),

@@ -6,7 +6,7 @@ import type { Tensor } from '../../../formats/tensors/tensor.ts'
 import { sizeOf } from '../../../formats/tensors/tensor.ts'
 import { arrayOf } from '../../../formats/tensors/tensor.ts'
 import { openBackend } from '../../../infer/open.ts'
-import type { Profile } from './trtexec.ts'
+import type { Profile } from '../../../compile/trtexec/request.ts'
 
 /** `ran`, or why it could not run here. */
 export type EngineSmoke =

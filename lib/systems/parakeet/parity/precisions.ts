@@ -1,4 +1,2 @@
 /** Precisions of engines. */
-export const precisions = ['fp32', 'fp16', 'bf16', 'int8'] as const
-/** One of them. */
-export type Precision = (typeof precisions)[number]
+export { precisions, type Precision } from '../../../compile/trtexec/request.ts'
