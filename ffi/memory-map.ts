@@ -15,7 +15,15 @@ interface Mapping {
   readonly path: string
 }
 
-/** The mappings in the text of /proc/self/maps. Lines that are no mapping are left out. */
+/**
+ * The mappings in the text of /proc/self/maps. Lines that are no mapping are left out.
+ *
+ * @example
+ * ```ts
+ * const [mapping] = parseMappings('7f10-7f20 r-xp 00000000 08:01 42 /usr/lib/libhailort.so.4.23.0')
+ * assert.equal(mapping?.path, '/usr/lib/libhailort.so.4.23.0')
+ * ```
+ */
 export function parseMappings(text: string): Mapping[] {
   return text.split('\n').flatMap(line => {
     const match = /^([0-9a-f]+)-([0-9a-f]+) ([r-])[w-]([x-])\S* \S+ \S+ \d+\s*(.*)$/.exec(line)

@@ -77,3 +77,20 @@ test('no @example stands without a ts block that can be run', () => {
   })
   assert.deepEqual(marked, [])
 })
+
+test('every room and every graph that is authored has an example that runs', () => {
+  const inside = (folder: string, depth: number) =>
+    readdirSync(join(projectRoot, folder), { withFileTypes: true }).flatMap((entry): string[] =>
+      !entry.isDirectory()
+        ? []
+        : depth === 0
+          ? [join(folder, entry.name)]
+          : inside(join(folder, entry.name), depth - 1),
+    )
+  const rooms = [...inside('lib', 0), 'ffi', ...inside('lib/models', 0), ...inside('lib/systems', 0)]
+  const measuresOnly = new Set(['lib/bench', 'lib/testing'])
+  assert.deepEqual(
+    rooms.filter(room => !measuresOnly.has(room) && !examples.some(({ path }) => path.startsWith(`${room}/`))),
+    [],
+  )
+})

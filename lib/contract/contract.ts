@@ -79,6 +79,11 @@ interface Parsed {
  *
  * @throws RunbookError blocked when there is no such contract (naming those that exist), usage when it is malformed or
  *   lacks a required value
+ * @example
+ * ```ts
+ * const contract = readContract<{ service: { port: number } }>('edgeinfer')
+ * assert.equal(contract.service.port, 9000)
+ * ```
  */
 export function readContract<T extends object>(name: string, place: Place = {}): Readonly<T> & ContractMark {
   const parsed = parse(name, place)

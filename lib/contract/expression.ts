@@ -71,6 +71,10 @@ export function keepsTo(gate: string, metrics: Readonly<Record<string, number>>)
  * The number that a formula gives.
  *
  * @throws RunbookError usage for a missing name, a comparison, NaN, infinity, or anything not allowed
+ * @example
+ * ```ts
+ * assert.equal(await valueOf('n / stride + 1', { n: 64, stride: 16 }), 5)
+ * ```
  */
 export function valueOf(formula: string, numbers: Readonly<Record<string, number>>): number {
   const value = evaluate(formula, numbers)

@@ -33,7 +33,18 @@ export interface Judged extends Question {
   readonly lacking: readonly Fact[]
 }
 
-/** One question against the facts. A question that no fact speaks of is blocked: nothing was looked at. */
+/**
+ * One question against the facts. A question that no fact speaks of is blocked: nothing was looked at.
+ *
+ * @example
+ * ```ts
+ * import { missing } from './lib/doctor/fact.ts'
+ *
+ * const question = { need: 'dfc', words: 'compile HEFs', command: 'npx tsx runbooks/monolithic-sweep.ts' } as const
+ * const fact = missing('hailo', 'not on PATH', 'activate its virtualenv', ['dfc'])
+ * assert.equal(judge(question, [fact]).status, 'blocked')
+ * ```
+ */
 export function judge(question: Question, facts: readonly Fact[]): Judged {
   const wanted = facts.filter(({ needs }) => needs.includes(question.need))
   const withStatus = (status: Fact['status']) => wanted.filter(fact => fact.status === status)

@@ -15,7 +15,12 @@
  * still a boundary, and asked: `i` fails, and `i - 1` passes or `i` is 0. It need not be the smallest, and null then
  * means only that the last passes. Nothing here notices; whoever must know climbs in order.
  *
- * @throws Error when `n` is no count; whatever `passes` throws
+ * @throws RangeError when `n` is no count; whatever `passes` throws
+ * @example
+ * ```ts
+ * const largestThatFits = 6
+ * assert.equal(await firstFailing(10, i => i <= largestThatFits), 7)
+ * ```
  */
 export async function firstFailing(
   n: number,

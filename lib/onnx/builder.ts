@@ -61,7 +61,21 @@ export interface GraphOptions {
   metadata?: Record<string, string>
 }
 
-/** Builds one graph; `build` gives the model. Every method throws usage when a name is taken, empty, or unknown. */
+/**
+ * Builds one graph; `build` gives the model. Every method throws usage when a name is taken, empty, or unknown.
+ *
+ * @example
+ * ```ts
+ * import { float32 } from './lib/formats/tensors/tensor.ts'
+ * import { checkModel } from './lib/onnx/check/check.ts'
+ *
+ * const graph = new GraphBuilder({ name: 'halve' })
+ * const x = graph.input('x', 'float32', [1, 4])
+ * const half = graph.weight('half', float32([], [0.5]))
+ * graph.output(graph.node('Mul', [x, half]), 'float32', [1, 4])
+ * assert.deepEqual(checkModel(graph.build()).problems, [])
+ * ```
+ */
 export class GraphBuilder {
   readonly #graph: GraphProto
   readonly #options: { opset: number; irVersion: number; producer: string; metadata: Record<string, string> }

@@ -55,6 +55,14 @@ export interface Inspection {
  * Look at a model without running it.
  * @param options.dims numbers for named dimensions, such as `{ batch: 1 }`
  * @throws RunbookError usage when the graph contradicts itself (`inferShapes`)
+ * @example
+ * ```ts
+ * import { convTasNetGraph } from './lib/models/convtasnet/graph.ts'
+ * import { convTasNetOptions } from './lib/models/convtasnet/options.ts'
+ *
+ * const { parameters, macs } = inspect(convTasNetGraph(convTasNetOptions({ nFilters: 32, nBlocks: 2 })))
+ * assert.ok(parameters > 0 && macs > parameters)
+ * ```
  */
 export function inspect(model: ModelProto, options: { dims?: Readonly<Record<string, number>> } = {}): Inspection {
   const { graph } = model

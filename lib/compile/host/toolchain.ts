@@ -16,7 +16,15 @@ import type { Artifact, Stage, StageOptions, Toolchain } from '../toolchain.ts'
 
 const require = createRequire(import.meta.url)
 
-/** The host toolchain. It is found wherever ONNX Runtime's package is. */
+/**
+ * The host toolchain. It is found wherever ONNX Runtime's package is.
+ *
+ * @example
+ * ```ts
+ * const found = await hostToolchain().available()
+ * assert.equal(found.found, true)
+ * ```
+ */
 export function hostToolchain(): Toolchain {
   return {
     name: 'host',
@@ -55,7 +63,7 @@ function importedBy(entry: string): string[] {
   const found = new Set([entry])
   for (const file of found) {
     for (const [, fixed, dynamic] of readFileSync(file, 'utf8').matchAll(
-      /^(?:import|export) (?!type\b)[^'"]*?from '(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm,
+      /^(?:import|export) (?!type\b)[\w\s{},*$]*?from '(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm,
     )) {
       found.add(join(dirname(file), (fixed ?? dynamic)!))
     }

@@ -29,6 +29,11 @@ const limits = { nameBytes: 4096, variables: 100_000, rank: 8 }
  * The variables of a `model.bin`.
  * @throws RunbookError blocked when the file is absent; usage when it is cut short, goes on behind its end, or is of
  *   another version
+ * @example
+ * ```ts ignore
+ * const { variables } = readCt2Model('whisper-tiny.en/model.bin')
+ * console.log(variables.get('decoder/embeddings/weight')?.shape)
+ * ```
  */
 export const readCt2Model = (path: string): Ct2Model => decodeCt2Model(readFile(path), path)
 

@@ -44,6 +44,11 @@ const inflatedBytesMax = 64 * 2 ** 30
  * Open the `.nemo` at `path`.
  * @throws RunbookError blocked when it is absent or the disk is full; usage when it is no `.nemo`, is cut short or
  *   hostile
+ * @example
+ * ```ts ignore
+ * using nemo = await openNemo('parakeet-tdt-0.6b-v3.nemo')
+ * console.log(configValue(nemo.config, 'preprocessor.features'), nemo.weights().size)
+ * ```
  */
 export async function openNemo(path: string): Promise<NemoFile> {
   const given = fileSource(path)

@@ -41,6 +41,16 @@ export function decodeModel(bytes: Uint8Array, name = 'the ONNX model'): ModelPr
 /**
  * The bytes of a model. New messages are written in the order of the field numbers, so equal models give equal bytes.
  * @throws RunbookError usage when messages nest too deep, or all is beyond protobuf's 2 GiB
+ * @example
+ * ```ts
+ * import { GraphBuilder } from './lib/onnx/builder.ts'
+ *
+ * const graph = new GraphBuilder({ name: 'twice' })
+ * const x = graph.input('x', 'float32', [4])
+ * graph.output(graph.node('Add', [x, x]), 'float32', [4])
+ * const bytes = encodeModel(graph.build())
+ * assert.deepEqual(encodeModel(decodeModel(bytes)), bytes)
+ * ```
  */
 export function encodeModel(model: ModelProto): Uint8Array {
   try {

@@ -51,6 +51,13 @@ interface Header {
  * @param thing its name in messages
  * @throws RunbookError usage when it is pickled, structured, not numeric, cut short, longer than its shape, or no
  *   `.npy`
+ * @example
+ * ```ts
+ * import { float32 } from './lib/formats/tensors/tensor.ts'
+ *
+ * const bytes = encodeNpy(float32([2, 3], [1, 2, 3, 4, 5, 6]))
+ * assert.deepEqual(decodeNpy(bytes).shape, [2, 3])
+ * ```
  */
 export function decodeNpy(bytes: Uint8Array, thing = 'npy array'): Tensor {
   const { descr, fortranOrder, shape, dataAt } = headerOf(bytes, thing)

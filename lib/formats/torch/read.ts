@@ -26,6 +26,11 @@ const pickleBytesMax = 1 << 28
  * What the file at `path`, or a part of another file, holds.
  * @throws RunbookError blocked when the file is absent; usage when it is cut short, hostile, no torch file, or holds
  *   objects
+ * @example
+ * ```ts ignore
+ * const checkpoint = 'epoch-12.ckpt'
+ * for (const [name, tensor] of stateDictOf(readTorch(checkpoint), ['state_dict'])) console.log(name, tensor.shape)
+ * ```
  */
 export function readTorch(from: string | ByteSource): TorchValue {
   const source = typeof from === 'string' ? fileSource(from) : from

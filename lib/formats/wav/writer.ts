@@ -63,6 +63,18 @@ export function createWav(path: string, options: WavWriterOptions): WavWriter {
  * Write a whole WAV file, pcm16 unless asked otherwise.
  *
  * @throws RunbookError as `createWav` and its writer
+ * @example
+ * ```ts
+ * import { mkdtempSync } from 'node:fs'
+ * import { tmpdir } from 'node:os'
+ * import { join } from 'node:path'
+ * import { readWav } from './lib/formats/wav/index.ts'
+ *
+ * const path = join(mkdtempSync(join(tmpdir(), 'example-')), 'tone.wav')
+ * const tone = Float32Array.from({ length: 8000 }, (_, i) => 0.5 * Math.sin((2 * Math.PI * 440 * i) / 8000))
+ * writeWav(path, [tone], { sampleRate: 8000 })
+ * assert.equal(readWav(path).info.frames, 8000)
+ * ```
  */
 export function writeWav(
   path: string,

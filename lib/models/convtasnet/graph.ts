@@ -46,6 +46,14 @@ export function outputShape(o: ConvTasNetOptions): readonly number[] {
  * The graph with these weights, by default the seeded ones.
  *
  * @throws Error for weights of other options
+ * @example
+ * ```ts
+ * import { convTasNetOptions } from './lib/models/convtasnet/options.ts'
+ * import { checkModel } from './lib/onnx/check/check.ts'
+ *
+ * const model = convTasNetGraph(convTasNetOptions({ nFilters: 64, nBlocks: 2, nRepeats: 1 }))
+ * assert.deepEqual(checkModel(model).problems, [])
+ * ```
  */
 export function convTasNetGraph(
   options: ConvTasNetOptions,

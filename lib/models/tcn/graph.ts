@@ -32,7 +32,21 @@ export const tcnEndNodes = ['fc_mu', 'motif'] as const
 export const tcnInputShape = (form: TcnForm): readonly number[] =>
   form === 'nchw' ? [1, windowShape[1], 1, windowShape[0]] : [1, ...windowShape]
 
-/** The graph, operator set 11, every attribute written out. */
+/**
+ * The graph, operator set 11, every attribute written out.
+ *
+ * @example
+ * ```ts
+ * import { seededTcnWeights, latentSize } from './lib/models/tcn/weights.ts'
+ * import { checkModel } from './lib/onnx/check/check.ts'
+ * import { float32 } from './lib/formats/tensors/tensor.ts'
+ *
+ * const weight = float32([12, latentSize], new Float32Array(12 * latentSize))
+ * const head = { weight, bias: float32([12], new Float32Array(12)) }
+ * const model = tcnGraph('nchw', seededTcnWeights(1), head)
+ * assert.deepEqual(checkModel(model).problems, [])
+ * ```
+ */
 export function tcnGraph(form: TcnForm, weights: TcnWeights, head: MotifHead): ModelProto {
   const graph = new GraphBuilder({ name: `tcn_encoder_${form}`, opset: 11, irVersion: 6 })
   const layers = new Layers(graph, form, weights)

@@ -25,6 +25,16 @@ export interface StreamConfig {
  * The encoder for whole recordings.
  *
  * @throws RunbookError usage when a weight is absent
+ * @example
+ * ```ts
+ * import { checkModel } from './lib/onnx/check/check.ts'
+ * import { seededTdtWeights } from './lib/models/tdt/seeded-weights.ts'
+ * import { tinyConfig, tinySizes } from './lib/models/tdt/synthetic.ts'
+ *
+ * const weights = seededTdtWeights(tinyConfig, tinySizes, 1)
+ * const model = authorEncoder(tinyConfig.encoder, { name: 'encoder', weights })
+ * assert.deepEqual(checkModel(model).problems, [])
+ * ```
  */
 export function authorEncoder(config: EncoderConfig, options: NetOptions): ModelProto {
   const net = new Net(options)

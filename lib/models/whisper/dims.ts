@@ -30,7 +30,16 @@ export type WhisperWeights = ReadonlyMap<string, FloatTensor>
 /** Width of one attention head, in every Whisper. */
 export const headWidth = 64
 
-/** The names and shapes of a Whisper's weights. */
+/**
+ * The names and shapes of a Whisper's weights.
+ *
+ * @example
+ * ```ts
+ * const tinyEn = { mels: 80, audioContext: 1500, width: 384, heads: 6, encoderLayers: 4, decoderLayers: 4 }
+ * const specs = whisperWeightSpecs({ ...tinyEn, vocabulary: 51864, textContext: 448 })
+ * assert.deepEqual(specs.get('decoder.token_embedding.weight'), [51864, 384])
+ * ```
+ */
 export function whisperWeightSpecs(dims: WhisperDims): Map<string, readonly number[]> {
   const { width: d, mels, audioContext, textContext, vocabulary } = dims
   const specs = new Map<string, readonly number[]>([

@@ -25,7 +25,18 @@ export interface TableOptions {
 
 const widestCell = 48
 
-/** Rows as a table. An empty one says `(no rows)`. */
+/**
+ * Rows as a table. An empty one says `(no rows)`.
+ *
+ * @example
+ * ```ts
+ * const shown = await table([
+ *   { rung: 'large', snrDb: 31.4 },
+ *   { rung: 'small', snrDb: 9.8 },
+ * ]).render()
+ * assert.match(shown.text, /large +31\.4/)
+ * ```
+ */
 export function table(rows: readonly object[], o: TableOptions = {}): Display {
   return { kind: 'table', title: o.title ?? null, render: () => renderTable(rows as readonly Row[], o) }
 }

@@ -149,6 +149,12 @@ function existing(kind: 'file' | 'folder', value: string, cwd: string): string {
  * The inputs' values and their provenance.
  *
  * @throws RunbookError usage names the input and where its text came from
+ * @example
+ * ```ts
+ * const inputs = { rate: number({ env: 'RATE', default: 20, help: 'windows a second', min: 1, max: 1000 }) }
+ * const { values } = resolveInputs(inputs, { flags: new Map(), env: { RATE: '50' }, cwd: '.' })
+ * assert.equal(values.rate, 50)
+ * ```
  */
 export function resolveInputs<S extends Inputs>(
   declared: S,

@@ -25,6 +25,11 @@ export interface GateOptions {
  * Judge a value. A value that is null, undefined, NaN or infinite fails, whatever the bound.
  *
  * @throws TypeError for a bound that is none: that is a defect of the runbook, and judges nothing
+ * @example
+ * ```ts
+ * assert.equal(judge('worst cosine', 0.9993, { atLeast: 0.999 }).status, 'pass')
+ * assert.equal(judge('worst cosine', NaN, { atLeast: 0.999 }).status, 'fail')
+ * ```
  */
 export function judge(name: string, value: unknown, bound: Bound, o: GateOptions = {}): GateRecord {
   checkBound(name, bound)

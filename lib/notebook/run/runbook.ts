@@ -20,6 +20,22 @@ export type { Runbook, Sheet, Surroundings } from './lifecycle.ts'
  *
  * @param meta `import.meta` of the runbook's file
  * @param body what it does, with its tools
+ * @example
+ * ```ts
+ * import { number, runbook } from './lib/notebook/run/runbook.ts'
+ *
+ * const sum = runbook(import.meta, {
+ *   asks: 'is the sum large enough?',
+ *   inputs: { n: number({ env: null, default: 10, help: 'how many terms', min: 1, max: 100 }) },
+ *   evidence: false,
+ * }, async ({ inputs, cell, gate }) => {
+ *   const total = await cell('Add', () => (inputs.n * (inputs.n + 1)) / 2)
+ *   gate('sum', total, { atLeast: 55 })
+ * })
+ * const silent = { write: () => true }
+ * const { exit } = await sum.run({ argv: ['--n', '10'], stdout: silent, stderr: silent })
+ * assert.equal(exit, 0)
+ * ```
  */
 export function runbook<const S extends Inputs>(
   meta: ImportMeta,

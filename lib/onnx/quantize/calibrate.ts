@@ -38,6 +38,20 @@ export interface CalibrateOptions {
  * @param batches what the model will see in use; 16 or more of them, all sizes that the inputs allow
  * @throws RunbookError usage when there is no batch, a batch does not fit the inputs, or a value is NaN or infinite
  *   (named)
+ * @example
+ * ```ts
+ * import { float32 } from './lib/formats/tensors/tensor.ts'
+ * import { GraphBuilder } from './lib/onnx/builder.ts'
+ * import { inspect } from './lib/onnx/inspect.ts'
+ * import { quantizeQdq } from './lib/onnx/quantize/quantize.ts'
+ *
+ * const graph = new GraphBuilder({ name: 'linear' })
+ * const weight = graph.weight('weight', float32([2, 2], [1, -1, 0.5, 2]))
+ * graph.output(graph.node('MatMul', [graph.input('x', 'float32', [1, 2]), weight]), 'float32', [1, 2])
+ * const model = graph.build()
+ * const ranges = await calibrate(model, [{ x: float32([1, 2], [1, -1]) }])
+ * assert.ok('QuantizeLinear' in inspect(quantizeQdq(model, ranges)).ops)
+ * ```
  */
 export async function calibrate(
   model: ModelProto,

@@ -37,6 +37,15 @@ export interface ValueShape {
  * The shape of every input, initializer and node output that can be derived, by name.
  * @param options.dims numbers for named dimensions, such as `{ batch: 1 }`
  * @throws RunbookError usage, naming node, operator and both shapes, when the graph contradicts itself
+ * @example
+ * ```ts
+ * import { GraphBuilder } from './lib/onnx/builder.ts'
+ *
+ * const graph = new GraphBuilder({ name: 'rows' })
+ * const rows = graph.node('Transpose', [graph.input('x', 'float32', [2, 3])], { outputs: ['rows'] })
+ * graph.output(rows, 'float32', [3, 2])
+ * assert.deepEqual(inferShapes(graph.build()).get('rows')?.shape, [3, 2])
+ * ```
  */
 export function inferShapes(
   model: ModelProto,

@@ -29,6 +29,11 @@ const below = ['Libri2Mix/wav16k/min/test', 'wav16k/min/test', 'min/test', 'test
  * Choose a recording; whether the file is there is found out when it is opened.
  * @param o.librimixRoot the folder above `Libri2Mix`, or any folder down to the mixtures' own
  * @throws RunbookError blocked when a LibriMix folder holds no mixture, or cannot be read
+ * @example
+ * ```ts
+ * const { references } = pickRecording({})
+ * assert.equal(references?.length, 2)
+ * ```
  */
 export function pickRecording(o: { mixWav?: string | undefined; librimixRoot?: string | undefined }): Recording {
   if (o.mixWav !== undefined) return recording(o.mixWav, 'MIX_WAV')

@@ -16,7 +16,15 @@ export interface Leaf {
 type Table = Readonly<Record<string, unknown>>
 const marks = new Set(['contract', 'version', 'about', 'required', 'sources'])
 
-/** The leaves of a version's contract, in its order. Lists are one leaf where one source covers them whole. */
+/**
+ * The leaves of a version's contract, in its order. Lists are one leaf where one source covers them whole.
+ *
+ * @example
+ * ```ts
+ * const durations = contractLeaves('v3').find(({ pointer }) => pointer === '/decode/duration_values')
+ * assert.deepEqual(durations?.value, [0, 1, 2, 3, 4])
+ * ```
+ */
 export function contractLeaves(version: ParakeetVersion): Leaf[] {
   const path = join(import.meta.dirname, '../../../../contracts', `${contractName(version)}.contract.json`)
   const whole = readJson(path) as Table
