@@ -37,13 +37,11 @@ export default runbook(
     const { rampSummary, runRamp } = await import('../lib/systems/monolithic/ramp/ramp.ts')
     const report = await import('../lib/systems/monolithic/ramp/report.ts')
     const { caseTeller, milestoneTeller } = await import('../lib/ladder/report.ts')
-    const { bars, table } = await import('../lib/notebook/display/show.ts')
+    const { table } = await import('../lib/notebook/display/show.ts')
     const prefixes = prefixesFor(inputs)
-    const search = await cell('Choose the toolchain', async ({ print }) => {
-      const opened = await openSearch(inputs, { folder: run.folder, signal })
-      print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
-      return opened
-    })
+    const search = await cell('Choose the toolchain', ({ print }) =>
+      openSearch(inputs, { folder: run.folder, signal, print }),
+    )
     const { toolchain, tail } = search
     mark('toolchain', toolchain.name)
     stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
@@ -65,30 +63,18 @@ export default runbook(
         onCase: caseTeller(print, cases.length),
         onLine: milestoneTeller(print),
       })
-      const rows = report.rampRows(cases, climbed.results)
-      show(table(rows, { title: `${shownPath(path)}: ${rows.length} of ${cases.length} cases were run` }))
-      const ran = report.rampRows(
-        cases,
-        climbed.results.filter(({ origin }) => origin === 'ran'),
-      )
-      if (ran.length > 0)
-        show(bars(ran, { title: 'seconds per case that was run here', x: 'prefix', y: 's', color: 'status' }))
+      show(...report.rampDisplays(cases, climbed.results, shownPath(path)))
       return climbed
     })
     signal.throwIfAborted()
 
     const { boundary } = ramp
     const step = await cell('Name the boundary', ({ print, show }) => {
-      const { by, profile } = inputs
       const { scriptExtra } = search.setting
       const chosen = report.rampNext(ramp, { cases, toolchain: toolchain.name, declared, inputs, run, scriptExtra })
-      const record = report.boundaryRecord(ramp, {
-        run_ts: run.ts,
-        toolchain: toolchain.name,
-        by,
-        search: inputs.search,
-        profile,
-      })
+      const { by, search: how, profile } = inputs
+      const shared = { run_ts: run.ts, toolchain: toolchain.name, by, search: how, profile }
+      const record = report.boundaryRecord(ramp, shared)
       run.write(report.boundaryFile, `${JSON.stringify({ ...record, ...chosen }, null, 2)}\n`)
       show(table(report.boundaryRows(cases, boundary), { title: 'boundary' }))
       for (const { tag } of boundary.passBehind) print(`not monotone: ${tag} passes behind the first failure`)

@@ -11,7 +11,6 @@
  *   npx tsx runbooks/monolithic-sweep.ts --resume 20260223_052929
  *   npx tsx runbooks/monolithic-sweep.ts --model my.onnx --calib samples.npz --shape mix=1x1x16000
  */
-import { RunbookError } from '../lib/base/errors.ts'
 import { shownPath } from '../lib/host/files.ts'
 import { runTag } from '../lib/models/convtasnet/options.ts'
 import { commandWith } from '../lib/notebook/inputs/command.ts'
@@ -38,45 +37,23 @@ export default runbook(
   async ({ inputs, run, cell, gate, next, line, mark, proves, stamp, signal }) => {
     const compile = await import('../lib/systems/monolithic/search/index.ts')
     const infer = await import('../lib/systems/monolithic/separation/index.ts')
-    const { bars, table } = await import('../lib/notebook/display/show.ts')
     const rungs = rungsOf(inputs)
     if (inputs.printWeights) return compile.printWeights({ cell, gate, line }, rungs[0]!)
     const recording =
       inputs.model === undefined ? infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz) : null
-    const search = await cell('Choose the toolchain', async ({ print }) => {
-      const opened = await compile.openSearch(inputs, { folder: run.folder, signal })
-      print(`${opened.why}\ncalibration: ${opened.calibration.from}`)
-      return opened
-    })
+    const search = await cell('Choose the toolchain', ({ print }) =>
+      compile.openSearch(inputs, { folder: run.folder, signal, print }),
+    )
     const { toolchain } = search
     mark('toolchain', toolchain.name)
     stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
     const { model: given } = inputs
     if (given !== undefined)
       return compile.sweepModels({ cell, gate, next, proves, run }, { ...inputs, model: given }, search)
-    const cases = compile.sliceCases(
-      rungs.map(rung => compile.convTasNetCase(rung, search.setting)),
-      inputs,
-    )
 
-    const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, async told => {
-      const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
-      const climbed = await compile.runLadder({
-        ...search.ladder,
-        cases,
-        profile: inputs.profile,
-        summary: compile.sweepSummary(path, toolchain.name),
-        onCase: compile.caseTeller(told.print, cases.length),
-        onLine: compile.milestoneTeller(told.note),
-      })
-      const rows = compile.searchRows(climbed.results)
-      const ran = rows.filter(row => row.s > 0)
-      told.show(
-        table(rows, { title: shownPath(path) }),
-        bars(ran, { title: 'seconds per case', x: 'tag', y: 's', color: 'status' }),
-      )
-      return climbed
-    })
+    const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, tools =>
+      compile.climbRungs(search, { rungs, inputs, run }, tools),
+    )
     const knob = compile.chooseKnob(inputs.knob, compile.outcomesOf(results), {
       ...inputs,
       options: rungs[0]!,
@@ -89,8 +66,8 @@ export default runbook(
       { line, gate, run, proves },
       { results, winner, knob, toolchain: toolchain.name, hasWeights, sidecar },
     )
-    const again = (change: object) =>
-      commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change: { ...change } })
+    const again = (change: Readonly<Record<string, unknown>>) =>
+      commandWith('runbooks/monolithic-sweep.ts', { declared, values: inputs, change })
     next({ interrupted: again({ resume: run.shown }) })
     if (!winner || signal.aborted) {
       closing.runtime('fail', 'none')
@@ -114,31 +91,13 @@ export default runbook(
       )
       return next({ blocked: again({ decoder: 'polyphase' }) })
     }
-    try {
-      const { metrics } = await cell(`Separate ${shownPath(recording!.mix)}`, async ({ show, advance }) => {
-        const separated = await infer.separateRecording({
-          modelPath: compiledModel,
-          backend: 'auto',
-          recording: recording!,
-          folder: run.folder,
-          rescales: true,
-          ...infer.modelFacts(compiledModel),
-          signal,
-          onWindow: advance,
-        })
-        show(...infer.showSeparation(separated))
-        run.write('separation.png', infer.separationPicture(separated.spectrograms.map(({ picture }) => picture)))
-        return separated
-      })
-      const promises = compile.promisesOf(rung, { weights: inputs.weights, recording: recording! })
-      const runs = infer.gateSeparation(gate, metrics, { ...gates, ...promises })
+    await closing.judged(async () => {
+      const { metrics } = await cell(`Separate ${shownPath(recording!.mix)}`, tools =>
+        compile.separateWinner(compiledModel, { recording: recording!, run }, tools),
+      )
       stamp({ device: metrics.device_info })
-      closing.runtime(runs ? 'pass' : 'fail', run.shown)
-    } catch (thrown) {
-      const isBlocked = thrown instanceof RunbookError && thrown.exit === 'blocked'
-      closing.runtime(isBlocked ? 'blocked' : 'fail', run.shown)
-      if (!isBlocked) throw thrown
-      gate.blocked('runtime', `${thrown.message}; ${thrown.hint}`)
-    }
+      const promises = compile.promisesOf(rung, { weights: inputs.weights, recording: recording! })
+      return infer.gateSeparation(gate, metrics, { ...gates, ...promises })
+    })
   },
 )

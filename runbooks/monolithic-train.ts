@@ -18,7 +18,7 @@ import {
   voicesContract,
 } from '../lib/systems/monolithic/training/contract.ts'
 
-const { gates, training, sha256 } = voicesContract()
+const { training, sha256 } = voicesContract()
 const packages = voicePackages()
 
 export default runbook(
@@ -53,9 +53,7 @@ export default runbook(
 
     const python = await cell('Find PyTorch', async ({ print }) => {
       const found = await room.findTorch(inputs.python)
-      print(`${found.program}: Python ${found.python}, PyTorch ${found.torch}, NumPy ${found.numpy}, ${found.blas}`)
-      if (!found.torch.startsWith(training.torch)) print(`note: the shipped weights were made by ${training.torch}`)
-      if (found.blas === 'blas') print('note: the plain BLAS is six times slower: apt-get install libopenblas0-pthread')
+      print(room.torchText(found, training.torch))
       return found
     })
     const shop = { folder: run.folder, signal, python, data: inputs.data ?? run.path('data') }
@@ -102,20 +100,7 @@ export default runbook(
       return found
     })
 
-    const { scores, losses, pytorchDifference } = measured
-    const { mean, worst } = scores.float16!
-    const bound = inputs.smoke ? gates.smokeSiSdriDbMin : gates.meanSiSdriDbMin[network]
-    const isGood = [
-      gate('SI-SDRi of held-out prompts, mean', mean, { atLeast: bound }, { unit: 'dB' }),
-      ...(inputs.smoke
-        ? []
-        : [gate('worst mixture', worst, { atLeast: gates.worstSiSdriDbMin[network] }, { unit: 'dB' })]),
-      gate('lost by float16, worst mixture', losses.float16.worst, { atMost: gates.float16LossDbMax }, { unit: 'dB' }),
-      gate('lost by tiling, worst mixture', losses.tiling.worst, { atMost: gates.tilingLossDbMax }, { unit: 'dB' }),
-      gate('lost by int8, mean', losses.int8.mean, { atMost: gates.int8LossDbMax }, { unit: 'dB' }),
-      gate('largest difference from PyTorch', pytorchDifference, { atMost: gates.pytorchDifferenceMax }),
-    ].every(Boolean)
-
+    const isGood = room.gateTraining(gate, measured, { network, isSmoke: inputs.smoke })
     await cell('Write the card', ({ print }) => {
       const card = room.cardOf(network, { trained, measured, python, voices, packages })
       run.write('card.json', `${JSON.stringify(card, null, 2)}\n`)

@@ -5,6 +5,7 @@
  */
 import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { commandWith } from '../../../notebook/inputs/command.ts'
+import { bars, table, type Display } from '../../../notebook/display/show.ts'
 import { text } from '../../../notebook/inputs/inputs.ts'
 import type { Run } from '../../../notebook/run/session.ts'
 import { isCompiled } from '../../../ladder/types.ts'
@@ -39,6 +40,20 @@ export function rampRows(cases: readonly RampCase[], results: readonly CaseResul
     const { stage, label } = byTag.get(tag)!
     return Object.assign({ stage, prefix: label }, row)
   })
+}
+
+/**
+ * A table of the cases that were run, and a bar of seconds for each that was run here.
+ * @param path the summary's path as a person would type it
+ */
+export function rampDisplays(cases: readonly RampCase[], results: readonly CaseResult[], path: string): Display[] {
+  const rows = rampRows(cases, results)
+  const ran = results.filter(({ origin }) => origin === 'ran')
+  const bar = { title: 'seconds per case that was run here', x: 'prefix', y: 's', color: 'status' }
+  return [
+    table(rows, { title: `${path}: ${rows.length} of ${cases.length} cases were run` }),
+    ...(ran.length > 0 ? [bars(rampRows(cases, ran), bar)] : []),
+  ]
 }
 
 /** `last pass=<tag|none> ; first fail=<tag|none>`; a question that stays open reads `unknown`. */

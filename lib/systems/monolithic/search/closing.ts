@@ -9,6 +9,7 @@ import type { Tools } from '../../../notebook/run/session.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
 import { hasPassed, isCompiled, isOfMachine, type CaseResult } from '../../../ladder/types.ts'
 import { basename } from 'node:path'
+import { RunbookError } from '../../../base/errors.ts'
 import { shellWord } from '../../../base/text.ts'
 import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
 import { sidecarOf } from '../separation/model-facts.ts'
@@ -17,24 +18,33 @@ import { changeText } from '../knob/change.ts'
 import type { Knob } from '../knob/next-knob.ts'
 
 /** What a sweep found, and how it is to be told. */
-export interface Closing {
+export interface Findings {
   readonly results: readonly CaseResult[]
   readonly winner: CaseResult | null
   readonly knob: Knob
   readonly toolchain: 'host' | 'dfc'
-  /** Where the knob's sidecar goes, and what it says besides. */
-  /** Whether the weights were given. */
+  /** Whether the weights were trained. */
   readonly hasWeights: boolean
+  /** Where the knob's sidecar goes, and what it says besides. */
   readonly sidecar: { readonly file: string; readonly profile: string }
 }
 
 type Pen = Pick<Tools<Inputs>, 'line' | 'gate' | 'run' | 'proves'>
 
-/** Write the sidecar, the two compile lines and their gate; `runtime` writes the other two. */
-export function closeSweep(
-  { line, gate, run, proves }: Pen,
-  o: Closing,
-): { runtime(status: 'pass' | 'fail' | 'blocked', folder: string): void } {
+/** Writes the two lines behind the compile lines. */
+export interface Closing {
+  /** Write them: how the runtime went, and where its output lies. */
+  runtime(status: 'pass' | 'fail' | 'blocked', folder: string): void
+  /**
+   * Run the model, and write the lines by what `work` finds; what is absent here blocks the gate and is no failure.
+   * @param work gives whether the runtime keeps its gates
+   * @throws Error what `work` throws, unless it is blocked
+   */
+  judged(work: () => Promise<boolean>): Promise<void>
+}
+
+/** Write the sidecar, the two compile lines and their gate; the closing writes the other two lines. */
+export function closeSweep({ line, gate, run, proves }: Pen, o: Findings): Closing {
   const { results, winner, knob } = o
   const tail = o.toolchain === 'host' ? ' ; toolchain=host' : ''
   const record = {
@@ -55,11 +65,22 @@ export function closeSweep(
   const why = whyUndecided(results)
   if (winner || why === null) gate(name, compiled, { atLeast: 1 }, winner ? { note: winner.tag } : {})
   else gate.blocked(name, why)
+  const runtime: Closing['runtime'] = (status, folder) => {
+    line(`Runtime status: ${status} ; output_dir=${folder}${tail}`)
+    line(`Next knob: ${changeText(knob.change)}${tail}`)
+    if (!winner) line('no monolithic hef success')
+  }
   return {
-    runtime(status, folder) {
-      line(`Runtime status: ${status} ; output_dir=${folder}${tail}`)
-      line(`Next knob: ${changeText(knob.change)}${tail}`)
-      if (!winner) line('no monolithic hef success')
+    runtime,
+    async judged(work) {
+      try {
+        runtime((await work()) ? 'pass' : 'fail', run.shown)
+      } catch (thrown) {
+        const isBlocked = thrown instanceof RunbookError && thrown.exit === 'blocked'
+        runtime(isBlocked ? 'blocked' : 'fail', run.shown)
+        if (!isBlocked) throw thrown
+        gate.blocked('runtime', `${thrown.message}; ${thrown.hint}`)
+      }
     },
   }
 }
@@ -78,7 +99,7 @@ function whyUndecided(results: readonly CaseResult[]): string | null {
 }
 
 /** What a pass proves, and what it does not. */
-function provenBy({ toolchain, hasWeights }: Closing): string {
+function provenBy({ toolchain, hasWeights }: Findings): string {
   const weights = hasWeights ? '' : ' The weights are untrained: the two outputs are not two voices.'
   if (toolchain === 'dfc') return `The Dataflow Compiler made a HEF.${weights}`
   return `Proved on this CPU alone: no Hailo device or compiler took part.${weights}`
@@ -94,7 +115,7 @@ export function hasTrainedWeights(rung: ConvTasNetOptions | undefined, weights: 
  * @param shown the compiled model's path as a person would type it
  */
 export function closeCompileOnly(
-  { line, next, closing }: Pick<Tools<Inputs>, 'line' | 'next'> & { closing: ReturnType<typeof closeSweep> },
+  { line, next, closing }: Pick<Tools<Inputs>, 'line' | 'next'> & { closing: Closing },
   shown: string,
 ): void {
   closing.runtime('blocked', 'none')

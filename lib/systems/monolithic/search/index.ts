@@ -3,14 +3,11 @@
  * `--help`.
  */
 export { chooseKnob, outcomesOf } from '../knob/choose-knob.ts'
-export { convTasNetCase } from './convtasnet-case.ts'
+export { climbRungs } from './climb.ts'
 export { closeCompileOnly, closeSweep, hasTrainedWeights } from './closing.ts'
 export { knobCommand } from '../knob/knob-command.ts'
-export { runLadder } from '../../../ladder/ladder.ts'
-export { caseTeller, milestoneTeller, searchRows } from '../../../ladder/report.ts'
-export { sliceCases } from '../../../ladder/select.ts'
 export { sweepModels } from '../given/sweep-models.ts'
 export { printWeights } from './print-weights.ts'
 export { openSearch } from './search.ts'
-export { sweepSummary } from './summary.ts'
 export { promisesOf } from './promises.ts'
+export { separateWinner } from './winner.ts'

@@ -8,7 +8,7 @@ import { hostGpus } from '../../../host/gpus.ts'
 import { monolithicContract } from '../contract.ts'
 import { usageError } from '../../../base/errors.ts'
 import { openCache } from '../../../ladder/cache.ts'
-import { openCalibration, type Calibration } from './calibration.ts'
+import { openCalibration } from './calibration.ts'
 import { chooseToolchain } from '../../../compile/choose-toolchain.ts'
 import type { Ladder } from '../../../ladder/ladder.ts'
 import { resumeFolder } from '../../../ladder/select.ts'
@@ -20,9 +20,6 @@ import type { Toolchain } from '../../../compile/toolchain.ts'
 export interface Search {
   readonly toolchain: Toolchain
   readonly version: string | null
-  /** One line: who compiles, and why. */
-  readonly why: string
-  readonly calibration: Calibration
   readonly setting: CaseSetting
   /** Behind every report line that is not about a device. */
   readonly tail: string
@@ -32,9 +29,13 @@ export interface Search {
 
 /**
  * Find the toolchain and open what the search reads.
+ * @param o.print gets who compiles and why, and where the calibration comes from
  * @throws RunbookError blocked and usage, as `chooseToolchain` and `openCalibration`
  */
-export async function openSearch(values: SearchValues, o: { folder: string; signal: AbortSignal }): Promise<Search> {
+export async function openSearch(
+  values: SearchValues,
+  o: { folder: string; signal: AbortSignal; print: (words: string) => void },
+): Promise<Search> {
   const outDir = dirname(o.folder)
   const resume = resumeFolder(values.resume, outDir)
   const { toolchain, availability, why } = await chooseToolchain(values.toolchain, {
@@ -48,12 +49,11 @@ export async function openSearch(values: SearchValues, o: { folder: string; sign
     )
   }
   const calibration = await openCalibration({ path: values.calibNpz, lengthPolicy: values.inputLengthPolicy })
+  o.print(`${why}\ncalibration: ${calibration.from}`)
   const { calibrationSamples, batchSize } = monolithicContract().quickOpt
   return {
     toolchain,
     version: availability.version,
-    why,
-    calibration,
     setting: {
       calibration,
       batchSize,

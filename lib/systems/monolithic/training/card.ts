@@ -85,15 +85,17 @@ export function cardText(cards: readonly NetworkCard[]): string {
   ].join('\n\n')}\n`
 }
 
-const about = `Three ConvTasNets that take a mixture of two particular voices apart: a woman (the voice of ivrvoice.ru) and a man (the
-voice of festvox-ru), both speaking Russian, 16 kHz.
+const about = `Three ConvTasNets that take a mixture of two particular voices apart: a woman (the voice of
+ivrvoice.ru) and a man (the voice of festvox-ru), both speaking Russian, 16 kHz.
 
-- They separate these two voices, whatever they say; the first source is the woman, the second the man. They are **no separator of voices in general**.
+- They separate these two voices, whatever they say; the first source is the woman, the second the man. They are
+  **no separator of voices in general**.
 - Made to bring a device up with sound that can be heard and scored, and for nothing else.
 - Not for finding out who speaks, nor for listening to people who did not agree to it. The licences of the recordings
   allow their use; the packages say nothing more of the speakers' consent.
 - Clean speech at -28 to -16 dBFS, no noise, no room, at most 5 dB between the voices. Everything else is untried.
-- The sources come out at about the level of the voices; whoever plays them rescales so that they add up to the mixture.`
+- The sources come out at about the level of the voices; whoever plays them rescales so that they add up to the
+  mixture.`
 
 const scoreTable = (cards: readonly NetworkCard[]): string =>
   grid(
@@ -145,9 +147,10 @@ const lossTable = (cards: readonly NetworkCard[]): string =>
 
 function data({ voices, packages }: NetworkCard): string {
   const trained = voices.filter(({ held }) => held > 0)
-  return `Crops of 2 s, four a step, two voices at a random level (±6 dB) and difference (±5 dB); Adam at 4e-3, constant for 40 % of the
-budget, then falling to zero; gradients clipped at 5; permutation-invariant SI-SDR; batch normalisation, folded into the
-affine layers at export, where silent channels are cut and quiet ones raised for int8. On one core, niced, beside other work.
+  return `Crops of 2 s, four a step, two voices at a random level (±6 dB) and difference (±5 dB); Adam at 4e-3,
+constant for 40 % of the budget, then falling to zero; gradients clipped at 5; permutation-invariant SI-SDR; batch
+normalisation, folded into the affine layers at export, where silent channels are cut and quiet ones raised for
+int8. On one core, niced, beside other work.
 
 Speech, without silence at either end (-32 dB):
 
@@ -156,8 +159,8 @@ ${grid(
   trained.map(({ voice, prompts, held, minutes }) => [voice, prompts, held, minutes]),
 )}
 
-Prompts are held out by their words: none of them shares half of its words with another prompt whose words are known. Of the
-woman's prompts 112, five minutes, have no known words, and were trained on.
+Prompts are held out by their words: none of them shares half of its words with another prompt whose words are
+known. Of the woman's prompts 112, five minutes, have no known words, and were trained on.
 \`lib/models/convtasnet/training/voices.json\` lists them.
 
 ${grid(
@@ -168,24 +171,28 @@ ${grid(
 
 const licence = `## Licence and credits
 
-The weights are made from speech under these licences, and are given under
-[CC BY 3.0](https://creativecommons.org/licenses/by/3.0/legalcode), with both notices. They are not under the project's MIT
+The weights are made from speech under these licences, and are given under [CC BY
+3.0](https://creativecommons.org/licenses/by/3.0/legalcode), with both notices. They are not under the project's MIT
 licence.
 
-- Woman: \`asterisk-core-sounds-ru-g722\`, copyright 2010 Maxim. Provided by Maxim Topal, http://www.ivrvoice.ru. CC BY 3.0.
-- Man: \`festvox-ru\`, copyright 2005 Nickolay V. Shmyrev, all rights reserved. "Permission is hereby granted, free of charge,
-  to use and distribute this software and its documentation without restriction, including without limitation the rights
-  to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of this work", provided that this notice
-  and its disclaimer are kept, modifications are marked, authors' names are not deleted and not used to endorse products
-  without permission. THE AUTHOR AND THE CONTRIBUTORS TO THIS WORK DISCLAIM ALL WARRANTIES WITH REGARD TO THIS SOFTWARE.
+- Woman: \`asterisk-core-sounds-ru-g722\`, copyright 2010 Maxim. Provided by Maxim Topal, http://www.ivrvoice.ru. CC
+  BY 3.0.
+- Man: \`festvox-ru\`, copyright 2005 Nickolay V. Shmyrev, all rights reserved. "Permission is hereby granted, free
+  of charge, to use and distribute this software and its documentation without restriction, including without
+  limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of this
+  work", provided that this notice and its disclaimer are kept, modifications are marked, authors' names are not
+  deleted and not used to endorse products without permission. THE AUTHOR AND THE CONTRIBUTORS TO THIS WORK DISCLAIM
+  ALL WARRANTIES WITH REGARD TO THIS SOFTWARE.
 
-Changes made: prompts were decoded, trimmed, cut, levelled and mixed; networks were trained on the mixtures. The strangers'
-recordings (Allison Smith, June Wallack, Carlo Flora) were used to measure, and are in none of the weights.`
+Changes made: prompts were decoded, trimmed, cut, levelled and mixed; networks were trained on the mixtures. The
+strangers' recordings (Allison Smith, June Wallack, Carlo Flora) were used to measure, and are in none of the
+weights.`
 
 const again = `## Again
 
     npx tsx runbooks/monolithic-train.ts --smoke
     npx tsx runbooks/monolithic-train.ts --network large --write
 
-The first takes four minutes of a core and reaches 7 dB. The second trains anew and puts weights, log and card here. Another
-machine, or another version of PyTorch, gives other weights of about the same quality: sums are rounded in another order.`
+The first takes four minutes of a core and reaches 7 dB. The second trains anew and puts weights, log and card here.
+Another machine, or another version of PyTorch, gives other weights of about the same quality: sums are rounded in
+another order.`

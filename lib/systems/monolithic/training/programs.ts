@@ -31,8 +31,10 @@ import numpy, torch
 torch.mm(torch.ones(64, 64), torch.ones(64, 64))
 maps = open('/proc/self/maps').read() if os.path.exists('/proc/self/maps') else ''
 # PyTorch's own build holds MKL inside it.
-blas = 'openblas' if 'openblas' in maps else 'mkl' if 'mkl' in torch.__config__.show().lower().split('lapack')[0] and 'libblas' not in maps else 'blas'
-print(json.dumps({'python': platform.python_version(), 'torch': torch.__version__, 'numpy': numpy.__version__, 'blas': blas}))
+has_mkl = 'mkl' in torch.__config__.show().lower().split('lapack')[0] and 'libblas' not in maps
+blas = 'openblas' if 'openblas' in maps else 'mkl' if has_mkl else 'blas'
+versions = {'python': platform.python_version(), 'torch': torch.__version__, 'numpy': numpy.__version__}
+print(json.dumps({**versions, 'blas': blas}))
 `
 
 /**
@@ -50,6 +52,20 @@ export async function findTorch(given?: string): Promise<TorchPython> {
   }
   const state = `no Python with PyTorch and NumPy is here (looked at ${candidates.join(', ')})`
   throw blockedError(`Cannot train: ${state}`, `${installCommand}, or name another Python with --python`)
+}
+
+/**
+ * What was found, for a person, with a note where it is slow or other than what made the shipped weights.
+ * @param shipped the version of PyTorch that made the shipped weights, as far as it matters
+ */
+export function torchText(found: TorchPython, shipped: string): string {
+  return [
+    `${found.program}: Python ${found.python}, PyTorch ${found.torch}, NumPy ${found.numpy}, ${found.blas}`,
+    ...(found.torch.startsWith(shipped) ? [] : [`note: the shipped weights were made by ${shipped}`]),
+    ...(found.blas === 'blas'
+      ? ['note: the plain BLAS is six times slower: apt-get install libopenblas0-pthread']
+      : []),
+  ].join('\n')
 }
 
 function pathOf(name: string): string | null {
