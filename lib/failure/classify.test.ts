@@ -2,29 +2,29 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { bucketOf } from './buckets.ts'
-import { fieldTexts } from '../testing/failure/texts-field.ts'
-import { moreFailureTexts } from '../testing/failure/texts-more.ts'
-import { failureTexts as compilerTexts } from '../testing/failure/texts.ts'
-import { tensorrtTexts } from '../testing/failure/texts-tensorrt.ts'
+import { failureTexts as textsOf } from '../testing/failure/texts.ts'
 import { classifyFailure, isConclusive } from './classify.ts'
 
-const failureTexts = [...compilerTexts, ...tensorrtTexts]
+/** Sentences by kind of failure; kinds that few texts cover; and whole logs as users bring them. */
+const failureTexts = ['compiler', 'tensorrt'].flatMap(textsOf)
+const moreFailureTexts = textsOf('more')
+const fieldTexts = ['whole-device', 'whole-onnx', 'whole-tensorrt', 'whole-compiler'].flatMap(textsOf)
 const typeOf = (log: string, context = {}) => classifyFailure(log, context).exceptionType
 const bucketFor = (log: string, context = {}) => classifyFailure(log, context).bucket
 
 test('classifyFailure() knows each kind of failure when words, names and numbers vary', () => {
   assert.ok(failureTexts.length >= 200)
-  const wrong = failureTexts.filter(([bucket, text]) => bucketFor(text) !== bucket)
+  const wrong = failureTexts.filter(({ bucket, log }) => bucketFor(log) !== bucket)
   assert.deepEqual(
-    wrong.map(([bucket, text]) => [bucket, bucketFor(text), text.slice(0, 80)]),
+    wrong.map(({ bucket, log }) => [bucket, bucketFor(log), log.slice(0, 80)]),
     [],
   )
 })
 
 test('classifyFailure() knows kinds that few texts cover, and words of another kind do not mislead it', () => {
-  const wrong = moreFailureTexts.filter(([bucket, text]) => bucketFor(text) !== bucket)
+  const wrong = moreFailureTexts.filter(({ bucket, log }) => bucketFor(log) !== bucket)
   assert.deepEqual(
-    wrong.map(([bucket, text]) => [bucket, bucketFor(text), text.slice(0, 80)]),
+    wrong.map(({ bucket, log }) => [bucket, bucketFor(log), log.slice(0, 80)]),
     [],
   )
   assert.ok(moreFailureTexts.length >= 50)
@@ -126,11 +126,11 @@ test('classifyFailure() gives the same answer when the failure stands in a long 
     '\x1b[32m[info]\x1b[0m Current Time: 01:00\n[info] PCIe: No Hailo PCIe device was found\n' +
     Array.from({ length: 200 }, (_, i) => `\rCalibration: ${i}%|####| ${i}/64 [00:15<00:00]`).join('') +
     '\n'
-  const odd = failureTexts.filter(([bucket]) => !['not_a_failure', 'unknown', 'api_removed_trt11'].includes(bucket))
-  const wrong = odd.filter(([bucket, text]) => bucketFor(before + text.replaceAll('\n', '\r\n')) !== bucket)
+  const odd = failureTexts.filter(({ bucket }) => !['not_a_failure', 'unknown', 'api_removed_trt11'].includes(bucket))
+  const wrong = odd.filter(({ bucket, log }) => bucketFor(before + log.replaceAll('\n', '\r\n')) !== bucket)
   // TensorRT's own words decide which table is searched first, and a log of Hailo's compiler is not one of TensorRT's.
   assert.deepEqual(
-    wrong.filter(([, text]) => !/TRT|polygraphy/.test(text)),
+    wrong.filter(({ log }) => !/TRT|polygraphy/.test(log)),
     [],
   )
 })
@@ -315,7 +315,7 @@ test('classifyFailure() carries layers, counters, shifts and reshapes as data', 
 })
 
 test('classifyFailure() never throws and keeps its promises when the text is anything', () => {
-  const words = failureTexts.map(([, text]) => text)
+  const words = failureTexts.map(({ log }) => log)
   const anyText = fc.oneof(
     fc.string({ maxLength: 400 }),
     fc.string({ unit: 'binary', maxLength: 200 }),
@@ -343,7 +343,7 @@ test('classifyFailure() never throws and keeps its promises when the text is any
 })
 
 test('classifyFailure() names the cause of whole logs of the field, in their own versions, nodes and paths', () => {
-  const wrong = fieldTexts.flatMap(([bucket, says, log]) => {
+  const wrong = fieldTexts.flatMap(({ bucket, says, log }) => {
     const failure = classifyFailure(log)
     const answer = `${failure.cause}; ${failure.fix}`
     return failure.bucket === bucket && says.test(answer) ? [] : [[bucket, failure.bucket, answer, log.slice(0, 90)]]
@@ -353,7 +353,7 @@ test('classifyFailure() names the cause of whole logs of the field, in their own
 })
 
 test('classifyFailure() leaves no place of an advice unfilled, and ends each with something to do', () => {
-  for (const [, , log] of fieldTexts) {
+  for (const { log } of fieldTexts) {
     const { cause, fix } = classifyFailure(log)
     assert.doesNotMatch(cause + fix.replaceAll('$(uname -r)', ''), /\{\w+\}/)
     assert.notEqual(fix, '')
