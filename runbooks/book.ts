@@ -13,6 +13,7 @@ import { pathToFileURL } from 'node:url'
 import { flagFromName } from '../lib/notebook/inputs/argv.ts'
 import { runbook, type Runbook } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -50,6 +51,6 @@ export default runbook(
     gate('runbooks that ask a question', books.filter(book => book.sheet.asks.endsWith('?')).length, {
       equals: files.length,
     })
-    next({ pass: 'npx tsx runbooks/monolithic-sweep.ts' })
+    next({ pass: runbookCommand('runbooks/monolithic-sweep.ts') })
   },
 )

@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { filesIn } from '../lib/host/files.ts'
+import { nextValuesOf } from '../lib/testing/syntax.ts'
 import type { Runbook } from '../lib/notebook/run/runbook.ts'
 
 const root = join(import.meta.dirname, '..')
 const documents = ['README.md', 'NEXT_AGENT.md', 'runbooks/README.md']
 const read = (name: string) => readFileSync(join(root, name), 'utf8')
 const runbooks = readdirSync(import.meta.dirname).filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+const sources = ['lib', 'runbooks']
+  .flatMap(folder => filesIn(join(root, folder)).map(path => `${folder}/${path}`))
+  .filter(path => /^(?!lib\/testing\/).*(?<!\.test)\.ts$/.test(path))
 const open = async (name: string) =>
   ((await import(pathToFileURL(join(import.meta.dirname, name)).href)) as { default: Runbook }).default
 
@@ -122,6 +127,30 @@ test('each runbook says in --help what it asks, and does nothing in --dry-run', 
     for (const line of commands(`\`\`\`sh\n${book.intro()}\n\`\`\``).filter(line => line.includes('npx tsx')))
       assert.ok(call(line), `${name}: ${line}`)
   }
+})
+
+test('what a runbook says comes next is a command of the runtime at hand, and no prose', () => {
+  const known = /^(?:[a-z][\w.!()-]*$|runbookCommand\(|commandWith\(|again\(|judged\()|^[`'](?:scp|cmp|git|docker) /
+  const texts = sources.flatMap(path => nextValuesOf(path, read(path)).map(value => [path, value] as const))
+  assert.ok(texts.length > 40, `${texts.length} proposals`)
+  assert.deepEqual(
+    texts.filter(([, value]) => !known.test(value)),
+    [],
+  )
+})
+
+test('no program says npx tsx by itself: runbookCommand() knows the runtime', () => {
+  // The card of the weights is a document, and what runs on a board is said for the board.
+  const except = /^lib\/host\/typescript\.ts$|training\/card\.ts$/
+  const said = sources
+    .filter(path => !except.test(path))
+    .flatMap(path =>
+      read(path)
+        .split('\n')
+        .filter(line => /npx tsx /.test(line) && !/^\s*(\*|\/\/|\/\*)|^#!|Board: /.test(line))
+        .map(line => `${path}: ${line.trim()}`),
+    )
+  assert.deepEqual(said, [])
 })
 
 test('links in the documents lead to something', () => {

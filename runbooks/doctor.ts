@@ -15,6 +15,7 @@ import { dirname } from 'node:path'
 import { thisMachine, type Machine } from '../lib/doctor/machine.ts'
 import { choice, runbook } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 /**
  * What can be asked of a machine, each with the command that answers it.
@@ -23,10 +24,10 @@ import { table } from '../lib/notebook/display/show.ts'
  */
 export async function questions(hef: string | null) {
   const { questionsOf } = await import('../lib/doctor/questions.ts')
-  const infer = 'npx tsx runbooks/monolithic-infer.ts'
+  const infer = runbookCommand('runbooks/monolithic-infer.ts')
   return questionsOf({
-    main: 'npx tsx runbooks/monolithic-sweep.ts',
-    dfc: 'npx tsx runbooks/monolithic-sweep.ts --toolchain dfc',
+    main: runbookCommand('runbooks/monolithic-sweep.ts'),
+    dfc: runbookCommand('runbooks/monolithic-sweep.ts', ['--toolchain', 'dfc']),
     hailo: `${infer} --backend hailort --model ${hef ?? 'winner.hef'}`,
     nvidia: `${infer} --backend tensorrt --model winner.plan`,
   })

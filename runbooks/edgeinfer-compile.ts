@@ -12,6 +12,7 @@
 import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
 import { homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 const contract = edgeinferContract()
 
@@ -47,7 +48,7 @@ export default runbook(
       'compare with the golden latents',
     ],
   },
-  async ({ inputs, run, cell, show, gate, mark, next, line, stamp, signal }) => {
+  async ({ inputs, run, cell, show, gate, mark, next, hint, line, stamp, signal }) => {
     const { chooseToolchain } = await import('../lib/compile/choose-toolchain.ts')
     const { compileForms, judgeArtifact } = await import('../lib/systems/edgeinfer/compile/compile.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
@@ -81,10 +82,12 @@ export default runbook(
         gate('worst cosine of the compiled model', parity.cosineMin, { atLeast: contract.gates.compiledCosineMin })
       }
     }
-    next({
-      pass: outcome.artifact === null ? '' : `npx tsx runbooks/edgeinfer-parity.ts --model ${outcome.artifact}`,
-      fail: 'npx tsx runbooks/edgeinfer-compile.ts --profile extended',
-      blocked: `on the board: npx tsx runbooks/edgeinfer-parity.ts --backend hailort --model ${outcome.artifact ?? ''}`,
-    })
+    const { artifact } = outcome
+    const judged = (...words: string[]) => runbookCommand('runbooks/edgeinfer-parity.ts', words)
+    next({ fail: runbookCommand('runbooks/edgeinfer-compile.ts', ['--profile', 'extended']) })
+    if (artifact !== null) {
+      next({ pass: judged('--model', artifact), blocked: judged('--backend', 'hailort', '--model', artifact) })
+      hint({ blocked: 'the next command is for a board: copy the model there' })
+    }
   },
 )

@@ -33,7 +33,7 @@ export default runbook(
     },
     steps: ({ apply, folder }) => ['render and check the files', ...(apply ? [`write them into ${folder}`] : [])],
   },
-  async ({ inputs, run, cell, show, gate, next, stamp }) => {
+  async ({ inputs, run, cell, show, gate, next, hint, stamp }) => {
     const { rolloutSteps, renderDeployment } = await import('../lib/systems/edgeinfer/deploy/render.ts')
     const { judgeDeployment, writeDeployment } = await import('../lib/systems/edgeinfer/deploy/judge.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
@@ -52,6 +52,7 @@ export default runbook(
       const failed = results.filter(({ status }) => status === 'failed').length
       gate('steps that failed', failed, { equals: 0 })
     }
-    next({ pass: 'docker compose --profile stub up -d --wait', fail: 'correct the flags' })
+    next({ pass: 'docker compose --profile stub up -d --wait' })
+    hint({ fail: 'correct the flags' })
   },
 )

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { makeFolder, shownPath } from '../lib/host/files.ts'
 import { number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -74,10 +75,8 @@ export default runbook(
       gate('test accuracy, against twelve numbers', scores.testAccuracy, { atLeast: scores.baselineAccuracy })
       if (donor.isShipped) gate('test accuracy', scores.testAccuracy, { atLeast: contract.gates.accuracyMin })
     }
-    const homeFlag = inputs.home === 'module_runs/edgeinfer' ? '' : ` --home ${inputs.home}`
-    next({
-      pass: `npx tsx runbooks/edgeinfer-parity.ts${homeFlag}`,
-    })
+    const home = inputs.home === 'module_runs/edgeinfer' ? [] : ['--home', inputs.home]
+    next({ pass: runbookCommand('runbooks/edgeinfer-parity.ts', home) })
     hint({ fail: 'give other weights, or more windows with --data' })
   },
 )

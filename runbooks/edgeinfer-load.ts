@@ -14,6 +14,7 @@ import type { Gate } from '../lib/notebook/run/session.ts'
 import type { RateReport } from '../lib/systems/edgeinfer/load/load.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
 import { homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 const { load, gates, service, sha256, model } = edgeinferContract()
 
@@ -43,7 +44,7 @@ export default runbook(
     },
     steps: ({ windows, rate }) => [`send ${windows} windows at ${rate}/s`, 'raise the rate until it refuses'],
   },
-  async ({ inputs, run, cell, show, gate, next, line, stamp }) => {
+  async ({ inputs, run, cell, show, gate, next, hint, line, stamp }) => {
     const { defaultModel, homeFolder } = await import('../lib/systems/edgeinfer/home.ts')
     const { openEngine } = await import('../lib/systems/edgeinfer/model/engine.ts')
     const { LoadGenerator, loadLines, readServer, writeLoadWindows } =
@@ -97,7 +98,8 @@ export default runbook(
     run.write('load.json', JSON.stringify({ steady: steady.report, stress, before, after }, null, 2))
     for (const words of loadLines(steady, { before, after })) line(words)
     judge(gate, { steady: steady.report, stress, lost })
-    next({ pass: 'npx tsx runbooks/edgeinfer-select.ts', fail: 'run it again on a machine with nothing else to do' })
+    next({ pass: runbookCommand('runbooks/edgeinfer-select.ts') })
+    hint({ fail: 'run it again on a machine with nothing else to do' })
   },
 )
 

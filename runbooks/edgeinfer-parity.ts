@@ -12,6 +12,7 @@
 import { backendNames } from '../lib/infer/options.ts'
 import { choice, file, runbook } from '../lib/notebook/run/runbook.ts'
 import { homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -88,9 +89,9 @@ export default runbook(
     gate('dimensions that vary', parity.activeDimensions, { atLeast: gates.activeDimensionsMin })
     if (engine.locked.entry.stage === 'exported') gate('largest difference', parity.maxAbs, { atMost: gates.maxAbsMax })
     next({
-      pass: 'npx tsx runbooks/edgeinfer-serve.ts',
-      fail: 'npx tsx runbooks/edgeinfer-compile.ts --calibration 2000',
-      blocked: 'npx tsx runbooks/edgeinfer-export.ts',
+      pass: runbookCommand('runbooks/edgeinfer-serve.ts'),
+      fail: runbookCommand('runbooks/edgeinfer-compile.ts', ['--calibration', '2000']),
+      blocked: runbookCommand('runbooks/edgeinfer-export.ts'),
     })
   },
 )

@@ -14,6 +14,7 @@ import { choice, number, runbook, text, toggle } from '../lib/notebook/run/runbo
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
 import { homeInput } from '../lib/systems/edgeinfer/home.ts'
 import { strategies } from '../lib/systems/edgeinfer/select/strategies.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 const { selection, model, sha256 } = edgeinferContract()
 
@@ -105,6 +106,9 @@ export default runbook(
       line(`Manifest: ${found.manifest}`)
       gate('windows to label', found.chosen.length, { atLeast: 1 })
     }
-    next({ pass: 'npx tsx runbooks/edgeinfer-deploy.ts', blocked: 'npx tsx runbooks/edgeinfer-load.ts' })
+    next({
+      pass: runbookCommand('runbooks/edgeinfer-deploy.ts'),
+      blocked: runbookCommand('runbooks/edgeinfer-load.ts'),
+    })
   },
 )

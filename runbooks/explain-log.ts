@@ -16,8 +16,9 @@ import { readNdjson } from '../lib/host/ndjson.ts'
 import { usageError } from '../lib/base/errors.ts'
 import { file, number, runbook } from '../lib/notebook/run/runbook.ts'
 import { json, table } from '../lib/notebook/display/show.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
-const usage = 'npx tsx runbooks/explain-log.ts FILE, or - for standard input'
+const usage = `${runbookCommand('runbooks/explain-log.ts')} FILE, or - for standard input`
 
 export default runbook(
   import.meta,

@@ -15,6 +15,7 @@ import { exitNameOf } from '../lib/base/errors.ts'
 import { runbook } from '../lib/notebook/run/runbook.ts'
 import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
 import { inferInputs } from '../lib/systems/monolithic/separation/infer-inputs.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 const { gates, model, sha256 } = monolithicContract()
 
@@ -75,7 +76,7 @@ export default runbook(
       const isPair = gate('sources', metrics.sources, { equals: model.nSrc })
       if (inputs.backend === 'null') gate.blocked('runtime', 'the null backend answers zeros: nothing was computed')
       status(!isSound || !isPair ? 'fail' : inputs.backend === 'null' ? 'blocked' : 'pass')
-      next({ fail: 'npx tsx runbooks/monolithic-sweep.ts' })
+      next({ fail: runbookCommand('runbooks/monolithic-sweep.ts') })
       hint({ pass: `listen to ${shownFolder}/sep_src1.wav`, fail: 'choose another rung' })
     } catch (thrown) {
       status(exitNameOf(thrown) === 'blocked' ? 'blocked' : 'fail')

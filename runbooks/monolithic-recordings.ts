@@ -14,6 +14,7 @@ import { relative } from 'node:path'
 import { folder, runbook, toggle } from '../lib/notebook/run/runbook.ts'
 import { downloadCommand, packagesOf } from '../lib/systems/monolithic/rebuild-recordings.ts'
 import { recordingRecipes, recordingSampleRate, recordingsFolder } from '../lib/systems/monolithic/recordings.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 const packages = packagesOf(recordingRecipes)
 const shippedIn = (inputs: { recordings: string | undefined }) => inputs.recordings ?? 'contracts/recordings'
@@ -103,7 +104,7 @@ export default runbook(
     const other = files.find(({ same }) => !same)
     const [made, shipped] = [other?.made ?? '', other?.shipped ?? ''].map(path => relative(process.cwd(), path))
     next({
-      pass: 'npx tsx runbooks/monolithic-sweep.ts',
+      pass: runbookCommand('runbooks/monolithic-sweep.ts'),
       fail: `cmp ${made} ${shipped}`,
     })
     hint({ fail: 'run it again with --write if the new one is right' })

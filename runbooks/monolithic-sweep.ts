@@ -17,9 +17,9 @@ import { commandWith } from '../lib/notebook/inputs/command.ts'
 import { runbook } from '../lib/notebook/run/runbook.ts'
 import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
 import { rungsOf, sweepInputs } from '../lib/systems/monolithic/search/sweep-inputs.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
-const contract = monolithicContract()
-const { files, gates, model } = contract
+const { files, gates, model, sha256 } = monolithicContract()
 const declared = sweepInputs()
 
 export default runbook(
@@ -46,7 +46,7 @@ export default runbook(
     )
     const { toolchain } = search
     mark('toolchain', toolchain.name)
-    stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
+    stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: sha256 })
     const { model: given } = inputs
     if (given !== undefined)
       return compile.sweepModels({ cell, gate, next, proves, run }, { ...inputs, model: given }, search)
@@ -80,7 +80,7 @@ export default runbook(
       gate('int8 against float32', snrDb ?? Number.NaN, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
 
     const compiledModel = run.path(winner.tag, winner.files.compiled)
-    const inferCommand = `npx tsx runbooks/monolithic-infer.ts --model ${shownPath(compiledModel)}`
+    const inferCommand = runbookCommand('runbooks/monolithic-infer.ts', ['--model', shownPath(compiledModel)])
     next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
     if (inputs.compileOnly) return compile.closeCompileOnly({ line, next, closing }, shownPath(compiledModel))
     if (rung.decoderMode === 'conv1x1_head') {

@@ -17,6 +17,7 @@ import {
   voicePackages,
   voicesContract,
 } from '../lib/systems/monolithic/training/contract.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 const { training, sha256 } = voicesContract()
 const packages = voicePackages()
@@ -110,8 +111,8 @@ export default runbook(
     })
     const { inputLen } = networkOptions(network)
     next({
-      pass: `npx tsx runbooks/monolithic-sweep.ts --weights ${trained.weights} --input-len ${inputLen}`,
-      fail: `npx tsx runbooks/monolithic-train.ts --network ${network} --cpu-seconds ${2 * cpuSeconds}`,
+      pass: runbookCommand('runbooks/monolithic-sweep.ts', ['--weights', trained.weights, '--input-len', inputLen]),
+      fail: runbookCommand('runbooks/monolithic-train.ts', ['--network', network, '--cpu-seconds', 2 * cpuSeconds]),
     })
   },
 )

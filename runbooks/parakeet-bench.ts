@@ -11,6 +11,7 @@
  */
 import { choice, file, folder, number, runbook } from '../lib/notebook/run/runbook.ts'
 import { backendNames } from '../lib/infer/options.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -36,7 +37,7 @@ export default runbook(
       'stream and transcribe a recording',
     ],
   },
-  async ({ inputs, run, cell, gate, next, stamp, mark, line, show }) => {
+  async ({ inputs, run, cell, gate, next, hint, stamp, mark, line, show }) => {
     const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
     const { seedModel, shippedRecording } = await import('../lib/systems/parakeet/transcribe/hear-file.ts')
     const { openModel } = await import('../lib/systems/parakeet/transcribe/model.ts')
@@ -86,9 +87,9 @@ export default runbook(
         { unit: 'ms' },
       )
     next({
-      pass: 'npx tsx runbooks/bench.ts --suite tdt',
-      fail: 'open ARCHITECTURE_RUNTIME.md',
-      blocked: 'npx tsx runbooks/doctor.ts',
+      pass: runbookCommand('runbooks/bench.ts', ['--suite', 'tdt']),
+      blocked: runbookCommand('runbooks/doctor.ts'),
     })
+    hint({ fail: 'open ARCHITECTURE_RUNTIME.md' })
   },
 )

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { readFile } from '../lib/host/files.ts'
 import { choice, file, folder, runbook } from '../lib/notebook/run/runbook.ts'
 import { contractName, parakeetVersions } from '../lib/systems/parakeet/contract/read.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -36,7 +37,7 @@ export default runbook(
       'write CONTRACT_SOURCES.md',
     ],
   },
-  async ({ inputs, run, cell, gate, next, stamp, line }) => {
+  async ({ inputs, run, cell, gate, next, hint, stamp, line }) => {
     const { checkContract } = await import('../lib/contract/contract.ts')
     const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
     const { contractLeaves } = await import('../lib/systems/parakeet/contract/leaves.ts')
@@ -80,9 +81,7 @@ export default runbook(
     }
     line(`Contract sources: ${run.shown}/CONTRACT_SOURCES.md`)
     line(`Gaps: ${gaps.length} of ${leaves.length} values, each with a follow-up`)
-    next({
-      pass: 'npx tsx runbooks/parakeet-export.ts',
-      fail: 'open CONTRACT_SOURCES.md: it names each value that is contradicted or has no source',
-    })
+    next({ pass: runbookCommand('runbooks/parakeet-export.ts') })
+    hint({ fail: 'open CONTRACT_SOURCES.md: it names each value that is contradicted or has no source' })
   },
 )

@@ -13,6 +13,7 @@
 import { choice, folder, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { builderWays } from '../lib/compile/trtexec/types.ts'
 import { precisions } from '../lib/systems/parakeet/parity/precisions.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -48,9 +49,8 @@ export default runbook(
       run.write('build_report.json', `${JSON.stringify({ precision: inputs.precision, ...facts }, null, 2)}\n`)
     report({ ok: false, builds: [], state: 'not begun' })
     next({
-      pass: `npx tsx runbooks/parakeet-parity.ts --model-dir ${modelDir} --engines-fp32 ${engineDir}`,
-      fail: 'npx tsx runbooks/explain-log.ts --log the log that build_report.json names',
-      blocked: 'npx tsx runbooks/doctor.ts --need nvidia',
+      pass: runbookCommand('runbooks/parakeet-parity.ts', ['--model-dir', modelDir, '--engines-fp32', engineDir]),
+      blocked: runbookCommand('runbooks/doctor.ts', ['--need', 'nvidia']),
     })
 
     const builder = await cell('Find the builder', async ({ print }) => {

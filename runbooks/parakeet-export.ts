@@ -13,6 +13,7 @@
 import { choice, file, folder, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { parakeetVersions } from '../lib/systems/parakeet/contract/read.ts'
 import { syntheticShapes } from '../lib/systems/parakeet/export/sources.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -91,7 +92,7 @@ export default runbook(
         else gate.blocked("NeMo's own export", `${inputs.python} ended with ${exitCode}: see its log in the run`)
       })
     next({
-      pass: `npx tsx runbooks/parakeet-transcribe.ts --model-dir ${inputs.modelDir ?? `${run.shown}/model`}`,
+      pass: runbookCommand('runbooks/parakeet-transcribe.ts', ['--model-dir', inputs.modelDir ?? `${run.shown}/model`]),
     })
     hint({
       fail: 'open EXPORT_REPORT.md: it names each value and each problem',

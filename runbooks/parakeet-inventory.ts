@@ -9,6 +9,7 @@
  *   npx tsx runbooks/parakeet-inventory.ts --tree ~/trt-asr-engine
  */
 import { folder, runbook } from '../lib/notebook/run/runbook.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -17,7 +18,7 @@ export default runbook(
     inputs: { tree: folder({ optional: true, help: 'the tree to scan; default: this project' }) },
     steps: ({ tree }) => [`scan ${tree ?? 'this project'}`, 'write INVENTORY.md and inventory.json'],
   },
-  async ({ inputs, run, cell, show, gate, next, line }) => {
+  async ({ inputs, run, cell, show, gate, next, hint, line }) => {
     const { scanTree } = await import('../lib/systems/parakeet/inventory/scan.ts')
     const { inventoryDocument } = await import('../lib/systems/parakeet/inventory/document.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
@@ -41,6 +42,7 @@ export default runbook(
     gate('files', found.files, { atLeast: 1 })
     const sections = ['Repository map', 'Tooling map', 'Runtime map', 'Current contracts', 'Unknowns']
     gate('sections of the inventory', sections.filter(title => document.includes(`## ${title}`)).length, { equals: 5 })
-    next({ pass: 'npx tsx runbooks/parakeet-contract.ts', fail: 'give --tree a folder with sources' })
+    next({ pass: runbookCommand('runbooks/parakeet-contract.ts') })
+    hint({ fail: 'give --tree a folder with sources' })
   },
 )

@@ -13,6 +13,7 @@
 import { choice, file, folder, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { parakeetVersions } from '../lib/systems/parakeet/contract/read.ts'
 import { rungGroups } from '../lib/systems/parakeet/parity/groups.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -78,8 +79,8 @@ export default runbook(
     line(`Validation report: ${run.shown}/VALIDATION_REPORT_ORT.md`)
     line(`Rungs: ${results.map(({ rung, status }) => `${rung} ${status}`).join(', ')}`)
     next({
-      pass: `npx tsx runbooks/parakeet-engines.ts --model-dir ${modelDir}`,
-      blocked: 'npx tsx runbooks/doctor.ts --need nvidia',
+      pass: runbookCommand('runbooks/parakeet-engines.ts', ['--model-dir', modelDir]),
+      blocked: runbookCommand('runbooks/doctor.ts', ['--need', 'nvidia']),
     })
     hint({ fail: 'open VALIDATION_REPORT_ORT.md: it names the first divergence of each rung' })
   },

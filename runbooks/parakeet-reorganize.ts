@@ -10,24 +10,28 @@
  *   npx tsx runbooks/parakeet-reorganize.ts --tree ~/trt-asr-engine --moves moves.json --apply --phase 1
  */
 import { file, folder, number, runbook, toggle } from '../lib/notebook/run/runbook.ts'
+import { shellWord } from '../lib/base/text.ts'
+import { commandWith } from '../lib/notebook/inputs/command.ts'
+
+const declared = {
+  tree: folder({ optional: true, help: 'the tree to reorganize; default: this project' }),
+  moves: file({ optional: true, help: 'the moves as JSON; default: those that the plan proposes' }),
+  apply: toggle({ help: 'make the moves of one phase with git' }),
+  phase: number({ default: 1, min: 1, integer: true, help: 'which phase --apply makes' }),
+}
 
 export default runbook(
   import.meta,
   {
     asks: 'where should things lie, and can they be moved without losing history?',
-    inputs: {
-      tree: folder({ optional: true, help: 'the tree to reorganize; default: this project' }),
-      moves: file({ optional: true, help: 'the moves as JSON; default: those that the plan proposes' }),
-      apply: toggle({ help: 'make the moves of one phase with git' }),
-      phase: number({ default: 1, min: 1, integer: true, help: 'which phase --apply makes' }),
-    },
+    inputs: declared,
     steps: inputs => [
       `plan the moves in ${inputs.tree ?? 'this project'}`,
       'write REPO_ORGANIZATION_PROPOSAL.md',
       ...(inputs.apply ? [`git mv what belongs to phase ${inputs.phase}`] : []),
     ],
   },
-  async ({ inputs, run, cell, show, gate, next, line, sh }) => {
+  async ({ inputs, run, cell, show, gate, next, hint, line, sh }) => {
     const { planMoves, proposal, readMoves, usualMoves } = await import('../lib/systems/parakeet/reorganize/moves.ts')
     const { scanFiles } = await import('../lib/systems/parakeet/inventory/scan.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
@@ -72,11 +76,13 @@ export default runbook(
         })
       })
     }
+    const again = { declared, values: inputs, change: { apply: true } }
     next({
-      pass: inputs.apply
-        ? `git -C ${root} commit`
-        : 'read REPO_ORGANIZATION_PROPOSAL.md, then run this again with --apply',
-      blocked: 'npx tsx runbooks/parakeet-reorganize.ts --tree TREE',
+      pass: inputs.apply ? `git -C ${shellWord(root)} commit` : commandWith('runbooks/parakeet-reorganize.ts', again),
+    })
+    hint({
+      pass: inputs.apply ? 'look at what is staged first' : 'read REPO_ORGANIZATION_PROPOSAL.md first',
+      blocked: 'give --tree a git checkout that has what --moves names',
       fail: 'open REPO_ORGANIZATION_PROPOSAL.md: it says what stands against each move',
     })
   },

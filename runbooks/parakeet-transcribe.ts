@@ -12,6 +12,7 @@
 import { backendNames } from '../lib/infer/options.ts'
 import { choice, file, folder, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { parakeetVersions } from '../lib/systems/parakeet/contract/read.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 /** What each token of a boosted phrase gains, in log-probability. */
 const boostBonus = 1.5
@@ -95,9 +96,9 @@ export default runbook(
     gate('words with a confidence', confident.length, { equals: transcript.words.length })
     mark('rtf', rtf.toPrecision(3))
     next({
-      pass: `npx tsx runbooks/parakeet-bench.ts --model-dir ${path}`,
-      fail: `npx tsx runbooks/parakeet-parity.ts --model-dir ${path}`,
-      blocked: 'npx tsx runbooks/parakeet-export.ts',
+      pass: runbookCommand('runbooks/parakeet-bench.ts', ['--model-dir', path]),
+      fail: runbookCommand('runbooks/parakeet-parity.ts', ['--model-dir', path]),
+      blocked: runbookCommand('runbooks/parakeet-export.ts'),
     })
   },
 )

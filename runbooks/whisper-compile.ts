@@ -11,6 +11,9 @@
  */
 import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
+import { shownPath } from '../lib/host/files.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
+import { shippedSpeech } from '../lib/systems/whisper/shipped-speech.ts'
 
 export default runbook(
   import.meta,
@@ -57,12 +60,19 @@ export default runbook(
       const count = compiled.filter(row => row.half === half).length
       gate(`lengths of the ${half} that compile (${name})`, count, { atLeast: 1 })
     }
+    const hefs = ['encoder', 'decoder'].flatMap(half => {
+      const row = compiled.find(each => each.half === half)
+      return row === undefined ? [] : [`--${half}-hef`, `${run.shown}/${half}/${row.tag}/${row.file}`]
+    })
     next({
       pass:
         name === 'dfc'
-          ? 'npx tsx runbooks/whisper-transcribe.ts --form fixed --encoder-hef encoder.hef --decoder-hef decoder.hef'
-          : 'npx tsx runbooks/whisper-compile.ts --dfc ~/hailo-venv',
-      fail: `npx tsx runbooks/explain-log.ts --log ${run.shown}/encoder/${rows.at(-1)?.tag}/compile.log`,
+          ? runbookCommand('runbooks/whisper-transcribe.ts', ['--form', 'fixed', ...hefs, shownPath(shippedSpeech())])
+          : runbookCommand('runbooks/doctor.ts', ['--need', 'dfc']),
+      fail: runbookCommand('runbooks/explain-log.ts', [
+        '--log',
+        `${run.shown}/encoder/${rows.at(-1)?.tag}/compile.log`,
+      ]),
     })
   },
 )

@@ -16,6 +16,9 @@ import type { Inputs } from '../lib/notebook/inputs/inputs.ts'
 import type { Tools } from '../lib/notebook/run/session.ts'
 import { whisperContract } from '../lib/systems/whisper/contract.ts'
 import type { Whisper } from '../lib/systems/whisper/pipeline.ts'
+import { shownPath } from '../lib/host/files.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
+import { shippedSpeech } from '../lib/systems/whisper/shipped-speech.ts'
 
 export default runbook(
   import.meta,
@@ -43,6 +46,7 @@ export default runbook(
   async ({ inputs, cell, gate, next, line, stamp }) => {
     const { exportModel, selfTest } = await import('../lib/systems/whisper/export.ts')
     const { openWhisper } = await import('../lib/systems/whisper/pipeline.ts')
+    const speech = shownPath(shippedSpeech())
     const { gates, sha256 } = whisperContract()
     stamp({ contract: sha256 })
     const exported = await cell(`Author the graphs of ${inputs.model}`, ({ show, print }) => {
@@ -61,7 +65,9 @@ export default runbook(
       stamp({ device: fixed.device })
       gate('numbers that are none', fixed.oddNumbers, { equals: 0 })
       gate('logits of one token', fixed.logits, { equals: manifest.dims.vocabulary })
-      next({ pass: `npx tsx runbooks/whisper-transcribe.ts --form fixed --model ${manifest.name} recording.wav` })
+      next({
+        pass: runbookCommand('runbooks/whisper-transcribe.ts', ['--form', 'fixed', '--model', manifest.name, speech]),
+      })
       return
     }
     await using whisper = await openWhisper(exported.folder, { threads: 1 })
@@ -79,8 +85,8 @@ export default runbook(
     }
     if (goldens !== undefined && inputs.speech) await countWrongWords(tools, whisper, goldens)
     next({
-      pass: `npx tsx runbooks/whisper-transcribe.ts --model ${exported.folder} recording.wav`,
-      fail: `npx tsx runbooks/whisper-model.ts --name ${inputs.model}`,
+      pass: runbookCommand('runbooks/whisper-transcribe.ts', ['--model', exported.folder, speech]),
+      fail: runbookCommand('runbooks/whisper-model.ts', ['--name', inputs.model]),
     })
   },
 )

@@ -13,6 +13,7 @@
  */
 import { folder, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -65,8 +66,10 @@ export default runbook(
       gate('steps that a second run would change', countSteps(again)['would change'], { equals: 0 })
     }
     next({
-      pass: inputs.uninstall ? 'npx tsx runbooks/whisper-install.ts' : 'npx tsx runbooks/whisper-verify.ts',
-      fail: 'npx tsx runbooks/whisper-install.ts --check-only',
+      pass: inputs.uninstall
+        ? runbookCommand('runbooks/whisper-install.ts')
+        : runbookCommand('runbooks/whisper-verify.ts'),
+      fail: runbookCommand('runbooks/whisper-install.ts', ['--check-only']),
     })
   },
 )

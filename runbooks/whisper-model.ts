@@ -13,6 +13,7 @@
  */
 import { choice, folder, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -59,8 +60,8 @@ export default runbook(
     gate('files', files.length, { atLeast: 2 })
     gate('files with the right digest', files.filter(({ isRight }) => isRight).length, { equals: files.length })
     next({
-      pass: `npx tsx runbooks/whisper-export.ts --model ${named.name}`,
-      fail: `npx tsx runbooks/whisper-model.ts --name ${named.name}`,
+      pass: runbookCommand('runbooks/whisper-export.ts', ['--model', named.name]),
+      fail: runbookCommand('runbooks/whisper-model.ts', ['--name', named.name]),
     })
   },
 )

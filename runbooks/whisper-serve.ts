@@ -11,6 +11,7 @@
  *   npx tsx runbooks/whisper-serve.ts --config /etc/xdg/hailo-whisper/hailo-whisper.json
  */
 import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -57,8 +58,8 @@ export default runbook(
     else gate.blocked('the model listens', outcome.readiness.reason)
     gate('accepted requests that were cut off', outcome.lost, { equals: 0 })
     next({
-      pass: 'npx tsx runbooks/whisper-verify.ts',
-      blocked: `npx tsx runbooks/whisper-model.ts --get ${config.model.name}`,
+      pass: runbookCommand('runbooks/whisper-verify.ts'),
+      blocked: runbookCommand('runbooks/whisper-model.ts', ['--name', config.model.name]),
     })
   },
 )

@@ -12,6 +12,7 @@
  */
 import { basename } from 'node:path'
 import { choice, file, number, paths, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
 
 export default runbook(
   import.meta,
@@ -104,6 +105,9 @@ export default runbook(
       gate('word error', wordErrorRate(total), { atMost: inputs.wordErrorMax })
     }
     gate('real-time factor', Math.max(...files.map(({ rtf }) => rtf)), { atMost: 100 })
-    next({ pass: 'npx tsx runbooks/whisper-serve.ts', fail: 'npx tsx runbooks/whisper-transcribe.ts --model base' })
+    next({
+      pass: runbookCommand('runbooks/whisper-serve.ts'),
+      fail: runbookCommand('runbooks/whisper-transcribe.ts', ['--model', 'base']),
+    })
   },
 )

@@ -11,6 +11,9 @@
  */
 import { file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
+import { shownPath } from '../lib/host/files.ts'
+import { runbookCommand } from '../lib/host/typescript.ts'
+import { shippedSpeech } from '../lib/systems/whisper/shipped-speech.ts'
 
 export default runbook(
   import.meta,
@@ -25,7 +28,7 @@ export default runbook(
     },
     steps: ({ url }) => [url === undefined ? 'look at the installation' : `ask ${url}`],
   },
-  async ({ inputs, cell, gate, line, next, sh }) => {
+  async ({ inputs, cell, gate, line, next, hint, sh }) => {
     const { openVerification } = await import('../lib/systems/whisper/deploy/run.ts')
     const { countSteps } = await import('../lib/deploy/steps.ts')
     const results = await cell('Look', async ({ print, show }) => {
@@ -46,7 +49,8 @@ export default runbook(
     line(`Looks: ok=${counts.ok} ; failed=${counts.failed} ; not here=${counts['not here']}`)
     gate('looks that held', counts.ok, { atLeast: 1 })
     gate('looks that failed', counts.failed, { equals: 0 })
-    const hint = results.find(({ status }) => status === 'failed')?.hint
-    next({ pass: 'npx tsx runbooks/whisper-transcribe.ts speech.wav', ...(hint && { fail: hint }) })
+    const advice = results.find(({ status }) => status === 'failed')?.hint
+    next({ pass: runbookCommand('runbooks/whisper-transcribe.ts', [shownPath(shippedSpeech())]) })
+    if (advice) hint({ fail: advice })
   },
 )

@@ -4,7 +4,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { currentRuntime, personsCommand, startTypescript, typescriptCommand, type Runtime } from './typescript.ts'
+import { projectRoot } from '../base/version.ts'
+import {
+  currentRuntime,
+  runbookCommand,
+  starterOf,
+  startTypescript,
+  starterVariable,
+  typescriptCommand,
+  type Runtime,
+} from './typescript.ts'
 
 const runtimes = {
   node20: { name: 'node', version: '20.19.0', readsTypescript: false, hasTsx: true },
@@ -13,11 +22,26 @@ const runtimes = {
   deno: { name: 'deno', version: '2.9.0', readsTypescript: true, hasTsx: false },
 } as const satisfies Record<string, Runtime>
 
-test('personsCommand() names the runtime that the person used', () => {
+test('starterOf() names the runtime that the person used', () => {
   assert.deepEqual(
-    Object.values(runtimes).map(runtime => personsCommand(runtime)),
+    Object.values(runtimes).map(runtime => starterOf(runtime, {})),
     ['npx tsx', 'node', 'npx tsx', 'deno run -A --node-modules-dir=manual'],
   )
+})
+
+test('starterOf() believes what the parent told, and nothing that is no starter', () => {
+  assert.equal(starterOf(runtimes.node24, { [starterVariable]: 'npx tsx' }), 'npx tsx')
+  assert.equal(starterOf(runtimes.node24, { [starterVariable]: 'rm -rf' }), 'node')
+})
+
+test('runbookCommand() runs as pasted when the working folder is the project, below it, or elsewhere', () => {
+  const from = (cwd: string, starter = 'node') => runbookCommand('runbooks/doctor.ts', [], { cwd, starter })
+  assert.equal(from(projectRoot), 'node runbooks/doctor.ts')
+  assert.equal(from(join(projectRoot, 'lib/host')), 'node ../../runbooks/doctor.ts')
+  assert.equal(from('/'), `node ${join(projectRoot, 'runbooks/doctor.ts')}`)
+  assert.equal(from('/', 'npx rungbook'), 'npx rungbook doctor')
+  const demo = { cwd: projectRoot, starter: 'npx rungbook' }
+  assert.equal(runbookCommand('lib/demo it.ts', ['a b', 2], demo), "npx tsx 'lib/demo it.ts' 'a b' 2")
 })
 
 test('typescriptCommand() loads tsx only where the runtime reads no TypeScript', () => {

@@ -5,6 +5,9 @@
  * them have.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { basename, join, relative } from 'node:path'
+import { shellWord } from '../base/text.ts'
+import { projectRoot } from '../base/version.ts'
 
 /** What a runtime is, as far as it decides how a script starts. */
 export interface Runtime {
@@ -29,10 +32,49 @@ export function currentRuntime(): Runtime {
   }
 }
 
-/** What stands before a script's path for a person who starts one, such as `npx tsx`. */
-export function personsCommand(runtime: Runtime = currentRuntime()): string {
-  if (runtime.name === 'deno') return 'deno run -A --node-modules-dir=manual'
-  return runtime.readsTypescript && !runtime.hasTsx ? 'node' : 'npx tsx'
+/** The variable in which a process tells its children how the person started it: one of `starters`. */
+export const starterVariable = 'RUNGBOOK_STARTER'
+
+const [deno, node, tsx, bin] = ['deno run -A --node-modules-dir=manual', 'node', 'npx tsx', 'npx rungbook']
+const starters: readonly string[] = [deno, node, tsx, bin]
+
+/** What a person types before a script's path, such as `npx tsx`; `npx rungbook` takes a runbook's name instead. */
+export function starterOf(
+  runtime: Runtime = currentRuntime(),
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  // A child is started without a loader where the runtime needs none, so only its parent knows of `npx tsx`.
+  const told = env[starterVariable]
+  if (told !== undefined && starters.includes(told)) return told
+  if (runtime.name === 'deno') return deno
+  return runtime.readsTypescript && !runtime.hasTsx ? node : tsx
+}
+
+/**
+ * The command that runs a runbook, as it can be pasted here: with the runtime at hand, seen from the working folder.
+ *
+ * @param file the runbook's file, relative to the project: `runbooks/doctor.ts`
+ * @param words flags and their values; each is quoted where a shell would split it
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { runbookCommand } from './lib/host/typescript.ts'
+ *
+ * const doctor = (o: { starter: string; cwd: string }) => runbookCommand('runbooks/doctor.ts', ['--json'], o)
+ * assert.equal(doctor({ starter: 'npx rungbook', cwd: '/' }), 'npx rungbook doctor --json')
+ * assert.match(doctor({ starter: 'node', cwd: '/' }), /^node \/.*runbooks\/doctor\.ts --json$/)
+ * ```
+ */
+export function runbookCommand(
+  file: string,
+  words: readonly (string | number)[] = [],
+  { starter = starterOf(), cwd = process.cwd() }: { starter?: string; cwd?: string } = {},
+): string {
+  const said = words.map(word => shellWord(String(word)))
+  if (starter === bin && file.startsWith('runbooks/')) return [bin, basename(file, '.ts'), ...said].join(' ')
+  const path = join(projectRoot, file)
+  const isInside = !relative(projectRoot, cwd).startsWith('..')
+  return [starter === bin ? tsx : starter, shellWord(isInside ? relative(cwd, path) : path), ...said].join(' ')
 }
 
 /** The words that start a script: the program, its flags, the script and its own words. */

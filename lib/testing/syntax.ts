@@ -95,3 +95,22 @@ function lineFinder(text: string): (at: number) => number {
     return low + 1
   }
 }
+
+/** The texts of the values that a file gives to calls of `next({ verdict: value })`; of a choice, both of its ends. */
+export function nextValuesOf(path: string, text: string): string[] {
+  const found: string[] = []
+  const ends = (node: Node & Record<string, Node>): void => {
+    if (node.type !== 'ConditionalExpression') return void found.push(text.slice(node.start, node.end))
+    for (const end of [node.consequent, node.alternate]) ends(end as Node & Record<string, Node>)
+  }
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return void value.forEach(visit)
+    if (value === null || typeof value !== 'object') return
+    const { type, callee, arguments: given } = value as { type?: string; callee?: { name?: string }; arguments?: any }
+    if (type === 'CallExpression' && callee?.name === 'next')
+      for (const property of given[0]?.properties ?? []) if (property.type === 'Property') ends(property.value)
+    Object.values(value).forEach(visit)
+  }
+  visit(parseSync(path, text).program.body)
+  return found
+}

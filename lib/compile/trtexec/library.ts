@@ -13,6 +13,7 @@ import { typescriptCommand } from '../../host/typescript.ts'
 import { runStageCommand } from '../stage-command.ts'
 import { mustHaveRanges } from './command.ts'
 import type { RawBuilder } from './types.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 /** An operating error of the child, or nothing. */
 export interface LibraryRefusal {
@@ -42,7 +43,10 @@ export async function openLibraryBuilder(): Promise<RawBuilder> {
     const state = said.timedOut
       ? `no answer within ${probeMs / 1000} s`
       : said.stderr.trim().split('\n').at(-1) || 'it died'
-    throw blockedError(`Cannot ask TensorRT's library: ${state}`, 'npx tsx runbooks/doctor.ts --need nvidia')
+    throw blockedError(
+      `Cannot ask TensorRT's library: ${state}`,
+      runbookCommand('runbooks/doctor.ts', ['--need', 'nvidia']),
+    )
   }
   if ('exit' in answer) throw new RunbookError(answer.exit, answer.message, answer.hint)
   const { path, version, major } = answer

@@ -2,6 +2,7 @@
  * What keeps a Hailo board from working: its driver, its firmware, memory and heat.
  */
 import { bucketAt, type Bucket } from '../bucket.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 const runtime = bucketAt('runtime')
 const exception = 'HailoRTException'
@@ -166,7 +167,7 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
   runtime_crash: runtime(
     'Crash',
     'the runtime crashed in native code: a damaged or unexpected model, or a defect of the library',
-    'npx tsx runbooks/doctor.ts tells versions; compare the model with its original: sha256sum MODEL',
+    `${runbookCommand('runbooks/doctor.ts')} tells versions; compare the model with its original: sha256sum MODEL`,
     [
       {
         when: /hailo|\.hef\b/i,

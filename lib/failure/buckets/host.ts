@@ -2,6 +2,7 @@
  * What the host, its installation or a person stops, whatever the tool.
  */
 import { bucketAt, type Bucket } from '../bucket.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 const any = bucketAt('any')
 const glibcImage = 'use a glibc system or image (Debian, Ubuntu): docker run --rm -it debian:bookworm-slim'
@@ -11,7 +12,7 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
   environment_broken_install: any(
     'EnvironmentError',
     'the toolchain is not installed whole: a library, module or program is absent or of another build',
-    'npx tsx runbooks/doctor.ts',
+    runbookCommand('runbooks/doctor.ts'),
     [
       {
         when: /ld-linux-\S{1,30}\.so|ld-musl|\bmusl\b|(?:__\w{3,40}_chk|gnu_get_libc_version): symbol not found/i,
@@ -70,7 +71,7 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /hailort?\.hp?p?|hailo\/hailort/i,
         cause: "HailoRT's header {header} is not installed",
-        fix: 'install the development files: hailort (deb) has them in /usr/include/hailo; npx tsx runbooks/doctor.ts',
+        fix: 'install the development files: hailort (deb) has them in /usr/include/hailo',
       },
       {
         when: /No such file or directory/,

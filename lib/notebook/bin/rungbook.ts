@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { exitCodes } from '../../base/errors.ts'
 import { closest } from '../../base/text.ts'
 import { projectRoot } from '../../base/version.ts'
+import { starterVariable } from '../../host/typescript.ts'
 
 /** The runbooks that a name means: the one that has it whole, else all that have it as a word. */
 export function runbooksNamed(name: string, known: readonly string[]): readonly string[] {
@@ -38,6 +39,7 @@ async function main([name = 'book', ...words]: readonly string[]): Promise<numbe
     return exitCodes.usage
   }
   const path = join(folder, `${found[0]}.ts`)
+  process.env[starterVariable] = 'npx rungbook'
   // As the entry script the runbook runs by itself when it is imported.
   process.argv.splice(1, process.argv.length - 1, path, ...words)
   await import(pathToFileURL(path).href)

@@ -1,6 +1,7 @@
 /** Writes the command that runs a runbook again with some inputs changed. Inputs at their default are left out. */
 import { shellWord } from '../../base/text.ts'
 import { flagFromName } from './argv.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 import type { Inputs } from './inputs.ts'
 
 /** A runbook's command from values and changes, by input name; an undefined or null value leaves the flag out. */
@@ -16,5 +17,5 @@ export function commandWith(
     if (typeof value === 'boolean') return [value ? `--${dashed}` : `--no-${dashed}`]
     return [`--${dashed} ${shellWord(String(value))}`]
   })
-  return ['npx tsx', runbook, ...flags].join(' ')
+  return [runbookCommand(runbook), ...flags].join(' ')
 }

@@ -1,4 +1,5 @@
 /** Writes the text of `--help`: the question, every input with its variable and default, and the exit codes. */
+import { runbookCommand } from '../../host/typescript.ts'
 import { flagFromName } from './argv.ts'
 import { runName } from '../run/run-folder.ts'
 import { pattern, text, toggle, type Inputs } from './inputs.ts'
@@ -45,11 +46,12 @@ export function helpText(o: {
   inputs: Inputs
   operand?: string | undefined
 }): string {
+  const operand = o.operand === undefined ? '' : ` ${o.inputs[o.operand]!.placeholder}…`
   const body = o.intro === '' ? o.asks : o.intro
   return [
     body,
     '',
-    `Usage: npx tsx ${o.file} [flags]${o.operand === undefined ? '' : ` ${o.inputs[o.operand]!.placeholder}…`}`,
+    `Usage: ${runbookCommand(o.file)} [flags]${operand}`,
     ...section('Inputs', o.inputs),
     ...section('Every runbook', { ...commonInputs, ...plain }),
     '',

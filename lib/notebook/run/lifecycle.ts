@@ -11,7 +11,7 @@ import { asError, exitCodes, RunbookError } from '../../base/errors.ts'
 import { plainText, shellWord } from '../../base/text.ts'
 import { projectVersion } from '../../base/version.ts'
 import { errorOfCommand } from '../../host/process/sh.ts'
-import { personsCommand } from '../../host/typescript.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 import { flagFromName, isSwitchedOn, parseArgv } from '../inputs/argv.ts'
 import { commonInputs, helpText, knownFlags } from '../inputs/help.ts'
 import { resolveInputs, type Inputs, type InputValues } from '../inputs/inputs.ts'
@@ -99,7 +99,7 @@ export async function execute<S extends Inputs>(declared: Declared<S>, around: S
   const begun = await begin(declared, { around, report, narrative }).catch((thrown: unknown) => ({ thrown }))
   if ('words' in begun) return told(stdout, begun.words)
   if ('report' in begun) return finish(begun.report)
-  const help = `${personsCommand()} ${self.file} --help`
+  const help = `${runbookCommand(self.file)} --help`
   if ('thrown' in begun) {
     const recorder = new Recorder(report, null)
     const proposed = { next: {}, hint: {} }
@@ -258,7 +258,7 @@ export function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly s
     runbook: self.id,
     asks: self.sheet.asks,
     intro: self.intro(),
-    command: [personsCommand(), self.file, ...argv.map(shellWord)].join(' '),
+    command: [runbookCommand(self.file), ...argv.map(shellWord)].join(' '),
     verdict: null,
     exit: null,
     run: 'none',

@@ -11,7 +11,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { Family } from '../../host/process/descendants.ts'
-import { startTypescript } from '../../host/typescript.ts'
+import { starterOf, starterVariable, startTypescript } from '../../host/typescript.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import { reportEnding, type Ending } from './aftermath.ts'
 import type { Runbook, Surroundings } from './lifecycle.ts'
@@ -45,7 +45,7 @@ export async function supervise<S extends Inputs>(
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // In a session of its own, so that a Ctrl-C comes once, by way of us.
     detached: true,
-    env: { ...process.env, [marker]: '1', [supervisorVariable]: String(process.pid) },
+    env: { ...process.env, [marker]: '1', [supervisorVariable]: String(process.pid), [starterVariable]: starterOf() },
   })
   const family = child.pid === undefined ? null : new Family({ root: child.pid, marker: `${marker}=` })
   const watched = watch(child, family)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { blockedError } from '../../base/errors.ts'
 import { text } from '../../notebook/run/runbook.ts'
 import { edgeinferContract } from './contract.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 /** The input that every runbook of the system has. */
 export const homeInput = text({
@@ -30,6 +31,8 @@ export function defaultModel(home: string, backend: string): string {
     ? join(homeFolder(home, 'artifacts'), onnx.replace('.onnx', '.hef'))
     : join(homeFolder(home, 'exports'), onnx.replace('.onnx', '_nchw.onnx'))
   if (existsSync(path)) return path
-  const maker = isHailo ? 'npx tsx runbooks/edgeinfer-compile.ts' : 'npx tsx runbooks/edgeinfer-export.ts'
+  const maker = isHailo
+    ? runbookCommand('runbooks/edgeinfer-compile.ts')
+    : runbookCommand('runbooks/edgeinfer-export.ts')
   throw blockedError(`Cannot open "${path}": it was not made yet`, `first: ${maker}`)
 }

@@ -23,6 +23,7 @@ import { namedModel, whisperContract } from './contract.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
 import type { Whisper } from './pipeline.ts'
 import { exportFolder, missingFiles, storeFolder, weightsFolder } from './store.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 /** The weights of a folder, and what was read. */
 export interface FolderWeights {
@@ -43,7 +44,7 @@ export function readWeights(folder: string): FolderWeights {
   if (name === undefined) {
     throw blockedError(
       `Cannot read the weights of "${folder}": it holds no model.bin, model.safetensors or .pt`,
-      'npx tsx runbooks/whisper-model.ts --name tiny.en',
+      runbookCommand('runbooks/whisper-model.ts', ['--name', 'tiny.en']),
     )
   }
   const path = join(folder, name)
@@ -140,7 +141,7 @@ export function exportModel(o: {
   if (missing.length > 0) {
     throw blockedError(
       `Cannot export "${o.model}": ${missing.join(', ')} is not in ${weightsFolder(store, named.published)}`,
-      `npx tsx runbooks/whisper-model.ts --name ${o.model}`,
+      runbookCommand('runbooks/whisper-model.ts', ['--name', o.model]),
     )
   }
   const folder = o.to ?? exportFolder(store, { published: named.published, form, precision })

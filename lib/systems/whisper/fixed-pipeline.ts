@@ -17,6 +17,7 @@ import { featuresOf, whisperFrontEnd } from './features.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import { openFixedNetwork, type FixedBackendNetwork } from './network/fixed.ts'
 import type { PipelineOptions, PipelineWatcher, Transcript } from './pipeline.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 /** How a model of fixed lengths is opened. */
 export interface FixedOpenOptions {
@@ -37,7 +38,7 @@ export async function openFixedWhisper(folder: string, o: FixedOpenOptions = {})
   if (manifest.fixed === undefined) {
     throw usageError(
       `Cannot open "${folder}" in fixed lengths: it is of the form ${manifest.form}`,
-      'npx tsx runbooks/whisper-export.ts --form fixed',
+      runbookCommand('runbooks/whisper-export.ts', ['--form', 'fixed']),
     )
   }
   const path = join(folder, manifest.fixed.embeddings)

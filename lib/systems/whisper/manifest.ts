@@ -8,6 +8,7 @@ import { sha256File } from '../../host/digest.ts'
 import { readJson, writeFileAtomic } from '../../host/files.ts'
 import type { WhisperDims } from '../../models/whisper/dims.ts'
 import { whisperContract } from './contract.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 /** A file of the folder. */
 interface ManifestFile {
@@ -55,12 +56,15 @@ export function readManifest(folder: string, { verify = false }: { verify?: bool
   if (!existsSync(path)) {
     throw blockedError(
       `Cannot open the model "${folder}": there is no ${whisperContract().files.manifest} in it`,
-      'npx tsx runbooks/whisper-export.ts --model tiny.en',
+      runbookCommand('runbooks/whisper-export.ts', ['--model', 'tiny.en']),
     )
   }
   const manifest = readJson(path) as Manifest
   const refuse = (state: string) =>
-    usageError(`Cannot open the model "${folder}": ${state}`, 'export it again: npx tsx runbooks/whisper-export.ts')
+    usageError(
+      `Cannot open the model "${folder}": ${state}`,
+      `export it again: ${runbookCommand('runbooks/whisper-export.ts')}`,
+    )
   const isWhole =
     manifest?.schema === schema &&
     (manifest.form === 'cached' || manifest.form === 'fixed') &&
@@ -74,7 +78,7 @@ export function readManifest(folder: string, { verify = false }: { verify?: bool
     if (!existsSync(at)) {
       throw blockedError(
         `Cannot open the model "${folder}": ${file.path} is absent`,
-        'export it again: npx tsx runbooks/whisper-export.ts',
+        `export it again: ${runbookCommand('runbooks/whisper-export.ts')}`,
       )
     }
     if (verify && sha256File(at) !== file.sha256) throw refuse(`${file.path} is not the file that its manifest names`)

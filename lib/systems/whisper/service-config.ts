@@ -10,6 +10,7 @@ import type { ZodType } from 'zod'
 import { usageError } from '../../base/errors.ts'
 import { parseYaml, readYaml } from '../../deploy/config.ts'
 import { readFile } from '../../host/files.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 /** The configuration with every default filled in. */
 export interface ServiceConfig {
@@ -124,7 +125,7 @@ export async function readServiceJson(path: string): Promise<ServiceConfig> {
   } catch (thrown) {
     throw usageError(
       `Cannot read "${path}": ${(thrown as Error).message}`,
-      'npx tsx runbooks/whisper-install.ts',
+      runbookCommand('runbooks/whisper-install.ts'),
       thrown,
     )
   }
@@ -133,7 +134,7 @@ export async function readServiceJson(path: string): Promise<ServiceConfig> {
   const [issue] = parsed.error.issues
   throw usageError(
     `Cannot use "${path}": ${issue!.path.map(String).join('.')}: ${issue!.message}`,
-    'npx tsx runbooks/whisper-install.ts',
+    runbookCommand('runbooks/whisper-install.ts'),
   )
 }
 

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { blockedError } from '../../base/errors.ts'
 import { namedModel, whisperContract, type NamedModel } from './contract.ts'
 import type { Manifest } from './manifest.ts'
+import { runbookCommand } from '../../host/typescript.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -71,6 +72,6 @@ export function findModel(
   }
   throw blockedError(
     `Cannot open the model "${nameOrFolder}": ${missing.join(', ')} is not in ${weightsFolder(o.store, published)}`,
-    `npx tsx runbooks/whisper-model.ts --name ${nameOrFolder}`,
+    runbookCommand('runbooks/whisper-model.ts', ['--name', nameOrFolder]),
   )
 }

@@ -3,6 +3,7 @@
  */
 import { renderCompose, type Compose } from '../../../deploy/compose.ts'
 import { edgeinferContract } from '../contract.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** What differs between boards. */
 export interface DeployOptions {
@@ -132,7 +133,7 @@ export function rolloutSteps(o: DeployOptions): RolloutStep[] {
     { step: 'canary', command: up('canary'), expect: `/readyz of port ${o.port + 1} is 200` },
     {
       step: 'judge the canary',
-      command: `npx tsx runbooks/edgeinfer-load.ts --url ${canary} --stress=false`,
+      command: runbookCommand('runbooks/edgeinfer-load.ts', ['--url', canary, '--stress=false']),
       expect: 'PASS edgeinfer-load',
     },
     {

@@ -11,6 +11,7 @@ import { readYaml } from '../../../deploy/config.ts'
 import { sha256File } from '../../../host/digest.ts'
 import { writeFileAtomic } from '../../../host/files.ts'
 import { edgeinferContract } from '../contract.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'a sha256 is wanted')
 
@@ -77,7 +78,10 @@ export async function readExportConfig(folder: string): Promise<ExportConfig> {
   for (const [key, have, want] of pairs) {
     if (JSON.stringify(have) === JSON.stringify(want)) continue
     const state = `${key} is ${JSON.stringify(have)}, and the contract says ${JSON.stringify(want)}`
-    throw usageError(`Cannot use "${path}": ${state}`, 'export again: npx tsx runbooks/edgeinfer-export.ts')
+    throw usageError(
+      `Cannot use "${path}": ${state}`,
+      `export again: ${runbookCommand('runbooks/edgeinfer-export.ts')}`,
+    )
   }
   return config
 }
@@ -98,7 +102,7 @@ export async function lockedModel(path: string): Promise<LockedModel> {
   const folder = dirname(path)
   const config = await readExportConfig(folder)
   const entry = config.files.find(({ file }) => file === basename(path))
-  const again = 'export and compile again: npx tsx runbooks/edgeinfer-export.ts'
+  const again = `export and compile again: ${runbookCommand('runbooks/edgeinfer-export.ts')}`
   if (entry === undefined)
     throw usageError(
       `Cannot use "${path}": the ${edgeinferContract().names.exportConfig} beside it does not name it`,

@@ -8,6 +8,7 @@ import { referenceLatent } from '../../../models/tcn/reference.ts'
 import type { TcnWeights } from '../../../models/tcn/weights.ts'
 import { edgeinferContract } from '../contract.ts'
 import { standardise, windowChannels, windowSamples, windowSize } from '../window/layout.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** One golden window. */
 export interface GoldenWindow {
@@ -36,7 +37,7 @@ export async function readGolden(path: string): Promise<GoldenWindow[]> {
     throw usageError(
       `Cannot read the golden windows "${path}": no float32 window [n, ${windowSamples}, ${windowChannels}] ` +
         `and latent [n, ${latentSize}]`,
-      'export again: npx tsx runbooks/edgeinfer-export.ts',
+      `export again: ${runbookCommand('runbooks/edgeinfer-export.ts')}`,
     )
   }
   return Array.from({ length: count }, (_, i) => ({

@@ -15,6 +15,7 @@ import { edgeinferContract } from '../contract.ts'
 import { lockedModel, type LockedModel } from '../export/config.ts'
 import { softmaxInPlace } from '../motifs/softmax.ts'
 import { standardise, windowSize } from '../window/layout.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** What the model says of one window. */
 export interface Answer {
@@ -135,6 +136,6 @@ function portsOf(backend: Backend, o: { path: string; motifs: number; form: TcnF
   throw usageError(
     `Cannot use "${o.path}" as the encoder: it does not take ${windowSize} numbers ` +
       `and give ${latentSize} and ${o.motifs}`,
-    'export it again: npx tsx runbooks/edgeinfer-export.ts',
+    `export it again: ${runbookCommand('runbooks/edgeinfer-export.ts')}`,
   )
 }

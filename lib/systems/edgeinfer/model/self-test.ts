@@ -8,6 +8,7 @@ import { compare } from '../../../parity/compare.ts'
 import { edgeinferContract } from '../contract.ts'
 import { readGolden, type GoldenWindow } from '../export/golden.ts'
 import type { Engine } from './engine.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** How the test went. */
 export interface SelfTest {
@@ -55,7 +56,7 @@ export async function selfTest(engine: Engine, golden: readonly GoldenWindow[]):
       throw new RunbookError(
         'fail',
         `Cannot serve "${engine.path}": a golden window has cosine ${cosine.toFixed(4)}, below ${bound}`,
-        'compile or export again, and see npx tsx runbooks/edgeinfer-parity.ts',
+        `compile or export again, and see ${runbookCommand('runbooks/edgeinfer-parity.ts')}`,
       )
     }
     cosineMin = Math.min(cosineMin, cosine)

@@ -16,6 +16,7 @@ import type { Tools } from '../../../notebook/run/session.ts'
 import { monolithicContract } from '../contract.ts'
 import type { Search } from '../search/search.ts'
 import { modelPaths, shapesFrom, type GivenValues } from './inputs.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 type Pen = Pick<Tools<Inputs>, 'cell' | 'gate' | 'next' | 'proves' | 'run'>
 
@@ -113,7 +114,7 @@ export async function sweepModels(pen: Pen, values: GivenValues & { model: strin
   const failed = results.find(result => !isCompiled(result))
   if (failed === undefined) return
   const log = failed.files.failureLog || failed.files.compileLog || failed.files.parseLog
-  next({ fail: `npx tsx runbooks/explain-log.ts --log ${shownPath(run.path(failed.tag, log))}` })
+  next({ fail: runbookCommand('runbooks/explain-log.ts', ['--log', shownPath(run.path(failed.tag, log))]) })
 }
 
 interface Climb {

@@ -8,6 +8,7 @@ import type { Counter } from '../../../failure/log-reading.ts'
 import { runTag } from '../../../models/convtasnet/options.ts'
 import { flagFromName } from '../../../notebook/inputs/argv.ts'
 import type { CaseConfig } from '../search/summary.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** A size that a search can reduce. `bnSkip` is the bottleneck and the skip channels together. */
 export type ReducedSize = 'hidChan' | 'bnSkip' | 'nFilters' | 'nBlocks' | 'inputLen'
@@ -83,7 +84,7 @@ export function changeText(change: Change): string {
     case 'resolve':
       return `resolve non-allocator failure first: ${change.exceptionType}`
     case 'runbook':
-      return `${change.why}: npx tsx ${change.path}${change.flags ? ` ${change.flags}` : ''}`
+      return `${change.why}: ${runbookCommand(change.path)}${change.flags ? ` ${change.flags}` : ''}`
     case 'calibrate':
     case 'outside':
       return change.text

@@ -3,7 +3,6 @@
  *
  * A change that is no input of ours (another compiler version, a host with a GPU) has no command.
  */
-import { shellWord } from '../../../base/text.ts'
 import { bucketOf } from '../../../failure/buckets.ts'
 import { runTag, sizesOf } from '../../../models/convtasnet/options.ts'
 import { flagFromName } from '../../../notebook/inputs/argv.ts'
@@ -16,6 +15,7 @@ import { ladderConfigs } from '../contract.ts'
 import type { Failure } from '../../../failure/classify.ts'
 import type { Knob } from './next-knob.ts'
 import type { CaseConfig } from '../search/summary.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 const sweep = 'runbooks/monolithic-sweep.ts'
 
@@ -73,6 +73,6 @@ export function bareCommand(failure: Failure): string | null {
   const [change] = candidatesFor({ failure, config })
   if (change?.kind !== 'input') return null
   const { name, value } = change
-  const words = value === false ? `--no-${flagFromName(name)}` : `--${flagFromName(name)} ${shellWord(String(value))}`
-  return `npx tsx ${sweep} ${words}`
+  const flag = flagFromName(name)
+  return runbookCommand(sweep, value === false ? [`--no-${flag}`] : [`--${flag}`, String(value)])
 }

@@ -17,6 +17,7 @@ import type { Boundary, RampResult } from './ramp.ts'
 import type { rampInputs, RampValues } from './inputs.ts'
 import { searchRows } from '../../../ladder/report.ts'
 import { searchInputs, type SearchValues } from '../search/search-inputs.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
@@ -128,7 +129,7 @@ export function rampNext({ results, boundary }: RampResult, o: NextOptions): Nex
   if (undecided) {
     const { tag, files } = undecided
     const log = files.failureLog || files.compileLog || files.parseLog
-    const next = `npx tsx runbooks/explain-log.ts --log ${run.shown}/${tag}/${log}`
+    const next = runbookCommand('runbooks/explain-log.ts', ['--log', `${run.shown}/${tag}/${log}`])
     return { next, because: 'this failure says nothing about the graph' }
   }
   if (open !== null) return { next: again({ resume: run.ts, timeLimitMin: 240 }), because: open }

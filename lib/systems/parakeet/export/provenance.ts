@@ -3,6 +3,7 @@
  */
 import { createRequire } from 'node:module'
 import { shellWord } from '../../../base/text.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** The command of a runbook with the inputs that were given, as a person would type it. */
 export function commandOf(runbook: string, inputs: Readonly<Record<string, unknown>>): string {
@@ -11,7 +12,7 @@ export function commandOf(runbook: string, inputs: Readonly<Record<string, unkno
     if (value === undefined || value === false) return []
     return value === true ? [flag] : [flag, shellWord(String(value))]
   })
-  return ['npx tsx', `runbooks/${runbook}.ts`, ...words].join(' ')
+  return [runbookCommand(`runbooks/${runbook}.ts`), ...words].join(' ')
 }
 
 /** Versions of what makes an export. */

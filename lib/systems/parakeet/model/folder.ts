@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { blockedError, usageError } from '../../../base/errors.ts'
 import { piecesFromModel, piecesFromText, type Pieces } from '../../../speech/pieces.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** Components of a model, by what they do. */
 export const components = [
@@ -40,7 +41,7 @@ export function readModelFolder(path: string, { prefer = '.onnx' }: { prefer?: '
   if (!existsSync(path))
     throw blockedError(
       `Cannot open the model "${path}": there is no such folder`,
-      'make one: npx tsx runbooks/parakeet-export.ts --synthetic tiny',
+      `make one: ${runbookCommand('runbooks/parakeet-export.ts')} --synthetic tiny`,
     )
   const names = readdirSync(path)
   const files = new Map<Component, string>()
@@ -56,7 +57,7 @@ export function readModelFolder(path: string, { prefer = '.onnx' }: { prefer?: '
   if (files.has('encoder') && canDecode) return { path, files, layout }
   throw usageError(
     `Cannot open the model "${path}": it holds ${[...files.keys()].join(', ') || 'no model'}`,
-    'export again: npx tsx runbooks/parakeet-export.ts',
+    `export again: ${runbookCommand('runbooks/parakeet-export.ts')}`,
   )
 }
 

@@ -10,6 +10,7 @@ import type { TdtConfig } from '../../../models/tdt/config.ts'
 import { streamSchedule, type StreamSchedule } from '../../../models/tdt/schedule.ts'
 import type { NemoMelOptions } from '../../../signal/mel/nemo.ts'
 import type { TdtRules } from '../../../speech/tdt/rules.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** The front end's values. */
 export interface FeatureMeta {
@@ -66,7 +67,7 @@ export function readMeta(folder: string): ModelMeta {
   if (absent.length === 0) return meta as ModelMeta
   throw usageError(
     `Cannot use "${path}": it lacks ${absent.join(', ')}`,
-    'export again: npx tsx runbooks/parakeet-export.ts',
+    `export again: ${runbookCommand('runbooks/parakeet-export.ts')}`,
   )
 }
 

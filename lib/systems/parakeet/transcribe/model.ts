@@ -17,6 +17,7 @@ import { melOptionsOf, readMeta, rulesOf, type ModelMeta } from '../model/meta.t
 import { openBackendNetworks } from './backend-networks.ts'
 import { BoundNetworks } from './bound-networks.ts'
 import type { ChunkNetworks } from './networks.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** A model that is open. */
 export interface OpenModel extends AsyncDisposable {
@@ -54,7 +55,7 @@ export async function openModel(path: string, contract: ParakeetContract, o: Ope
   if (file === undefined)
     throw blockedError(
       `Cannot stream with "${path}": it holds no encoder_streaming`,
-      'export it: npx tsx runbooks/parakeet-export.ts --nemo MODEL.nemo',
+      `export it: ${runbookCommand('runbooks/parakeet-export.ts')} --nemo MODEL.nemo`,
     )
   const options = { backend: o.backend ?? 'auto', ort: { threads: o.threads ?? 1 } }
   const encoder = await openBackend(file, options)

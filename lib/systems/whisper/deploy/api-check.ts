@@ -5,6 +5,7 @@ import type { ZodType } from 'zod'
 import { blockedError, RunbookError } from '../../../base/errors.ts'
 import { holds, type Step } from '../../../deploy/steps.ts'
 import { responseFormats, type ResponseFormat } from '../server/request.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** What is asked. */
 export interface ApiCheckOptions {
@@ -58,7 +59,7 @@ async function ask(o: ApiCheckOptions, path: string, init: RequestInit = {}): Pr
     return await fetch(`${o.url}${path}`, { ...init, headers, signal })
   } catch (thrown) {
     const why = ((thrown as Error).cause as Error | undefined)?.message ?? (thrown as Error).message
-    throw blockedError(`Cannot reach "${o.url}${path}": ${why}`, 'npx tsx runbooks/whisper-serve.ts', thrown)
+    throw blockedError(`Cannot reach "${o.url}${path}": ${why}`, runbookCommand('runbooks/whisper-serve.ts'), thrown)
   }
 }
 

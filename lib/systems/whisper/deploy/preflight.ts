@@ -12,6 +12,7 @@ import { holds, notHere, warns, type Finding, type Step } from '../../../deploy/
 import { findProgram } from '../../../host/program.ts'
 import type { ServiceConfig } from '../service-config.ts'
 import { deviceNodes, unitName } from './layout.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 /** What is known of the machine's HailoRT library, as the runbook asked it. */
 export interface HailoLibrary {
@@ -51,7 +52,7 @@ function rootFinding(target: Target): Finding {
   if (target.root !== '/') return warns('not root: owners are not set in this root')
   throw blockedError(
     'Cannot install "hailo-whisper": this user is not root',
-    'sudo npx tsx runbooks/whisper-install.ts',
+    `sudo ${runbookCommand('runbooks/whisper-install.ts')}`,
   )
 }
 
@@ -75,7 +76,7 @@ function deviceFinding(target: Target, isWanted: boolean): Finding {
   if (!isWanted) return notHere(`no ${deviceNodes.join(', no ')}; ONNX Runtime answers on the CPU`)
   throw blockedError(
     `Cannot use "${deviceNodes[0]}": it is absent, and model.backend is hailort`,
-    'npx tsx runbooks/doctor.ts --need hailo',
+    runbookCommand('runbooks/doctor.ts', ['--need', 'hailo']),
   )
 }
 

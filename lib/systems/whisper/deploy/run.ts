@@ -1,8 +1,6 @@
 /**
  * Puts an installation together for a runbook: the target, its configuration, and the steps that were asked for.
  */
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { usageError } from '../../../base/errors.ts'
 import { projectRoot } from '../../../base/version.ts'
 import { applySteps, type ApplyOptions, type Step, type StepResult } from '../../../deploy/steps.ts'
@@ -20,6 +18,8 @@ import { paths } from './layout.ts'
 import { modelStep } from './model.ts'
 import { verifySteps } from './verify.ts'
 import type { HailoLibrary } from './preflight.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
+import { shippedSpeech } from '../shipped-speech.ts'
 
 /** The runbook's inputs, and its shell. */
 export interface InstallationOptions {
@@ -103,7 +103,7 @@ async function withSteps(
 
 async function hailoLibrary(): Promise<HailoLibrary> {
   const { status, state, fix } = await hailortFact(thisMachine())
-  return { found: status === 'ok', says: state, hint: fix ?? 'npx tsx runbooks/doctor.ts --need hailo' }
+  return { found: status === 'ok', says: state, hint: fix ?? runbookCommand('runbooks/doctor.ts', ['--need', 'hailo']) }
 }
 
 /** What is verified. */
@@ -138,11 +138,4 @@ export async function openVerification(
   const isAsked = config === null || target.isLive
   const steps = [...(config ? verifySteps(target, config) : []), ...(isAsked ? api : [])]
   return async options => await applySteps(steps, { ...options, keepGoing: true })
-}
-
-/** The first of the shipped recordings of one voice. */
-function shippedSpeech(): string {
-  const folder = join(projectRoot, 'contracts/recordings/s1')
-  const [name] = readdirSync(folder).toSorted()
-  return join(folder, name!)
 }

@@ -10,9 +10,10 @@ import { pathIn, type Target } from '../../../deploy/target.ts'
 import { renderConfig, type ServiceConfig } from '../service-config.ts'
 import { codeFolder, paths, serviceName, serviceOwner, stateFolder, unitName } from './layout.ts'
 import { limitsText, unitText } from './unit.ts'
+import { runbookCommand } from '../../../host/typescript.ts'
 
 const failed = (message: string, hint: string) => new RunbookError('fail', message, hint)
-const install = 'sudo npx tsx runbooks/whisper-install.ts'
+const install = `sudo ${runbookCommand('runbooks/whisper-install.ts')}`
 
 /** A step of an installation as a look: what it would change is a failure. */
 function asLook(step: Step): Step {
