@@ -50,7 +50,7 @@ export function tdtConfigFrom(config: Table): TdtConfig {
   encoder.only('subsampling', ['dw_striding'])
   encoder.only('self_attention_model', ['rel_pos'])
   encoder.only('reduction', [null, undefined])
-  encoder.only('untie_biases', [true, undefined])
+  encoder.only('untie_biases', [true, false, undefined])
   const kernel = encoder.count('conv_kernel_size')
   const vocabSize = decoder.count('vocab_size')
   const durations = new Reader(config, 'model_defaults').list('tdt_durations')
@@ -70,8 +70,7 @@ export function tdtConfigFrom(config: Table): TdtConfig {
       convContext: convContextOf(encoder.value('conv_context_size'), kernel),
       subsamplingFactor: encoder.count('subsampling_factor'),
       causalDownsampling: encoder.only('causal_downsampling', [true, false]),
-      attContext: attContextOf(encoder.value('att_context_size')),
-      attStyle: encoder.only('att_context_style', ['regular', 'chunked_limited']),
+      ...attentionOf(encoder),
       xscaling: encoder.only('xscaling', [true, false]),
     },
     decoder: {
@@ -116,8 +115,9 @@ class Reader {
     throw refusal(`${this.#part}.${key}`, `is ${JSON.stringify(value)}, and should be a list of counts`)
   }
 
-  only<const T>(key: string, allowed: readonly T[]): T {
-    const value = this.value(key)
+  /** One of some values; `usual` where the key is absent or null, as NeMo has it. */
+  only<const T>(key: string, allowed: readonly T[], usual?: NoInfer<T>): T {
+    const value = this.value(key) ?? usual
     if (allowed.includes(value as T)) return value as T
     const known = allowed.map(option => JSON.stringify(option) ?? 'absent').join(' or ')
     throw refusal(`${this.#part}.${key}`, `is ${JSON.stringify(value)}, and should be ${known}`)
@@ -132,10 +132,15 @@ function convContextOf(value: unknown, kernel: number): readonly [number, number
   throw refusal('encoder.conv_context_size', `is ${JSON.stringify(value)}, and the kernel is ${kernel}`)
 }
 
-/** A model may list several contexts; the first is its default. */
-function attContextOf(value: unknown): readonly [number, number] {
+/** A model may list several contexts; the first is its default. In chunks, whole chunks are seen. */
+function attentionOf(encoder: Reader): Pick<EncoderConfig, 'attContext' | 'attStyle'> {
+  const value = encoder.value('att_context_size') ?? [-1, -1]
+  const attStyle = encoder.only('att_context_style', ['regular', 'chunked_limited'], 'regular')
   const pair: unknown = Array.isArray(value) && Array.isArray(value[0]) ? value[0] : value
   const isPair = Array.isArray(pair) && pair.length === 2 && pair.every(n => Number.isSafeInteger(n) && n >= -1)
-  if (isPair) return [pair[0], pair[1]]
-  throw refusal('encoder.att_context_size', `is ${JSON.stringify(value)}, and should be two counts or -1`)
+  if (!isPair) throw refusal('encoder.att_context_size', `is ${JSON.stringify(value)}, and should be two counts or -1`)
+  const [left, right] = pair as [number, number]
+  if (attStyle === 'chunked_limited' && (right < 0 || (left > 0 && left % (right + 1) !== 0)))
+    throw refusal('encoder.att_context_size', `is ${JSON.stringify(pair)}, which is no whole number of chunks`)
+  return { attContext: [left, right], attStyle }
 }

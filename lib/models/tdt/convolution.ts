@@ -5,7 +5,7 @@
  */
 import { float32 } from '../../formats/tensors/tensor.ts'
 import type { EncoderConfig } from './config.ts'
-import { toEnd, type Net } from './net.ts'
+import type { Net } from './net.ts'
 
 /** Frames kept for the next chunk: the last `length` of those before the `drop` that come again. */
 export interface TimeCache {
@@ -43,24 +43,28 @@ export function convolution(
   const out = net.op('Transpose', [conv(net, active, `${prefix}.pointwise_conv2`, { kernel_shape: [1] })], {
     perm: [0, 2, 1],
   })
-  return cache === undefined ? { x: out } : { x: out, next: nextCache(net, config, whole, cache) }
+  return cache === undefined
+    ? { x: out }
+    : { x: out, next: nextCache(net, config, { whole, frames: net.dim(x, 1) }, cache) }
 }
 
-/** The right padding counts among the frames from which the cache is cut, as NeMo has it. */
+/**
+ * Frames that come again in the next chunk go first, and of what is left the last `length` stay; the right padding
+ * counts among them, as NeMo has it. A last chunk may be shorter than what comes again: then the cache stays.
+ */
 function nextCache(
   net: Net,
   { width, convContext }: EncoderConfig,
-  whole: string,
+  { whole, frames }: { whole: string; frames: string },
   { length, drop }: TimeCache,
 ): string {
-  const right = convContext[1]
-  // Frames that come again in the next chunk go first; of what is left, the last `length` stay.
-  const [from, to] = [-length - drop + right, right - drop]
-  if (to <= 0) return net.slice(whole, 2, from, to === 0 ? toEnd : to)
-  const zeros = net.once('cache.right', () => float32([1, width, right], new Float32Array(width * right)))
-  const shape = net.op('Concat', [net.dim(whole, 0), net.ints([width, right])], { axis: 0 })
-  const padded = net.op('Concat', [whole, net.op('Expand', [zeros, shape])], { axis: 2 })
-  return net.slice(padded, 2, -length - drop, drop === 0 ? toEnd : -drop)
+  const beyond = convContext[1] - drop
+  const from = net.op('Max', [net.op('Add', [frames, net.ints([beyond])]), net.ints(0)])
+  const to = net.op('Add', [from, net.ints([length])])
+  if (beyond <= 0) return net.slice(whole, 2, from, to)
+  const zeros = net.once('cache.right', () => float32([1, width, beyond], new Float32Array(width * beyond)))
+  const shape = net.op('Concat', [net.dim(whole, 0), net.ints([width, beyond])], { axis: 0 })
+  return net.slice(net.op('Concat', [whole, net.op('Expand', [zeros, shape])], { axis: 2 }), 2, from, to)
 }
 
 const conv = (net: Net, x: string, prefix: string, attributes: Record<string, number | number[]>) =>

@@ -7,8 +7,11 @@ import { compare } from '../../parity/compare.ts'
 import { goldenModel, openGraph } from '../../testing/tdt/golden-models.ts'
 import { dataPath, needsData } from '../../testing/needs.ts'
 import { authorEncoder, authorStreamingEncoder } from './encoder.ts'
+import type { Backend, Feeds } from '../../infer/backend.ts'
+import type { EncoderConfig } from './config.ts'
+import { nextChunk, streamSchedule, type StreamChunk, type StreamSchedule } from './schedule.ts'
 import { seededTdtWeights } from './seeded-weights.ts'
-import { tinyConfig, tinySizes } from './synthetic.ts'
+import { tinyConfig, tinySizes, tinyStreamingConfig } from './synthetic.ts'
 
 const close = { atol: 1e-4, rtol: 1e-4 }
 const numbers = (tensor: Tensor | undefined) => tensor!.data as Float32Array
@@ -111,6 +114,107 @@ test('authorEncoder() gives an item the same frames alone and padded in a batch'
   assert.ok(compare(first.data.subarray(0, single.length), single, { atol: 1e-5, rtol: 1e-5 }).isClose)
   assert.deepEqual([...both.encoded_lengths!.data].map(Number), [Math.ceil(37 / 8), 10])
 })
+
+/** Ways of streaming; chunks of one frame are shorter than the pre-encode cache. */
+const streams: readonly Partial<EncoderConfig>[] = [
+  { attContext: [7, 0] },
+  { attContext: [8, 3] },
+  { attContext: [-1, 2] },
+  { attContext: [6, 0], attStyle: 'regular', convNorm: 'batch_norm' },
+  { attContext: [6, 1], attStyle: 'regular' },
+  { attContext: [8, 3], causalDownsampling: false },
+  { attContext: [8, 3], subsamplingFactor: 4 },
+]
+
+test('authorStreamingEncoder() gives the frames of the whole recording, whatever the chunks', async t => {
+  for (const [i, change] of streams.entries()) {
+    const encoder = { ...tinyStreamingConfig.encoder, ...change }
+    const config = { ...tinyStreamingConfig, encoder }
+    const schedule = { ...streamSchedule(encoder), ...(change.attContext![0] < 0 && { cacheSize: 64 }) }
+    const weights = seededTdtWeights(config, tinySizes, i)
+    const whole = await openGraph(t, authorEncoder(encoder, { name: 'whole', weights }))
+    const stream = await openGraph(t, authorStreamingEncoder(encoder, schedule, { name: 'stream', weights }))
+    for (const frames of [1, 9, 10, 57, 100, 131]) {
+      const audio = soundOf(encoder.featIn, frames)
+      const wanted = await whole.infer({ audio_signal: audio, length: int64(frames) })
+      const got = await streamed(stream, { encoder, schedule }, audio)
+      assert.equal(got.shape[2], Number(wanted.encoded_lengths!.data[0]), `${JSON.stringify(change)}, ${frames}`)
+      // The zeros in front of a second chunk are NeMo's, and not those that the convolutions of a whole one see; and a
+      // front that looks ahead sees no frames at the end of a chunk.
+      if (schedule.shiftSize[0] < schedule.preEncode[1] || !encoder.causalDownsampling) continue
+      const found = compare(got.data, numbers(wanted.outputs), close)
+      assert.ok(found.isClose, `${JSON.stringify(change)}, ${frames}: ${found.maxAbs}`)
+    }
+  }
+})
+
+const soundOf = (bins: number, frames: number): FloatTensor =>
+  float32(
+    [1, bins, frames],
+    Float32Array.from({ length: bins * frames }, (_, i) => 2 * Math.sin(i * 1.3 + (i % frames) * 0.7)),
+  )
+
+/** The final frames of all chunks of a stream, [1, D, T]. */
+async function streamed(
+  model: Backend,
+  { encoder, schedule }: { encoder: EncoderConfig; schedule: StreamSchedule },
+  audio: FloatTensor,
+): Promise<FloatTensor> {
+  const frames = audio.shape[2]!
+  const { layers, width, convContext } = encoder
+  const zeros = (...shape: number[]) => float32(shape, new Float32Array(shape.reduce((a, b) => a * b)))
+  let caches: Feeds = {
+    cache_last_channel: zeros(1, layers, schedule.cacheSize, width),
+    cache_last_time: zeros(1, layers, width, convContext[0]),
+    cache_last_channel_len: int64(0),
+  }
+  const parts: FloatTensor[] = []
+  let at = { step: 0, frame: 0 }
+  for (;;) {
+    const next = nextChunk(schedule, at, { available: frames, isEnded: true })
+    if (next === null) return joined(parts)
+    const part = framesOf(audio, next.chunk)
+    const results = await model.infer({
+      ...caches,
+      audio_signal: part,
+      length: int64(part.shape[2]!),
+      drop_extra_pre_encoded: int64(next.chunk.dropExtra),
+    })
+    const count = Math.min(next.chunk.keep, Number(results.encoded_lengths!.data[0]))
+    parts.push(firstFrames(results.outputs as FloatTensor, count))
+    caches = {
+      cache_last_channel: copied(results.cache_last_channel_next!),
+      cache_last_time: copied(results.cache_last_time_next!),
+      cache_last_channel_len: int64(Number(results.cache_last_channel_next_len!.data[0])),
+    }
+    at = { step: at.step + 1, frame: next.frame }
+  }
+}
+
+const copied = (tensor: Tensor) => float32(tensor.shape, Float32Array.from(tensor.data as Float32Array))
+
+/** Zeros, then frames [from, to) of [1, bins, T]. */
+function framesOf({ shape, data }: FloatTensor, { from, to, padding }: StreamChunk): FloatTensor {
+  const [, bins, frames] = shape as [number, number, number]
+  const count = padding + to - from
+  const out = new Float32Array(bins * count)
+  for (let b = 0; b < bins; b++) out.set(data.subarray(b * frames + from, b * frames + to), b * count + padding)
+  return float32([1, bins, count], out)
+}
+
+/** Parts [1, D, t] one after the other. */
+function joined(parts: readonly FloatTensor[]): FloatTensor {
+  const depth = parts[0]!.shape[1]!
+  const frames = parts.reduce((sum, { shape }) => sum + shape[2]!, 0)
+  const out = new Float32Array(depth * frames)
+  let at = 0
+  for (const { shape, data } of parts) {
+    const count = shape[2]!
+    for (let d = 0; d < depth; d++) out.set(data.subarray(d * count, (d + 1) * count), d * frames + at)
+    at += count
+  }
+  return float32([1, depth, frames], out)
+}
 
 test('authorEncoder() says which weight is absent', () => {
   const weights = seededTdtWeights(tinyConfig, tinySizes, 1)

@@ -48,7 +48,10 @@ function within(net: Net, { attContext: [left, right], attStyle }: EncoderConfig
   const isChunked = attStyle === 'chunked_limited'
   if (!isChunked && left < 0 && right < 0) return undefined
   const chunk = right + 1
-  const places = isChunked ? net.op('Div', [frames, net.ints(chunk)]) : frames
+  // Chunks are counted from the first frame behind the cache, whose size need not be a multiple of theirs.
+  const shift = isChunked ? (chunk - (size % chunk)) % chunk : 0
+  const counted = shift === 0 ? frames : net.op('Add', [frames, net.ints(shift)])
+  const places = isChunked ? net.op('Div', [counted, net.ints(chunk)]) : frames
   const rows = net.op('Unsqueeze', [net.slice(places, 0, size, toEnd), net.ints([1])])
   const distance = net.op('Sub', [rows, net.op('Unsqueeze', [places, net.ints([0])])])
   const atMost = (limit: number) => net.op('LessOrEqual', [distance, net.ints(limit)])

@@ -58,6 +58,14 @@ test('nextChunk() waits for a whole chunk, takes frames before it, and lets the 
   assert.equal(nextChunk(schedule, { step: 3, frame: 89 }, { available: 60, isEnded: true }), null)
 })
 
+test('nextChunk() pads with zeros where the stream is younger than the pre-encode cache is long', () => {
+  const schedule = streamSchedule({ ...causal, attContext: [7, 0] })
+  const second = nextChunk(schedule, { step: 1, frame: 1 }, { available: 40, isEnded: false })!
+  assert.deepEqual([second.chunk.from, second.chunk.to, second.chunk.padding, second.frame], [0, 9, 8, 9])
+  const third = nextChunk(schedule, { step: 2, frame: 9 }, { available: 40, isEnded: false })!
+  assert.deepEqual([third.chunk.from, third.chunk.to, third.chunk.padding], [0, 17, 0])
+})
+
 test('nextChunk() takes a recording shorter than the first chunk whole', () => {
   const only = nextChunk(streamSchedule(causal), { step: 0, frame: 0 }, { available: 3, isEnded: true })!
   assert.deepEqual([only.chunk.from, only.chunk.to, only.chunk.isLast], [0, 3, true])

@@ -89,6 +89,11 @@ export interface StreamChunk {
   /** Feature frames [from, to), those before the chunk included. */
   readonly from: number
   readonly to: number
+  /**
+   * Frames of zeros in front of them, where the stream is younger than the pre-encode cache is long. NeMo does so too;
+   * such a chunk differs a little from the whole recording, whose first convolutions see no frames there.
+   */
+  readonly padding: number
   readonly dropExtra: number
   /** Encoder frames that are final; all of them in the last chunk. */
   readonly keep: number
@@ -96,7 +101,8 @@ export interface StreamChunk {
 }
 
 /**
- * The next chunk once `available` feature frames are there, or null when more are needed.
+ * The next chunk once `available` feature frames are there, or null when more are needed. Every frame is heard: NeMo's
+ * own buffer gives up a rest of fewer than eight frames.
  * @param at where the stream stands: the step, and the first feature frame that was not yet new
  */
 export function nextChunk(
@@ -110,10 +116,12 @@ export function nextChunk(
   const following = at.frame + schedule.shiftSize[which]
   // What is left may be too short to give a frame of its own: then this chunk is the last, and all of it counts.
   const isLast = isEnded && leftBehind(schedule, following, available) <= 0
+  const from = at.frame - schedule.preEncode[which]
   const chunk = {
     step: at.step,
-    from: Math.max(0, at.frame - schedule.preEncode[which]),
+    from: Math.max(0, from),
     to: Math.min(wanted, available),
+    padding: Math.max(0, -from),
     dropExtra: schedule.dropExtra[which],
     keep: isLast ? Infinity : schedule.validOut,
     isLast,
@@ -124,7 +132,6 @@ export function nextChunk(
 /** Encoder frames that the chunk at `frame` would give. */
 function leftBehind(schedule: StreamSchedule, frame: number, available: number): number {
   if (frame >= available) return 0
-  const from = Math.max(0, frame - schedule.preEncode[1])
   const to = Math.min(frame + schedule.chunkSize[1], available)
-  return encodedFrames(schedule.front, to - from) - schedule.dropExtra[1]
+  return encodedFrames(schedule.front, to - frame + schedule.preEncode[1]) - schedule.dropExtra[1]
 }

@@ -2,7 +2,7 @@
  * Records what one side of a comparison answers: components, a long run of the predictor, a stream, and decoded sounds.
  */
 import { float32, type FloatTensor } from '../../../formats/tensors/tensor.ts'
-import { nextChunk } from '../../../models/tdt/schedule.ts'
+import { nextChunk, type StreamChunk } from '../../../models/tdt/schedule.ts'
 import { NemoMel } from '../../../signal/mel/nemo.ts'
 import { GreedyTdt } from '../../../speech/tdt/greedy.ts'
 import { decodeChunkAsync } from '../../../speech/tdt/loop.ts'
@@ -103,14 +103,15 @@ async function recordStream(side: ParitySide, name: string, audio: FloatTensor, 
   for (;;) {
     const next = nextChunk(schedule, at, { available: valid, isEnded: true })
     if (next === null) return
-    const { from, to, dropExtra, keep } = next.chunk
-    const part = framesOf(audio, from, to)
-    const feeds: StreamFeeds = { ...caches, audio_signal: part, length: to - from, drop: dropExtra }
+    const { dropExtra, keep } = next.chunk
+    const part = framesOf(audio, next.chunk)
+    const length = part.shape[2]!
+    const feeds: StreamFeeds = { ...caches, audio_signal: part, length, drop: dropExtra }
     const answer = await side.stream(feeds)
     const facts = {
       chunk: at.step,
       drop: dropExtra,
-      length: to - from,
+      length,
       filled: caches.cache_last_channel_len,
       filled_out: answer.cache_last_channel_len,
       encoded: answer.encoded_length,
@@ -143,10 +144,11 @@ export function emptyCaches({ encoder, streaming }: ModelMeta): Caches {
   }
 }
 
-/** Frames [from, to) of [1, bins, T]. */
-function framesOf({ shape, data }: FloatTensor, from: number, to: number): FloatTensor {
+/** Zeros, then frames [from, to) of [1, bins, T]. */
+function framesOf({ shape, data }: FloatTensor, { from, to, padding }: StreamChunk): FloatTensor {
   const [, bins, frames] = shape as [number, number, number]
-  const part = new Float32Array(bins * (to - from))
-  for (let b = 0; b < bins; b++) part.set(data.subarray(b * frames + from, b * frames + to), b * (to - from))
-  return float32([1, bins, to - from], part)
+  const count = padding + to - from
+  const part = new Float32Array(bins * count)
+  for (let b = 0; b < bins; b++) part.set(data.subarray(b * frames + from, b * frames + to), b * count + padding)
+  return float32([1, bins, count], part)
 }

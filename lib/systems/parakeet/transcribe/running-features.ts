@@ -36,17 +36,18 @@ export class RunningFeatures {
     }
   }
 
-  /** Frames [from, to) as the encoder takes them, [bins][frames]. They must be kept still. */
-  take(from: number, to: number): MelSpectrogram {
+  /** Zeros, then frames [from, to), as the encoder takes them: [bins][frames]. They must be kept still. */
+  take({ from, to, padding }: { from: number; to: number; padding: number }): MelSpectrogram {
     const { bins, normalize, normalizeGuard } = this.#options
-    const frames = to - from
+    const frames = padding + to - from
     const data = new Float32Array(bins * frames)
     const count = this.frames
     for (let b = 0; b < bins; b++) {
       const mean = normalize === 'none' ? 0 : this.#sum[b]! / count
       const variance = count > 1 ? Math.max(0, (this.#squares[b]! - count * mean * mean) / (count - 1)) : 0
       const scale = normalize === 'none' ? 1 : 1 / (Math.sqrt(variance) + normalizeGuard)
-      for (let f = 0; f < frames; f++) data[b * frames + f] = (this.#kept[from - this.#first + f]![b]! - mean) * scale
+      for (let f = from; f < to; f++)
+        data[b * frames + padding + f - from] = (this.#kept[f - this.#first]![b]! - mean) * scale
     }
     return { bins, frames, data }
   }

@@ -94,7 +94,7 @@ export class TranscriptStream {
     const startedMs = performance.now()
     const { greedy } = this.#decoder
     const before = greedy.tokens.length
-    const heard = await this.#encoder.step(this.#features.take(chunk.from, chunk.to), chunk)
+    const heard = await this.#encoder.step(this.#features.take(chunk), chunk)
     await decodeHeard(greedy, this.#model.networks, heard)
     this.#features.forget(chunk.from)
     return {
