@@ -6,9 +6,11 @@ import { bucketAt } from './bucket.ts'
 import { bucketOf, buckets } from './buckets.ts'
 import { factsIn } from './facts.ts'
 
-/** Every group of every pattern, found in the text of the module. */
+/** Every group of every pattern and every fact made of others, found in the text of the module. */
 const knownFacts = new Set(
-  [...readFileSync(new URL('./facts.ts', import.meta.url), 'utf8').matchAll(/\?<(\w+)>/g)].map(([, name]) => name!),
+  [...readFileSync(new URL('./facts.ts', import.meta.url), 'utf8').matchAll(/\?<(\w+)>|\bfacts\.(\w+) =/g)].map(
+    ([, group, made]) => group ?? made!,
+  ),
 )
 const sample = bucketAt('runtime')('X', 'general cause', 'general fix', [
   { when: /driver/i, cause: 'driver {driverVersion}, library {libraryVersion}', fix: 'one of {libraryVersion}' },

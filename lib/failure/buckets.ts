@@ -11,6 +11,8 @@ import { deviceBuckets } from './buckets/device.ts'
 import { hailortBuckets } from './buckets/hailort.ts'
 import { hostBuckets } from './buckets/host.ts'
 import { onnxBuckets } from './buckets/onnx.ts'
+import { pythonBuckets } from './buckets/python.ts'
+import { serviceBuckets } from './buckets/services.ts'
 import { tensorrtBuckets } from './buckets/tensorrt.ts'
 
 /** Every bucket that a log can be put in, `unknown` included. */
@@ -22,6 +24,8 @@ export const buckets: Readonly<Record<string, Bucket>> = {
   ...onnxBuckets,
   ...cudaBuckets,
   ...tensorrtBuckets,
+  ...serviceBuckets,
+  ...pythonBuckets,
 }
 
 /** What is known of a bucket; a name that is in no table reads as `unknown`. */

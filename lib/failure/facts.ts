@@ -33,9 +33,13 @@ const patterns: readonly RegExp[] = [
   // the kernel's modules
   /Module (?<module>\w{2,40}) not found in directory \/lib\/modules\/(?<kernel>[\w.+-]{3,80})/i,
   /could not insert '?(?<module>\w{2,40})'?/i,
-  /for kernel:? (?<kernel>\d[\w.+-]{3,80})/i,
+  /(?:for|on) kernel:? (?<kernel>\d[\w.+-]{3,80})/i,
   /module(?: (?:is|was))?(?: not)?[^\n]{0,30}\b(?<module>hailo(?:_pci|1x_pci|1x))\b/i,
   /(?<module>hailo1x_pci|hailo_pci)/,
+  /DKMS make\.log for (?<moduleSource>[\w.-]{3,60}) for kernel (?<kernel>\d[\w.+-]{3,80})/,
+  /dkms\/(?<module>[\w-]{2,40})\/(?<moduleVersion>[\w.-]{1,40})\/build/,
+  /(?<makeLog>\/var\/lib\/dkms\/\S{3,120}make\.log)/,
+  /(?<moduleSource>hailo\w{0,12}[-/]\d[\d.]{1,12})/,
   // libraries and packages
   /Error loading shared library (?<library>\S{3,100}): [^\n]{0,60}\(needed by (?<neededBy>[^)\n]{1,300})\)/,
   /Error relocating (?<neededBy>\S{3,300}): (?<symbol>\w{2,100}): symbol not found/,
@@ -46,6 +50,7 @@ const patterns: readonly RegExp[] = [
   /(?<library>lib[\w.+-]{1,80}\.so[\w.]{0,20})(?=[^\n]{0,40}(?:not found|missing|cannot open))/,
   /(?:cannot|could not|failed to|unable to) (?:find|load|open)[^\n]{0,40}?(?<library>lib[\w.+-]{1,80}\.so[\w.]{0,20})/i,
   /undefined symbol: (?<symbol>\w{2,200})/,
+  /(?<symbolFile>\/\S{3,200}\.so[\w.]{0,20}): undefined symbol/,
   /No module named '?(?<module>[\w.]{1,80})'?/,
   /name '(?<name>\w{1,60})' is not defined/,
   /no element "?(?<element>\w{2,40})"?/i,
@@ -80,8 +85,35 @@ const patterns: readonly RegExp[] = [
   /input data type\. Actual: \((?<typeGot>[\w()]{3,40})\) ?, expected: \((?<typeWanted>[\w()]{3,40})\)/i,
   /Required inputs \((?<input>\[[^\])\n]{1,200}\])\)/,
   /Invalid (?:Feed )?Input Name:? ?(?<input>\S{1,80})/i,
+  /Status Message: (?:\/\S{1,200} )?(?<ortReason>[^\n]{3,160})/,
+  /Exception during initialization: (?:\/\S{1,200} )?(?<ortReason>[^\n]{3,160})/,
+  /Deserialize tensor (?<initializer>\S{1,160}) failed/,
   /running (?<op>\w{1,60}) node\. Name:'?(?<node>[^'\s]{1,120})'?/i,
   /\b(?<provider>(?!Create)\w{3,30}ExecutionProvider)/,
+  // the Dataflow Compiler
+  phrase`Data shape (?<shapeGiven>\([^)\n]{1,60}\)) for layer (?<calibLayer>[^\s,]{1,120})
+    \sdoesn't match network's input shape (?<shapeWanted>\([^)\n]{1,60}\))`,
+  /'(?<metaArch>\w{1,40})' is not a valid NMSMetaArchitectures/,
+  /'(?<nodeAsked>[^'\n]{1,120})' is not in list/,
+  /(?:end|start) node:? ['"]?(?<nodeAsked>[^'"\s,]{1,120})/i,
+  // GPUs
+  /Xid \(PCI:(?<gpuAddress>[\da-fA-F:.]{7,20})\): (?<xid>\d{1,4})/,
+  /CUDA capability (?<smName>sm_\d{2,3})/,
+  // services and Python
+  /\*\*\* (?:JOB|STEP) (?<job>\d{1,12})/,
+  /(?:sbatch|srun|salloc): error: (?<jobError>[^\n]{3,160}?)\s*$/m,
+  /(?<unit>[\w.@-]{1,80}\.(?:service|timer|socket))/,
+  /resolve (?:host(?:name)?:? |address |')"?(?<host>[\w.-]{3,80})/i,
+  /host='?(?<host>[\w.-]{3,80})'?, port/,
+  /(?:getaddrinfo \w{3,12}|lookup) (?<host>[\w.-]{3,80})/,
+  /https?:\/\/(?<host>[\w.-]{3,80})/,
+  /(?:in use|EADDRINUSE)[^\n]{0,60}?[:\s](?<port>\d{2,5})\b/,
+  /(?:[\d.]{7,15}|::|\]):(?<port>\d{2,5})\b/,
+  phrase`(?<needs>[\w.-]{2,60} [\w.+]{1,30}) requires (?<wanted>[\w.<>=!~,+*-]{2,80}), but you have
+    \s(?<installed>[\w.-]{2,60} [\w.+]{1,30}) which`,
+  /(?<weight>size mismatch for [^\n]{3,160}?)\s*$/m,
+  /'?(?<atenOp>(?:aten|prim|quantized|torchvision|onnx)::\w{1,60})'?/,
+  /to ONNX opset version (?<opset>\d{1,3})/,
   // TensorRT
   /Current Version: (?<libraryTag>\d+), Serialized Engine Version: (?<planTag>\d+)/i,
   /expecting library version (?<libraryTensorrt>[\d.]{3,20}) got (?<planTensorrt>[\d.]{3,20})/i,
@@ -89,7 +121,7 @@ const patterns: readonly RegExp[] = [
   /(?:Target GPU )?SM[ :]{1,2}(?<sm>(?:0x)?[\dA-Fa-f.]{2,5})/,
   /While parsing node number (?<nodeNumber>\d+) \[(?<node>[^\]\n]{1,120})\]/i,
   /In node (?<nodeNumber>-?\d+) with name:? ?(?<node>[^\s,]{1,120})/i,
-  /any implementation for node (?<node>[^\n]{1,80}?)(?:\.\)|\. |\.$|$)/im,
+  /any implementation for node (?<node>[^\n]{1,400}?)(?:\.\)|\)\s*$|\. |\.$|$)/im,
   phrase`IShuffleLayer (?<node>\S{1,80}): reshape changes volume
     [^\n]{0,20}Reshaping (?<shapeFrom>\[[^\]\n]{1,60}\]) to (?<shapeTo>\[[^\]\n]{1,60}\])`,
   /\((?<node>[^\s:()]{1,80}): (?:IShuffleLayer|IElementWiseLayer|reshape|broadcast|dimensions)/i,
@@ -103,6 +135,11 @@ const patterns: readonly RegExp[] = [
   /Set dimension (?<shapeGiven>\[[^\]\n]{1,60}\]) for tensor (?<tensor>\S{1,60})/i,
   /No (?:importer|plugin|operator)[^\n]{0,30}(?:for|named):? "?(?<op>\w{1,60})/i,
   /plugin:? "?(?<op>\w{1,60})"?[^\n]{0,20} not found/i,
+  /(?:could not|cannot) find plugin:? "?(?<op>\w{1,60})"?,? (?:version|with)/i,
+  /importer registered for op: (?<op>\w{1,60})/i,
+  /\[(?<op>[A-Z]\w{1,60}) -> "[^"\n]{1,120}"\]/,
+  phrase`Supplied binding dimension (?<shapeGiven>\[[^\]\n]{1,60}\]) for (?<tensor>bindings\[\d{1,3}\])[^\n]{0,60}?index
+    \s(?<dimIndex>\d+), maximum dimension in profile is (?<dimMax>\d+), minimum dimension in profile is (?<dimMin>\d+)`,
   /\(I[A-Z]\w{3,30}Layer (?<node>\S{1,80}?):? /,
   // paths
   /No such file or directory: '(?<path>[^'\n]{1,300})'/,
@@ -112,6 +149,22 @@ const patterns: readonly RegExp[] = [
   /Error opening engine file: (?<path>\S{1,300})/i,
   /(?<path>[\w./-]{1,200}\.hef)\b/,
 ]
+
+/** What pip calls a module whose package has another name. */
+const packageOf: Readonly<Record<string, string>> = {
+  cv2: 'opencv-python-headless',
+  PIL: 'Pillow',
+  yaml: 'PyYAML',
+  sklearn: 'scikit-learn',
+  skimage: 'scikit-image',
+  google: 'protobuf',
+  onnx_graphsurgeon: 'onnx-graphsurgeon',
+  gi: 'PyGObject',
+  dateutil: 'python-dateutil',
+  serial: 'pyserial',
+  bs4: 'beautifulsoup4',
+  dotenv: 'python-dotenv',
+}
 
 /** What a line and its log name. Never throws. */
 export function factsIn(line: string, text: string): Facts {
@@ -123,5 +176,7 @@ export function factsIn(line: string, text: string): Facts {
       }
     }
   }
+  const root = facts.module?.split('.')[0]
+  if (root !== undefined) facts.pipName = packageOf[root] ?? root
   return facts
 }

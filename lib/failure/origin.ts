@@ -14,7 +14,10 @@ export const tensorrtWords = exact`
   |\btactic\b
   |TF32|cuBLAS|timing cache|ModelImporter|\bFP16\b|UNSUPPORTED_NODE|builtin_op_importers|\bIn node -?\d{1,6} \(
   |[Dd]ifference exceeds tolerance|NVML|NVIDIA-SMI|NVIDIA driver
-  |DefaultLogger|CUDNN_STATUS|CUBLAS_STATUS|cudaError|CUDA_ERROR|CUDA initialization|capabilities: \[\[gpu`
+  |DefaultLogger|CUDNN_STATUS|CUBLAS_STATUS|cudaError|CUDA_ERROR|CUDA initialization|capabilities: \[\[gpu
+  |[gG]etPluginCreator|IPluginCreator|coreReadArchive|safeDeserialization|deserialize the cuda engine
+  |(?:CUDA|CUDNN|CUBLAS) failure \d|CUDA error|Cuda Error in|CUDA driver version|CUDA capability
+  |no kernel image|NVRM: |nvidia-container-cli|NvMapMem|unknown embedded device`
 const hailortWords = exact`
   \[HailoRT|HAILO_(?:[A-Z]+_)*[A-Z]{3,}\b|hailortcli|libhailort|pyhailort|hailo_platform
   |HailoRT\w{0,40}(?:Exception|Error)
@@ -24,7 +27,7 @@ const hailortWords = exact`
 const onnxruntimeWords = phrase`ONNXRuntimeError|onnxruntime|ExecutionProvider|\bORT\b|onnx\.checker|onnx_cpp2py_export
   |QuantizeLinear|\bBFCArena\b|Non-zero status code returned while running
   |external data|\.onnx[._]data\b|missing from input feed|dimensions for input|Ort(?:::|Session|Status)
-  |protobuf parsing failed`
+  |protobuf parsing failed|\bNode \([^)\n]{0,120}\) Op \(|onnx model is too large|maximum protobuf size`
 /** Words that nothing but the Dataflow Compiler prints. */
 const compilerWords = exact`
   hailo_sdk|hailo_model_optimization|acceleras|Acceleras|hailo (?:parser|optimize|compiler|har)|\bHAR\b|\.har\b|\.alls\b
@@ -35,6 +38,12 @@ const compilerWords = exact`
   |\bhailo_dataflow
   |SubprocessTracebackFailure|BadInputsShape|input_layer\d[^\n]{0,60}shape|Hailo Model Zoo
   |Failed to produce compiled graph`
+/** Words of tools that are neither a compiler of Hailo nor a runtime: their "partition" or "operator" means another. */
+const elsewhereWords = exact`
+  \bsystemd\[|\.service\b|\b(?:sbatch|srun|salloc|slurmstepd|scontrol)\b|\b[Dd]ocker\b|Error response from daemon
+  |\btorch(?:\.\w|vision)|\baten::|\bpip(?:3|'s)?\b|\bapt(?:-get)?\b|\bdpkg\b|\bnpm\b|node:internal|node_modules
+  |\bDKMS\b|\bdkms\b|\bmodprobe\b|\bNVRM\b|\bgst[_-]|GStreamer|GstPipeline|erroneous pipeline|libcamera|urllib3
+  |requests\.exceptions|huggingface|\bgit(?:hub)?\b|\bssh\b|\bcurl\b|\bkubelet\b|CMake|collect2|/usr/bin/ld`
 /** Words that belong to a compiler's log where no other tool is named. */
 const vocabulary = phrase`alloca|mapping|context|sub-?cluster|calib|quanti[sz]|parser?\b|parsing|\bop(?:erator
   |eration)?s?\b|onnx|opset|layers?\b
@@ -60,10 +69,10 @@ export function originOf(text: string): Origin {
   const isTensorrt = tensorrtWords.test(text)
   const isOnnxruntime = onnxruntimeWords.test(text)
   const isForeign = isHailort || isTensorrt || isOnnxruntime
-  const found: Family[] = ['host', 'environment', 'driver', 'last']
+  const found: Family[] = ['host', 'services', 'python', 'environment', 'driver', 'last']
   if (isOnnxruntime && (!isCompiler || text.includes('ONNXRuntimeError'))) found.push('onnxruntime')
   if (isTensorrt && !isCompiler) found.push('tensorrt')
   if (isHailort || !(isTensorrt || isOnnxruntime)) found.push('hailort')
-  if (isCompiler || (!isForeign && vocabulary.test(text))) found.push('compiler')
+  if (isCompiler || (!isForeign && !elsewhereWords.test(text) && vocabulary.test(text))) found.push('compiler')
   return { families: new Set(found), isForeign: isForeign && !isCompiler }
 }

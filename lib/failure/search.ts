@@ -64,14 +64,16 @@ export function earliest(signatures: readonly Signature[], meant: readonly strin
 }
 
 /** The first line that holds every pattern of the signature and not the one that it excludes. */
-function matchingLine(text: string, { match, unless }: Signature): string | null {
+function matchingLine(text: string, { match, unless, settledBy }: Signature): string | null {
   const [first, ...others] = match instanceof RegExp ? [match] : match
+  const isSettled = (from: number) => settledBy !== undefined && settledBy.test(text.slice(from))
   const every = new RegExp(first!.source, `${first!.flags}g`)
   for (let found = every.exec(text); found; found = every.exec(text)) {
     const index = found.index + Math.max(0, found[0].search(/\S/))
     const end = text.indexOf('\n', index)
     const line = text.slice(text.lastIndexOf('\n', index) + 1, end < 0 ? text.length : end)
-    if (others.every(other => other.test(line)) && !unless?.test(line) && !isFrame(line)) return line
+    const isMeant = others.every(other => other.test(line)) && !unless?.test(line) && !isFrame(line)
+    if (isMeant && !isSettled(index)) return line
     if (end < 0) return null
     every.lastIndex = end
   }

@@ -17,6 +17,8 @@ export interface Signature {
   readonly unless?: RegExp
   /** Something else that the text must hold, anywhere since that completion, information and warnings included. */
   readonly and?: RegExp
+  /** Something that settles the matter where it stands behind the match: a later try went well. */
+  readonly settledBy?: RegExp
   /** Something that the text must not hold, anywhere. */
   readonly andNot?: RegExp
   /**
@@ -26,7 +28,7 @@ export interface Signature {
   readonly rank?: 'cascade' | 'notice'
 }
 
-type More = Pick<Signature, 'and' | 'andNot' | 'unless' | 'rank'>
+type More = Pick<Signature, 'and' | 'andNot' | 'settledBy' | 'unless' | 'rank'>
 
 /** A signature of a stage. */
 export const at =

@@ -91,6 +91,12 @@ export const compilerBuckets: Readonly<Record<string, Bucket>> = {
     'BadInputsShape',
     'calibration data has another shape, type or count than the input of the network',
     'CALIB_NPZ with windows of exactly the input length',
+    [
+      {
+        cause: 'calibration data for {calibLayer} has shape {shapeGiven}, and the network takes {shapeWanted}',
+        fix: 'give calibration data (CALIB_NPZ) of shape {shapeWanted}, without or with a first axis of samples',
+      },
+    ],
   ),
   calibration_input_name: optimize(
     'KeyError',
@@ -121,6 +127,13 @@ export const compilerBuckets: Readonly<Record<string, Bucket>> = {
     'AllocatorScriptParserException',
     'the model script names a layer, command or file that does not exist, or does not fit the end of the network',
     'remove the offending line from the model script',
+    [
+      {
+        when: /NMSMetaArchitectures/,
+        cause: "this Dataflow Compiler does not know the post-processing '{metaArch}': the Model Zoo is newer than it",
+        fix: 'install the pair that belongs together: python3 -m pip list | grep -i hailo, then upgrade the compiler',
+      },
+    ],
   ),
   parse_unsupported_op: parse(
     'UnsupportedModelError',
@@ -140,6 +153,25 @@ export const compilerBuckets: Readonly<Record<string, Bucket>> = {
   parse_internal_error: parse(
     'ParseFailed',
     'the parser itself failed on the file: an opset, a name or a structure that it does not expect',
-    'export with opset 11 to 13',
+    'check-model MODEL.onnx, then: onnxsim MODEL.onnx simple.onnx, and give simple.onnx',
+    [
+      {
+        when: /is not in list|unable to find (?:end|start) node|MisspellNode/i,
+        cause: "the graph has no node or tensor '{nodeAsked}': a start or end node is misspelt, or of another export",
+        fix:
+          'python3 -c "import onnx; print([n.name for n in onnx.load(\'MODEL.onnx\').graph.node])" shows the names ' +
+          'to give as start and end nodes',
+      },
+      {
+        when: /opset/i,
+        cause: 'the parser does not take the opset of the file',
+        fix: 'export with opset 11 to 17, or convert: onnx.version_converter.convert_version(model, 17)',
+      },
+      {
+        when: /DecodeError|protobuf|Error parsing message|wire type/i,
+        cause: 'the parser could not read the file: it is cut short, damaged, or no ONNX',
+        fix: 'ls -l MODEL.onnx; head -c 200 MODEL.onnx | strings; check-model MODEL.onnx',
+      },
+    ],
   ),
 }

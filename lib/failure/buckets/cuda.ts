@@ -18,7 +18,17 @@ export const cudaBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'sudo reboot, then: nvidia-smi',
       },
       {
-        when: /\b35\b|insufficient/i,
+        when: /NVML: Unknown Error/i,
+        cause: 'the container lost the GPU that it had: its device permissions were reset on the host',
+        fix: 'restart the container; nvidia-smi on the host shows whether the GPU itself works',
+      },
+      {
+        when: /couldn't communicate|NVIDIA-SMI has failed|Driver Not Loaded/i,
+        cause: "NVIDIA's kernel module is not loaded",
+        fix: 'lsmod | grep nvidia; dkms status; sudo modprobe nvidia; after an upgrade of the kernel: sudo reboot',
+      },
+      {
+        when: /CUDA failure 35\b|\(35\)|=35\b|insufficient|InsufficientDriver|too old/i,
         cause: 'the driver is older than this CUDA runtime wants',
         fix: 'nvidia-smi shows which CUDA the driver serves: upgrade the driver, or take an older container',
       },
@@ -54,12 +64,50 @@ export const cudaBuckets: Readonly<Record<string, Bucket>> = {
     'change the version of TensorRT',
     [
       {
+        when: /embedded device/i,
+        cause: 'this TensorRT does not know this Jetson: it belongs to another JetPack',
+        fix: 'cat /etc/nv_tegra_release; dpkg -l | grep -E "nvinfer|jetpack": take the TensorRT of that JetPack',
+      },
+      {
+        when: /CUDA capability sm_/i,
+        cause: 'this PyTorch has no code for a GPU of {smName}',
+        fix:
+          'python3 -m pip install -U torch from the index of a newer CUDA: python3 -c "import torch; ' +
+          'print(torch.version.cuda, torch.cuda.get_arch_list())"',
+      },
+      {
+        when: /no kernel image/i,
+        cause: 'the program was not built for this model of GPU',
+        fix:
+          'nvidia-smi --query-gpu=name,compute_cap --format=csv; then a build that has it (PyTorch: ' +
+          'torch.cuda.get_arch_list())',
+      },
+      {
         cause: 'this TensorRT has no code for GPUs of SM {sm}',
         fix:
           'take a TensorRT that serves it (10 and newer: SM 7.5 and newer; 8.6: down to SM 5.0): nvidia-smi ' +
           '--query-gpu=name,compute_cap --format=csv',
       },
     ],
+  ),
+  gpu_lost: build(
+    'GpuLost',
+    'the GPU stopped answering: power, heat, its slot, or a defect',
+    'sudo dmesg | grep -i xid; nvidia-smi -q -d TEMPERATURE,POWER; then power the machine off and on',
+    [
+      {
+        when: /Xid/,
+        cause: 'the driver reports Xid {xid} for the GPU at {gpuAddress}',
+        fix:
+          "sudo dmesg | grep -i xid; look the number up in NVIDIA's list of Xids; for 79 (off the bus) check power, " +
+          'heat and slot, then power the machine off and on',
+      },
+    ],
+  ),
+  cudnn_not_initialized: build(
+    'CudnnError',
+    'cuDNN or cuBLAS could not start: the memory of the GPU is full, or the library does not fit driver and CUDA',
+    'nvidia-smi shows the free memory; ldconfig -p | grep -E "libcudnn|libcublas" shows which versions are found',
   ),
   gpu_oom: build('OutOfMemory', 'the GPU ran out of memory', 'a smaller workspace, profile or batch'),
   missing_lean_runtime: build(

@@ -3,6 +3,7 @@
  */
 import { bucketAt, type Bucket } from '../bucket.ts'
 import { runbookCommand } from '../../host/typescript.ts'
+import { phrase } from '../patterns.ts'
 
 const runtime = bucketAt('runtime')
 const exception = 'HailoRTException'
@@ -24,6 +25,13 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
         fix:
           'dtoverlay=pciex1-compat-pi5,no-mip in /boot/firmware/config.txt (Raspberry Pi 5), else another ' +
           'slot; then sudo reboot',
+      },
+      {
+        when: /brcm-pcie[^\n]{0,80}link (?:is )?down/i,
+        cause: 'the PCIe connector of the Raspberry Pi sees no board: the link did not come up',
+        fix:
+          'switch off and reseat the flat cable and the board; dtparam=pciex1 in /boot/firmware/config.txt; sudo ' +
+          'reboot; then: lspci -d 1e60:',
       },
       {
         when: /DRIVER_NOT_INSTALLED|\b64\b/,
@@ -68,6 +76,26 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
         when: /Key was rejected|Required key not available|module verification/i,
         cause: 'secure boot refuses the module {module}, which is not signed',
         fix: 'mokutil --sb-state; enrol a key (sudo mokutil --import /var/lib/dkms/mok.pub), or turn secure boot off',
+      },
+      {
+        when: phrase`: (?:fatal )?error: (?:implicit|incompatible|too (?:few|many) arguments|assignment|passing
+          |unknown type|.{0,60}(?:undeclared|has no member)|conflicting)`,
+        cause: 'the source of {moduleSource} does not compile for this kernel: the driver is older than the kernel',
+        fix:
+          'install a newer driver, or boot an older kernel; the reason: grep -m3 "error:" ' +
+          '/var/lib/dkms/{module}/*/build/make.log',
+      },
+      {
+        when: /headers for kernel \S{1,80} cannot be found/i,
+        cause: 'the headers of kernel {kernel} are not installed, so the driver cannot be built for it',
+        fix: 'sudo apt install linux-headers-{kernel}; sudo dkms autoinstall -k {kernel}',
+      },
+      {
+        when: /Bad return status|bad exit status/i,
+        cause: 'the module {module} could not be built for kernel {kernel}; the reason is in its make.log',
+        fix:
+          'grep -m3 "error:" {makeLog}; where it names kernel functions, install a newer driver; where headers are ' +
+          'absent: sudo apt install linux-headers-{kernel}',
       },
       {
         when: /not found in directory|Bad return status|dkms|headers|version magic|Invalid module format/i,

@@ -3,6 +3,7 @@
  */
 import { bucketAt, type Bucket } from '../bucket.ts'
 import { runbookCommand } from '../../host/typescript.ts'
+import { versionAdvice } from './python.ts'
 
 const any = bucketAt('any')
 const glibcImage = 'use a glibc system or image (Debian, Ubuntu): docker run --rm -it debian:bookworm-slim'
@@ -34,10 +35,13 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
         cause: 'a program or library is of another processor architecture than this machine',
         fix: 'get the build for this machine: uname -m; file -L "$(command -v PROGRAM)"',
       },
+      ...versionAdvice,
       {
-        when: /compiled using NumPy|numpy\.(?:core|dtype)|_ARRAY_API not found/i,
-        cause: 'a package here was compiled for NumPy 1 and NumPy 2 is installed',
-        fix: "pip install 'numpy<2'",
+        when: /no element/i,
+        cause: 'GStreamer has no element {element}: its plugin is not installed, or does not load',
+        fix:
+          'gst-inspect-1.0 {element}; rm -rf ~/.cache/gstreamer-1.0; apt-file search libgst shows the packages of ' +
+          'plugins (libcamerasrc: gstreamer1.0-libcamera)',
       },
       {
         when: /cannot open shared object file|libraries: lib|library not loaded|image not found/i,
@@ -49,7 +53,12 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
       {
         when: /no module named|ModuleNotFoundError/i,
         cause: 'the Python module {module} is not installed in the environment that runs this',
-        fix: 'activate the right virtual environment, or: python3 -m pip install {module}',
+        fix: 'activate the right virtual environment, or: python3 -m pip install {pipName}',
+      },
+      {
+        when: /Cannot load symbol|dlsym/i,
+        cause: 'the library {symbolFile} has no function {symbol}',
+        fix: 'nm -D --defined-only {symbolFile} | c++filt | less shows its functions: name one of them (function-name)',
       },
       {
         when: /undefined symbol|symbol lookup error/i,
@@ -57,7 +66,7 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'install both from one release; LD_DEBUG=libs shows which file is loaded',
       },
       {
-        when: /illegal instruction/i,
+        when: /illegal (?:hardware )?instruction/i,
         cause: 'the program uses instructions that this processor does not have (often AVX)',
         fix: 'grep -o -m1 avx2 /proc/cpuinfo; where it prints nothing, use another machine or a build without AVX',
       },
@@ -86,16 +95,21 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
     'apt-cache policy NAME, or python3 -m pip index versions NAME',
     [
       {
-        when: /hailo|h10/i,
-        cause:
-          'packages for Hailo-8 (hailort) and for Hailo-10H (h10-hailort) exclude each other, or {package} is not ' +
-          'offered here',
-        fix: 'keep one family: sudo apt install hailo-all (Hailo-8, 8L) or sudo apt install hailo-h10-all (Hailo-10H)',
+        when: /externally-managed/i,
+        cause: 'this Python belongs to the system, and pip may not install into it (PEP 668)',
+        fix: 'python3 -m venv --system-site-packages venv && venv/bin/pip install NAME',
       },
       {
         when: /not a supported wheel|requires a different Python|from versions/i,
         cause: 'there is no build of {package} for this Python or processor',
         fix: 'python3 --version; uname -m; then take the wheel whose name has both (cp310, linux_x86_64)',
+      },
+      {
+        when: /hailo|h10/i,
+        cause:
+          'packages for Hailo-8 (hailort) and for Hailo-10H (h10-hailort) exclude each other, or {package} is not ' +
+          'offered here',
+        fix: 'keep one family: sudo apt install hailo-all (Hailo-8, 8L) or sudo apt install hailo-h10-all (Hailo-10H)',
       },
       {
         when: /Unable to locate package/,
@@ -148,6 +162,18 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
     'Timeout',
     'our own hard limit for a case ended it; the tool had not given a verdict',
     '--case-timeout-min 60: the mapper may take an hour for each context',
+    [
+      {
+        when: /DUE TO TIME LIMIT/i,
+        cause: 'Slurm ended job {job} at its time limit, before the tool gave a verdict',
+        fix: 'sacct -j {job} --format=JobID,State,Elapsed,Timelimit; then sbatch --time=… with a longer limit',
+      },
+      {
+        when: /timed? ?out|time limit|deadline/i,
+        cause: 'a time limit ended it, before the tool gave a verdict',
+        fix: 'look in the log for the program that set the limit; for a case of a sweep: --case-timeout-min 60',
+      },
+    ],
   ),
   aborted: any('Aborted', 'a signal or a person stopped it', 'go on with --resume'),
   not_a_failure: any('', 'this text is part of a success', 'none'),

@@ -45,11 +45,45 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
       },
     ],
   ),
+  onnx_tensorrt_provider: any(
+    'ProviderError',
+    "ONNX Runtime's TensorRT provider could not build or read its engine; TensorRT's own reason stands above, or not " +
+      'in this log',
+    'trtexec --onnx=MODEL.onnx --verbose shows the reason; delete the folder of trt_engine_cache_path after an upgrade',
+  ),
+  onnx_too_large: any(
+    'ValueError',
+    'the model is over 2 GiB, which one protobuf cannot hold',
+    "save its weights beside it: onnx.save(m, 'MODEL.onnx', save_as_external_data=True); check it by path: " +
+      'check-model MODEL.onnx',
+  ),
+  onnx_node_binding: any(
+    'ModuleNotFound',
+    'onnxruntime-node has no native library for this platform here, or not the provider that was asked for',
+    'node -p "process.platform + \' \' + process.arch"; npm ci on this machine',
+  ),
   onnx_unreadable: any(
     'InvalidProtobuf',
     'the file is no ONNX model: cut short, damaged, a git-lfs pointer or a web page',
     'head -c 200 MODEL.onnx | strings, ls -l; then git lfs pull, or download it again',
     [
+      {
+        when: /UnpackTensor|pre-allocate|Deserialize tensor/i,
+        cause:
+          'the data of {initializer} are not as many as its shape says: the file is cut short, or its data ' +
+          'file is of another export',
+        fix: 'check-model MODEL.onnx; then export it again, and copy model and data files together',
+      },
+      {
+        when: /\.(?:engine|plan|trt) failed/i,
+        cause: '{model} is an engine of TensorRT, and ONNX Runtime reads ONNX',
+        fix: 'give the .onnx that it was built from, or run the engine itself: trtexec --loadEngine={model}',
+      },
+      {
+        when: /\.hef failed/i,
+        cause: '{model} is a HEF of Hailo, and ONNX Runtime reads ONNX',
+        fix: 'give the .onnx that it was compiled from, or run the HEF itself: hailortcli run {model}',
+      },
       {
         cause: '{model} is no ONNX model: cut short, damaged, a git-lfs pointer or a web page',
         fix: 'ls -l {model}; head -c 200 {model} | strings; then git lfs pull, or download it again',
@@ -92,7 +126,7 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
   onnx_quantised_invalid: parse(
     'InvalidGraph',
     'the quantised graph is not valid: a scale or zero point has another type, shape or axis than its tensor',
-    'quantise again with a tool of the same ONNX version, and check it: python3 -m onnx.checker MODEL.onnx',
+    'quantise again with a tool of the same ONNX version, and check it: check-model MODEL.onnx',
     [
       {
         when: /zero[_ ]?point|Type\(?s?\)? '?tensor/i,
@@ -111,12 +145,12 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
   onnx_invalid_graph: parse(
     'InvalidGraph',
     'the graph contradicts the ONNX standard: a type, a shape, an attribute or an order of nodes',
-    'python3 -m onnx.checker MODEL.onnx, then export again',
+    'check-model MODEL.onnx, then export again',
     [
       {
         when: /Type Error|Type parameter/i,
         cause: 'node {node}: {op} takes no {badType} there',
-        fix: 'cast that value, or export again: python3 -m onnx.checker MODEL.onnx names the node',
+        fix: 'cast that value, or export again: check-model MODEL.onnx names the node',
       },
       {
         when: /Unrecognized attribute/i,
@@ -160,6 +194,19 @@ export const onnxBuckets: Readonly<Record<string, Bucket>> = {
     'a node of the graph could not be computed for this input',
     'run with the shapes that the model was exported for, or export with dynamic axes',
     [
+      {
+        when: /Exception during initialization/i,
+        cause: 'ONNX Runtime failed while it prepared the session: {ortReason}',
+        fix:
+          'run it on the CPU alone (providers=["CPUExecutionProvider"]), and with log_severity_level=0, to see which ' +
+          'part fails',
+      },
+      {
+        cause: 'the node {node} ({op}) could not be computed: {ortReason}',
+        fix:
+          'compare the inputs with session.get_inputs(); a shape that the model was not exported for needs dynamic ' +
+          'axes',
+      },
       {
         cause: 'the node {node} ({op}) could not be computed for this input',
         fix: 'run with the shapes that the model was exported for, or export with dynamic axes',

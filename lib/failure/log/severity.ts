@@ -25,7 +25,10 @@ const warnings = [
   worded('WARN(?:ING)?|Warning'),
   /^W\d{4} \d\d:\d\d|\blevel=warn(?:ing)?\b|"(?:level|severity)": ?"warn(?:ing)?"/i,
   /^npm warn\b|^warning: |^W: |: warning: /i,
-  /\b(?:User|Future|Deprecation|Runtime|Resource|Syntax)Warning\b/,
+  /\b(?:User|Future|Deprecation|Runtime|Resource|Syntax|Tracer)Warning\b/,
+  // What a program does without and goes on.
+  exact`^(?!.{0,80}\b(?:[Ee]rror|ERROR|[Ff]atal|Exception)\b).{3,160}\b(?:will not work|falling back
+    |will be (?:skipped|ignored|disabled))\b`,
 ]
 const errors = [
   bracketed('error|err|critical|fatal|severe|E|F|!|Error\\]\\[TRT'),

@@ -23,10 +23,17 @@ export const driverSignatures: readonly Signature[] = [
     phrase`Module hailo\w{0,8} not found in directory|could not insert '?hailo|hailo\w{0,8}: (?:version magic
       |disagrees about)
       |hailo[^\n]{0,60}(?:Invalid module format|Key was rejected)
-      |Bad return status for module build|dkms[^\n]{0,60}(?:fail|error)|kernel headers[^\n]{0,60}(?:cannot be found
-      |not (?:found|installed)|missing)
       |modprobe: (?:FATAL|ERROR)[^\n]{0,80}hailo`,
   ),
+  runtime(
+    'runtime_driver',
+    phrase`Bad return status for module build|dkms[^\n]{0,60}(?:fail|error)|kernel headers[^\n]{0,60}(?:cannot be found
+      |not (?:found|installed)|missing)|bad exit status|hailo\S{0,200}\.[ch]:\d{1,6}:\d{1,4}: (?:fatal )?error: `,
+    { and: /hailo/i },
+  ),
+  runtime('environment_build_failed', /Bad return status for module build|dkms[^\n]{0,60}error/i, { andNot: /hailo/i }),
+  runtime('runtime_driver', /kernel headers[^\n]{0,60}(?:cannot be found|not (?:found|installed)|missing)/i),
+  runtime('runtime_no_device', /brcm-pcie[^\n]{0,80}link (?:is )?down/i),
   runtime(
     'runtime_firmware',
     phrase`firmware file not found|hailo[^\n]{0,60}\.bin[^\n]{0,40}(?:error|failed|not found)
@@ -34,7 +41,7 @@ export const driverSignatures: readonly Signature[] = [
       |Failed (?:to )?writ\w{1,4} (?:\w{1,12} ){0,3}(?:firmware|file hailo)|vDMA boot data|Firmware load failed
       |Failed loading? (?:soc |nnc )?firmware|firmware[^\n]{0,40}(?:timed? ?out|did not (?:load|boot|respond))
       |hailo[^\n]{0,60}Timeout waiting for (?:firmware|soc)|(?:soc|nnc) firmware (?:load|boot)[^\n]{0,20}fail`,
-    { unless: /HailoRT/ },
+    { unless: /HailoRT/, settledBy: /firmware (?:was )?loaded successfully/i },
   ),
   runtime('runtime_cma_exhausted', /cma_alloc|\bCMA\b[^\n]{0,60}(?:fail|exhaust|out of|no )|OUT_OF_HOST_CMA/i),
   runtime('runtime_no_device', [

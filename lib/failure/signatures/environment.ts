@@ -11,7 +11,7 @@ export const environmentSignatures: readonly Signature[] = [
   any(
     'environment_broken_install',
     phrase`Error loading shared library|error while loading shared libraries|Error relocating \S{3,300}:
-      |ERR_DLOPEN_FAILED|invalid ELF header|cannot execute binary file|_ARRAY_API not found|numpy\.dtype size changed
+      |ERR_DLOPEN_FAILED|invalid ELF header|cannot execute binary file
       |cannot open shared object file`,
     { unless: /libhailort\.so|lib(?:nvinfer|nvonnx|cudnn|cudart|cublas|onnxruntime_providers)/ },
   ),
@@ -26,6 +26,7 @@ export const environmentSignatures: readonly Signature[] = [
     'environment_package',
     phrase`Unable to locate package|has no installation candidate|held broken packages|unmet dependencies
       |\bConflicts: h?10?-?hailo|conflicts with (?:h10-)?hailort
+      |E(?:rror)?: Version '[^'\n]{1,60}' for '[^'\n]{1,60}' was not found
       |trying to overwrite '[^'\n]{1,200}', which is also in package
       |No matching distribution found|Could not find a version that satisfies|not a supported wheel
       |requires a different Python
@@ -39,9 +40,9 @@ export const environmentSignatures: readonly Signature[] = [
     phrase`symbol lookup error|undefined symbol|PathLike object, not NoneType
       |ModuleNotFoundError|no module named|\bImportError\b|cannot open shared object file
       |GLIBC(?:XX)?_\d[\w.]{0,12}'? not found|command not found|invalid choice: '(?:parser|optimize|compiler)'
-      |exec format error|DistributionNotFound|VersionConflict|compiled using NumPy
+      |exec format error|DistributionNotFound|\bno element "?\w{2,40}
       |no such file or directory: '?(?:\S{0,80}/)?hailo\w*'|(?:hailo|compiler|dfc)\w{0,12}: not found|wrong ELF class
-      |illegal instruction`,
+      |illegal (?:hardware )?instruction`,
   ),
   any(
     'environment_broken_install',

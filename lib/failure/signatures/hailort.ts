@@ -50,7 +50,8 @@ const exactly: readonly Signature[] = [
   ),
   runtime(
     'runtime_overheated',
-    phrase`(?:temperature|overheat|throttl|over-?current)[^\n]{0,80}(?:too high|alert|zone|exceed|critical|closing
+    phrase`health monitor[^\n]{0,60}(?:temperature|closed streams)|(?:temperature|overheat|throttl
+      |over-?current)[^\n]{0,80}(?:too high|alert|zone|exceed|critical|closing
       |shut|stop)|overheated`,
     {
       unless: /throttl[^\n]{0,20}(?:disabled|off)/i,

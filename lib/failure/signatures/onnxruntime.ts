@@ -63,6 +63,20 @@ export const onnxruntimeSignatures: readonly Signature[] = [
       |cannot)
       |(?:ExecutionProvider|EP) (?:is )?not (?:available|supported|enabled|in available)|not in available provider`,
   ),
+  any(
+    'onnx_tensorrt_provider',
+    phrase`TensorRT EP (?:failed|could not)|TensorRT EP execution context|trt_engine != nullptr
+      |TensorrtExecutionProvider
+      \S{0,80}' Status Message`,
+  ),
+  any('onnx_too_large', /onnx model is too large|exceeds maximum protobuf size|larger than 2 ?G(?:i?B)?/i),
+  any('onnx_unreadable', /UnpackTensor|pre-allocate size does not match|Deserialize tensor \S{1,160} failed/i),
+  any(
+    'onnx_node_binding',
+    phrase`Cannot find module [^\n]{0,120}onnxruntime|onnxruntime_binding\.node|no available backend found
+      |onnxruntime\S{0,80}: cannot open shared object file`,
+    { unless: /relocating|symbol not found|GLIBC/ },
+  ),
   runtime('onnx_node_failed', /Non-zero status code returned while running|Exception during (?:initialization|run)/i),
   any(
     'onnx_unreadable',

@@ -11,6 +11,9 @@ const build = at('build')
 const notTheCache = { andNot: /timing cache/i }
 
 const machine: readonly Signature[] = [
+  build('gpu_lost', /NVRM: Xid|fallen off the bus|GPU is lost|Unable to determine the device handle/i),
+  build('gpu_oom', /NvMapMemAlloc\w{0,20}:? [^\n]{0,40}error 12/i),
+  build('gpu_arch_unsupported', /Unknown embedded device|CUDA capability sm_\d{2,3} is not compatible/i),
   build('missing_lean_runtime', /unable to load library:? ?libnvinfer_lean/i),
   build(
     'missing_shared_library',
@@ -29,7 +32,7 @@ const machine: readonly Signature[] = [
   build(
     'cuda_init_driver',
     phrase`CUDA initialization failure|driver version is insufficient|cudaErrorInsufficientDriver
-      |CUDA_ERROR_(?:SYSTEM_DRIVER|NOT_INITIALIZED|UNKNOWN)|libcuda\.so\S{0,20} not found
+      |CUDA_ERROR_(?:SYSTEM_DRIVER|NOT_INITIALIZED|UNKNOWN)|libcuda\.so\S{0,20} not found|Failed to initialize NVML
       |CUDA driver (?:is )?(?:not|too old|absent|initialization failed)|NVML: |NVIDIA-SMI has failed
       |NVIDIA driver (?:on your system )?is too old|couldn't communicate with the NVIDIA driver|Found no NVIDIA driver
       |forward compatibility was attempted`,
@@ -87,7 +90,8 @@ const building: readonly Signature[] = [
   build(
     'op_unsupported',
     phrase`FallbackPluginImporter|plugin not found|could not find plugin|getPluginCreator
-      |no importer registered|unsupported (?:onnx )?(?:operator|op|node|layer)\b
+      |IPluginCreator not found|not found in Plugin Registry|no importer registered|unsupported (?:onnx )?(?:operator
+      |op|node|layer)\b
       |(?:op|operator|node) \S{1,60} is not supported|no plugin named|Cannot find plugin`,
     { unless: /\bDLA\b/ },
   ),
@@ -142,7 +146,8 @@ const running: readonly Signature[] = [
   ),
   build(
     'profile_missing',
-    phrase`no optimization profile|missing (?:dimensions|shapes?|values?) in profile
+    phrase`no optimization profile|profile is missing (?:values|shapes|dimensions)|missing (?:dimensions|shapes?
+      |values?) in profile
       |(?:dynamic|runtime)[^\n]{0,60}(?:without|no|lacks?|requires?|needs?)[^\n]{0,20}profile
       |profile[^\n]{0,30}(?:not|never) (?:been )?(?:defined|set|specified)|need at least one optimization profile
       |Number of optimization profiles does not match`,
@@ -160,13 +165,26 @@ const running: readonly Signature[] = [
       |address[^\n]{0,30}is (?:null|not bound)`,
   ),
   build(
+    'cudnn_not_initialized',
+    /CUDNN_STATUS_NOT_INITIALIZED|CUBLAS_STATUS_NOT_INITIALIZED|Failed to initialize CUDNN|cudnnCreate/i,
+  ),
+  build(
     'cuda_error',
-    phrase`illegal memory access|cudaErrorIllegalAddress|misaligned address|device-side assert
+    phrase`(?:CUDA|CUDNN|CUBLAS|CUDNN_FE) failure (?!2\b)\d{1,5}|illegal memory access|cudaErrorIllegalAddress
+      |misaligned address|device-side assert
       |unspecified launch failure|cudaErrorLaunch\w{4,30}|CU(?:BLAS|DNN|FFT)_STATUS_(?!ALLOC)\w{4,40}
       |invalid device function
       |Cuda Runtime \((?!out of memory)|cuTensor[^\n]{0,40}(?:fail|error)|CUDA error:? (?!out of memory)\w{3}`,
   ),
-  build('engine_corrupt', /magicTag|magic tag|deserializ\w+[^\n]{0,60}fail/i, notTheCache),
+  build('engine_version_mismatch', /magicTag|magic tag/i, notTheCache),
+  build(
+    'engine_not_read',
+    /deserializ\w+[^\n]{0,60}fail|fail\w{0,3}[^\n]{0,40}deserializ|could not deserialize engine/i,
+    {
+      ...notTheCache,
+      rank: 'cascade',
+    },
+  ),
   build('tool_option', /unknown option:? ?-{1,2}\w|unrecognized arguments?: -/i),
   build(
     'parity_mismatch_tf32_suspect',

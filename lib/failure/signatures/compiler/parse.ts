@@ -1,8 +1,8 @@
 /**
  * Signatures of Hailo's parser: a graph that it does not take.
  */
-import { exact, phrase } from '../patterns.ts'
-import { at, type Signature } from '../signature.ts'
+import { exact, phrase } from '../../patterns.ts'
+import { at, type Signature } from '../../signature.ts'
 
 const [any, parse, optimize] = [at('any'), at('parse'), at('optimize')]
 

@@ -1,8 +1,8 @@
 /**
  * Signatures of Hailo's compiler: a network that does not fit, and crashes.
  */
-import { phrase } from '../patterns.ts'
-import { at, type Signature } from '../signature.ts'
+import { phrase } from '../../patterns.ts'
+import { at, type Signature } from '../../signature.ts'
 
 const compile = at('compile')
 

@@ -1,8 +1,8 @@
 /**
  * Signatures of Hailo's optimiser.
  */
-import { exact, phrase } from '../patterns.ts'
-import { at, type Signature } from '../signature.ts'
+import { exact, phrase } from '../../patterns.ts'
+import { at, type Signature } from '../../signature.ts'
 
 const [optimize, compile] = [at('optimize'), at('compile')]
 
