@@ -354,6 +354,7 @@ test('tests sit beside the code they test', () => {
     'runbooks/plan-003.test.ts',
     'runbooks/plan-004.test.ts',
     'runbooks/knobs.test.ts',
+    'runbooks/tensorrt-engines.test.ts',
     'lib/models/convtasnet/rewrites.test.ts',
     'lib/models/convtasnet/properties.test.ts',
     'lib/onnx/quantize-accuracy.test.ts',

@@ -180,7 +180,7 @@ test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row a
   assert.equal(await ended, 130, out.stderr)
   assert.match(
     out.stdout.trimEnd().split('\n').at(-1)!,
-    /^INTERRUPTED monolithic-sweep .*next="npx tsx runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/,
+    /^INTERRUPTED monolithic-sweep .*next="npx tsx \S*runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/,
   )
   assert.match(
     out.stdout,

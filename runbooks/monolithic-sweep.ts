@@ -75,14 +75,13 @@ export default runbook(
       const turned = compile.knobCommand(knob, { declared, inputs, run, scriptExtra: search.setting.scriptExtra })
       return next({ fail: turned, blocked: turned })
     }
-    const { snrDb } = winner.metrics
-    if (toolchain.name === 'host' || snrDb !== undefined)
-      gate('int8 against float32', snrDb ?? Number.NaN, { atLeast: gates.int8SnrDbMin }, { unit: 'dB' })
+    compile.gateLikeness(gate, { toolchain: toolchain.name, metrics: winner.metrics })
 
     const compiledModel = run.path(winner.tag, winner.files.compiled)
     const inferCommand = runbookCommand('runbooks/monolithic-infer.ts', ['--model', shownPath(compiledModel)])
     next({ pass: inferCommand, blocked: inferCommand, fail: again({ calibNpz: inputs.calibNpz ?? 'your-own.npz' }) })
-    if (inputs.compileOnly) return compile.closeCompileOnly({ line, next, closing }, shownPath(compiledModel))
+    if (inputs.compileOnly)
+      return compile.closeCompileOnly({ line, next, closing }, { shown: shownPath(compiledModel), board: inputs.board })
     if (rung.decoderMode === 'conv1x1_head') {
       closing.runtime('blocked', 'none')
       gate.blocked(

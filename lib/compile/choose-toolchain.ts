@@ -8,7 +8,8 @@ import { blockedError } from '../base/errors.ts'
 import type { DfcOptions } from './dfc/program.ts'
 import { dfcToolchain, hwArchFrom } from './dfc/toolchain.ts'
 import { hostToolchain } from './host/toolchain.ts'
-import type { Availability, Toolchain } from './toolchain.ts'
+import type { Availability, Toolchain, ToolchainName } from './toolchain.ts'
+import { trtexecToolchain, type TrtOptions } from './trtexec/toolchain.ts'
 
 /** The toolchain that was chosen, and why. */
 export interface ToolchainChoice {
@@ -22,26 +23,34 @@ export interface ToolchainChoice {
 export interface ChoiceOptions extends DfcOptions {
   /** Checked, when given, before anything is asked. */
   readonly hwArch?: string | undefined
+  /** How `trtexec` builds engines. */
+  readonly trt?: TrtOptions | undefined
 }
 
 /**
  * Choose a toolchain.
  * @param o where the Dataflow Compiler is, and for which device it will compile
- * @throws RunbookError blocked when `dfc` is wanted, or a program is named, and it cannot be used; usage for an unknown
- *   device
+ * @throws RunbookError blocked when `dfc` or `trtexec` is wanted, or a program is named, and it cannot be used; usage
+ *   for an unknown device
  */
-export async function chooseToolchain(
-  wanted: 'auto' | 'dfc' | 'host',
-  o: ChoiceOptions = {},
-): Promise<ToolchainChoice> {
+export async function chooseToolchain(wanted: ToolchainName, o: ChoiceOptions = {}): Promise<ToolchainChoice> {
   if (o.hwArch !== undefined) hwArchFrom(o.hwArch)
   if (wanted === 'host') return host('as asked')
+  if (wanted === 'trtexec') return tensorRt(o.trt)
   const toolchain = dfcToolchain(o)
   const availability = await toolchain.available()
   const { found, version, where } = availability
   if (found) return { toolchain, availability, why: `toolchain: dfc ${version} (${where})` }
   if (wanted === 'dfc' || o.program !== undefined) throw blockedError(availability.why, availability.hint)
   return host(`no Dataflow Compiler: ${availability.why}`)
+}
+
+async function tensorRt(o: TrtOptions | undefined): Promise<ToolchainChoice> {
+  const toolchain = trtexecToolchain(o)
+  const availability = await toolchain.available()
+  const { found, version, where, why, hint } = availability
+  if (!found) throw blockedError(why, hint)
+  return { toolchain, availability, why: `toolchain: TensorRT ${version} (${where})` }
 }
 
 async function host(because: string): Promise<ToolchainChoice> {

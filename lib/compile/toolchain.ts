@@ -2,8 +2,9 @@
  * The face of every compiler: what turns an authored graph into something that a device runs.
  *
  * `host` proves the graph, the quantisation and the runtime path on this machine and nothing about a device; `dfc`
- * drives Hailo's Dataflow Compiler. Each runs every stage as a process of its own with a hard time limit, so a hang, a
- * crash or a leak of the compiler ends with the stage. Every stage gives an artifact or a classified failure.
+ * drives Hailo's Dataflow Compiler, `trtexec` TensorRT's builder. Each runs every stage as a process of its own with a
+ * hard time limit, so a hang, a crash or a leak of the compiler ends with the stage. Every stage gives an artifact or a
+ * classified failure.
  */
 import type { Failure } from '../failure/classify.ts'
 
@@ -64,17 +65,22 @@ export type Stage =
 
 /** A compiler. Its stages throw blocked when its program is absent or the disk is full. */
 export interface Toolchain {
-  readonly name: 'host' | 'dfc'
+  readonly name: 'host' | 'dfc' | 'trtexec'
   /** What its last stage makes, as the ending of a file's name. */
-  readonly product: 'onnx' | 'hef'
+  readonly product: 'onnx' | 'hef' | 'plan'
   /** `nchw`: as in the graph. `nhwc`: the channels of a float32 input of four axes last. */
   readonly calibrationLayout: 'nchw' | 'nhwc'
   /** Where it is, or why it cannot be used. Never throws. */
   available(): Promise<Availability>
-  /** Check the graph. `dfc`: ONNX to HAR. `host`: to a checked ONNX. */
+  /** Check the graph. `dfc`: ONNX to HAR. The others: to a checked ONNX. */
   parse(onnx: Artifact, o: StageOptions): Promise<Stage>
-  /** Quantise with the calibration samples. `dfc`: to a quantised HAR. `host`: to int8 QDQ. */
+  /** Quantise with the calibration samples. `dfc`: to a quantised HAR. `host`, and `trtexec` for int8: to int8 QDQ. */
   optimize(parsed: Artifact, o: StageOptions): Promise<Stage>
-  /** Compile. `dfc`: to a HEF. `host`: to ONNX Runtime's optimised model, opened and run. */
+  /** Compile. `dfc`: to a HEF. `host`: to ONNX Runtime's optimised model, opened and run. `trtexec`: to a plan. */
   compile(quantised: Artifact, o: StageOptions): Promise<Stage>
 }
+
+/** Who may compile; `auto` is `dfc` or `host`. */
+export const toolchainNames = ['auto', 'dfc', 'host', 'trtexec'] as const
+/** One of `toolchainNames`. */
+export type ToolchainName = (typeof toolchainNames)[number]

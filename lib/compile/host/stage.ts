@@ -1,30 +1,33 @@
 /**
  * Runs one stage of the host toolchain as a program: it reads a file, writes a file, and logs as vendors' tools do.
  *
- *   stage.ts <parse|optimize|compile> <from> <to> <calibration> <metrics.json> <parsed.onnx>
+ *   stage.ts <parse|optimize|compile> <from> <to> <calibration> <metrics.json> <parsed.onnx> <host|tensorrt>
  */
 import { basename } from 'node:path'
-import { performance } from 'node:perf_hooks'
-import { decodeModel, dimsOf, encodeModel, type ModelProto } from '../../formats/onnx/index.ts'
-import type { Tensor } from '../../formats/tensors/tensor.ts'
+import { decodeModel, encodeModel } from '../../formats/onnx/index.ts'
 import { readFile, writeFileAtomic } from '../../host/files.ts'
 import { openOrtNode } from '../../infer/ort/node-package.ts'
-import { indexOfNonFinite, type Feeds, type Results } from '../../infer/backend.ts'
 import { asError, RunbookError } from '../../base/errors.ts'
 import { calibrate } from '../../onnx/quantize/calibrate.ts'
 import { checkModel } from '../../onnx/check/check.ts'
 import { inspect } from '../../onnx/inspect.ts'
-import { quantizeQdq } from '../../onnx/quantize/quantize.ts'
+import { quantizeQdq, type QuantizeOptions } from '../../onnx/quantize/quantize.ts'
 import { inferShapes } from '../../onnx/shapes/infer.ts'
-import { SnrSum } from '../../signal/snr.ts'
-import { readCalibration } from '../calibration-file.ts'
+import { compareOnSamples, inputsOf, splitSamples } from '../compare.ts'
 
 interface Job {
   readonly from: string
   readonly to: string
   readonly calibration: string
   readonly parsed: string
+  /** For whom int8 is written: TensorRT wants symmetric ranges and float32 biases. */
+  readonly form: 'host' | 'tensorrt'
 }
+
+const forms = {
+  host: {},
+  tensorrt: { activations: 'int8-symmetric', biases: 'float32' },
+} as const satisfies Record<Job['form'], QuantizeOptions>
 
 const info = (text: string) => console.log(`[info] ${text}`)
 
@@ -63,10 +66,10 @@ async function optimize(job: Job): Promise<Record<string, number>> {
     writeFileAtomic(job.to, encodeModel(model))
     return { quantisedBefore: 1, quantisedNodes: model.graph!.node.length }
   }
-  const { used } = await splitSamples(job, inputsOf(model))
+  const { used } = await splitSamples(job.calibration, inputsOf(model))
   info(`Using dataset with ${used.length} entries for calibration`)
   const ranges = await calibrate(model, used)
-  const quantised = quantizeQdq(model, ranges)
+  const quantised = quantizeQdq(model, ranges, forms[job.form])
   writeFileAtomic(job.to, encodeModel(quantised))
   info('Model Optimization is done')
   return { calibrationSamples: used.length, quantisedNodes: quantised.graph!.node.length }
@@ -81,97 +84,20 @@ async function compile(job: Job): Promise<Record<string, number>> {
   })
   await using compiled = await openOrtNode(job.to)
   await using reference = await openOrtNode(job.parsed)
-  const { heldOut } = await splitSamples(job, inputsOf(decodeModel(readFile(job.parsed))))
-  const likeness = new Map(making.outputs.map(({ name }) => [name, new Likeness()]))
-  const latencies: number[] = []
-  await compiled.infer(heldOut[0]!)
-  for (const sample of heldOut) {
-    const expected = copied(await reference.infer(sample))
-    const startedMs = performance.now()
-    const actual = await compiled.infer(sample)
-    latencies.push(performance.now() - startedMs)
-    for (const [name, sum] of likeness) {
-      refuseNonFinite(name, { actual: actual[name]!, expected: expected[name]! })
-      sum.push(actual[name]!, expected[name]!)
-    }
-  }
-  const snrs: Record<string, number> = {}
-  for (const [i, [name, sum]] of [...likeness].entries()) {
-    const { metric, value } = sum.result()
-    info(`output_layer${i + 1} ${metric === 'snrDb' ? `SNR:\t${value.toFixed(3)} dB` : `agreement:\t${value}`} ${name}`)
-    // An output that is the same in every bit has no noise, and a silent one no signal: neither has a number of dB.
-    if (Number.isFinite(value)) snrs[`${metric}.${name}`] = value
-  }
-  const worst = Object.entries(snrs).flatMap(([name, value]) => (name.startsWith('snrDb.') ? [value] : []))
+  const { heldOut } = await splitSamples(job.calibration, inputsOf(decodeModel(readFile(job.parsed))))
+  const likeness = await compareOnSamples({
+    actual: compiled,
+    expected: reference,
+    outputs: making.outputs.map(({ name }) => name),
+    samples: heldOut,
+    info,
+  })
   info(`Successful Compilation (host), ${compiled.device}`)
-  return {
-    ...(likeness.size > 1 ? snrs : {}),
-    ...(worst.length > 0 ? { snrDb: Math.min(...worst) } : {}),
-    latencyMsP50: latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length / 2)]!,
-    loadMs: compiled.loadMs,
-    heldOutSamples: heldOut.length,
-    compiledBytes: readFile(job.to).length,
-  }
-}
-
-/** NaN has no noise to measure, and would drop out of every comparison. */
-function refuseNonFinite(name: string, o: { actual: Tensor; expected: Tensor }): void {
-  for (const [of, { data }] of Object.entries(o)) {
-    if (!(data instanceof Float32Array) || indexOfNonFinite(data) < 0) continue
-    const which = of === 'actual' ? 'int8' : 'float32'
-    throw new RunbookError('fail', `The ${which} model answers NaN or infinity in "${name}"`, 'look at the weights')
-  }
-}
-
-/** How far an output of the int8 model is from the float32 model's: SNR for float32, the share of equal values else. */
-class Likeness {
-  readonly #snr = new SnrSum()
-  #equal = 0
-  #count = 0
-  #isFloat = true
-
-  push(actual: Tensor, expected: Tensor): void {
-    this.#isFloat = expected.data instanceof Float32Array
-    if (this.#isFloat) return this.#snr.push(actual.data as Float32Array, expected.data as Float32Array)
-    for (const [i, value] of expected.data.entries()) this.#equal += actual.data[i] === value ? 1 : 0
-    this.#count += expected.data.length
-  }
-
-  result(): { metric: 'snrDb' | 'agreement'; value: number } {
-    if (this.#isFloat) return { metric: 'snrDb', value: this.#snr.db() }
-    return { metric: 'agreement', value: this.#equal / this.#count }
-  }
-}
-
-/** Results outlive the next inference only as copies. */
-const copied = (results: Results): Results =>
-  Object.fromEntries(
-    Object.entries(results).map(([name, { data, ...rest }]) => [name, { ...rest, data: data.slice() }]),
-  )
-
-/** The graph's inputs, every dimension a number. */
-function inputsOf(model: ModelProto): { name: string; shape: number[] }[] {
-  const weights = new Set(model.graph!.initializer.map(({ name }) => name))
-  return model
-    .graph!.input.filter(({ name }) => !weights.has(name))
-    .map(value => ({ name: value.name, shape: dimsOf(value).map(Number) }))
-}
-
-/** One sample in five, at least one, is kept back to measure with; a single sample serves for both. */
-async function splitSamples(
-  job: Job,
-  inputs: ReturnType<typeof inputsOf>,
-): Promise<{ used: Feeds[]; heldOut: Feeds[] }> {
-  const samples = await readCalibration(job.calibration, inputs)
-  const held = Math.max(1, Math.floor(samples.length / 5))
-  return {
-    used: samples.length > 1 ? samples.slice(0, samples.length - held) : samples,
-    heldOut: samples.slice(samples.length - held),
-  }
+  return { ...likeness, loadMs: compiled.loadMs, compiledBytes: readFile(job.to).length }
 }
 
 const stages = { parse, optimize, compile }
-const [name, from, to, calibration, metrics, parsed] = process.argv.slice(2)
+const [name, from, to, calibration, metrics, parsed, form] = process.argv.slice(2)
 if (import.meta.filename === process.argv[1]) {
   try {
     const found = await stages[name as keyof typeof stages]({
@@ -179,6 +105,7 @@ if (import.meta.filename === process.argv[1]) {
       to: to!,
       calibration: calibration!,
       parsed: parsed!,
+      form: form as Job['form'],
     })
     writeFileAtomic(metrics!, `${JSON.stringify(found)}\n`)
   } catch (thrown) {

@@ -5,14 +5,12 @@
  * nothing about allocation on a device. Each stage is `stage.ts` in a process of its own; nothing it makes is called
  * `.har` or `.hef`.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { sha256, sha256File } from '../../host/digest.ts'
-import { readJson } from '../../host/files.ts'
-import { typescriptCommand } from '../../host/typescript.ts'
-import { artifactOf, runStageCommand } from '../stage-command.ts'
-import type { Artifact, Stage, StageOptions, Toolchain } from '../toolchain.ts'
+import type { Toolchain } from '../toolchain.ts'
+import { hostStage } from './run-stage.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -40,9 +38,9 @@ export function hostToolchain(): Toolchain {
         hint: '',
       })
     },
-    parse: (onnx, o) => stage('parse', { from: onnx, to: `${o.netName}.host_parsed.onnx` }, o),
-    optimize: (parsed, o) => stage('optimize', { from: parsed, to: `${o.netName}.host_int8.onnx` }, o),
-    compile: (quantised, o) => stage('compile', { from: quantised, to: `${o.netName}.host_compiled.onnx` }, o),
+    parse: (onnx, o) => hostStage('parse', { from: onnx, to: `${o.netName}.host_parsed.onnx` }, o),
+    optimize: (parsed, o) => hostStage('optimize', { from: parsed, to: `${o.netName}.host_int8.onnx` }, o),
+    compile: (quantised, o) => hostStage('compile', { from: quantised, to: `${o.netName}.host_compiled.onnx` }, o),
   }
 }
 
@@ -69,25 +67,4 @@ function importedBy(entry: string): string[] {
     }
   }
   return [...found].toSorted()
-}
-
-async function stage(
-  name: 'parse' | 'optimize' | 'compile',
-  files: { from: Artifact; to: string },
-  o: StageOptions,
-): Promise<Stage> {
-  const to = join(o.folder, files.to)
-  const metricsFile = join(o.folder, `host_${name}.json`)
-  const command = typescriptCommand(join(import.meta.dirname, 'stage.ts'), [
-    name,
-    files.from.path,
-    to,
-    o.calibration.path,
-    metricsFile,
-    join(dirname(files.from.path), `${o.netName}.host_parsed.onnx`),
-  ])
-  const finished = await runStageCommand(command, o)
-  if ('ok' in finished) return finished
-  const metrics = existsSync(metricsFile) ? (readJson(metricsFile) as Record<string, number>) : {}
-  return { ok: true, artifact: artifactOf(to), metrics, durationMs: finished.result.durationMs }
 }

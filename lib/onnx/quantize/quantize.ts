@@ -21,6 +21,7 @@ import { raiseOpset } from '../opset.ts'
 import { QdqGraph } from './graph.ts'
 import { isDataInput, planQuantization, type PlannedValue, type QuantizationPlan } from './plan.ts'
 import {
+  integerTypeOf,
   leastWeightScales,
   quantizationOf,
   quantizeBias,
@@ -37,6 +38,8 @@ export interface QuantizeOptions {
   /** One scale for each output channel of a weight, or one for all of it. */
   readonly weights?: 'per-channel' | 'per-tensor'
   readonly activations?: ActivationType
+  /** `float32` leaves biases as they are: TensorRT reads none as integers. */
+  readonly biases?: 'int32' | 'float32'
 }
 
 /**
@@ -67,9 +70,10 @@ export function quantizeQdq(
       'give the float32 model',
     )
   }
-  const writer = new QdqWriter(raised, plan, { weights: 'per-channel', activations: 'uint8', ...options })
-  return writer.write()
+  return new QdqWriter(raised, plan, { ...usual, ...options }).write()
 }
+
+const usual = { weights: 'per-channel', activations: 'uint8', biases: 'int32' } as const
 
 /** A weight as it will be stored: shared by all nodes that read it along the same axis. */
 interface StoredWeight {
@@ -228,7 +232,7 @@ class QdqWriter {
   #biasScaleBase(node: NodeProto): number | undefined {
     const planned = this.#plan.values.get(node.input[0]!)
     const bias = this.#plan.constants.get(node.input[2] ?? '')
-    if (planned === undefined || bias?.dims.length !== 1) return undefined
+    if (planned === undefined || bias?.dims.length !== 1 || this.#options.biases === 'float32') return undefined
     const { scale } = this.#activation(planned.root)
     if (node.opType !== 'Gemm') return scale
     const axis = attributeInt(node, 'transB') === 1 ? 0 : 1
@@ -270,7 +274,7 @@ class QdqWriter {
   }
 
   #integers(values: ArrayLike<number>, shape: readonly number[]): Tensor {
-    const dtype = this.#options.activations
+    const dtype = integerTypeOf(this.#options.activations)
     return { dtype, shape, data: dtype === 'uint8' ? Uint8Array.from(values) : Int8Array.from(values) }
   }
 

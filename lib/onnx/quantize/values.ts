@@ -21,8 +21,12 @@ export function roundHalfEven(x: number): number {
 
 const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high)
 
-/** The integers that activations become. */
-export type ActivationType = 'uint8' | 'int8'
+/** The integers that activations become. `int8-symmetric` has its zero point at 0, as TensorRT wants it. */
+export type ActivationType = 'uint8' | 'int8' | 'int8-symmetric'
+
+/** The type of these integers in a tensor. */
+export const integerTypeOf = (type: ActivationType): 'uint8' | 'int8' => (type === 'uint8' ? 'uint8' : 'int8')
+
 /** real = scale · (integer − zero point). */
 export interface Quantization {
   readonly scale: number
@@ -32,6 +36,10 @@ export interface Quantization {
 /** 255 steps over a range, zero included and exactly represented; a tensor that is always zero gets scale 1. */
 export function quantizationOf(range: Range, type: ActivationType): Quantization {
   const [min, max] = [Math.min(0, range.min), Math.max(0, range.max)]
+  if (type === 'int8-symmetric') {
+    const largest = Math.max(-min, max)
+    return { scale: largest === 0 ? 1 : Math.fround(Math.max(largest / 127, leastScale)), zeroPoint: 0 }
+  }
   const lowest = type === 'uint8' ? 0 : -128
   if (max === min) return { scale: 1, zeroPoint: lowest }
   const scale = Math.fround(Math.max((max - min) / 255, leastScale))

@@ -72,6 +72,7 @@ export interface MonolithicContract {
   readonly files: {
     readonly summary: string
     readonly hostSummary: string
+    readonly trtexecSummary: string
     readonly rampSummary: string
     readonly nextKnob: string
     readonly runtimeMetrics: string

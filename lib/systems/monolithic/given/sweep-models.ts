@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path'
 import { usageError } from '../../../base/errors.ts'
+import { shellWord } from '../../../base/text.ts'
 import { shownPath } from '../../../host/files.ts'
 import type { TsvValue } from '../../../host/tsv.ts'
 import { givenCase, tagOf, type GivenConfig } from '../../../ladder/given-case.ts'
@@ -14,6 +15,7 @@ import { table } from '../../../notebook/display/show.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
 import type { Tools } from '../../../notebook/run/session.ts'
 import { monolithicContract } from '../contract.ts'
+import type { Toolchain } from '../../../compile/toolchain.ts'
 import type { Search } from '../search/search.ts'
 import { modelPaths, shapesFrom, type GivenValues } from './inputs.ts'
 import { runbookCommand } from '../../../host/typescript.ts'
@@ -86,17 +88,30 @@ export async function givenCases(values: GivenValues & { model: string }, count:
   return { source, cases: paths.map(path => givenCase(path, { shapes, source, count })) }
 }
 
+const provedBy: Readonly<Record<Toolchain['name'], string>> = {
+  host: 'Proved on this CPU alone: no device took part.',
+  dfc: 'The Dataflow Compiler made the HEFs.',
+  trtexec: 'TensorRT made the engines.',
+}
+
+/** What a sweep of given models is told. */
+export interface SweepValues extends GivenValues {
+  readonly model: string
+  readonly compileOnly: boolean
+  readonly board: string
+}
+
 /** Compile every given model, show what came of it, and judge each. */
-export async function sweepModels(pen: Pen, values: GivenValues & { model: string }, search: Search): Promise<void> {
+export async function sweepModels(pen: Pen, values: SweepValues, search: Search): Promise<void> {
   const { cell, gate, next, proves, run } = pen
   const { toolchain, setting } = search
   const { source, cases } = await givenCases(values, setting.calibrationSamples)
   const path = run.path(modelsSummary)
   const summary: LadderSummary<GivenConfig> = { path, columns, row: rowOf }
+  const at = (result: CaseResult) => (name: string) => (name === '' ? '' : join(run.folder, result.tag, name))
   const results = await cell(`Compile ${cases.length} models (${toolchain.name})`, async ({ print, show }) => {
     print(`calibration: ${source.from}`)
     const found = await climb(search, { cases, summary, print })
-    const at = (result: CaseResult) => (name: string) => (name === '' ? '' : join(run.folder, result.tag, name))
     show(
       table(
         found.map(result => rowOf(result, at(result))),
@@ -105,14 +120,16 @@ export async function sweepModels(pen: Pen, values: GivenValues & { model: strin
     )
     return found
   })
-  proves(
-    `${toolchain.name === 'host' ? 'Proved on this CPU alone: no device took part.' : ''} ` +
-      `int8 was measured on ${source.from}.`,
-  )
+  proves(`${provedBy[toolchain.name]} Measured on ${source.from}.`)
   gate(`models that compile (${toolchain.name})`, results.filter(isCompiled).length, { equals: cases.length })
-  judgeInt8(pen, results, source.isRandom)
+  judgeLikeness(pen, results, { isRandom: source.isRandom, compileOnly: values.compileOnly, toolchain: toolchain.name })
   const failed = results.find(result => !isCompiled(result))
-  if (failed === undefined) return
+  if (failed === undefined) {
+    const compiled = results.map(result => shownPath(at(result)(result.files.compiled)))
+    const files = compiled.map(shellWord).join(' ')
+    if (values.compileOnly) next({ pass: `scp ${files} ${shellWord(`${values.board}:rungbook/`)}` })
+    return
+  }
   const log = failed.files.failureLog || failed.files.compileLog || failed.files.parseLog
   next({ fail: runbookCommand('runbooks/explain-log.ts', ['--log', shownPath(run.path(failed.tag, log))]) })
 }
@@ -135,13 +152,22 @@ async function climb(search: Search, { cases, summary, print }: Climb) {
   return results
 }
 
-/** One gate a model. What was measured on random numbers says so. */
-function judgeInt8({ gate }: Pen, results: readonly CaseResult<GivenConfig>[], isRandom: boolean): void {
+interface Judging {
+  readonly isRandom: boolean
+  readonly compileOnly: boolean
+  readonly toolchain: Toolchain['name']
+}
+
+/** One gate a model. What was measured on random numbers says so; what no device has answered is blocked. */
+function judgeLikeness({ gate }: Pen, results: readonly CaseResult[], o: Judging): void {
   const { int8SnrDbMin } = monolithicContract().gates
+  const what = o.toolchain === 'trtexec' ? 'engine' : 'int8'
   for (const { tag, metrics, stage } of results) {
     if (stage !== 'compiled') continue
-    const name = `int8 against float32, ${tag}${isRandom ? ' (on random numbers)' : ''}`
+    const name = `${what} against float32, ${tag}${o.isRandom ? ' (on random numbers)' : ''}`
     if (metrics.snrDb !== undefined) gate(name, metrics.snrDb, { atLeast: int8SnrDbMin }, { unit: 'dB' })
+    else if (metrics.askedOnDevice === 0 && !o.compileOnly)
+      gate.blocked(name, 'no GPU answered here; --compile-only passes for the engine alone')
     else if (metrics.quantisedBefore === undefined && metrics.heldOutSamples !== undefined)
       gate.blocked(name, 'no output of floats has both signal and noise on these samples')
   }

@@ -36,7 +36,8 @@ export async function climbRungs(search: Search, { rungs, inputs, run }: Climb, 
     inputs,
   )
   const { files } = monolithicContract()
-  const path = run.path(toolchain.name === 'host' ? files.hostSummary : files.summary)
+  const name = { dfc: files.summary, host: files.hostSummary, trtexec: files.trtexecSummary }[toolchain.name]
+  const path = run.path(name)
   const climbed = await runLadder({
     ...search.ladder,
     cases,

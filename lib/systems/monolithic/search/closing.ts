@@ -12,6 +12,7 @@ import { basename } from 'node:path'
 import { RunbookError } from '../../../base/errors.ts'
 import { shellWord } from '../../../base/text.ts'
 import type { ConvTasNetOptions } from '../../../models/convtasnet/options.ts'
+import type { Toolchain } from '../../../compile/toolchain.ts'
 import { sidecarOf } from '../separation/model-facts.ts'
 import { trainedWeights } from '../training/contract.ts'
 import { changeText } from '../knob/change.ts'
@@ -22,7 +23,7 @@ export interface Findings {
   readonly results: readonly CaseResult[]
   readonly winner: CaseResult | null
   readonly knob: Knob
-  readonly toolchain: 'host' | 'dfc'
+  readonly toolchain: Toolchain['name']
   /** Whether the weights were trained. */
   readonly hasWeights: boolean
   /** Where the knob's sidecar goes, and what it says besides. */
@@ -43,10 +44,14 @@ export interface Closing {
   judged(work: () => Promise<boolean>): Promise<void>
 }
 
+/** What stands behind a report line where no HAR and no HEF was made. */
+export const reportTail = (toolchain: Toolchain['name']): string =>
+  toolchain === 'dfc' ? '' : ` ; toolchain=${toolchain}`
+
 /** Write the sidecar, the two compile lines and their gate; the closing writes the other two lines. */
 export function closeSweep({ line, gate, run, proves }: Pen, o: Findings): Closing {
   const { results, winner, knob } = o
-  const tail = o.toolchain === 'host' ? ' ; toolchain=host' : ''
+  const tail = reportTail(o.toolchain)
   const record = {
     run_ts: run.ts,
     winner: winner?.tag ?? null,
@@ -58,7 +63,7 @@ export function closeSweep({ line, gate, run, proves }: Pen, o: Findings): Closi
   run.write(o.sidecar.file, `${JSON.stringify(record, null, 2)}\n`)
   proves(provenBy(o))
   const compiled = results.filter(isCompiled).length
-  const where = o.toolchain === 'host' ? 'host ' : ''
+  const where = o.toolchain === 'dfc' ? '' : `${o.toolchain} `
   line(`HAR status: ${where}${results.filter(row => hasPassed(row, 'parsed')).length}/${results.length}${tail}`)
   line(`HEF status: ${where}${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${tail}`)
   const name = `rungs that compile (${o.toolchain})`
@@ -102,6 +107,7 @@ function whyUndecided(results: readonly CaseResult[]): string | null {
 function provenBy({ toolchain, hasWeights }: Findings): string {
   const weights = hasWeights ? '' : ' The weights are untrained: the two outputs are not two voices.'
   if (toolchain === 'dfc') return `The Dataflow Compiler made a HEF.${weights}`
+  if (toolchain === 'trtexec') return `TensorRT made an engine.${weights}`
   return `Proved on this CPU alone: no Hailo device or compiler took part.${weights}`
 }
 
@@ -112,14 +118,15 @@ export function hasTrainedWeights(rung: ConvTasNetOptions | undefined, weights: 
 
 /**
  * End a sweep that compiles for another machine: say how the model gets there, and what runs it.
- * @param shown the compiled model's path as a person would type it
+ * @param o.shown the compiled model's path as a person would type it
+ * @param o.board who and where, as for ssh
  */
 export function closeCompileOnly(
   { line, next, closing }: Pick<Tools<Inputs>, 'line' | 'next'> & { closing: Closing },
-  shown: string,
+  { shown, board }: { readonly shown: string; readonly board: string },
 ): void {
   closing.runtime('blocked', 'none')
-  const files = [shown, sidecarOf(shown)].map(shellWord).join(' ')
   line(`Board: npx tsx runbooks/monolithic-infer.ts --model ${shellWord(basename(shown))}`)
-  next({ pass: `scp ${files} pi@raspberrypi.local:rungbook/` })
+  const files = [shown, sidecarOf(shown)].map(shellWord).join(' ')
+  next({ pass: `scp ${files} ${shellWord(`${board}:rungbook/`)}` })
 }

@@ -3,6 +3,9 @@
  *
  * The names of variables are the plan's; limits and defaults are the contract's. What they open is `search.ts`.
  */
+import { toolchainNames, type ToolchainName } from '../../../compile/toolchain.ts'
+import { precisions, type Precision } from '../../../compile/trtexec/request.ts'
+import { builderWays, type BuilderWay } from '../../../compile/trtexec/types.ts'
 import { monolithicContract } from '../contract.ts'
 import {
   decoderModes,
@@ -19,12 +22,22 @@ import { choice, file, number, text, toggle } from '../../../notebook/inputs/inp
 export function searchInputs() {
   const { defaults, limits } = monolithicContract()
   return {
-    toolchain: choice(['auto', 'dfc', 'host'], {
+    toolchain: choice(toolchainNames, {
       env: 'TOOLCHAIN',
       default: 'auto',
       help: 'who compiles; auto takes dfc when it is found, else host',
     }),
     dfc: text({ optional: true, help: 'the hailo program of the Dataflow Compiler, or the virtualenv that holds it' }),
+    trtexec: text({ env: 'TRTEXEC', default: 'trtexec', help: 'the program of --toolchain trtexec: a name or a path' }),
+    builder: choice(builderWays, {
+      default: 'trtexec',
+      help: 'how --toolchain trtexec builds: the program, or calls of libnvinfer itself',
+    }),
+    precision: choice(precisions, { default: 'fp32', help: 'of the engine that --toolchain trtexec builds' }),
+    calibCache: file({
+      optional: true,
+      help: "TensorRT's calibration cache for int8 (8.6 and 10); default: the graph is quantised first",
+    }),
     hwArch: text({ env: 'HW_ARCH', default: defaults.hwArch, help: 'the device to compile for' }),
     calibNpz: file({
       env: 'CALIB_NPZ',
@@ -95,8 +108,12 @@ export interface GraphValues {
 
 /** What the other inputs of `searchInputs` give. */
 export interface SearchValues {
-  readonly toolchain: 'auto' | 'dfc' | 'host'
+  readonly toolchain: ToolchainName
   readonly dfc: string | undefined
+  readonly trtexec: string
+  readonly builder: BuilderWay
+  readonly precision: Precision
+  readonly calibCache: string | undefined
   readonly hwArch: string
   readonly calibNpz: string | undefined
   readonly inputLengthPolicy: 'error' | 'crop'

@@ -13,6 +13,7 @@ import { chooseToolchain } from '../../../compile/choose-toolchain.ts'
 import type { Ladder } from '../../../ladder/ladder.ts'
 import { resumeFolder } from '../../../ladder/select.ts'
 import type { CaseSetting } from './convtasnet-case.ts'
+import { reportTail } from './closing.ts'
 import type { SearchValues } from './search-inputs.ts'
 import type { Toolchain } from '../../../compile/toolchain.ts'
 
@@ -41,10 +42,16 @@ export async function openSearch(
   const { toolchain, availability, why } = await chooseToolchain(values.toolchain, {
     program: values.dfc,
     hwArch: values.hwArch,
+    trt: {
+      way: values.builder,
+      trtexec: values.trtexec,
+      precision: values.precision,
+      calibrationCache: values.calibCache,
+    },
   })
-  if (toolchain.name === 'host' && values.modelScript !== undefined) {
+  if (toolchain.name !== 'dfc' && values.modelScript !== undefined) {
     throw usageError(
-      'Cannot use --model-script with the host toolchain: it takes no script',
+      `Cannot use --model-script with the toolchain ${toolchain.name}: it takes no script`,
       'leave it out, or give --dfc PATH',
     )
   }
@@ -65,7 +72,7 @@ export async function openSearch(
       calibrationSamples: values.quickOpt ? calibrationSamples : 1024,
       scriptExtra: values.modelScript === undefined ? '' : readFile(values.modelScript).toString('utf8'),
     },
-    tail: toolchain.name === 'host' ? ' ; toolchain=host' : '',
+    tail: reportTail(toolchain.name),
     ladder: {
       timeLimitMs: values.timeLimitMin * 60_000,
       caseTimeoutMs: values.caseTimeoutMin * 60_000,

@@ -42,6 +42,7 @@ export function sweepInputs() {
     }),
     ...givenInputs(),
     compileOnly: toggle({ help: 'end behind the compiler: this machine has no device, and the model goes to one' }),
+    board: text({ default: 'pi@raspberrypi.local', help: 'where --compile-only copies the model, as for ssh' }),
     printWeights: toggle({ help: 'only list the names and shapes that --weights takes for the first rung' }),
     ...searchInputs(),
   }
