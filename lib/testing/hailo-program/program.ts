@@ -10,22 +10,12 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { writeHef as encodeHef, type HefDescription } from '../hef/write.ts'
-import { decodeModel, dimsOf, type ModelProto } from '../../formats/onnx/index.ts'
+import type { ModelProto } from '../../formats/onnx/index.ts'
 import { decodeNpy } from '../../formats/tensors/npy.ts'
+import { End, say } from './end.ts'
+import { checkNode, inputShapeFrom, outputShapeFrom, readOnnx } from './graph.ts'
 import { complaints, fateOf, type Fate, type StandinStage, type Twist } from './scenarios.ts'
 import { parseWords, usageOf, type Words } from './words.ts'
-
-const say = (line: string) => process.stdout.write(`${line}\n`)
-
-/** Ends the program; the text goes to standard error, as Python's does. */
-class End extends Error {
-  readonly exitCode: number
-
-  constructor(exitCode: number, text = '') {
-    super(text)
-    this.exitCode = exitCode
-  }
-}
 
 interface Har {
   readonly netName: string
@@ -126,46 +116,6 @@ async function ask(question: string): Promise<void> {
     process.stdin.once('end', () => answered(''))
   })
   if (answer === '') throw new End(1, '\nEOFError: EOF when reading a line')
-}
-
-function readOnnx(path: string): ModelProto {
-  try {
-    return decodeModel(readFileSync(path))
-  } catch (thrown) {
-    throw new End(
-      1,
-      `google.protobuf.message.DecodeError: Error parsing message (${(thrown as Error).message.slice(0, 60)})`,
-    )
-  }
-}
-
-/** A start may be an input; an end is the name of a node, and the name of its value is not found. */
-function checkNode(model: ModelProto, name: string, start: string): void {
-  const isInput = name === start && model.graph.input.some(input => input.name === name)
-  if (isInput || model.graph.node.some(node => node.name === name)) return
-  throw new End(1, `ValueError: '${name}' is not in list\n[error] Translation failed`)
-}
-
-/** The input's shape as the HAR has it: channels last. */
-/** The graph's own output, with the height that a Squeeze may have taken away. */
-function outputShapeFrom(model: ModelProto): number[] {
-  const dims = dimsOf(model.graph.output[0]!).map(Number)
-  const [n = 1, c = 1, h = 1, w = 1] = dims.length === 3 ? [dims[0], dims[1], 1, dims[2]] : dims
-  return [n, h, w, c]
-}
-
-function inputShapeFrom(model: ModelProto, flag: string, start: string): number[] {
-  const input = model.graph.input.find(({ name }) => name === start)
-  const dims = (input?.type?.tensorType?.shape?.dim ?? []).map(dim => Number(dim.dimValue ?? 0))
-  const given = JSON.parse(flag.replace(/^[^[]*=/, '')) as number[]
-  if (given.join() !== dims.join()) {
-    throw new End(
-      1,
-      `UnsupportedModelError in op ${start}: unsupported input shape [${given}], the model has [${dims}]`,
-    )
-  }
-  const [batch = 1, channels = 1, height = 1, width = 1] = given
-  return [batch, height, width, channels]
 }
 
 function tellEnds(model: ModelProto, asked: readonly string[], twist: Twist | null): void {

@@ -9,6 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { blockedError } from '../../base/errors.ts'
 import { choice, number, runbook } from '../../notebook/run/runbook.ts'
 import { table } from '../../notebook/display/show.ts'
+import type { Inputs } from '../../notebook/inputs/inputs.ts'
+import type { Tools } from '../../notebook/run/session.ts'
+
+/** The tools that a way of going wrong needs. */
+type Demo = Pick<Tools<Inputs>, 'cell' | 'run' | 'signal'>
 
 const ways = [
   'pass',
@@ -27,6 +32,52 @@ const ways = [
   'nothing',
 ] as const
 
+const absent = () => blockedError('Cannot open "device": it is absent', 'plug it in')
+
+/** What happens behind the first cell, by the way that was chosen. */
+const misbehave: Partial<Record<(typeof ways)[number], (tools: Demo) => Promise<unknown>>> = {
+  parallel: ({ cell }) =>
+    Promise.all(
+      ['a', 'b'].map(name =>
+        cell(`Side ${name}`, async ({ print }) => {
+          for (let i = 0; i < 3; i++) {
+            print(`${name}${i}`)
+            await sleep(5)
+          }
+        }),
+      ),
+    ),
+  throw: ({ cell }) =>
+    cell('Open', () => {
+      throw absent()
+    }),
+  bug: ({ cell }) =>
+    cell('Break', () => {
+      throw new TypeError('a defect')
+    }),
+  wait: ({ cell }) => cell('Wait', ({ signal }) => sleep(60_000, undefined, { signal })),
+  deaf: ({ cell }) => cell('Hang', () => new Promise(leave => void setTimeout(leave, 60_000))),
+  busy: ({ cell, signal }) => cell('Spin', () => spin(signal)),
+  crash: ({ cell, run }) =>
+    cell('Crash', async ({ sh }) => {
+      void sh`echo $$ > left.pid; sleep 600`.catch(() => {})
+      while (!existsSync('left.pid')) await sleep(10)
+      writeFileSync(run.path('half.json.1234.tmp'), '')
+      process.kill(process.pid, 'SIGSEGV')
+    }),
+  'blocked-thread': ({ cell }) =>
+    cell('Block', ({ print }) => {
+      print('blocking')
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    }),
+  async stray() {
+    setTimeout(() => {
+      throw new Error('nobody awaits me')
+    }, 1)
+    await sleep(2000)
+  },
+}
+
 export default runbook(
   import.meta,
   {
@@ -41,7 +92,7 @@ export default runbook(
   async ({ inputs, cell, show, gate, next, line, run, signal, stamp }) => {
     next({ pass: 'go on', fail: 'look again', interrupted: 'start again' })
     stamp({ device: 'none' })
-    if (inputs.how === 'nothing') throw blockedError('Cannot open "device": it is absent', 'plug it in')
+    if (inputs.how === 'nothing') throw absent()
     const first = await cell('Measure', async ({ print, progress, show }) => {
       print('measuring')
       run.write('numbers.txt', '1 2 3\n')
@@ -58,53 +109,7 @@ export default runbook(
       )
       return doubled.at(-1)!
     })
-    if (inputs.how === 'parallel') {
-      await Promise.all(
-        ['a', 'b'].map(name =>
-          cell(`Side ${name}`, async ({ print }) => {
-            for (let i = 0; i < 3; i++) {
-              print(`${name}${i}`)
-              await sleep(5)
-            }
-          }),
-        ),
-      )
-    }
-    if (inputs.how === 'throw')
-      await cell('Open', () => {
-        throw blockedError('Cannot open "device": it is absent', 'plug it in')
-      })
-    if (inputs.how === 'bug')
-      await cell('Break', () => {
-        throw new TypeError('a defect')
-      })
-    if (inputs.how === 'wait') await cell('Wait', ({ signal }) => sleep(60_000, undefined, { signal }))
-    if (inputs.how === 'deaf')
-      await cell(
-        'Hang',
-        () =>
-          new Promise(leave => {
-            setTimeout(leave, 60_000)
-          }),
-      )
-    if (inputs.how === 'busy') await cell('Spin', () => spin(signal))
-    if (inputs.how === 'crash')
-      await cell('Crash', async ({ sh }) => {
-        void sh`echo $$ > left.pid; sleep 600`.catch(() => {})
-        while (!existsSync('left.pid')) await sleep(10)
-        writeFileSync(run.path('half.json.1234.tmp'), '')
-        process.kill(process.pid, 'SIGSEGV')
-      })
-    if (inputs.how === 'blocked-thread')
-      await cell('Block', ({ print }) => {
-        print('blocking')
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
-      })
-    if (inputs.how === 'stray')
-      setTimeout(() => {
-        throw new Error('nobody awaits me')
-      }, 1)
-    if (inputs.how === 'stray') await sleep(2000)
+    await misbehave[inputs.how]?.({ cell, run, signal })
     line(`Measured: ${first}`)
     if (inputs.how === 'no-gate') return
     show(table([{ value: inputs.value }]))
