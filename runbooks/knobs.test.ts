@@ -9,7 +9,6 @@ import { changeText } from '../lib/systems/monolithic/knob/change.ts'
 import { bareCommand, knobCommand } from '../lib/systems/monolithic/knob/knob-command.ts'
 import {
   evidenceKnob,
-  isLast,
   type CaseOutcome,
   type Knob,
   type KnobOptions,
@@ -63,7 +62,7 @@ const knobs: Knob[] = Object.keys(buckets).flatMap(bucket =>
     }
     return [used, { ...used, inForce: { ...used.inForce, ...other } }].flatMap(setting => {
       const found: Knob[] = []
-      while (found.length < 30 && !isLast(found.at(-1)?.change)) {
+      while (found.length < 30 && found.at(-1)?.change?.kind !== 'runbook') {
         found.push(evidenceKnob([outcome], { ...setting, tried: found.map(({ change }) => change) }))
       }
       return found

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
-import { debName } from '../lib/systems/monolithic/rebuild-recordings.ts'
-import { recordingPackages } from '../lib/systems/monolithic/recordings.ts'
+import { debName, packagesOf } from '../lib/systems/monolithic/rebuild-recordings.ts'
+import { recordingRecipes } from '../lib/systems/monolithic/recordings.ts'
 import { needsTool } from '../lib/testing/needs.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import recordings from './monolithic-recordings.ts'
@@ -47,7 +47,7 @@ test(
 
 test('monolithic-recordings refuses packages that hold something else', { skip: needsAll }, async () => {
   const folder = scratch()
-  for (const one of recordingPackages) writeFileSync(join(folder, debName(one)), 'something else')
+  for (const one of packagesOf(recordingRecipes)) writeFileSync(join(folder, debName(one)), 'something else')
   const ran = await runInProcess(recordings, ['--packages', folder, '--write', '--recordings', scratch()], {
     cwd: scratch(),
   })

@@ -157,6 +157,7 @@ const items: readonly (readonly [string, string, () => unknown])[] = [
     'api_contract.md with exact shapes and keys, as the server has them',
     async () => {
       const text = readFileSync(join(import.meta.dirname, '../contracts/edgeinfer', names.apiContract), 'utf8')
+      assert.equal(readFileSync(join(home, 'exports', names.apiContract), 'utf8'), text)
       assert.equal(text, apiContract())
       assert.match(text, /POST \/infer\nReq: {2}\{ "x": \[\[Float; 9\]\] \* 100 \} {5}# shape \(100,9\)/)
       const { paths } = (await (await fetch(`${sidecar.url}/openapi.json`)).json()) as { paths: Record<string, object> }

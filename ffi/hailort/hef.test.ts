@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { decodeHef } from '../../lib/formats/hef/read.ts'
+import { decodeHef } from '../../lib/testing/hef/decode.ts'
 import { writeHef } from '../../lib/testing/hef/write.ts'
 import { tinyModel, withHefFile } from '../../lib/testing/hef/models.ts'
 import { dataPath, needsData, needsTool } from '../../lib/testing/needs.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { Turns, interruption, refuseAborted } from './async.ts'
+import { Turns, interruption } from './async.ts'
 
 /** A job that ends when it is told to. */
 function job() {
@@ -61,14 +61,8 @@ test('Turns.take() rejects only the job that fails, thrown or rejected, and the 
   await turns.settled()
 })
 
-test('refuseAborted() throws with the reason when the signal is aborted, and does nothing before', () => {
-  const controller = new AbortController()
-  refuseAborted('compile', controller.signal)
-  refuseAborted('compile', undefined)
-  controller.abort('SIGTERM')
-  assert.throws(() => refuseAborted('compile', controller.signal), {
-    exit: 'interrupted',
-    message: 'Cannot compile: interrupted (SIGTERM)',
-  })
+test('interruption() quotes the reason of its signal when that is text', () => {
+  const error = interruption('compile', AbortSignal.abort('SIGTERM'))
+  assert.deepEqual([error.exit, error.message], ['interrupted', 'Cannot compile: interrupted (SIGTERM)'])
   assert.equal(interruption('run', AbortSignal.abort()).message, 'Cannot run: interrupted')
 })

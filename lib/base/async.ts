@@ -64,13 +64,3 @@ export function interruption(act: string, signal: AbortSignal): RunbookError {
   const how = typeof signal.reason === 'string' ? ` (${signal.reason})` : ''
   return new RunbookError('interrupted', `Cannot ${act}: interrupted${how}`, 'run the same command again')
 }
-
-/**
- * Stop here when the signal has been aborted.
- *
- * @param act what is given up, as in `Cannot <act>: interrupted`
- * @throws RunbookError `interrupted`
- */
-export function refuseAborted(act: string, signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw interruption(act, signal)
-}

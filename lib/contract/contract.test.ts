@@ -169,3 +169,18 @@ test("checkContract() has nothing to say about the project's own contracts", asy
   assert.ok(contractNames().includes('monolithic'))
   for (const name of contractNames()) assert.deepEqual(await checkContract(name), [], name)
 })
+
+test('checkContract() names a rule between values that does not hold, or cannot be evaluated', async () => {
+  const rule = (that: string, where: object) => problems([['holds'], [{ that, with: where }]])
+  const where = { snr: '/gates/snr', cosine: '/gates/cosine' }
+  assert.deepEqual(await rule('cosine < snr and snr == 15', where), [])
+  assert.deepEqual(await rule('snr < cosine', where), ['"snr < cosine" does not hold with {"snr":15,"cosine":0.999}'])
+  for (const [that, names, why] of [
+    ['snr + 1', where, /a number, not a comparison/],
+    ['snr > 1', { snr: '/gates/none' }, /names no single number/],
+    ['snr > 1', { snr: '/rungs/*/n' }, /names no single number/],
+    ['other > 1', where, /no "other" among snr, cosine/],
+  ] as const)
+    assert.match((await rule(that, names)).join(), why)
+  await assert.rejects(problems([['holds'], ['snr > 1']]), refusal('usage', /its "holds" is no list/))
+})

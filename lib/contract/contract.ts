@@ -3,8 +3,8 @@
  *
  * A contract is `contracts/<name>.contract.json`: plain values, and beside them `sources`, a map from JSON pointer to
  * where the value comes from. `readContract` parses and looks for what is required, and loads nothing heavy.
- * `checkContract` audits: sources, derived numbers, decisions. A source covers its leaf, or every leaf below it; `*` in
- * its pointer is every element.
+ * `checkContract` audits: sources, derived numbers, decisions, and the rules of `holds` between values. A source covers
+ * its leaf, or every leaf below it; `*` in its pointer is every element.
  *
  *   "sources": { "/model/stride": { "kind": "code", "ref": "owner/repo@commit:path:line" },
  *                "/rungs/*\/frames": { "kind": "derived", "ref": "n / stride + 1",
@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { sha256File } from '../host/digest.ts'
 import { readFile, readJson } from '../host/files.ts'
 import { blockedError, RunbookError, usageError } from '../base/errors.ts'
+import { expand, fill, isMap, numbersAt, stepEncoded, type Json, type JsonMap, type Match } from './pointer.ts'
 
 /**
  * Where a value may come from. `measured` cites a run and says what it measured there: a bound may not be equal to it.
@@ -51,6 +52,12 @@ export interface ContractMark {
   readonly sha256: string
 }
 
+/** What must hold between values, such as `worst <= mean`, and the pointers that its names stand for. */
+interface Rule {
+  readonly that: string
+  readonly with: Readonly<Record<string, string>>
+}
+
 interface Place {
   /** The folder of the contracts; the project's own when left out. */
   readonly folder?: string
@@ -59,17 +66,14 @@ interface Place {
 const ownFolder = join(import.meta.dirname, '../../contracts')
 
 /** Keys that describe the contract and need no source. */
-const marks = new Set(['$schema', 'contract', 'version', 'about', 'required', 'sources'])
+const marks = new Set(['$schema', 'contract', 'version', 'about', 'required', 'sources', 'holds'])
 
-type Json = null | boolean | number | string | readonly Json[] | JsonMap
-interface JsonMap {
-  readonly [key: string]: Json
-}
 interface Parsed {
   readonly path: string
   readonly values: JsonMap
   readonly required: readonly string[]
   readonly sources: Readonly<Record<string, Source>>
+  readonly holds: readonly Rule[]
   readonly mark: ContractMark
 }
 
@@ -118,6 +122,7 @@ export async function checkContract(name: string, place: Place = {}): Promise<st
     ...Object.entries(parsed.sources).flatMap(([pointer, source]) => refProblems(pointer, source, place)),
     ...(await derivedProblems(parsed, covered)),
     ...measuredProblems(parsed, covered),
+    ...(await ruleProblems(parsed)),
   ]
 }
 
@@ -148,55 +153,25 @@ function parse(name: string, { folder = ownFolder }: Place): Parsed {
     values: Object.fromEntries(Object.entries(whole).filter(([key]) => !marks.has(key))),
     required: whole.required as readonly string[],
     sources: whole.sources as unknown as Readonly<Record<string, Source>>,
+    holds: (whole.holds ?? []) as unknown as readonly Rule[],
     mark: { contract: name, version: whole.version as number, sha256: sha256File(path) },
   }
 }
 
-const isMap = (value: Json | undefined): value is JsonMap =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 function faultOf(json: Json, name: string): string | null {
   if (!isMap(json)) return 'it is not an object'
-  const { contract, version, required, sources } = json
+  const { contract, version, required, sources, holds = [] } = json
   if (contract !== name) return `its "contract" is ${JSON.stringify(contract)}, not its name`
   if (typeof version !== 'number') return 'it has no "version"'
   const isList = Array.isArray(required) && required.every(pointer => typeof pointer === 'string')
   if (!isList) return 'its "required" is no list of pointers'
+  const areRules = Array.isArray(holds) && holds.every(rule => isMap(rule) && isMap(rule.with))
+  if (!areRules) return 'its "holds" is no list of expressions with their pointers'
   return isMap(sources) && Object.values(sources).every(isMap) ? null : 'its "sources" is no map of sources'
 }
 
 const absentOf = ({ required, values }: Parsed): string[] =>
   required.filter(pointer => expand(values, pointer).length === 0)
-
-interface Match {
-  readonly pointer: string
-  readonly value: Json
-  /** What each `*` of the pattern stood for, in order. */
-  readonly stars: readonly string[]
-}
-
-/** Every value that a pointer (RFC 6901, with `*` for all elements) names. */
-function expand(root: Json, pattern: string): Match[] {
-  if (!pattern.startsWith('/')) return []
-  const steps = pattern.slice(1).split('/')
-  return steps.reduce<Match[]>(
-    (matches, step) =>
-      matches.flatMap(({ pointer, value, stars }) => {
-        if (typeof value !== 'object' || value === null) return []
-        const keys =
-          step === '*' ? Object.keys(value) : Object.hasOwn(value, stepDecoded(step)) ? [stepDecoded(step)] : []
-        return keys.map(key => ({
-          pointer: `${pointer}/${stepEncoded(key)}`,
-          value: (value as JsonMap)[key]!,
-          stars: step === '*' ? [...stars, stepEncoded(key)] : stars,
-        }))
-      }),
-    [{ pointer: '', value: root, stars: [] }],
-  )
-}
-
-const stepEncoded = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
-const stepDecoded = (step: string): string => step.replaceAll('~1', '/').replaceAll('~0', '~')
 
 function unsourced({ values }: Parsed, covered: readonly string[]): string[] {
   const sourced = new Set(covered)
@@ -240,9 +215,8 @@ async function derivedProblems(
   const { valueOf } = await import('./expression.ts')
   const problemOf = (source: Source, { pointer, value, stars }: Match): string | null => {
     try {
-      const names = Object.entries(source.with ?? {})
-      const numbers = Object.fromEntries(names.map(([name, where]) => [name, numberAt(values, fill(where, stars))]))
-      const want = valueOf(source.ref, numbers)
+      const names = Object.entries(source.with ?? {}).map(([name, where]) => [name, fill(where, stars)] as const)
+      const want = valueOf(source.ref, numbersAt(values, Object.fromEntries(names)))
       return want === value ? null : `${pointer} is ${JSON.stringify(value)}, but ${source.ref} gives ${want}`
     } catch (error) {
       if (error instanceof RunbookError) return `${pointer}: ${error.message}`
@@ -254,20 +228,18 @@ async function derivedProblems(
     .filter(problem => problem !== null)
 }
 
-const fill = (pattern: string, stars: readonly string[]): string => {
-  const left = [...stars]
-  return pattern
-    .split('/')
-    .map(step => (step === '*' ? (left.shift() ?? '*') : step))
-    .join('/')
-}
-
-function numberAt(values: Json, pointer: string): number {
-  const [match, ...more] = expand(values, pointer)
-  if (match === undefined || more.length > 0 || typeof match.value !== 'number') {
-    throw usageError(`Cannot derive from "${pointer}": it names no single number`, 'mend the "with" of the source')
-  }
-  return match.value
+async function ruleProblems({ holds, values }: Parsed): Promise<string[]> {
+  if (holds.length === 0) return []
+  const { keepsTo } = await import('./expression.ts')
+  return holds.flatMap(rule => {
+    try {
+      const numbers = numbersAt(values, rule.with)
+      return keepsTo(rule.that, numbers) ? [] : [`"${rule.that}" does not hold with ${JSON.stringify(numbers)}`]
+    } catch (error) {
+      if (error instanceof RunbookError) return [`"${rule.that}": ${error.message}`]
+      throw error
+    }
+  })
 }
 
 function measuredProblems({ sources }: Parsed, covered: ReadonlyMap<string, readonly Match[]>): string[] {

@@ -10,7 +10,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { capture, type Captured } from '../host/exec.ts'
 import { findProgram } from '../host/program.ts'
-import { RunbookError } from '../base/errors.ts'
+import { hasCode, RunbookError } from '../base/errors.ts'
 import { broken, missing, type Fact } from './fact.ts'
 import { prober, type Probe } from './probe/probe.ts'
 
@@ -178,9 +178,9 @@ export function findTool(machine: Machine, name: string, o: AskOptions = {}): st
   try {
     return findProgram(name, { env: { PATH: toolPath(machine) } })
   } catch (thrown) {
-    if (!(thrown instanceof RunbookError)) throw thrown
-    if (thrown.code === 'ENOENT') return missing(o.name ?? name, 'not on PATH', o.install ?? `install ${name}`)
-    return broken(o.name ?? name, thrown.message, thrown.hint)
+    if (hasCode(thrown, 'ENOENT')) return missing(o.name ?? name, 'not on PATH', o.install ?? `install ${name}`)
+    if (thrown instanceof RunbookError) return broken(o.name ?? name, thrown.message, thrown.hint)
+    throw thrown
   }
 }
 

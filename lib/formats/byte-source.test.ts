@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { bufferSource, fileSource, partSource, piecesOf } from './byte-source.ts'
+import { fileSource, partSource, piecesOf } from './byte-source.ts'
+import { bufferSource } from '../testing/formats/byte-source.ts'
 
 test('partSource() reads a part of a part and refuses bytes beside it', () => {
   const whole = bufferSource(Uint8Array.of(0, 1, 2, 3, 4, 5), 'whole')

@@ -21,18 +21,6 @@ export interface ByteSource {
 
 const again = 'the file was cut short or damaged: copy or download it again'
 
-/** The bytes of a buffer, not copied. */
-export function bufferSource(bytes: Uint8Array, name: string): ByteSource {
-  return {
-    name,
-    size: bytes.length,
-    read(at, length) {
-      checkInside({ name, size: bytes.length, at, length })
-      return bytes.subarray(at, at + length)
-    },
-  }
-}
-
 /**
  * The bytes of a file, opened for each read: nothing stays open and nothing needs closing.
  * @throws RunbookError blocked when the file is absent; usage when it is a folder

@@ -8,7 +8,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { RunbookError } from '../base/errors.ts'
+import { exitNameOf, hasCode, RunbookError } from '../base/errors.ts'
 import { exec } from '../host/exec.ts'
 import { findProgram } from '../host/program.ts'
 import { openMono } from './mono-source.ts'
@@ -67,7 +67,7 @@ function readWav(path: string, { sampleRate, secondsMax }: DecodeOptions): Decod
     const samples = Float32Array.from(source.read(source.totalSamples))
     return { samples, seconds: samples.length / sampleRate, by: 'wav' }
   } catch (thrown) {
-    if (thrown instanceof RunbookError && thrown.exit === 'usage' && thrown.code !== 'audio_too_long') return null
+    if (exitNameOf(thrown) === 'usage' && !hasCode(thrown, 'audio_too_long')) return null
     throw thrown
   }
 }

@@ -6,7 +6,7 @@
  */
 import { tmpdir } from 'node:os'
 import { versionFromNumber, versionText } from '../../../ffi/tensorrt/abi/abi.ts'
-import { blockedError, RunbookError } from '../../base/errors.ts'
+import { blockedError, hasCode } from '../../base/errors.ts'
 import { capture } from '../../host/exec.ts'
 import { findProgram } from '../../host/program.ts'
 
@@ -70,7 +70,7 @@ function locate(name: string): string {
   try {
     return findProgram(name)
   } catch (thrown) {
-    if (thrown instanceof RunbookError && thrown.code === 'ENOENT') throw blockedError(thrown.message, installHint)
+    if (hasCode(thrown, 'ENOENT')) throw blockedError(thrown.message, installHint)
     throw thrown
   }
 }

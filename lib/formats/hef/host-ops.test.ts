@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { written, type FieldValue } from './message.ts'
 import { edge, layerInfo, sealed } from '../../testing/hef/samples.ts'
-import { decodeHef } from './read.ts'
+import { decodeHef } from '../../testing/hef/decode.ts'
 import type { Pieces } from '../protobuf.ts'
 
 const pad = (index: number, name = '', more: Record<number, FieldValue> = {}) =>

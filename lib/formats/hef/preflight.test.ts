@@ -8,7 +8,8 @@ import { deviceArchs } from './arch.ts'
 import { smallHef, stream } from '../../testing/hef/samples.ts'
 import { deviceArchOf, preflight, requireRunnable, type HefTarget } from './preflight.ts'
 import { writeHef, type HefDescription } from '../../testing/hef/write.ts'
-import { decodeHef, readHef } from './read.ts'
+import { readHef } from './read.ts'
+import { decodeHef } from '../../testing/hef/decode.ts'
 
 const make = (more: Partial<HefDescription> = {}) => decodeHef(smallHef(more), 'net.hef')
 const judge = (more: Partial<HefDescription>, target: HefTarget) => preflight(make(more), target)

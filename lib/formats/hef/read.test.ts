@@ -10,7 +10,8 @@ import { preflight } from './preflight.ts'
 import { written } from './message.ts'
 import { edge, halfModel, hefOfEdges, layerInfo, sealed, smallHef, stream } from '../../testing/hef/samples.ts'
 import { protoStart, writeHef, type HefDescription } from '../../testing/hef/write.ts'
-import { decodeHef, readHef, type Hef, type HefStream } from './read.ts'
+import { readHef, type Hef, type HefStream } from './read.ts'
+import { decodeHef } from '../../testing/hef/decode.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'hef-'))
 const noFiles = needsData('hef/arcface_mobilefacenet.hef')

@@ -33,7 +33,7 @@ export * from './types.ts'
 const again = "copy or download it again, and compare its sha256sum with the original's"
 
 /** A file, or bytes in memory: `at` gives fewer bytes at the end. */
-interface Source {
+export interface HefSource {
   readonly name: string
   readonly fileBytes: number
   at(position: number, length: number): Uint8Array
@@ -65,11 +65,11 @@ export function readHef(path: string): Hef {
   }
 }
 
-/** As `readHef`, of bytes in memory; `name` stands in messages. */
-export const decodeHef = (bytes: Uint8Array, name = 'the HEF'): Hef =>
-  hefOf({ name, fileBytes: bytes.length, at: (position, length) => bytes.subarray(position, position + length) })
-
-function hefOf(source: Source): Hef {
+/**
+ * A HEF from a source of bytes.
+ * @throws RunbookError usage when it is no HEF (and what it is instead), or its description is cut short or malformed
+ */
+export function hefOf(source: HefSource): Hef {
   const header = decodeHefHeader(source.at(0, fileKindBytes), source)
   const { headerBytes, protoBytes, expectedBytes, fileBytes } = header
   if (fileBytes < headerBytes + protoBytes) {
@@ -91,7 +91,7 @@ function hefOf(source: Source): Hef {
  * Whether the file has its length and its seal. A file that is cut short has no digest to compare, save that of its
  * description.
  */
-function integrityOf(header: HefHeader, proto: Uint8Array, source: Source): HefIntegrity {
+function integrityOf(header: HefHeader, proto: Uint8Array, source: HefSource): HefIntegrity {
   const { expectedBytes, fileBytes, protoDigest } = header
   if (protoDigest !== null) {
     const digest = digestOf('xxh3-64', proto)
@@ -111,7 +111,7 @@ function integrityOf(header: HefHeader, proto: Uint8Array, source: Source): HefI
 const altered = (what: string): HefIntegrity => ({ state: 'altered', message: `it was altered: ${what}` })
 const pieceBytes = 1 << 20
 
-function digestOfRest({ digestName, headerBytes, fileBytes }: HefHeader, source: Source): string {
+function digestOfRest({ digestName, headerBytes, fileBytes }: HefHeader, source: HefSource): string {
   const digest = digester(digestName)
   for (let at = headerBytes; at < fileBytes;) {
     const piece = source.at(at, Math.min(pieceBytes, fileBytes - at))

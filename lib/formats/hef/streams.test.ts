@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { written, type FieldValue } from './message.ts'
 import { edge, hefOfEdges, layerInfo } from '../../testing/hef/samples.ts'
-import { decodeHef } from './read.ts'
+import { decodeHef } from '../../testing/hef/decode.ts'
 import type { Pieces } from '../protobuf.ts'
 
 const input = edge(0, layerInfo('in', [1, 1, 3]))

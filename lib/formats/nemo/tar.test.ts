@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { tarFile } from '../../testing/nemo/write.ts'
-import { bufferSource } from '../byte-source.ts'
+import { bufferSource } from '../../testing/formats/byte-source.ts'
 import { readTar } from './tar.ts'
 
 const read = (bytes: Uint8Array) => readTar(bufferSource(bytes, 'x.nemo'))

@@ -6,7 +6,7 @@
  * are structured arrays, text, dates and complex numbers. The header's layout:
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { usageError } from '../../base/errors.ts'
+import { RunbookError, usageError } from '../../base/errors.ts'
 import { byteLengthOf, bytesFromTensor, elementBytes, tensorFromBytes } from './tensor-bytes.ts'
 import { describe, type Dtype, type Tensor } from './tensor.ts'
 
@@ -161,7 +161,8 @@ function dtypeOf(descr: string, thing: string): { dtype: Dtype; isBig: boolean }
   const [, order, kind, size] = /^([<>|=])([A-Za-z])(\d*)/.exec(descr) ?? []
   if (kind === 'O') {
     const state = 'the array is a pickled Python object, and to read it is to run its code'
-    throw refusal(thing, state, 'save it from Python as numbers: np.save(..., allow_pickle=False)')
+    const hint = 'save it from Python as numbers: np.save(..., allow_pickle=False)'
+    throw new RunbookError('usage', `Cannot read "${thing}": ${state}`, hint, { code: 'pickled' })
   }
   const code = size === '1' ? `|${kind}1` : `<${kind}${size}`
   const dtype = dtypes.get(code)

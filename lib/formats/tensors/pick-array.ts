@@ -4,7 +4,7 @@
  * A `.npy` file holds one, whatever its name's capitals are. Of a `.npz` archive it is the array of a given name, or
  * the only one of floats; where several could be meant, all are named and none is taken.
  */
-import { RunbookError, usageError } from '../../base/errors.ts'
+import { hasCode, RunbookError, usageError } from '../../base/errors.ts'
 import { readFile } from '../../host/files.ts'
 import { decodeNpy } from './npy.ts'
 import { decodeNpz, type NpzEntry } from './npz.ts'
@@ -41,6 +41,6 @@ function readEntry(entry: NpzEntry): { tensor: Tensor | null; why: string } {
     return { tensor: entry.tensor(), why: '' }
   } catch (thrown) {
     if (!(thrown instanceof RunbookError)) throw thrown
-    return { tensor: null, why: /pickled/.test(thrown.message) ? 'pickled' : 'not numeric' }
+    return { tensor: null, why: hasCode(thrown, 'pickled') ? 'pickled' : 'not numeric' }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Reads and writes the tensors of a `.safetensors` file.
+ * Reads the tensors of a `.safetensors` file.
  *
  * An 8-byte length, a JSON header, then the data. A file is refused unless its tensors fill the data exactly: no
  * overlap, no hole, nothing beyond the end. float8 types and files split over an index are left out. Layout:
@@ -7,10 +7,11 @@
  */
 import { readFile } from '../../host/files.ts'
 import { usageError } from '../../base/errors.ts'
-import { byteLengthOf, bytesFromTensor, elementBytes, tensorFromBytes } from './tensor-bytes.ts'
+import { byteLengthOf, tensorFromBytes } from './tensor-bytes.ts'
 import { describe, type Dtype, type Tensor } from './tensor.ts'
 
-const codes = {
+/** The name of each type in a header. */
+export const safetensorsTypes = {
   float64: 'F64',
   float32: 'F32',
   float16: 'F16',
@@ -25,7 +26,7 @@ const codes = {
   uint8: 'U8',
   bool: 'BOOL',
 } as const satisfies Record<Dtype, string>
-const dtypes = new Map<string, Dtype>(Object.entries(codes).map(([dtype, code]) => [code, dtype as Dtype]))
+const dtypes = new Map<string, Dtype>(Object.entries(safetensorsTypes).map(([dtype, code]) => [code, dtype as Dtype]))
 
 /** Tensors by name, and the free texts that the writer left (`format: pt` and the like). */
 export interface Safetensors {
@@ -72,36 +73,6 @@ export function decodeSafetensors(bytes: Uint8Array, path = 'safetensors'): Safe
   return { tensors: new Map(tensors), metadata: metadata as Record<string, string> }
 }
 
-/**
- * A file of these tensors: the same tensors give the same bytes, whatever their order. Wide types come first, then by
- * name, so that each lies aligned, as the reference writer does.
- *
- * @throws RunbookError usage when a tensor contradicts itself or has a reserved name
- */
-export function encodeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
-  metadata: Safetensors['metadata'] = {},
-): Uint8Array {
-  if (tensors.has('__metadata__'))
-    throw usageError('Cannot write the tensor "__metadata__": the name is reserved', 'rename it')
-  const sorted = [...tensors].toSorted(([a, x], [b, y]) => width(y) - width(x) || (a < b ? -1 : 1))
-  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
-  const parts: Uint8Array[] = []
-  let begin = 0
-  for (const [name, tensor] of sorted) {
-    const part = bytesFromTensor(tensor)
-    header.push([name, { dtype: codes[tensor.dtype], shape: tensor.shape, data_offsets: [begin, begin + part.length] }])
-    parts.push(part)
-    begin += part.length
-  }
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(header)))
-  const padded = Buffer.concat([json, Buffer.alloc(-json.length & 7, ' ')])
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(padded.length))
-  return new Uint8Array(Buffer.concat([length, padded, ...parts]))
-}
-
-const width = (tensor: Tensor) => elementBytes(tensor.dtype)
 const refusal = (path: string, state: string, hint = 'copy or save it again with safetensors.save_file') =>
   usageError(`Cannot read "${path}": ${state}`, hint)
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -13,7 +13,8 @@ import {
   torchFile,
   torchStateDict,
 } from '../../testing/torch/write.ts'
-import { bufferSource, fileSource, partSource } from '../byte-source.ts'
+import { fileSource, partSource } from '../byte-source.ts'
+import { bufferSource } from '../../testing/formats/byte-source.ts'
 import { bytesFromTensor } from '../tensors/tensor-bytes.ts'
 import { readSafetensors } from '../tensors/safetensors.ts'
 import { float32, type Tensor } from '../tensors/tensor.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { zipSync } from 'fflate'
-import { bufferSource } from '../byte-source.ts'
+import { bufferSource } from '../../testing/formats/byte-source.ts'
 import { readZip } from './zip.ts'
 
 const archive = () =>

@@ -184,9 +184,6 @@ export function dilationsOf(o: ConvTasNetOptions): number[] {
 /** Frames of one window: `inputLen / stride + 1`, because the encoder pads half a kernel on both sides. */
 export const latentFrames = (o: Pick<ConvTasNetOptions, 'inputLen' | 'stride'>): number => o.inputLen / o.stride + 1
 
-/** Samples that give this many frames, `(frames - 1) * stride`. */
-export const inputLenFromFrames = (frames: number, stride: number): number => (frames - 1) * stride
-
 /**
  * Frames at each edge of a window that differ from those of the whole signal, and must be thrown away when tiles are
  * joined.

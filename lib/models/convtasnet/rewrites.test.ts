@@ -4,7 +4,7 @@ import test from 'node:test'
 import { encodeModel } from '../../formats/onnx/index.ts'
 import { frameSignal, framesOf, OverlapAdd, tiles } from '../../signal/frames.ts'
 import { convTasNetGraph, inputShape } from './graph.ts'
-import { convTasNetOptions, decoderModes, haloFrames, inputLenFromFrames, latentFrames } from './options.ts'
+import { convTasNetOptions, decoderModes, haloFrames, latentFrames } from './options.ts'
 import type { ConvTasNetOptions } from './options.ts'
 import { isMixtureConsistent } from './seeded-weights.ts'
 import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
@@ -92,7 +92,7 @@ async function separateTiled(
 
 const wholeAndTile = (more: Partial<ConvTasNetOptions>) => {
   const whole = convTasNetOptions({ decoderMode: 'polyphase', ...more })
-  return { whole, tile: { ...whole, inputLen: inputLenFromFrames(256, 8) } }
+  return { whole, tile: { ...whole, inputLen: 255 * 8 } }
 }
 
 test('tiles of 256 frames with a halo equal the whole of 2001, to the true ends of the signal', async () => {

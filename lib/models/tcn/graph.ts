@@ -11,7 +11,7 @@
 import type { ModelProto } from '../../formats/onnx/index.ts'
 import { float32, type Tensor } from '../../formats/tensors/tensor.ts'
 import { GraphBuilder, type AttributeValue } from '../../onnx/builder.ts'
-import { latentSize, tcnDilations, tcnKernel, tcnWidths, windowShape } from './weights.ts'
+import { latentSize, tcnDilations, tcnKernel, windowShape } from './weights.ts'
 import type { MotifHead, TcnWeights } from './weights.ts'
 
 /** Ways to write the same network. */
@@ -163,6 +163,3 @@ export function tcnFeed(form: TcnForm, window: Float32Array): Float32Array {
     for (let c = 0; c < channels; c++) turned[c * samples + t] = window[t * channels + c]!
   return turned
 }
-
-/** Widths that a card tells. */
-export const tcnLayout = { widths: tcnWidths, dilations: tcnDilations, kernel: tcnKernel } as const

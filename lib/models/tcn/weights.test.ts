@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { encodeModel } from '../../formats/onnx/index.ts'
-import { encodeSafetensors } from '../../formats/tensors/safetensors.ts'
+import { encodeSafetensors } from '../../testing/formats/safetensors.ts'
 import { float32, sizeOf, type FloatTensor } from '../../formats/tensors/tensor.ts'
 import { tcnGraph } from './graph.ts'
-import { motifHeadFrom, receptiveField, seededTcnWeights, tcnWeightSpecs, tcnWeightsFrom } from './weights.ts'
+import { receptiveField, seededTcnWeights, tcnWeightSpecs, tcnWeightsFrom } from './weights.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tcn-'))
 test.after(() => rmSync(folder, { recursive: true }))
@@ -55,16 +55,4 @@ test('tcnWeightsFrom refuses a donor that lacks a weight, has another shape, or 
   await assert.rejects(tcnWeightsFrom(write('e.safetensors', odd)), { exit: 'usage', message: /element 0 is NaN/ })
   await assert.rejects(tcnWeightsFrom(join(folder, 'none.safetensors')), { exit: 'blocked' })
   await assert.rejects(tcnWeightsFrom(join(folder, 'x.txt')), { exit: 'usage' })
-})
-
-test('motifHeadFrom wants as many motifs as it is asked for', async () => {
-  const path = write(
-    'head.safetensors',
-    new Map([
-      ['motif.weight', head.weight],
-      ['motif.bias', head.bias],
-    ]),
-  )
-  assert.deepEqual((await motifHeadFrom(path, 3)).weight.shape, [3, 64])
-  await assert.rejects(motifHeadFrom(path, 12), { exit: 'usage' })
 })

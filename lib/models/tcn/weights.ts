@@ -58,9 +58,6 @@ export const tcnWeightSpecs: readonly { readonly name: string; readonly shape: r
   { name: 'fc_mu.bias', shape: [latentSize] },
 ]
 
-/** How many numbers the encoder holds. */
-export const tcnParameters = tcnWeightSpecs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-
 /**
  * Untrained weights, the same for the same seed on every machine. Variances follow He et al. (2015), with the two
  * branches of a block sharing theirs, so that latents spread like the standardised input.
@@ -94,19 +91,6 @@ export async function tcnWeightsFrom(path: string, o: { note?: (line: string) =>
   const have = path.endsWith('.onnx') ? onnxTensors(decodeModel(readFile(path), path)) : await readTensors(path)
   const named = new Map([...have].map(([name, read]) => [name.replace(/^tcn_encoder\./, ''), read] as const))
   return pickWeights(named, tcnWeightSpecs, { path, note: o.note })
-}
-
-/**
- * A motif head from a file with `motif.weight` and `motif.bias`.
- * @throws RunbookError as `tcnWeightsFrom`
- */
-export async function motifHeadFrom(path: string, motifs: number): Promise<MotifHead> {
-  const specs = [
-    { name: 'motif.weight', shape: [motifs, latentSize] },
-    { name: 'motif.bias', shape: [motifs] },
-  ]
-  const picked = pickWeights(await readTensors(path), specs, { path })
-  return { weight: picked.get('motif.weight')!, bias: picked.get('motif.bias')! }
 }
 
 /** Initializers by name; the weight of a Conv or Gemm also under the name of its bias, `.bias` made `.weight`. */

@@ -10,13 +10,13 @@ import { sha256File } from '../../host/digest.ts'
 import { RunbookError } from '../../base/errors.ts'
 import { needsTool } from '../../testing/needs.ts'
 import { SeparationScore } from '../../signal/metrics.ts'
+import { packagesOf } from './rebuild-recordings.ts'
 import {
   buildRecording,
   decodeCommand,
   mulawValue,
   pcmFromBytes,
   promptKey,
-  recordingPackages,
   recordingPaths,
   recordingRecipes,
   recordingSampleRate,
@@ -25,6 +25,7 @@ import {
 } from './recordings.ts'
 
 const recipe = recordingRecipes[0]!
+const packages = packagesOf(recordingRecipes)
 const allSources = recordingRecipes.flatMap(({ sources }) => sources)
 
 /** The one channel of a file, in 16-bit units. */
@@ -105,7 +106,7 @@ test('the README beside the recordings names every package, prompt and speaker, 
   const text = readFileSync(join(recordingsFolder, 'README.md'), 'utf8')
   const prompts = allSources.map(({ file }) => file)
   const people = ['Maxim Topal', 'Nickolay V. Shmyrev']
-  for (const name of [...recordingPackages.map(({ name }) => name), ...prompts, ...people, 'CC BY 3.0']) {
+  for (const name of [...packages.map(({ name }) => name), ...prompts, ...people, 'CC BY 3.0']) {
     assert.ok(text.includes(name), `${name} is not there`)
   }
 })
@@ -247,14 +248,14 @@ test('decodeCommand() makes ffmpeg decode G.722 to raw samples', { skip: needsTo
 })
 
 test('the recipes name two different voices and four prompts, and digests that are digests', () => {
-  assert.equal(new Set(recordingPackages.map(({ folder }) => folder)).size, 2)
+  assert.equal(new Set(packages.map(({ folder }) => folder)).size, 2)
   assert.equal(new Set(allSources.map(promptKey)).size, 4)
   for (const {
     sources: [a, b],
   } of recordingRecipes)
     assert.notEqual(a.package, b.package)
-  for (const source of allSources) assert.ok(recordingPackages.includes(source.package))
-  for (const { sha256 } of [...allSources, ...recordingPackages]) assert.match(sha256, /^[0-9a-f]{64}$/)
+  for (const source of allSources) assert.ok(packages.includes(source.package))
+  for (const { sha256 } of [...allSources, ...packages]) assert.match(sha256, /^[0-9a-f]{64}$/)
 })
 
 test('recordingPaths() lays the files out as LibriMix does', () => {

@@ -34,9 +34,6 @@ const festvox: RecordingPackage = {
   folder: 'usr/share/festival/voices/russian/msu_ru_nsh_clunits/wav',
 }
 
-/** The packages that the recordings are made from. */
-export const recordingPackages: readonly RecordingPackage[] = [ivrvoice, festvox]
-
 /** One prompt as one side of a mixture. */
 export interface PromptSource {
   readonly package: RecordingPackage

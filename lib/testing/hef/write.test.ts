@@ -7,7 +7,7 @@ import { decodeHefModel, hefModelField } from './model.ts'
 import { Message } from '../../formats/hef/message.ts'
 import { halfModel, smallHef, stream } from './samples.ts'
 import { protoStart, writeHef, type HefDescription } from './write.ts'
-import { decodeHef } from '../../formats/hef/read.ts'
+import { decodeHef } from './decode.ts'
 
 const versions = [0, 1, 2, 3] as const
 const refuses = (description: Partial<HefDescription>, why: RegExp) =>

@@ -22,6 +22,7 @@ import { edgeinferContract, shippedFile } from '../contract.ts'
 import { startsEvery, windowsOf, type DataSet, type LabelledWindow } from '../data/recording.ts'
 import { baselineFeatures, labelOf, regressionAccuracy, trainMotifs, type TrainedMotifs } from '../motifs/train.ts'
 import { softmaxInPlace } from '../motifs/softmax.ts'
+import { apiContract } from '../sidecar/interface/documents.ts'
 import { standardise } from '../window/layout.ts'
 import { writeExportConfig, type ExportConfig } from './config.ts'
 import { readGolden, writeReferenceGolden } from './golden.ts'
@@ -149,7 +150,10 @@ export interface Exported {
   readonly goldenPath: string
 }
 
-/** Write the three forms, the golden windows and the configuration that locks them into `folder`. */
+/**
+ * Write the three forms, the golden windows and the configuration that locks them into `folder`, and the interface of
+ * the sidecar for those who write its clients.
+ */
 export async function writeExport(
   folder: string,
   o: { donor: Donor; trained: TrainedMotifs; labels: readonly string[] },
@@ -160,6 +164,7 @@ export async function writeExport(
     const graph = tcnGraph(form, o.donor.weights, o.trained.head)
     writeFileAtomic(join(folder, fileOfForm(form)), encodeModel(graph))
   }
+  writeFileAtomic(join(folder, names.apiContract), apiContract())
   const goldenPath = join(folder, names.golden)
   const shipped = shippedFile('golden')
   if (o.donor.isShipped) writeFileAtomic(goldenPath, readFile(shipped))

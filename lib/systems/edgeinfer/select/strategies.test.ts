@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { seededRandom } from '../../../base/random.ts'
-import { chooseNext, classBalanced, strategies, StreamSelector, withoutDuplicates, type Pool } from './strategies.ts'
+import { chooseNext, classBalanced, strategies, withoutDuplicates, type Pool } from './strategies.ts'
 
 const random = seededRandom(5)
 const pool: Pool = {
@@ -57,22 +57,4 @@ test('withoutDuplicates keeps the first of near windows, and classBalanced lets 
     classBalanced([1, 2, 3, 4, 5], i => (i < 4 ? 0 : 1)),
     [1, 4, 2, 5, 3],
   )
-})
-
-test('StreamSelector chooses about its share of a stream, the uncertain part of it, and follows a change', () => {
-  const selector = new StreamSelector({ share: 0.1 })
-  const source = seededRandom(9)
-  const run = (shift: number) => {
-    let [count, sum] = [0, 0]
-    for (let i = 0; i < 4000; i++) {
-      const value = source.next() + shift
-      if (selector.offer(value)) [count, sum] = [count + 1, sum + value - shift]
-    }
-    return { share: count / 4000, mean: sum / count }
-  }
-  for (const shift of [0, 2]) {
-    const { share, mean } = run(shift)
-    assert.ok(Math.abs(share - 0.1) < 0.03, `${share}`)
-    assert.ok(mean > 0.8, `${mean}`)
-  }
 })

@@ -141,27 +141,3 @@ export function classBalanced(order: readonly number[], classOf: (i: number) => 
     for (const queue of queues.values()) if (round < queue.length) balanced.push(queue[round]!)
   return balanced
 }
-
-/**
- * Chooses from a stream as it passes: about a share of what is offered, the most uncertain of it. The threshold rises
- * after each choice and falls after each refusal, so that it follows a stream that changes.
- */
-export class StreamSelector {
-  readonly #share: number
-  #threshold: number
-  readonly #step: number
-
-  /** @param o.share of the stream to choose; `o.step` by which the threshold moves, in units of the uncertainty */
-  constructor(o: { share: number; start?: number; step?: number }) {
-    this.#share = o.share
-    this.#threshold = o.start ?? 0
-    this.#step = o.step ?? 0.05
-  }
-
-  /** Whether to label this one. */
-  offer(uncertainty: number): boolean {
-    const isChosen = uncertainty >= this.#threshold
-    this.#threshold += this.#step * ((isChosen ? 1 : 0) - this.#share)
-    return isChosen
-  }
-}

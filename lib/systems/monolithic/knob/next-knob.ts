@@ -127,9 +127,6 @@ const readTheLog: Change = {
   flags: '--log <log of the failing case>',
 }
 
-/** Whether a search ends here, with nothing left to change: such a change alone is proposed more than once. */
-export const isLast = (change: Change | undefined): boolean => change?.kind === 'runbook'
-
 /** Whether the sweep was run with this change already, be it by default. */
 function isInForce(change: Change, { inForce, hasCalibration }: KnobOptions): boolean {
   if (change.kind === 'calibrate') return hasCalibration
