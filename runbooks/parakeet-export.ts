@@ -26,6 +26,7 @@ export default runbook(
       contract: choice(parakeetVersions, { default: 'v3', help: 'which contract judges' }),
       modelDir: folder({ optional: true, late: true, help: 'where the model goes; default: model/ of the run' }),
       python: text({ optional: true, help: "a Python with nemo_toolkit: NeMo's own export is made beside ours" }),
+      accept: text({ optional: true, help: 'keys of the .nemo that nothing here knows, and that have no effect' }),
       device: choice(['cpu', 'cuda'], { default: 'cpu', help: 'where NeMo exports' }),
     },
     steps: inputs => [

@@ -48,12 +48,10 @@ export function tdtConfigFrom(config: Table): TdtConfig {
   const decoder = new Reader(config, 'decoder')
   const joint = new Reader(config, 'joint')
   encoder.only('subsampling', ['dw_striding'])
-  encoder.only('self_attention_model', ['rel_pos'])
-  encoder.only('reduction', [null, undefined])
-  encoder.only('untie_biases', [true, false, undefined])
-  const kernel = encoder.count('conv_kernel_size')
+  encoder.only('self_attention_model', ['rel_pos'], 'rel_pos')
+  const kernel = encoder.count('conv_kernel_size', 31)
   const vocabSize = decoder.count('vocab_size')
-  const durations = new Reader(config, 'model_defaults').list('tdt_durations')
+  const durations = durationsOf(config)
   if (joint.count('num_extra_outputs') !== durations.length)
     throw refusal(
       'joint.num_extra_outputs',
@@ -64,14 +62,14 @@ export function tdtConfigFrom(config: Table): TdtConfig {
       featIn: encoder.count('feat_in'),
       layers: encoder.count('n_layers'),
       width: encoder.count('d_model'),
-      heads: encoder.count('n_heads'),
+      heads: encoder.count('n_heads', 4),
       convKernel: kernel,
-      convNorm: encoder.only('conv_norm_type', ['batch_norm', 'layer_norm']),
+      convNorm: encoder.only('conv_norm_type', ['batch_norm', 'layer_norm'], 'batch_norm'),
       convContext: convContextOf(encoder.value('conv_context_size'), kernel),
-      subsamplingFactor: encoder.count('subsampling_factor'),
-      causalDownsampling: encoder.only('causal_downsampling', [true, false]),
+      subsamplingFactor: encoder.count('subsampling_factor', 4),
+      causalDownsampling: encoder.only('causal_downsampling', [true, false], false),
       ...attentionOf(encoder),
-      xscaling: encoder.only('xscaling', [true, false]),
+      xscaling: encoder.only('xscaling', [true, false], true),
     },
     decoder: {
       vocabSize,
@@ -103,14 +101,15 @@ class Reader {
     }, this.#config)
   }
 
-  count(key: string): number {
-    const value = this.value(key)
+  count(key: string, usual?: number): number {
+    const value = this.value(key) ?? usual
     if (Number.isSafeInteger(value) && (value as number) > 0) return value as number
     throw refusal(`${this.#part}.${key}`, `is ${JSON.stringify(value)}, and should be a count`)
   }
 
-  list(key: string): number[] {
+  list(key: string): number[] | undefined {
     const value = this.value(key)
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined
     if (Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 0)) return value as number[]
     throw refusal(`${this.#part}.${key}`, `is ${JSON.stringify(value)}, and should be a list of counts`)
   }
@@ -122,6 +121,20 @@ class Reader {
     const known = allowed.map(option => JSON.stringify(option) ?? 'absent').join(' or ')
     throw refusal(`${this.#part}.${key}`, `is ${JSON.stringify(value)}, and should be ${known}`)
   }
+}
+
+/** Durations stand in up to three places, and must be the same in all of them. */
+function durationsOf(config: Table): readonly number[] {
+  const places = { model_defaults: 'tdt_durations', decoding: 'durations', loss: 'tdt_kwargs.durations' }
+  const found = Object.entries(places).flatMap(([part, key]) => {
+    const durations = new Reader(config, part).list(key)
+    return durations === undefined ? [] : [{ key: `${part}.${key}`, durations }]
+  })
+  const [first, ...others] = found
+  if (first === undefined) throw refusal('model_defaults.tdt_durations', 'is undefined, and should be a list of counts')
+  const other = others.find(({ durations }) => durations.join() !== first.durations.join())
+  if (other === undefined) return first.durations
+  throw refusal(other.key, `is [${other.durations.join(', ')}], and ${first.key} is [${first.durations.join(', ')}]`)
 }
 
 function convContextOf(value: unknown, kernel: number): readonly [number, number] {

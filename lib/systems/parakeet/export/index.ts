@@ -20,6 +20,8 @@ export interface ExportInputs {
   readonly nemo: string | undefined
   readonly synthetic: SyntheticShape
   readonly seed: number
+  /** Keys of the configuration that have no effect, with commas between them. */
+  readonly accept?: string | undefined
 }
 
 /**
@@ -28,12 +30,14 @@ export interface ExportInputs {
  */
 export async function writeFrom(
   folder: string,
-  { nemo: path, synthetic, seed }: ExportInputs,
+  { nemo: path, synthetic, seed, accept }: ExportInputs,
   contract: ParakeetContract,
   print: (line: string) => void,
 ): Promise<ModelMeta> {
   using nemo = path === undefined ? undefined : await openNemo(path)
-  const model = nemo ? modelFromNemo(nemo, contract) : syntheticModel(synthetic, contract, seed)
+  const model = nemo
+    ? modelFromNemo(nemo, contract, { accept: accept?.split(',') ?? [] })
+    : syntheticModel(synthetic, contract, seed)
   return writeModelFolder(folder, model, file => print(`wrote ${file}`))
 }
 

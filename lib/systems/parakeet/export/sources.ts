@@ -7,6 +7,7 @@ import type { TorchTensor } from '../../../formats/torch/read.ts'
 import { byteLengthOf } from '../../../formats/tensors/tensor-bytes.ts'
 import { sizeOf, type FloatTensor } from '../../../formats/tensors/tensor.ts'
 import { sha256, sha256File } from '../../../host/digest.ts'
+import { checkConfigKeys } from '../../../models/tdt/config-keys.ts'
 import { tdtConfigFrom, type TdtConfig } from '../../../models/tdt/config.ts'
 import type { WeightSource } from '../../../models/tdt/net.ts'
 import { seededTdtWeights, tdtWeightShapes, type HiddenSizes } from '../../../models/tdt/seeded-weights.ts'
@@ -22,16 +23,23 @@ export const syntheticShapes = ['tiny', 'tiny-streaming', 'full'] as const
 export type SyntheticShape = (typeof syntheticShapes)[number]
 
 /**
- * The model of an open `.nemo`. Values that its configuration leaves out are the contract's.
- * @throws RunbookError usage when the configuration is of another kind of model, or weights are absent or no float32
+ * The model of an open `.nemo`. Values that its configuration leaves out are NeMo's defaults.
+ * @param o.accept keys of the configuration that nothing here knows, and that have no effect as the user says
+ * @throws RunbookError usage when the configuration is of another kind of model or holds a key that is not known, or
+ *   weights are absent or no float32
  */
-export function modelFromNemo(nemo: NemoFile, contract: ParakeetContract): ModelToWrite {
+export function modelFromNemo(
+  nemo: NemoFile,
+  contract: ParakeetContract,
+  o: { readonly accept?: readonly string[] } = {},
+): ModelToWrite {
+  checkConfigKeys(nemo.config, o.accept)
   const config = tdtConfigFrom(nemo.config)
   const tensors = nemo.weights()
-  const maxSymbols = configValue(nemo.config, 'decoding.greedy.max_symbols') ?? contract.decode.max_symbols
-  if (typeof maxSymbols !== 'number')
-    throw refusal(nemo.path, `decoding.greedy.max_symbols is ${JSON.stringify(maxSymbols)}`)
+  const maxSymbols = maxSymbolsOf(nemo, contract)
   const features = featuresOf(nemo, contract)
+  if (features.n_mels !== config.encoder.featIn)
+    throw refusal(nemo.path, `encoder.feat_in is ${config.encoder.featIn}, and the front end has ${features.n_mels}`)
   const tokenizerName = configValue(nemo.config, 'tokenizer.model_path')
   const tokenizer = typeof tokenizerName === 'string' ? nemo.artifact(tokenizerName) : undefined
   return {
@@ -64,22 +72,45 @@ function weightsFrom(tensors: ReadonlyMap<string, TorchTensor>, path: string): W
   }
 }
 
+/** The guard on tokens of one frame; null in a configuration means none, with which decoding need not end. */
+function maxSymbolsOf({ config, path }: NemoFile, { decode }: ParakeetContract): number {
+  const keys = ['decoding.greedy.max_symbols', 'decoding.greedy.max_symbols_per_step']
+  const stated = keys.map(key => configValue(config, key))
+  const value = stated[0] ?? stated[1] ?? (stated.includes(null) ? null : decode.max_symbols)
+  if (typeof value === 'number') return value
+  throw refusal(path, `${keys[0]} is ${JSON.stringify(value)}, and decoding need not end without it`)
+}
+
+/** What NeMo's front end does where its configuration is silent. */
+const frontDefaults = { sample_rate: 16000, window_size: 0.02, window_stride: 0.01, features: 64, preemph: 0.97 }
+/** Guards that a configuration names: the smallest normal float32, and the distance from 1 to the next one. */
+const namedGuards: Readonly<Record<string, number>> = { tiny: 2 ** -126, eps: 2 ** -23 }
+
 function featuresOf(nemo: NemoFile, { features: ours }: ParakeetContract): FeatureMeta {
-  const value = (key: string, other: number) => {
-    const stated = configValue(nemo.config, `preprocessor.${key}`) ?? other
-    if (typeof stated === 'number') return stated
-    throw refusal(nemo.path, `preprocessor.${key} is ${JSON.stringify(stated)}`)
+  const stated = (key: string) => configValue(nemo.config, `preprocessor.${key}`)
+  const number = (key: string, value: unknown) => {
+    if (typeof value === 'number') return value
+    throw refusal(nemo.path, `preprocessor.${key} is ${JSON.stringify(value)}`)
   }
-  const rate = value('sample_rate', ours.sample_rate_hz)
+  const value = (key: keyof typeof frontDefaults) =>
+    number(key, stated(key) === undefined ? frontDefaults[key] : stated(key))
+  const rate = value('sample_rate')
+  const highest = stated('highfreq')
+  if (typeof highest === 'number' && highest !== 0 && highest !== rate / 2)
+    throw refusal(nemo.path, `preprocessor.highfreq is ${highest}, and should be ${rate / 2}`)
+  const window = Math.floor(value('window_size') * rate)
+  const guard = stated('log_zero_guard_value') ?? ours.log_zero_guard_value
+  // NeMo takes null for no pre-emphasis and for no normalisation.
+  const normalize = stated('normalize') === undefined ? 'per_feature' : (stated('normalize') ?? 'NA')
   return {
     sample_rate_hz: rate,
-    n_fft: value('n_fft', ours.n_fft),
-    window_length: Math.floor(value('window_size', ours.window_length / rate) * rate),
-    hop_length: Math.floor(value('window_stride', ours.hop_length / rate) * rate),
-    n_mels: value('features', ours.n_mels),
-    preemphasis: value('preemph', ours.preemphasis),
-    log_zero_guard_value: value('log_zero_guard_value', ours.log_zero_guard_value),
-    normalize: String(configValue(nemo.config, 'preprocessor.normalize') ?? ours.normalize),
+    n_fft: number('n_fft', stated('n_fft') ?? 2 ** Math.ceil(Math.log2(window))),
+    window_length: window,
+    hop_length: Math.floor(value('window_stride') * rate),
+    n_mels: value('features'),
+    preemphasis: stated('preemph') === null ? 0 : value('preemph'),
+    log_zero_guard_value: number('log_zero_guard_value', typeof guard === 'string' ? namedGuards[guard] : guard),
+    normalize: String(normalize),
     normalize_eps: ours.normalize_eps,
   }
 }
