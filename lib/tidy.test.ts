@@ -223,8 +223,15 @@ test('each dependency is used by a file, and each package that a file imports is
   const pkg = JSON.parse(read('package.json')) as Record<'dependencies' | 'devDependencies', Record<string, string>>
   const known = Object.keys({ ...pkg.dependencies, ...pkg.devDependencies })
   const text = sources.map(read).join('\n')
-  const literal =
-    /(?:^(?:import|export)\b[^'";=()]*?\bfrom |^import |\bimport\(|\brequire(?:\.resolve)?\(|import\.meta\.url\)\(|import\.meta\.resolve\()'([a-z@][\w@/.:-]*)'/gm
+  const before = [
+    /^(?:import|export)\b[^'";=()]*?\bfrom /,
+    /^import /,
+    /\bimport\(/,
+    /\brequire(?:\.resolve)?\(/,
+    /import\.meta\.url\)\(/,
+    /import\.meta\.resolve\(/,
+  ].map(({ source }) => source)
+  const literal = new RegExp(`(?:${before.join('|')})'([a-z@][\\w@/.:-]*)'`, 'gm')
   const named = new Set(
     [...text.matchAll(literal)].map(match =>
       match[1]!

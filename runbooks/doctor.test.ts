@@ -91,7 +91,7 @@ test('doctor proposes the HEF that a sweep compiled here', async () => {
   const { verdict } = await runInProcess(machine, ['--need', 'hailo'], { cwd })
   assert.match(
     verdict,
-    /next="npx tsx runbooks\/monolithic-infer\.ts --backend hailort --model module_runs\/20260223_052929\/tag\/model\.hef"$/,
+    /next="npx tsx runbooks\/\S+infer\.ts --backend hailort --model module_runs\/20260223_052929\/tag\/model\.hef"$/,
   )
 })
 

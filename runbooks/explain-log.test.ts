@@ -42,7 +42,13 @@ test('explain-log fails on an error that it does not know, whatever step was rea
   for (const log of [
     '[HailoRT] [error] CHECK_SUCCESS failed with status=HAILO_INTERNAL_FAILURE(8)',
     '[info] Translation started on ONNX model n\n[error] something nobody knows',
-    '[info] Starting Model Optimization\nTraceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\nSomethingOddError',
+    [
+      '[info] Starting Model Optimization',
+      'Traceback (most recent call last):',
+      '  File "a.py", line 3, in f',
+      '    g()',
+      'SomethingOddError',
+    ].join('\n'),
     '# Manual\n\nPress Ctrl-C to end a run.\n',
     'moo',
   ]) {

@@ -150,7 +150,7 @@ test('monolithic-infer is BLOCKED with metrics when model, recording or LibriMix
   )
 })
 
-test('monolithic-infer without a runtime for HEFs is BLOCKED and says what to install instead of pyhailort/hailo_platform', async () => {
+test('monolithic-infer without a runtime for HEFs is BLOCKED and says what to install instead of it', async () => {
   const hef = join(scratch(), 'model.hef')
   writeFileSync(hef, smallHef())
   for (const argv of [[], ['--backend', 'hailort']]) {

@@ -24,10 +24,8 @@ const rows = (ran: Ran, name = 'monolithic_full_host_summary.tsv') => readTsv(ra
 test('monolithic-sweep compiles the first rung on the host, separates a shipped recording and passes', async () => {
   const ran = await runInProcess(sweep, host)
   assert.equal(ran.exit, 0, ran.stderr)
-  assert.match(
-    ran.verdict,
-    /^PASS monolithic-sweep gates=6\/6 toolchain=host run=module_runs\/\S+ next="npx tsx runbooks\/monolithic-infer.ts --model /,
-  )
+  assert.match(ran.verdict, /^PASS monolithic-sweep gates=6\/6 toolchain=host run=module_runs\/\S+ next=/)
+  assert.match(ran.verdict, / next="npx tsx runbooks\/monolithic-infer.ts --model /)
   assert.deepEqual(ran.lines.slice(-5, -1), [
     'HAR status: host 1/10 ; toolchain=host',
     'HEF status: host 1/10 ; winner=mono_f256_bn128_hid256_skip128_b2_r1_t16000 ; toolchain=host',
@@ -182,10 +180,9 @@ test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row a
     out.stdout.trimEnd().split('\n').at(-1)!,
     /^INTERRUPTED monolithic-sweep .*next="npx tsx \S*runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/,
   )
-  assert.match(
-    out.stdout,
-    /^HAR status: host \d\/10 ; toolchain=host\nHEF status: host 0\/10 ; winner=none ; toolchain=host\nRuntime status: fail/m,
-  )
+  const status =
+    /^HAR .*: host \d\/10 ; toolchain=host\nHEF .*: host 0\/10 ; winner=none ; toolchain=host\nRuntime .*: fail/m
+  assert.match(out.stdout, status)
   assert.ok(existsSync(join(cwd, 'module_runs/c/monolithic_full_next_knob.json')))
   const written = readTsv(join(cwd, 'module_runs/c/monolithic_full_host_summary.tsv'))
   assert.equal(written.length, 10)

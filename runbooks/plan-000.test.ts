@@ -130,11 +130,9 @@ test('each name, message and scenario of plan 000 holds here', async t => {
     'hard timeout of 12 min for each case': () => assert.equal(monolithicContract().limits.caseTimeoutMin, 12),
     'the 17 columns of monolithic_full_hef_summary.tsv, tabs and CRLF': () =>
       assert.equal(
-        winner.read('monolithic_full_hef_summary.tsv').split('\r\n')[0],
-        'run_tag n_filters bn_chan hid_chan skip_chan n_blocks n_repeats input_len har_success hef_success exception_type failure_head har_path hef_path har_log hef_log failure_log'.replaceAll(
-          ' ',
-          '\t',
-        ),
+        winner.read('monolithic_full_hef_summary.tsv').split('\r\n')[0]!.replaceAll('\t', ' '),
+        'run_tag n_filters bn_chan hid_chan skip_chan n_blocks n_repeats input_len har_success hef_success ' +
+          'exception_type failure_head har_path hef_path har_log hef_log failure_log',
       ),
     'per case *.log, *_hef.log, *.har, *.hef': () => {
       for (const name of [`${rung10}.log`, `${rung10}_hef.log`, `${rung10}.har`, `${rung10}.hef`])

@@ -27,8 +27,12 @@ const row: LadderSummary<Size>['row'] = (result, at) => ({
   product: at(result.files.compiled),
   log: at(result.files.failureLog),
 })
-const infeasible =
-  '[error] Mapping Failed (allocation time: 13s)\nNo successful assignments: concat24 errors:\n    Agent infeasible\nBackendAllocatorException: Compilation failed\n'
+const infeasible = [
+  '[error] Mapping Failed (allocation time: 13s)',
+  'No successful assignments: concat24 errors:',
+  '    Agent infeasible',
+  'BackendAllocatorException: Compilation failed\n',
+].join('\n')
 const allocator: Fate = { stage: 'compile', log: infeasible }
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'ladder-'))

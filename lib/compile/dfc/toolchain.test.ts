@@ -118,7 +118,7 @@ test('dfcToolchain() fails as har_not_optimized when it compiles what was only p
   assert.equal(!outcome.ok && outcome.failure.bucket, 'har_not_optimized')
 })
 
-test('dfcToolchain() fails with what was cut when the parser takes its own recommendation and exits with 0', async () => {
+test('dfcToolchain() fails with what was cut when the parser takes its own advice and exits with 0', async () => {
   const { failure, log } = await failureOf('parse', { fate: 'wrong_end_nodes' })
   assert.equal(failure.bucket, 'parse_unsupported_op_with_recommendation')
   assert.match(failure.evidence, /cut the graph short: asked to end at head, it ended at relu \(/)

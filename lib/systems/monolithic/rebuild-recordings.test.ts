@@ -55,7 +55,13 @@ function packTone(folder: string, o: { name: string; hz: number }) {
   mkdirSync(dirname(control))
   writeFileSync(
     control,
-    `Package: ${o.name}\nVersion: 1.0-1\nArchitecture: all\nMaintainer: nobody <nobody@example.invalid>\nDescription: a tone\n`,
+    [
+      `Package: ${o.name}`,
+      'Version: 1.0-1',
+      'Architecture: all',
+      'Maintainer: nobody <nobody@example.invalid>',
+      'Description: a tone\n',
+    ].join('\n'),
   )
   const deb = join(folder, `${o.name}_1.0-1_all.deb`)
   execFileSync('dpkg-deb', ['--root-owner-group', '-b', join(folder, `${o.name}.root`), deb], { stdio: 'ignore' })

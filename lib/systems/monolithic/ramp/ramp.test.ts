@@ -24,7 +24,12 @@ const scratch = () => mkdtempSync(join(root, 'at-'))
 const base = convTasNetOptions({ nFilters: 64, bnChan: 24, hidChan: 48, skipChan: 24, nBlocks: 4, nRepeats: 2 })
 const infeasible: Fate = {
   stage: 'compile',
-  log: '[error] Mapping Failed (allocation time: 13s)\nNo successful assignments: dw66 errors:\n    Agent infeasible\nBackendAllocatorException: Compilation failed\n',
+  log: [
+    '[error] Mapping Failed (allocation time: 13s)',
+    'No successful assignments: dw66 errors:',
+    '    Agent infeasible',
+    'BackendAllocatorException: Compilation failed\n',
+  ].join('\n'),
 }
 const fullDisk: Fate = { stage: 'optimize', log: '[error] OSError: [Errno 28] No space left on device\n' }
 
@@ -182,7 +187,7 @@ test('runRamp() goes on to a later stage, and takes its passing side from there 
   assert.deepEqual(later.sides, ['r1', 'r2'])
 })
 
-test('runRamp() leaves the question open when a case gives no verdict: a time-out or a full disk is no boundary', async () => {
+test('runRamp() leaves the question open when a case gives no verdict: a time-out or a full disk', async () => {
   for (const search of ['linear', 'bisect'] as const) {
     const hung = await climb(from(4, 'hang'), { search, caseTimeoutMs: 40 })
     assert.deepEqual([...hung.sides, hung.undecided], ['k3', null, 'k4'])

@@ -165,7 +165,8 @@ test('rampNext() asks a failing prefix which of its nodes is to blame, with the 
   const { next } = nextOf(ramp(cases, 3), { values: { hwArch: 'hailo8l', dfc: 'my dfc', resume: 'r0' } })
   assert.equal(
     next,
-    `npx tsx runbooks/monolithic-ramp.ts --by end-nodes --search bisect --ladder plan --rung 10 --n-blocks 2 --dfc 'my dfc' --hw-arch hailo8l`,
+    'npx tsx runbooks/monolithic-ramp.ts --by end-nodes --search bisect --ladder plan --rung 10 --n-blocks 2 ' +
+      "--dfc 'my dfc' --hw-arch hailo8l",
   )
   assert.match(nextOf(ramp(cases, 1)).next, /--n-blocks 1 --n-repeats 1$/)
   assert.match(nextOf(ramp(cases, 0)).next, /--by end-nodes .*--n-blocks 1 --n-repeats 1$/)

@@ -18,8 +18,10 @@ for (const mix of ${JSON.stringify(recordings)}) {
     for (const key of ['rss', 'arrayBuffers']) peak[key] = Math.max(peak[key], now[key] / 1e6)
   }
   const { metrics } = await separateRecording({
-    modelPath: ${JSON.stringify(modelPath)}, backend: 'ort', recording: { mix, references: null, from: 'MIX_WAV' }, folder: ${JSON.stringify(folder)},
-    sampleRate: ${sampleRate}, layout: { kernel: 16, stride: 8 }, haloFrames: 4, signal: new AbortController().signal, onWindow,
+    modelPath: ${JSON.stringify(modelPath)}, backend: 'ort', recording: { mix, references: null, from: 'MIX_WAV' },
+    folder: ${JSON.stringify(folder)},
+    sampleRate: ${sampleRate}, layout: { kernel: 16, stride: 8 }, haloFrames: 4,
+    signal: new AbortController().signal, onWindow,
   })
   told.push({ ...peak, windows: metrics.windows })
 }

@@ -373,7 +373,7 @@ test('separateRecording() lets two runs share a folder without mixing their file
   assert.ok(lengths.includes(readWav(join(folder, 'sep_src1.wav')).info.frames))
 })
 
-test('separateRecording() finds references beside a mixture of the shipped kind when the caller gives them', async () => {
+test('separateRecording() finds references beside a mixture when the caller gives them', async () => {
   const root = scratch()
   for (const name of ['mix_clean', 's1', 's2']) {
     mkdirSync(join(root, name))
