@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellWord } from '../../base/text.ts'
-import { typescriptCommand } from '../../host/typescript.ts'
+import { bundled } from '../bundle.ts'
 
 /** Where the stand-in lies. */
 export interface InstalledStandin {
@@ -19,7 +19,7 @@ export interface InstalledStandin {
 export function installHailoStandin(folder: string, o: { wheel?: string } = {}): InstalledStandin {
   const program = join(folder, 'bin/hailo')
   mkdirSync(join(folder, 'bin'), { recursive: true })
-  const words = typescriptCommand(join(import.meta.dirname, 'program.ts'))
+  const words = [process.execPath, bundled(join(import.meta.dirname, 'program.ts'))]
   writeFileSync(program, `#!/bin/sh\nexec ${words.map(shellWord).join(' ')} "$@"\n`, { mode: 0o755 })
   const mark = `lib/python3.10/site-packages/hailo_dataflow_compiler-${o.wheel}.dist-info`
   if (o.wheel !== undefined) mkdirSync(join(folder, mark), { recursive: true })
