@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import test from 'node:test'
 import { checkContract, contractNames } from './contract/contract.ts'
-import { exportsOf, functionsOf } from './testing/syntax.ts'
+import { clockComparisonsOf, exportsOf, functionsOf } from './testing/syntax.ts'
 
 const root = join(import.meta.dirname, '..')
 const topLevel = new Set([
@@ -394,6 +394,15 @@ test('tests are declared at the left edge, none is focused, and none is skipped 
           ),
       )
       .map(({ at }) => at),
+  )
+})
+
+test('no test compares how long something took', () => {
+  // Times are measured by runbooks/bench.ts; a test that waits for something uses lib/testing/until.ts.
+  none(
+    sources
+      .filter(path => path.endsWith('.test.ts'))
+      .flatMap(path => clockComparisonsOf(path, read(path)).map(line => `${path}:${line}`)),
   )
 })
 

@@ -14,7 +14,6 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { hailortStandin } from '../ffi/testing/hailort.ts'
 import { smallHef } from '../lib/testing/hef/samples.ts'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { readWav } from '../lib/formats/wav/index.ts'
 import {
   diskOf,
@@ -30,6 +29,7 @@ import {
 import { convTasNetGraph } from '../lib/models/convtasnet/graph.ts'
 import { tinyModel as tinyHef } from '../lib/testing/hef/models.ts'
 import { needsTool } from '../lib/testing/needs.ts'
+import { until } from '../lib/testing/until.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import infer from './monolithic-infer.ts'
 
@@ -313,7 +313,7 @@ test('monolithic-infer as a process stops on Ctrl-C in the middle of a long reco
   const ended = new Promise<number | null>(leave => child.on('exit', leave))
   const hasBegun = () =>
     readdirSync(outDir).some(name => name.endsWith('.tmp') && statSync(join(outDir, name)).size > 10_000)
-  for (let i = 0; i < 600 && !hasBegun() && child.exitCode === null; i++) await sleep(50)
+  await until(() => hasBegun() || child.exitCode !== null, 'the first samples')
   assert.ok(hasBegun(), out.stderr)
   child.kill('SIGINT')
   assert.equal(await ended, 130, out.stderr)

@@ -13,6 +13,7 @@ import { GraphBuilder } from '../lib/onnx/builder.ts'
 import { float32 } from '../lib/formats/tensors/tensor.ts'
 import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
 import { processesWith } from '../lib/testing/processes.ts'
+import { until } from '../lib/testing/until.ts'
 import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
 import sweep from './monolithic-sweep.ts'
 
@@ -164,10 +165,6 @@ function start(argv: readonly string[], cwd: string, env: Record<string, string>
     out.stderr += String(text)
   })
   return { child, out, ended: new Promise<number | null>(leave => child.on('close', leave)) }
-}
-const until = async (ready: () => boolean) => {
-  for (let i = 0; i < 600 && !ready(); i++) await sleep(50)
-  assert.ok(ready(), 'waited in vain')
 }
 test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row and leaves with 130', async () => {
   const cwd = scratch()

@@ -117,7 +117,7 @@ test(
   async () => {
     await withGroup(repeater({ outputs: 1 }), async group => {
       const [inputs, outputs] = [
-        await group.openInputs({ queueSize: 1, timeoutMs: 40 }),
+        await group.openInputs({ queueSize: 1, timeoutMs: 500 }),
         await group.openOutputs({ queueSize: 1 }),
       ]
       const frame = new Float32Array(4)
@@ -163,8 +163,8 @@ test(
   async () => {
     await withGroup(repeater({ outputs: 9 }), async group => {
       const [inputs, outputs] = [
-        await group.openInputs({ timeoutMs: 2000 }),
-        await group.openOutputs({ timeoutMs: 2000 }),
+        await group.openInputs({ timeoutMs: 20_000 }),
+        await group.openOutputs({ timeoutMs: 20_000 }),
       ]
       const frames = outputs.map(() => new Float32Array(4))
       for (let round = 0; round < 20; round++) {

@@ -14,7 +14,7 @@ let logs = 0
 const newLog = () => join(folder, `${logs++}.log`)
 const say = 'process.stdout.write(JSON.stringify(process.argv.slice(1)))'
 
-test('exec() gives the exit code, the time it took, and the whole log', async () => {
+test('exec() gives the exit code, a time, and the whole log', async () => {
   const logFile = join(folder, 'made/for/it/case.log')
   const result = await exec(['sh', '-c', 'echo out; sleep 0.2; echo err >&2; exit 3'], { logFile })
   const { durationMs, ...rest } = result
@@ -26,7 +26,7 @@ test('exec() gives the exit code, the time it took, and the whole log', async ()
     aborted: false,
     logFile,
   })
-  assert.ok(durationMs >= 200 && durationMs < 20_000)
+  assert.ok(Number.isFinite(durationMs) && durationMs > 0)
   assert.equal(readFileSync(logFile, 'utf8'), 'out\nerr\n')
 })
 
@@ -120,16 +120,16 @@ test('exec() appends to a log that is there, and onLine hears only of its own li
 
 test('exec() hands out lines while the command runs, and every line before it settles', async () => {
   const logFile = newLog()
-  const heardMs: number[] = []
-  const startMs = performance.now()
   const lines: string[] = []
+  const mark = join(folder, 'heard')
   const onLine = (line: string) => {
     lines.push(line)
-    heardMs.push(performance.now() - startMs)
+    if (line === '0') writeFileSync(mark, '')
   }
-  const { durationMs } = await exec(['sh', '-c', 'echo 0; sleep 0.5; seq 1 50000; printf end'], { logFile, onLine })
+  // It goes on only when its first line has been heard.
+  const script = 'echo 0; while ! [ -e "$0" ]; do sleep 0.02; done; seq 1 50000; printf end'
+  await exec(['sh', '-c', script, mark], { logFile, onLine })
   assert.deepEqual(lines, [...Array.from({ length: 50_001 }, (_, n) => String(n)), 'end'])
-  assert.ok(heardMs[0]! < durationMs - 200, `heard after ${heardMs[0]} of ${durationMs} ms`)
 })
 
 function refuse(line: string): never {
@@ -138,9 +138,8 @@ function refuse(line: string): never {
 
 test('exec() stops the command when onLine throws, and throws that', async () => {
   const logFile = newLog()
-  const startMs = performance.now()
-  await assert.rejects(exec(['sh', '-c', 'echo it; sleep 60'], { logFile, onLine: refuse }), /cannot take it/)
-  assert.ok(performance.now() - startMs < 10_000)
+  // Were it not stopped, it would say more.
+  await assert.rejects(exec(['sh', '-c', 'echo it; sleep 60; echo more'], { logFile, onLine: refuse }), /take it/)
   assert.equal(readFileSync(logFile, 'utf8'), 'it\n')
 })
 
@@ -194,8 +193,6 @@ test('exec() at its time limit keeps the log, with what a dying command said las
     onLine: line => void lines.push(line),
   })
   assert.deepEqual([result.timedOut, result.aborted, result.exitCode, result.signal], [true, false, 5, null])
-  // The grace period ends with the command.
-  assert.ok(result.durationMs >= 1000 && result.durationMs < 20_000, `${result.durationMs} ms`)
   assert.deepEqual(lines, ['up', 'asked', 'bye'])
   assert.equal(readFileSync(logFile, 'utf8'), 'up\nasked\nbye')
 })
@@ -241,10 +238,10 @@ test('capture() keeps 1 MB of a stream and lets the command finish', async () =>
 })
 
 test('capture() is not held by a child that keeps the pipe open', async () => {
-  const startMs = performance.now()
-  const said = await capture(['sh', '-c', 'setsid sleep 60 & echo here'])
+  const mark = join(folder, 'waited')
+  const said = await capture(['sh', '-c', 'setsid sh -c \'sleep 60; : > "$0"\' "$0" & echo here', mark])
   assert.deepEqual([said.stdout, said.exitCode, said.timedOut], ['here\n', 0, false])
-  assert.ok(performance.now() - startMs < 10_000)
+  assert.equal(existsSync(mark), false, 'the child was ended, not waited for')
 })
 
 test('capture() ends at its time limit with what was said until then', async () => {

@@ -11,12 +11,20 @@ import { artifactOf } from '../compile/stage-command.ts'
 import type { Artifact, Stage, StageOptions, Toolchain } from '../compile/toolchain.ts'
 
 /**
- * What becomes of a case: it compiles, fails at a stage with a log, or hangs until its time is up or it is interrupted.
+ * What becomes of a case: it compiles, fails at a stage with a log, says that its time is up as soon as it compiles, or
+ * hangs until its time is up or it is interrupted.
  */
-export type Fate = 'ok' | 'hang' | { readonly stage: 'parse' | 'optimize' | 'compile'; readonly log: string }
+export type Fate =
+  | 'ok'
+  | 'timeout'
+  | 'hang'
+  | { readonly stage: 'parse' | 'optimize' | 'compile'; readonly log: string }
 
-/** A toolchain that gives each case its fate by tag, and counts the stages it ran. */
-export function fakeToolchain(fates: Readonly<Record<string, Fate>>): Toolchain & { readonly ran: string[] } {
+/** A toolchain that gives each case its fate by tag, counts the stages it ran, and tells when one begins to hang. */
+export function fakeToolchain(
+  fates: Readonly<Record<string, Fate>>,
+  onHang: () => void = () => {},
+): Toolchain & { readonly ran: string[] } {
   const ran: string[] = []
   const stage =
     (name: 'parse' | 'optimize' | 'compile') =>
@@ -24,8 +32,9 @@ export function fakeToolchain(fates: Readonly<Record<string, Fate>>): Toolchain 
       const fate = fates[o.netName] ?? 'ok'
       ran.push(`${o.netName}:${name}`)
       appendFileSync(o.logFile, `[info] ${name}\n`)
-      if (fate === 'hang' && name === 'compile') {
-        await sleep(o.timeoutMs, undefined, { signal: o.signal }).catch(() => {})
+      if ((fate === 'hang' || fate === 'timeout') && name === 'compile') {
+        onHang()
+        if (fate === 'hang') await sleep(o.timeoutMs, undefined, { signal: o.signal }).catch(() => {})
         const aborted = o.signal.aborted
         const failure = classifyFailure('[info] Starting Hailo allocation and compilation flow\n', {
           timedOut: !aborted,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { examplesOf, exportsOf, functionsOf } from './syntax.ts'
+import { clockComparisonsOf, examplesOf, exportsOf, functionsOf } from './syntax.ts'
 
 const source = `/** The file. */
 import x from 'node:fs'
@@ -68,4 +68,14 @@ test('exportsOf() gives each export once, and whether a docstring stands right b
 test('examplesOf() gives the code of an example without its stars', () => {
   assert.deepEqual(examplesOf(source), [{ line: 20, code: "import { over } from './a.ts'\n\nover(1)" }])
   assert.deepEqual(examplesOf('/** none */'), [])
+})
+
+test('clockComparisonsOf() finds a time that is compared, and leaves alone one that is only measured', () => {
+  const lines = (...code: string[]) => clockComparisonsOf('x.ts', code.join('\n'))
+  assert.deepEqual(lines('const startMs = performance.now()', 'assert.ok(performance.now() - startMs < 10)'), [2])
+  assert.deepEqual(lines('const start = Date.now()', 'const took = Date.now() - start', 'if (took > 5) fail()'), [3])
+  assert.deepEqual(lines('assert.ok(result.durationMs >= 200 && durationMs < 300)'), [1, 1])
+  assert.deepEqual(lines('for (const endMs = performance.now() + 9; endMs > performance.now();) wait()'), [1])
+  assert.deepEqual(lines('assert.ok(process.hrtime.bigint() < 7n)', 'x(5 < process.uptime())'), [1, 2])
+  assert.deepEqual(lines('assert.ok(result.durationMs > 0)', 'run({ nowMs: Date.now() })', 'a.b < c.d'), [])
 })

@@ -22,6 +22,20 @@ interface Node {
   readonly end: number
 }
 
+/** A node with what `clockComparisonsOf` asks of the kinds that it looks at. */
+interface SyntaxNode extends Node {
+  readonly callee?: Node
+  readonly expression?: SyntaxNode
+  readonly id?: { readonly name?: string }
+  readonly init?: SyntaxNode | null
+  readonly left?: SyntaxNode
+  readonly name?: string
+  readonly operator?: string
+  readonly property?: { readonly name?: string }
+  readonly right?: SyntaxNode
+  readonly value?: unknown
+}
+
 const functionTypes = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'])
 
 /** Every function of a file. */
@@ -36,6 +50,42 @@ export function functionsOf(path: string, text: string): FunctionAt[] {
       const line = lineOf(node.start)
       found.push({ line, lines: lineOf(node.end) - line + 1 })
     }
+    Object.values(value).forEach(visit)
+  }
+  visit(parseSync(path, text).program.body)
+  return found
+}
+
+/** Reads of a clock, as the text of what is called. */
+const clocks = /^(performance|Date)\.now$|^process\.(hrtime(\.bigint)?|uptime)$/
+/** What the project calls a time that a clock gave. */
+const measured = /^(duration|elapsed|took|waited)Ms$/
+const relations = new Set(['<', '>', '<=', '>='])
+
+/**
+ * The lines on which a file compares how long something took: a read of a clock, a variable that holds one or the
+ * difference of two, or a `durationMs`. A comparison with 0 says only that it was measured, and is not given.
+ */
+export function clockComparisonsOf(path: string, text: string): number[] {
+  const lineOf = lineFinder(text)
+  const held = new Set<string>()
+  const isTime = (node: SyntaxNode): boolean => {
+    if (node.type === 'CallExpression') return clocks.test(text.slice(node.callee!.start, node.callee!.end))
+    if (node.type === 'Identifier') return held.has(node.name!) || measured.test(node.name!)
+    if (node.type === 'MemberExpression') return measured.test(node.property!.name ?? '')
+    if (node.type === 'BinaryExpression') return isTime(node.left!) || isTime(node.right!)
+    return node.type === 'TSNonNullExpression' && isTime(node.expression!)
+  }
+  const isZero = (node: SyntaxNode) => node.type === 'Literal' && node.value === 0
+  const found: number[] = []
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return void value.forEach(visit)
+    if (value === null || typeof value !== 'object') return
+    const node = value as SyntaxNode
+    if (node.type === 'VariableDeclarator' && node.init && node.id!.name !== undefined && isTime(node.init))
+      held.add(node.id!.name)
+    if (node.type === 'BinaryExpression' && relations.has(node.operator!) && !isZero(node.right!) && isTime(node))
+      found.push(lineOf(node.start))
     Object.values(value).forEach(visit)
   }
   visit(parseSync(path, text).program.body)

@@ -6,7 +6,7 @@
  *   ARCH=hailo8|hailo8l|hailo15h|hailo10h
  *   STATUS=function:code[:nth][,…]   answer of a call: of every one, or of the nth since the order was given
  *   CRASH=function[:nth]             end the process in it, as a wild pointer does
- *   LATENCY_US=n       what one frame takes on the device
+ *   LATENCY_US=n       what one frame takes on the device, next to the 0.25 ms that it tells of anyway
  *   HANG_AT=n          the device answers no frame from the nth on (counted from 1 for each group)
  *   REVERSE=1          handles of several streams come in another order than was asked for, as those of one muxed output do
  *   DRIVER_MISMATCH=1  opening a device answers HAILO_INVALID_DRIVER_VERSION

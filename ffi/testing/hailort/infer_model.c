@@ -8,6 +8,7 @@
 
 hailo_status standin_model_configure(hailo_hef handle);
 hailo_status standin_model_run(hailo_hef handle, const char *name, const void *const *inputs, void *const *outputs, uint32_t timeout_ms);
+double standin_latency_ms(void);
 
 /* Whether a HEF may run on the device that is ordered. */
 EXPORT hailo_status standin_model_configure(hailo_hef handle)
@@ -16,6 +17,12 @@ EXPORT hailo_status standin_model_configure(hailo_hef handle)
   HANDLE(handle, HEF);
   int arch = ((struct hef_object *)handle)->groups[0]->arch;
   return arch == 103 || arch == 104 || arch == 105 || arch == 4 || arch == 5 ? SUCCESS : HEF_NOT_COMPATIBLE_WITH_DEVICE;
+}
+
+/* What one frame takes on the device, as it is told: what a clock would say depends on the machine's load. */
+EXPORT double standin_latency_ms(void)
+{
+  return (double)order_number("LATENCY_US", 0) / 1000 + OWN_LATENCY_MS;
 }
 
 /* One frame of float32, of the group of this name; of the first where it is NULL. */

@@ -69,6 +69,9 @@ struct stream {
   int waiters, is_closing;
 };
 
+/* A frame's latency is this more than what LATENCY_US orders. */
+#define OWN_LATENCY_MS 0.25
+
 enum { STREAMS_MAX = 16 };
 struct group {
   struct object base;

@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import test, { after } from 'node:test'
 import { needsTool } from '../../testing/needs.ts'
+import { until } from '../../testing/until.ts'
 import { procSource } from './descendants.ts'
 import { typescriptCommand } from '../typescript.ts'
 import { launch, type LaunchOptions } from './launch.ts'
@@ -23,10 +23,6 @@ const holders = (token: string) =>
     .filter(row => !row.isZombie && row.pid !== process.pid && procSource.holds(row.pid, token))
     .map(row => row.pid)
 
-async function until(what: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 10_000; !what() && performance.now() < endMs;) await sleep(20)
-}
-
 /** Every kind of descendant that obvious ways of stopping leave alive. None of them heeds TERM. */
 const stubborn = `
   trap "" TERM
@@ -42,7 +38,10 @@ async function runStubborn(o: LaunchOptions, whenUp: () => void = () => {}) {
   const token = randomUUID()
   const bare = join(mkdtempSync(join(folder, 'x')), 'bare.pid')
   const running = launch(['sh', '-c', stubborn], { ...o, stdio, env: { TOKEN: token, BARE: bare } })
-  await until(() => holders(token).length >= 11 && existsSync(bare) && readFileSync(bare, 'utf8').endsWith('\n'))
+  let isOver = false
+  void running.then(() => (isOver = true))
+  const isUp = () => holders(token).length >= 11 && existsSync(bare) && readFileSync(bare, 'utf8').endsWith('\n')
+  await until(() => isOver || isUp(), 'the whole family')
   const before = holders(token).length
   const barePid = Number(readFileSync(bare, 'utf8'))
   const bareRow = procSource.find(barePid)
@@ -57,7 +56,7 @@ test(
   'launch() at its time limit ends what traps TERM, called setsid, forked twice or has no env',
   { skip },
   async () => {
-    const { outcome, before, bareRow, isBareAlive, left } = await runStubborn({ timeoutMs: 3000, graceMs: 200 })
+    const { outcome, before, bareRow, isBareAlive, left } = await runStubborn({ timeoutMs: 8000, graceMs: 200 })
     assert.ok(before >= 11, `the family was up with ${before}`)
     assert.ok(bareRow)
     assert.deepEqual(left, [])
@@ -67,13 +66,12 @@ test(
       [true, false, null, 'SIGKILL'],
     )
     assert.equal(outcome.survivors, undefined)
-    assert.ok(outcome.durationMs >= 3200 && outcome.durationMs < 10_000, `${outcome.durationMs} ms`)
   },
 )
 
 test('launch() ends the same family when its signal is aborted', { skip }, async () => {
   const controller = new AbortController()
-  const ended = await runStubborn({ signal: controller.signal, graceMs: 100, timeoutMs: 60_000 }, () =>
+  const ended = await runStubborn({ signal: controller.signal, graceMs: 100, timeoutMs: 300_000 }, () =>
     controller.abort(),
   )
   assert.ok(ended.before >= 11 && ended.bareRow)
@@ -113,9 +111,9 @@ test('launch() ends what the command left behind when it ended by itself', { ski
 })
 
 test('launch() asks with TERM first and does not wait out the grace period', { skip }, async () => {
-  const outcome = await launch(['sleep', '60'], { stdio, timeoutMs: 200, graceMs: 30_000 })
+  // A grace period of two weeks that was waited out would be noticed.
+  const outcome = await launch(['sleep', '60'], { stdio, timeoutMs: 200, graceMs: 2 ** 30 })
   assert.deepEqual([outcome.signal, outcome.timedOut], ['SIGTERM', true])
-  assert.ok(outcome.durationMs < 10_000)
 })
 
 test('launch() ends a stopped process too', { skip }, async () => {
@@ -164,7 +162,7 @@ function leave(how: string, first = '') {
     const count = () => procSource.list().filter(row => !row.isZombie && procSource.holds(row.pid, '${token}')).length
     const command = ['sh', '-c', '(setsid sh -c "trap : TERM; sleep 60; :" &); sleep 60; :']
     const running = launch(command, { stdio: 'ignore', env: { TOKEN: '${token}' } })
-    for (let n = 0; n < 1500 && count() < 4; n++) await new Promise(again => setTimeout(again, 20))
+    while (count() < 4) await new Promise(again => setTimeout(again, 20))
     console.log('up', count())
     ${how}
     await running`,
@@ -172,7 +170,7 @@ function leave(how: string, first = '') {
   const [program, ...words] = typescriptCommand(file)
   const done = spawnSync(program!, words, {
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 300_000,
   })
   return {
     status: done.status,

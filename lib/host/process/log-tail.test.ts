@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import test, { after } from 'node:test'
+import { until } from '../../testing/until.ts'
 import { LineSplitter, LogTail } from './log-tail.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'log-tail-'))
@@ -69,7 +69,7 @@ test('LogTail follows a growing file from a byte on', async () => {
   const lines: string[] = []
   const tail = new LogTail(path, { fromByte: 7, onLine: line => lines.push(line) })
   appendFileSync(path, 'one\ntw')
-  for (let n = 0; n < 100 && lines.length === 0; n++) await sleep(10)
+  await until(() => lines.length > 0, 'the first line')
   assert.deepEqual(lines, ['one'])
   appendFileSync(path, 'o\nthree')
   await tail.stop()
@@ -88,14 +88,12 @@ test('LogTail keeps up with 300 000 lines written at once, in order', async () =
       count++
     },
   })
-  const startMs = performance.now()
   for (let n = 0; n < 300_000; n += 10_000) {
     appendFileSync(path, Array.from({ length: 10_000 }, (_, i) => `line ${n + i}\n`).join(''))
   }
   await tail.stop()
   assert.equal(count, 300_000)
   assert.equal(isOrdered, true)
-  assert.ok(performance.now() - startMs < 10_000)
 })
 
 test('LogTail rejects with what onLine threw, without an unhandled rejection', async () => {
@@ -107,7 +105,6 @@ test('LogTail rejects with what onLine threw, without an unhandled rejection', a
       throw new Error(`no ${line}`)
     },
   })
-  await sleep(150)
   await assert.rejects(tail.ended, /no a/)
   await assert.rejects(tail.stop(), /no a/)
 })

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../testing/until.ts'
 import { createSh, errorOfCommand, type ShSurroundings } from './sh.ts'
 
 /** A shell with a folder of its own, and what it printed. */
@@ -104,19 +104,17 @@ test('errorOfCommand() is blocked when bash finds no such program, and leaves ot
 
 test('sh ends a command with all its descendants at its time limit', () =>
   withShell(async ({ sh, folder }) => {
-    const error = await failure(sh({ timeout: 300 })`setsid sleep 600 & echo $! > ${join(folder, 'pid')}; sleep 600`)
+    const error = await failure(sh({ timeout: 3000 })`setsid sleep 600 & echo $! > ${join(folder, 'pid')}; sleep 600`)
     assert.equal(pick(error).code, 'timeout')
     assert.match(String(pick(error).message), /it was ended at its time limit/)
     const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
-    for (let n = 0; n < 300 && isAlive(pid); n++) await sleep(20)
-    assert.equal(isAlive(pid), false)
+    await until(() => !isAlive(pid), 'the end of the descendant')
   }))
 
 test('sh ends what a command leaves behind when it has ended', () =>
   withShell(async ({ sh }) => {
     const pid = Number((await sh`sleep 600 > /dev/null 2>&1 & echo $!`).stdout)
-    for (let n = 0; n < 300 && isAlive(pid); n++) await sleep(20)
-    assert.equal(isAlive(pid), false)
+    await until(() => !isAlive(pid), 'the end of what was left behind')
   }))
 
 test('sh is interrupted when the run is stopped', async () => {
@@ -144,9 +142,11 @@ test('sh runs nothing under a dry run but what reads, and says what it would run
   ))
 
 test('sh kills a command by hand with its descendants', () =>
-  withShell(async ({ sh }) => {
-    const running = sh({ nothrow: true })`sleep 600 & sleep 600`
-    await sleep(50)
+  withShell(async ({ sh, folder }) => {
+    const up = join(folder, 'up')
+    const running = sh({ nothrow: true })`sleep 600 & : > ${up}; sleep 600`
+    void running.then(() => {})
+    await until(() => existsSync(up), 'the start of the command')
     await running.kill()
     assert.equal((await running).signal, 'SIGTERM')
   }))

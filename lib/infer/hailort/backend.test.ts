@@ -161,10 +161,10 @@ test(
   async () => {
     const tiny = tinyModel()
     await withBench({ hef: tiny.hef }, async ({ open, standin }) => {
-      await using model = await open({ timeoutMs: 80 })
+      await using model = await open({ timeoutMs: 1000 })
       const ask = (step: number) => model.infer({ 'net/mix': float32([1, 1, 1, 64], wave(64, step)) })
       await ask(3)
-      standin.order('LATENCY_US', 200_000)
+      standin.order('LATENCY_US', 2_500_000)
       await assert.rejects(
         ask(4),
         exits('fail', /hailo_vstream_read_raw_buffer answered 4 HAILO_TIMEOUT.*read every output/),
@@ -281,7 +281,7 @@ test(
       const noise = runHefModel(tiny.model, [quantize(wave(), tiny.inputLevels)])[1]!
       assert.deepEqual(results['net/noise']!.data, dequantize(noise, tiny.outputLevels[1]!))
       assert.deepEqual(results['net/voices']!.shape, [1, 2, 1, 64])
-      assert.ok(model.deviceLatencyMs() > 0)
+      assert.equal(model.deviceLatencyMs(), 0.25)
       assert.ok((await model.temperatureC())[0] >= 40)
     })
   },
@@ -312,9 +312,9 @@ test(
   { skip: skip || needsTool('g++') },
   async () => {
     await on10H(async (open, standin) => {
-      await using model = await open({ timeoutMs: 50 })
+      await using model = await open({ timeoutMs: 500 })
       const feeds = { 'net/mix': float32([1, 1, 1, 64], wave()) }
-      standin.order('LATENCY_US', 400_000)
+      standin.order('LATENCY_US', 4_000_000)
       await assert.rejects(model.infer(feeds), exits('fail', /4 HAILO_TIMEOUT/))
       standin.order('LATENCY_US', '')
       assert.equal(Object.keys(await model.infer(feeds)).length, 2)
@@ -439,7 +439,7 @@ test("a model tells its device's latency, temperature and power", { skip }, asyn
   await withBench({ hef: tinyModel().hef, LATENCY_US: 2000 }, async ({ open }) => {
     await using model = await open({ measuresLatency: true })
     await model.infer({ 'net/mix': float32([1, 1, 1, 64], wave()) })
-    assert.ok(model.deviceLatencyMs() >= 2)
+    assert.equal(model.deviceLatencyMs(), 2.25)
     assert.ok((await model.temperatureC())[0] >= 40 && (await model.powerW()) > 1)
     assert.ok(model.loadMs > 0)
   })
@@ -478,7 +478,7 @@ test('infer() fails when writing does, small frame or large, and answers afterwa
   for (const width of [64, 32_768]) {
     const tiny = tinyModel({ width })
     await withBench({ hef: tiny.hef, STATUS: 'hailo_vstream_write_raw_buffer:36:2' }, async ({ open }) => {
-      await using model = await open({ timeoutMs: 200 })
+      await using model = await open({ timeoutMs: 1000 })
       const ask = (step: number) => model.infer({ 'net/mix': float32([1, 1, 1, width], wave(width, step)) })
       await ask(3)
       await assert.rejects(
@@ -562,7 +562,7 @@ test('openHailortBackend() leaves nothing open when a stream does not tell its s
 /** Opens the tiny model in a process of its own, where what these orders leave open harms nobody. */
 const openFaulty = (path: string, status: string) =>
   openIsolated(path, {
-    hailort: { timeoutMs: 500 },
+    hailort: { timeoutMs: 5000 },
     env: { HAILORT_LIB: hailortStandin({ profile: 'C' }), HAILO_STANDIN_STATUS: status },
   })
 

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlink
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { typescriptCommand } from '../../host/typescript.ts'
+import { until } from '../../testing/until.ts'
 import demo from '../../testing/notebook/demo-runbook.ts'
 import type { Report } from '../views/report.ts'
 
@@ -185,11 +185,6 @@ const start = (argv: readonly string[], cwd: string) => {
   const ended = new Promise<number | null>(leave => child.on('exit', leave))
   return { child, out, ended }
 }
-const until = async (ready: () => boolean) => {
-  for (let i = 0; i < 400 && !ready(); i++) await sleep(50)
-  assert.ok(ready(), 'waited in vain')
-}
-
 test('runbook() as a process leaves with 130 and a verdict on Ctrl-C, even twice within one key press', async () => {
   const { child, out, ended } = start(['--how', 'wait'], scratch())
   await until(() => out.stderr.includes('[2] Wait'))

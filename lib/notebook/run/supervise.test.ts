@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { procSource } from '../../host/process/descendants.ts'
 import { typescriptCommand } from '../../host/typescript.ts'
 import { processesWith } from '../../testing/processes.ts'
+import { until } from '../../testing/until.ts'
 import type { Report } from '../views/report.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -35,11 +36,6 @@ function start(how: string, o: { command?: readonly string[]; argv?: readonly st
 function worker(pid: number): number {
   const [below] = processesWith('demo-runbook', pid)
   return below === undefined ? pid : worker(below.pid)
-}
-
-async function until(ready: () => boolean): Promise<void> {
-  for (let i = 0; i < 1200 && !ready(); i++) await sleep(50)
-  assert.ok(ready(), 'waited in vain')
 }
 
 test('supervise() keeps verdict and evidence of a runbook that is too busy to answer a signal at once', async () => {

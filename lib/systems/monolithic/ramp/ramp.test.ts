@@ -65,11 +65,12 @@ const from = (k: number, fate: Fate = infeasible): Record<string, Fate> =>
 interface Change extends Partial<Ramp> {
   cacheRoot?: string
   signal?: AbortSignal
+  onHang?: () => void
 }
 
-async function climb(fates: Record<string, Fate>, { cacheRoot, signal, ...change }: Change = {}) {
+async function climb(fates: Record<string, Fate>, { cacheRoot, signal, onHang, ...change }: Change = {}) {
   const folder = change.folder ?? join(scratch(), 'run')
-  const toolchain = fakeToolchain(fates)
+  const toolchain = fakeToolchain(fates, onHang)
   const found = await runRamp({
     cases,
     search: 'linear',
@@ -189,7 +190,7 @@ test('runRamp() goes on to a later stage, and takes its passing side from there 
 
 test('runRamp() leaves the question open when a case gives no verdict: a time-out or a full disk', async () => {
   for (const search of ['linear', 'bisect'] as const) {
-    const hung = await climb(from(4, 'hang'), { search, caseTimeoutMs: 40 })
+    const hung = await climb(from(4, 'timeout'), { search })
     assert.deepEqual([...hung.sides, hung.undecided], ['k3', null, 'k4'])
     assert.match(hung.open!, /_k4 gave no verdict: our own hard limit/)
   }
@@ -199,7 +200,7 @@ test('runRamp() leaves the question open when a case gives no verdict: a time-ou
 })
 
 test('runRamp() by halves finds a real failure below a whole that times out', async () => {
-  const { sides, open } = await climb({ ...from(3), ...from(6, 'hang') }, { search: 'bisect', caseTimeoutMs: 40 })
+  const { sides, open } = await climb({ ...from(3), ...from(6, 'timeout') }, { search: 'bisect' })
   assert.deepEqual([...sides, open], ['k2', 'k3', null])
 })
 
@@ -218,8 +219,10 @@ test('runRamp() out of time has every row and leaves the question open, instead 
 
 test('runRamp() that is interrupted asks nothing more and answers nothing', async () => {
   const controller = new AbortController()
-  setTimeout(() => controller.abort(), 30)
-  const { open, ran, rows, undecided } = await climb({ [tagOf('k2')]: 'hang' }, { signal: controller.signal })
+  const { open, ran, rows, undecided } = await climb(
+    { [tagOf('k2')]: 'hang' },
+    { signal: controller.signal, onHang: () => controller.abort() },
+  )
   assert.deepEqual([ran, undecided], [['bypass', 'k1', 'k2'], 'k2'])
   assert.match(open!, /no verdict/)
   assert.equal(rows.at(-1)!.exception_type, 'NotReached')
