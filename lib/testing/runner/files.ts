@@ -71,8 +71,8 @@ const filesMax = 16
 export function batchesOf(files: readonly TestFile[]): TestFile[][] {
   const groups = new Map<string, TestFile[]>()
   for (const file of files) {
-    const part = file.path.split('/').slice(0, 2).join('/')
-    const key = file.isAlone ? file.path : `${systemOf(file.path)} ${part.endsWith('.ts') ? 'runbooks' : part}`
+    const part = file.path.split('/').slice(0, -1).slice(0, 2).join('/')
+    const key = file.isAlone ? file.path : `${systemOf(file.path)} ${part}`
     groups.set(key, [...(groups.get(key) ?? []), file])
   }
   const batches = [...groups.values()].flatMap(group =>
