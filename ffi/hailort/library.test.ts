@@ -187,7 +187,8 @@ test('the whole flow is clean under AddressSanitizer when it is run with each pr
       hef.networkGroups(); hef.networks(); hef.vstreams(); hef.streams(); hef.outputNames(); hef.bottleneckFps()
       const group = await configure(device, hef, { measuresLatency: true })
       await hef[Symbol.asyncDispose]()
-      const [inputs, outputs] = [await group.openInputs({ timeoutMs: 500 }), await group.openOutputs({ timeoutMs: 500 })]
+      const inputs = await group.openInputs({ timeoutMs: 500 })
+      const outputs = await group.openOutputs({ timeoutMs: 500 })
       for (let i = 0; i < 20; i++) await Promise.all([
         inputs[0].write(new Float32Array(64)),
         outputs[0].read(new Float32Array(128)),

@@ -102,7 +102,7 @@ test('findTestFiles() counts declared tests, and takes a path from here, from th
     assert.deepEqual(findTestFiles(folder, [word]), [a], word)
 })
 
-test('batchesOf() keeps systems and parts of the tree apart, 16 files at most, and one that must be alone alone', () => {
+test('batchesOf() keeps systems and folders apart, 16 files at most, and a file that must be alone by itself', () => {
   const file = (path: string, isAlone = false) => ({ path, declared: 1, isAlone })
   const many = Array.from({ length: 18 }, (_, i) => file(`lib/onnx/${i}.test.ts`))
   const batches = batchesOf([
