@@ -360,6 +360,7 @@ test('tests sit beside the code they test', () => {
     'runbooks/plan-002.test.ts',
     'runbooks/plan-003.test.ts',
     'runbooks/plan-004.test.ts',
+    'runbooks/hints.test.ts',
     'runbooks/knobs.test.ts',
     'runbooks/tensorrt-engines.test.ts',
     'lib/models/convtasnet/rewrites.test.ts',

@@ -18,6 +18,7 @@ import {
   voicesContract,
 } from '../lib/systems/monolithic/training/contract.ts'
 import { runbookCommand } from '../lib/host/typescript.ts'
+import { runTag } from '../lib/models/convtasnet/options.ts'
 
 const { training, sha256 } = voicesContract()
 const packages = voicePackages()
@@ -109,9 +110,9 @@ export default runbook(
         print(`wrote ${room.ship(card, trained).join(', ')} into contracts/weights/voices`)
       else if (inputs.write) print('nothing was put into contracts/weights: a gate failed, or it was a smoke training')
     })
-    const { inputLen } = networkOptions(network)
+    const tag = runTag(networkOptions(network))
     next({
-      pass: runbookCommand('runbooks/monolithic-sweep.ts', ['--weights', trained.weights, '--input-len', inputLen]),
+      pass: runbookCommand('runbooks/monolithic-sweep.ts', ['--weights', trained.weights, '--config', tag]),
       fail: runbookCommand('runbooks/monolithic-train.ts', ['--network', network, '--cpu-seconds', 2 * cpuSeconds]),
     })
   },

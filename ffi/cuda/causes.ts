@@ -18,7 +18,7 @@ const fixes: Readonly<Record<number, Fix>> = {
   46: { kind: 'absent', fix: 'another process holds the GPU: nvidia-smi lists it' },
   100: {
     kind: 'absent',
-    fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES, and give the container its GPU (--gpus all)',
+    fix: 'nvidia-smi must list a GPU; look at CUDA_VISIBLE_DEVICES; a container needs docker run --gpus all',
   },
   101: { kind: 'absent', fix: 'choose a device that nvidia-smi lists' },
   209: { kind: 'refused', fix: 'build for this GPU: its compute capability is not in the binary' },
@@ -46,7 +46,7 @@ export const fixFor = (status: number): Fix => fixes[status] ?? unexplained
 export const noDriver: Fix & { readonly says: string } = {
   kind: 'absent',
   says: 'no NVIDIA driver is loaded',
-  fix: 'install the NVIDIA driver and load it: nvidia-smi must list a GPU; a container needs its GPU (--gpus all)',
+  fix: 'install the NVIDIA driver and load it: nvidia-smi must list a GPU; a container needs docker run --gpus all',
 }
 
 const unexplained: Fix = { kind: 'status', fix: "look at nvidia-smi and at the kernel's log: dmesg | grep -i nvrm" }

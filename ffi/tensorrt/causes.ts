@@ -24,7 +24,7 @@ const causes: readonly { readonly says: RegExp; readonly fix: string; readonly k
   },
   {
     says: /incompatible device|different models of devices/i,
-    fix: 'build the plan on this GPU, or with --hardwareCompatibilityLevel=ampere+',
+    fix: 'build the plan on this GPU, or with trtexec --hardwareCompatibilityLevel=ampere+',
     kind: 'refused',
   },
   {
@@ -103,7 +103,7 @@ export function failed({
   return new FfiError(
     known?.cause.kind ?? 'status',
     `Cannot ${what ?? `call ${call}`}: ${what ? `${call} of ` : ''}${state}`,
-    known?.cause.fix ?? 'run again with --verbose, or: trtexec --loadEngine=<plan> --verbose',
+    known?.cause.fix ?? 'see what TensorRT itself says: trtexec --loadEngine=<plan> --verbose',
     { said: `${call} of ${state}`, ...(file !== undefined && { file }) },
   )
 }

@@ -83,7 +83,10 @@ test('trtexecFact() reads the version of each major from its banner', async () =
 })
 
 test('trtexecFact() tells the habits of its major', async () => {
-  assert.match((await trtexec({ programs: { trtexec: banner(101_303) } })).state, /TF32 is on unless --noTF32/)
+  assert.match(
+    (await trtexec({ programs: { trtexec: banner(101_303) } })).state,
+    /TF32 is on unless trtexec is told --noTF32/,
+  )
   assert.match((await trtexec({ programs: { trtexec: banner(110_100) } })).state, /knows no --fp16/)
 })
 
@@ -108,7 +111,7 @@ test('trtexecFact() finds the one that is installed and not on PATH', async () =
 test('polygraphyFact() reads its version and tells its habit', async () => {
   const polygraphy = (says: string | null) => polygraphyFact(fakeMachine({ programs: { polygraphy: says } }))
   const said = await polygraphy("Polygraphy | Version: 0.49.24 | Path: ['/usr/lib/polygraphy']")
-  assert.match(said.state, /^0\.49\.24 .*TF32 is off unless --tf32/)
+  assert.match(said.state, /^0\.49\.24 .*TF32 is off unless polygraphy is told --tf32/)
   assert.equal((await polygraphy(script('echo "ImportError: numpy" >&2; exit 1'))).status, 'broken')
   assert.equal((await polygraphy(null)).status, 'missing')
 })

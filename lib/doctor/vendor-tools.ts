@@ -85,8 +85,8 @@ export async function trtexecFact(machine: Machine): Promise<Fact> {
   }
   const habit =
     Number.parseInt(version, 10) >= 11
-      ? 'knows no --fp16 and measures with CUDA graphs unless told'
-      : 'TF32 is on unless --noTF32'
+      ? 'this trtexec knows no --fp16 and measures with CUDA graphs unless told'
+      : 'TF32 is on unless trtexec is told --noTF32'
   return ok(name, `${words}; ${habit}; believe its last line, PASSED or FAILED`)
 }
 
@@ -102,5 +102,5 @@ export async function polygraphyFact(machine: Machine): Promise<Fact> {
   if ('fact' in said) return said.fact
   const version = versionIn(/Version: *\S+/.exec(said.text)?.[0] ?? '')
   if (version === null) return broken(name, oddAnswer(said), `reinstall it: ${install}`)
-  return ok(name, `${version} (${said.path}); TF32 is off unless --tf32, other than in trtexec`)
+  return ok(name, `${version} (${said.path}); TF32 is off unless polygraphy is told --tf32, other than in trtexec`)
 }

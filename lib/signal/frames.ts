@@ -75,7 +75,7 @@ export function tiles({ total, width, halo }: { total: number; width: number; ha
   if (width <= 2 * halo) {
     throw usageError(
       `Cannot tile ${total} positions by ${width}: a halo of ${halo} on both sides leaves nothing`,
-      'give a longer window (--input-len), or fewer blocks or repeats',
+      'give a longer window, or fewer blocks or repeats',
     )
   }
   const found: Tile[] = []

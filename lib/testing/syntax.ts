@@ -164,3 +164,63 @@ export function nextValuesOf(path: string, text: string): string[] {
   visit(parseSync(path, text).program.body)
   return found
 }
+
+/** A string of a program, its templates and sums joined; what is computed stands as `…`. */
+export interface StringAt {
+  /** 1 for the first. */
+  readonly line: number
+  readonly text: string
+  /** The runbook whose words these are, where they are given to a function together with its path. */
+  readonly runbook?: string
+}
+
+type Syntax = Readonly<Record<string, unknown>> & { readonly type?: string; readonly start?: number }
+
+/** A runbook's path where a call makes its command, so that the flags behind it are known for that runbook's. */
+const commandOf = (node: Syntax, joined: (node: Syntax) => string | null): string | null =>
+  (node.callee as Syntax).name === 'runbookCommand' ? joined((node.arguments as readonly Syntax[])[0]!) : null
+
+/** The value of `path` in an object: what stands beside it is said of that file. */
+const pathIn = (node: Syntax): Syntax | undefined =>
+  node.type === 'ObjectExpression'
+    ? ((node.properties as readonly Syntax[]).find(({ key }) => (key as Syntax | undefined)?.name === 'path')
+        ?.value as Syntax)
+    : undefined
+
+/** Every string of a file, each once, with the runbook that it is an argument of. */
+export function stringsOf(path: string, text: string): StringAt[] {
+  const { program } = parseSync(path, text)
+  const lineOf = lineFinder(text)
+  const constants = new Map<string, string>()
+  const joined = (node: Syntax | undefined | null): string | null => {
+    if (node?.type === 'Literal') return typeof node.value === 'string' ? node.value : null
+    if (node?.type === 'Identifier') return constants.get(String(node.name)) ?? null
+    if (node?.type === 'BinaryExpression' && node.operator === '+') {
+      const parts = [joined(node.left as Syntax), joined(node.right as Syntax)]
+      return parts.every(part => part === null) ? null : parts.map(part => part ?? '…').join('')
+    }
+    if (node?.type === 'CallExpression') return commandOf(node, joined)
+    if (node?.type !== 'TemplateLiteral') return null
+    const between = node.expressions as readonly Syntax[]
+    const quasis = node.quasis as readonly { value: { cooked: string } }[]
+    return quasis.map(({ value }, i) => value.cooked + (between[i] ? (joined(between[i]) ?? '…') : '')).join('')
+  }
+  const found: StringAt[] = []
+  const visit = (value: unknown, runbook: string | undefined): void => {
+    if (Array.isArray(value)) return value.forEach(each => visit(each, runbook))
+    if (value === null || typeof value !== 'object') return
+    const node = value as Syntax
+    if (node.type === 'VariableDeclarator') {
+      const said = joined(node.init as Syntax | null)
+      if (said !== null) constants.set(String((node.id as Syntax).name), said)
+    }
+    const said = node.type === 'Identifier' || node.type === 'CallExpression' ? null : joined(node)
+    if (said !== null) found.push({ line: lineOf(node.start ?? 0), text: said, ...(runbook && { runbook }) })
+    if (said !== null && node.type !== 'TemplateLiteral') return
+    const [first] = node.type === 'CallExpression' ? (node.arguments as readonly Syntax[]) : [pathIn(node)]
+    const named = /^(?:npx tsx )?(runbooks\/[\w-]+\.ts)/.exec(joined(first) ?? '')?.[1]
+    for (const each of Object.values(node)) visit(each, named ?? runbook)
+  }
+  visit(program.body, undefined)
+  return found
+}

@@ -50,7 +50,7 @@ function precisionWords(trtexec: Trtexec, { precision, int8 }: EngineRequest): s
     if (cache === undefined) return untyped
     throw blockedError(
       `Cannot build int8 from "${cache}": TensorRT ${version} takes no calibration cache, only a quantised graph`,
-      'leave out --calib-cache: the graph is then quantised before it is built',
+      'leave out the calibration cache: the graph is then quantised before it is built',
     )
   }
   if (!flags.has(precision)) {

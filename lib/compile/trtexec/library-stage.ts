@@ -43,7 +43,7 @@ function optionsOf(request: EngineRequest, major: number): BuildOptions {
   if (typeof int8 === 'object') {
     throw usageError(
       `Cannot use the calibration cache "${int8.cache}": the library takes none from a file`,
-      'leave out --calib-cache, or --builder trtexec',
+      'leave out the calibration cache, or build with trtexec',
     )
   }
   const isTypeFlag = precision !== 'fp32' && !isStronglyTyped({ major })

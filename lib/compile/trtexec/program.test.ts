@@ -41,7 +41,10 @@ test('probeTrtexec() refuses a version whose flags are not known, no version, an
   for (const version of ['120000', '8503', '90300'])
     await assert.rejects(probeTrtexec(install(version)), { exit: 'blocked', message: /and 8\.6, 10 and 11 are known/ })
   await assert.rejects(probeTrtexec(install('')), { exit: 'blocked', message: /does not say which TensorRT/ })
-  await assert.rejects(probeTrtexec(install('101600', ['verbose'])), { exit: 'blocked', message: /names no --onnx/ })
+  await assert.rejects(probeTrtexec(install('101600', ['verbose'])), {
+    exit: 'blocked',
+    message: /is not that of trtexec, with --onnx/,
+  })
 })
 
 test('probeTrtexec() says how to get a trtexec that is absent', async () => {

@@ -50,7 +50,10 @@ export async function probeTrtexec(name: string, o: { signal?: AbortSignal } = {
   if (said.timedOut) throw blockedError(`Cannot ask "${path}": no answer within ${probeMs / 1000} s`, `${path} --help`)
   const flags = flagsIn(text)
   if (!flags.has('onnx') || !flags.has('saveEngine')) {
-    throw blockedError(`Cannot build with "${path}": its help names no --onnx and --saveEngine`, installHint)
+    throw blockedError(
+      `Cannot build with "${path}": its help is not that of trtexec, with --onnx and --saveEngine`,
+      installHint,
+    )
   }
   const version = versionIn(text)
   if (version === null) {

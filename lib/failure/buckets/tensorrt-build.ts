@@ -29,7 +29,7 @@ export const buildBuckets: Readonly<Record<string, Bucket>> = {
     [
       {
         cause: "TensorRT's builder failed inside: a defect of that version, set off by this graph",
-        fix: `another version of TensorRT, or --builderOptimizationLevel=2; first: ${fold}`,
+        fix: `another version of TensorRT, or trtexec --builderOptimizationLevel=2; first: ${fold}`,
       },
     ],
   ),
@@ -50,7 +50,7 @@ export const buildBuckets: Readonly<Record<string, Bucket>> = {
     [
       {
         cause: 'no kernel implements the node {node}',
-        fix: '--builderOptimizationLevel=2, or another precision; then rewrite that node',
+        fix: 'trtexec --onnx=MODEL.onnx --builderOptimizationLevel=2, or another precision; then rewrite that node',
       },
     ],
   ),
@@ -96,19 +96,19 @@ export const buildBuckets: Readonly<Record<string, Bucket>> = {
         when: /reshape changes volume|reshap/i,
         cause: 'the reshape {node} is not possible: {shapeFrom} does not hold as many numbers as {shapeTo}',
         fix:
-          'give the input shape that the model was exported for (--shapes=…), or export again with that axis ' +
-          'dynamic',
+          'give the input shape that the model was exported for (trtexec --shapes=…), or export again with ' +
+          'that axis dynamic',
       },
       {
         when: /reshape changes volume/i,
         cause: 'a reshape is not possible at this input shape: the numbers before and after are not as many',
         fix:
-          'give the input shape that the model was exported for (--shapes=…), or export again with that axis ' +
-          'dynamic',
+          'give the input shape that the model was exported for (trtexec --shapes=…), or export again with ' +
+          'that axis dynamic',
       },
       {
         cause: 'the shapes at {node} contradict each other',
-        fix: 'give the input shape that the model was exported for (--shapes=…), or export again',
+        fix: 'give the input shape that the model was exported for (trtexec --shapes=…), or export again',
       },
     ],
   ),

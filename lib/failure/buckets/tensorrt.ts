@@ -38,8 +38,8 @@ const engineBuckets: Readonly<Record<string, Bucket>> = {
       {
         cause: 'the engine was built for compute capability {smWanted}, and this GPU has {smGot}',
         fix:
-          'build it again on this GPU, or with --hardwareCompatibilityLevel=ampere+: trtexec --onnx=MODEL.onnx ' +
-          '--saveEngine=MODEL.plan',
+          'build it again on this GPU: trtexec --onnx=MODEL.onnx --saveEngine=MODEL.plan; for several models of GPU ' +
+          'add --hardwareCompatibilityLevel=ampere+',
       },
     ],
   ),

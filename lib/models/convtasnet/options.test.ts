@@ -56,7 +56,7 @@ test('convTasNetOptions() names the option and the value when a size is no posit
       )
     }
   }
-  assert.match(refusal({ nFilters: 0 }), /--n-filters/)
+  assert.match(refusal({ nFilters: 0 }), /give nFilters another value/)
 })
 
 test('convTasNetOptions() lists the modes when one does not exist', () => {
@@ -76,8 +76,8 @@ test('convTasNetOptions() refuses an option that does not exist, also one of the
 })
 
 test('convTasNetOptions() proposes the nearest length when the window is no multiple of the stride', () => {
-  assert.match(refusal({ inputLen: 16001 }), /a multiple of the stride 8 \| give --input-len 16000/)
-  assert.match(refusal({ inputLen: 3 }), /give --input-len 8/)
+  assert.match(refusal({ inputLen: 16001 }), /a multiple of the stride 8 \| give a length of 16000 samples/)
+  assert.match(refusal({ inputLen: 3 }), /give a length of 8 samples/)
 })
 
 test('convTasNetOptions() refuses numbers that contradict each other', () => {

@@ -100,10 +100,7 @@ const choices = {
   maskAct: maskActs,
 } as const
 
-/** `nFilters` as a flag: `--n-filters`. */
-const flagOf = (key: string): string => `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
-
-const refuse = (key: string, value: unknown, want: string, hint = `give ${flagOf(key)} another value`) =>
+const refuse = (key: string, value: unknown, want: string, hint = `give ${key} another value`) =>
   usageError(`Cannot author a ConvTasNet with ${key} ${JSON.stringify(value)}: it must be ${want}`, hint)
 
 /**
@@ -152,7 +149,7 @@ function checkTogether(o: ConvTasNetOptions): void {
   }
   if (o.inputLen % o.stride !== 0) {
     const near = Math.max(o.stride, Math.round(o.inputLen / o.stride) * o.stride)
-    throw refuse('inputLen', o.inputLen, `a multiple of the stride ${o.stride}`, `give --input-len ${near}`)
+    throw refuse('inputLen', o.inputLen, `a multiple of the stride ${o.stride}`, `give a length of ${near} samples`)
   }
   if (o.convKernelSize % 2 === 0)
     throw refuse('convKernelSize', o.convKernelSize, 'odd, so that a block keeps the width')

@@ -32,7 +32,7 @@ export function seededWeights(o: ConvTasNetOptions): Map<string, Tensor> {
     throw usageError(
       `Cannot seed a ConvTasNet with nFilters ${o.nFilters}: ` +
         `fewer than the ${o.kernelSize} taps of a frame lose the signal`,
-      `give --n-filters ${o.kernelSize} or more, or your own weights`,
+      `take ${o.kernelSize} filters or more, or your own weights`,
     )
   }
   const fixed = structuredWeights(o)

@@ -109,7 +109,7 @@ test('isMixtureConsistent() holds where two masks sum to one', () => {
 })
 
 test('seededWeights() refuses fewer filters than taps', () => {
-  assert.throws(() => seededWeights(small({ nFilters: 15 })), refusal('usage', /nFilters 15.*--n-filters 16/))
+  assert.throws(() => seededWeights(small({ nFilters: 15 })), refusal('usage', /nFilters 15.*take 16 filters/))
 })
 
 test('loadWeights() gives back what was saved as safetensors or npz', async () => {

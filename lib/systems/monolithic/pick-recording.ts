@@ -42,7 +42,7 @@ export function pickRecording(o: { mixWav?: string | undefined; librimixRoot?: s
   if (found !== null) return recording(found, 'LIBRIMIX_ROOT')
   throw blockedError(
     `Cannot find a mixture below "${o.librimixRoot}": there is no ${below[0]}/{${mixtures.join(',')}}/*.wav`,
-    'give --mix-wav FILE, or the folder that holds Libri2Mix',
+    'give a recording (--mix-wav FILE of monolithic-sweep and monolithic-infer), or the folder that holds Libri2Mix',
   )
 }
 

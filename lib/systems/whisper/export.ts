@@ -86,7 +86,7 @@ export function exportCached({ name, from, to, precision }: ExportOptions): Mani
   if (known !== undefined && sizes.some(size => known.dims[size] !== dims[size])) {
     throw usageError(
       `Cannot export "${path}" as ${name}: its sizes are ${JSON.stringify(dims)}`,
-      'give the weights of that model, or another --model',
+      'give the weights of that model, or another name',
     )
   }
   const tokens = readTokens(from)

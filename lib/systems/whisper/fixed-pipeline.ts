@@ -86,7 +86,10 @@ export class FixedWhisper implements AsyncDisposable {
     { signal, watch = {} }: { signal?: AbortSignal | undefined; watch?: PipelineWatcher } = {},
   ): Promise<Transcript> {
     if (options.words) {
-      throw usageError('Cannot time words: the decoder of fixed lengths shows no attention', 'leave --words out')
+      throw usageError(
+        'Cannot time words: the decoder of fixed lengths shows no attention',
+        'leave the times of words out: whisper-transcribe without --words',
+      )
     }
     const { audio, decoding, fixed } = whisperContract()
     const language = this.#languageOf(options.language)

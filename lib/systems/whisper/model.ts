@@ -65,7 +65,10 @@ export async function openTranscriber(
     return openFixedWhisper(folder, { encoder, decoder, backend: { ort: { threads: o.threads } } })
   }
   if (encoder !== undefined || decoder !== undefined) {
-    throw usageError('Cannot use a HEF with a cache: HEFs have fixed lengths', 'give --form fixed')
+    throw usageError(
+      'Cannot use a HEF with a cache: HEFs have fixed lengths',
+      'leave the HEFs out, or choose the fixed form: whisper-transcribe --form fixed',
+    )
   }
   return openWhisper(folder, { threads: o.threads })
 }

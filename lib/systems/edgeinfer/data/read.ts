@@ -60,7 +60,7 @@ function readUciHar(folder: string): DataSet {
       if (found !== undefined) return found
       throw usageError(
         `Cannot read "${folder}" as UCI HAR: there is no ${name}`,
-        'give --data the folder that holds it',
+        'give the folder that holds it: --data of edgeinfer-export',
       )
     }
     const labels = numbersOf(find(`y_${split}.txt`))

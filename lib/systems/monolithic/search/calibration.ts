@@ -44,8 +44,8 @@ export async function openCalibration(o: {
         throw usageError(
           `Unsupported calibration shape: expected (N, ${inputLen}), got (${count}, ${width}) from "${o.path}"`,
           width > inputLen
-            ? 'cut the windows with --input-length-policy crop'
-            : 'give windows as wide as the network with --calib-npz',
+            ? 'cut the windows: monolithic-sweep --input-length-policy crop'
+            : 'give windows as wide as the network: monolithic-sweep --calib-npz FILE',
         )
       }
       return Array.from({ length: Math.min(count, wanted) }, (_, i) => data.subarray(i * width, i * width + inputLen))
@@ -109,7 +109,7 @@ function windowsOfRecordings(): Calibration['windows'] {
     if (windows.every(window => window.length === inputLen)) return windows
     throw usageError(
       `Unsupported calibration shape: expected (N, ${inputLen}), but the shipped recordings have ${length} samples`,
-      'give your own with --calib-npz',
+      'give your own: monolithic-sweep --calib-npz FILE',
     )
   }
 }

@@ -47,7 +47,7 @@ export async function measureHalo(backend: Pick<Backend, 'infer'>, model: Separa
     throw usageError(
       'Cannot join windows of this model: every part of its answer depends on the whole window ' +
         '(a norm over time, or blocks that reach farther than half a window)',
-      'export it with a longer window, or say what to drop: --halo-frames N',
+      'export it with a longer window, or say what to drop: monolithic-infer --halo-frames N',
     )
   }
   const left = middle.from

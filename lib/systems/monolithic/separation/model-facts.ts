@@ -66,7 +66,7 @@ export function modelFacts(path: string, said: SaidOfModel = {}): ModelFacts {
     sampleRate: rate ?? usualRate,
     layout: layoutOf(kernel, stride),
     haloFrames: said.haloFrames ?? (options ? haloFrames(options) : undefined),
-    assumed: rate === undefined ? [`the model takes ${usualRate} Hz: nothing says its rate (--sample-rate)`] : [],
+    assumed: rate === undefined ? [`the model takes ${usualRate} Hz: nothing says its rate`] : [],
   }
 }
 
@@ -78,7 +78,7 @@ function layoutOf(kernel: number | undefined, stride: number | undefined): Layou
   throw usageError(
     `Cannot frame sound with a kernel of ${layout.kernel} and a stride of ${layout.stride}: ` +
       'two frames must cover each sample',
-    `give --stride ${layout.kernel / 2}`,
+    `give monolithic-infer --stride ${layout.kernel / 2}`,
   )
 }
 

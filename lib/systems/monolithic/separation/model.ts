@@ -149,7 +149,7 @@ function feedOf(
   throw usageError(
     `Cannot feed sound to "${input.name}" ${describe(input)}: expected float32[1, 1, 1, samples]${multiple} ` +
       `or float32[1, ${kernel}, 1, frames]`,
-    'choose another stream with --input, or export the model with one row of samples, float32[1, 1, 16000]',
+    'choose another stream (monolithic-infer --input), or export the model with one row of samples',
   )
 }
 
@@ -169,13 +169,13 @@ function answerOf(
     throw usageError(
       `Cannot write sound from "${output.name}" ${describe(output)}: it answers at the latent rate, ` +
         `${matrix.width} values for ${widthSamples} samples`,
-      'compile it with --decoder polyphase, which answers at the audio rate',
+      'compile it with monolithic-sweep --decoder polyphase, which answers at the audio rate',
     )
   }
   throw usageError(
     `Cannot read sources from "${output.name}" ${describe(output)}: expected float32[1, sources, ${widthSamples}] ` +
       `or float32[1, sources*${layout.kernel}, 1, ${widthFrames}]`,
-    'choose another stream with --output, or export the model with as many samples out as in',
+    'choose another stream (monolithic-infer --output), or export the model with as many samples out as in',
   )
 }
 

@@ -208,7 +208,7 @@ function refuseOverwriting({ recording, folder }: SeparationJob, sources: number
     .map(name => join(folder, `${name}.wav`))
     .find(path => inputs.has(realPath(path)))
   if (hit === undefined) return
-  const hint = 'send the sound elsewhere: --audio-dir FOLDER, or OUT_DIR'
+  const hint = 'send the sound elsewhere: monolithic-infer --audio-dir FOLDER, or OUT_DIR'
   throw usageError(`Cannot write "${hit}": it is the recording itself`, hint)
 }
 

@@ -22,7 +22,10 @@ import type { Transcript } from './transcript.ts'
 export function shippedRecording(): string {
   const path = join(import.meta.dirname, '../../../../contracts/recordings/s1/ivrvoice-festvox-1.wav')
   if (existsSync(path)) return path
-  throw blockedError(`Cannot transcribe "${path}": it is not there`, 'give --wav')
+  throw blockedError(
+    `Cannot transcribe "${path}": it is not there`,
+    'give one of your own: --wav of parakeet-transcribe and parakeet-parity',
+  )
 }
 
 /** Write a tiny seeded model, one that was made to stream where the run streams; gives its folder. */

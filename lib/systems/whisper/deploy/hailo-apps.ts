@@ -26,7 +26,10 @@ const table = 'hailo_apps/config/resources_config.yaml'
 /** A copy of hailo-apps with its resource root and package markers set right, in a folder that the caller removes. */
 export function adaptHailoApps(from: string): { folder: string; remove: () => void } {
   if (!existsSync(join(from, table))) {
-    throw usageError(`Cannot use "${from}": there is no ${table} in it`, 'give --hailo-apps a checkout of hailo-apps')
+    throw usageError(
+      `Cannot use "${from}": there is no ${table} in it`,
+      'give whisper-install --hailo-apps a checkout of hailo-apps',
+    )
   }
   const folder = join(mkdtempSync(join(tmpdir(), 'hailo-apps-')), 'copy')
   cpSync(from, folder, { recursive: true, filter: path => !/\/(\.git|__pycache__)$/.test(path) })
