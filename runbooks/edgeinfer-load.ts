@@ -44,7 +44,7 @@ export default runbook(
     },
     steps: ({ windows, rate }) => [`send ${windows} windows at ${rate}/s`, 'raise the rate until it refuses'],
   },
-  async ({ inputs, run, cell, show, gate, next, hint, line, stamp }) => {
+  async ({ inputs, own, run, cell, show, gate, next, hint, line, stamp }) => {
     const { defaultModel, homeFolder } = await import('../lib/systems/edgeinfer/home.ts')
     const { openEngine } = await import('../lib/systems/edgeinfer/model/engine.ts')
     const { LoadGenerator, loadLines, readServer, writeLoadWindows } =
@@ -53,11 +53,11 @@ export default runbook(
     const { histogram, lines, table } = await import('../lib/notebook/display/show.ts')
     stamp({ contract: sha256 })
     const path = inputs.model ?? defaultModel(inputs.home, 'auto')
-    const windows = await cell('Ask the model for the right answers', async () => {
-      await using engine = await openEngine(path, { backend: 'auto', slots: 1 })
+    const windows = await cell('Ask the model for the right answers', async ({ own }) => {
+      const engine = own(await openEngine(path, { backend: 'auto', slots: 1 }))
       return await writeLoadWindows(engine, inputs.windows, run.folder)
     })
-    await using sidecar =
+    const sidecar = own(
       inputs.url === undefined
         ? await cell('Start a sidecar', () =>
             spawnSidecar({
@@ -70,9 +70,10 @@ export default runbook(
               telemetryFolder: homeFolder(inputs.home, 'telemetry'),
             }),
           )
-        : null
+        : null,
+    )
     const url = inputs.url ?? sidecar!.url
-    using generator = new LoadGenerator()
+    const generator = own(new LoadGenerator())
     const plan = { ...windows, url, deadlineMs: service.deadlineMs }
     const before = await readServer(url)
     const steady = await cell(`Send ${inputs.windows} windows at ${inputs.rate}/s`, () =>

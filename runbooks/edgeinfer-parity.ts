@@ -34,7 +34,7 @@ export default runbook(
     },
     steps: ({ backend }) => ['read the golden windows', `ask ${backend} about each`, 'compare'],
   },
-  async ({ inputs, run, cell, show, gate, next, stamp }) => {
+  async ({ inputs, own, run, cell, show, gate, next, stamp }) => {
     const { edgeinferContract } = await import('../lib/systems/edgeinfer/contract.ts')
     const { defaultModel } = await import('../lib/systems/edgeinfer/home.ts')
     const { openEngine } = await import('../lib/systems/edgeinfer/model/engine.ts')
@@ -45,13 +45,13 @@ export default runbook(
     const { gates, sha256 } = edgeinferContract()
     stamp({ contract: sha256 })
 
-    await using engine = await cell('Open the model', async ({ print }) => {
+    const engine = await cell('Open the model', async ({ print }) => {
       const opened = await openEngine(inputs.model ?? defaultModel(inputs.home, inputs.backend), {
         backend: inputs.backend,
         slots: 1,
       })
       print(`${opened.path} on ${opened.device} (${opened.locked.entry.stage})`)
-      return opened
+      return own(opened)
     })
     stamp({ device: engine.device, model: engine.sha256 })
     const golden = await cell('Read the golden windows', () => goldenOf(engine))

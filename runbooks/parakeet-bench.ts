@@ -50,8 +50,8 @@ export default runbook(
       inputs.modelDir ?? (await cell('Seed a model', () => seedModel(run.path('model'), { stream: false }, contract)))
     const options = { backend: inputs.backend, threads: inputs.threads }
 
-    const steady = await cell('Decode in the steady state', async () => {
-      await using model = await openModel(modelDir, contract, options)
+    const steady = await cell('Decode in the steady state', async ({ own }) => {
+      const model = own(await openModel(modelDir, contract, options))
       stamp({ device: model.device })
       return await bench.steadyCost(model, bench.soundOf(wav, model), inputs.evaluations)
     })

@@ -56,9 +56,9 @@ export default runbook(
     gate('problems of the contract', problems.length, { equals: 0 })
     gate('values with a source', leaves.length, { atLeast: 100 })
 
-    const found = await cell('Read the values again', async ({ show }) => {
+    const found = await cell('Read the values again', async ({ own, show }) => {
       const { openNemo } = await import('../lib/formats/nemo/open.ts')
-      using nemo = inputs.nemo === undefined ? undefined : await openNemo(inputs.nemo)
+      const nemo = own(inputs.nemo === undefined ? undefined : await openNemo(inputs.nemo))
       const meta = inputs.meta ?? (inputs.modelDir === undefined ? undefined : reread.metaIn(inputs.modelDir))
       const all = [
         ...(nemo ? reread.rereadNemo(nemo, inputs.contract) : []),

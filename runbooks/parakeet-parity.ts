@@ -39,7 +39,7 @@ export default runbook(
       ...(inputs.manifest === undefined ? [] : [`transcribe ${inputs.manifest}`]),
     ],
   },
-  async ({ inputs, run, cell, show, gate, hint, next, stamp, line }) => {
+  async ({ inputs, own, run, cell, show, gate, hint, next, stamp, line }) => {
     const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
     const parity = await import('../lib/systems/parakeet/parity/run.ts')
     const { table, lines } = await import('../lib/notebook/display/show.ts')
@@ -48,7 +48,7 @@ export default runbook(
     const modelDir =
       inputs.modelDir ?? (await cell('Seed a model', () => parity.seedFolder(run.path('model'), contract)))
 
-    await using sides = parity.openSides(modelDir, inputs)
+    const sides = own(parity.openSides(modelDir, inputs))
     const source = await cell('Get the reference', () =>
       parity.sourceOf(sides, inputs, run.path('reference.ndjson'), contract),
     )

@@ -61,23 +61,26 @@ export default runbook(
 
     const path = inputs.modelDir ?? (await cell('Seed a model', () => seedModel(run.path('model'), inputs, contract)))
     const wav = inputs.wav ?? shippedRecording()
-    const heard = await cell(`${inputs.stream ? 'Stream' : 'Transcribe'} ${wav}`, async ({ advance, print, show }) => {
-      const options = { backend: inputs.backend, threads: inputs.threads, streaming: inputs.stream }
-      await using model = await openModel(path, contract, options)
-      stamp({ device: model.device, model: model.meta.model })
-      const result = await hearFile(model, contract, wav, { ...inputs, onText: print, onProgress: advance })
-      show(
-        table(
-          result.transcript.words.map(word => ({ ...word })),
-          { title: 'words' },
-        ),
-      )
-      return result
-    })
+    const heard = await cell(
+      `${inputs.stream ? 'Stream' : 'Transcribe'} ${wav}`,
+      async ({ own, advance, print, show }) => {
+        const options = { backend: inputs.backend, threads: inputs.threads, streaming: inputs.stream }
+        const model = own(await openModel(path, contract, options))
+        stamp({ device: model.device, model: model.meta.model })
+        const result = await hearFile(model, contract, wav, { ...inputs, onText: print, onProgress: advance })
+        show(
+          table(
+            result.transcript.words.map(word => ({ ...word })),
+            { title: 'words' },
+          ),
+        )
+        return result
+      },
+    )
     if (inputs.beam > 1 && !inputs.stream)
-      await cell(`Search with a beam of ${inputs.beam}`, async ({ show }) => {
+      await cell(`Search with a beam of ${inputs.beam}`, async ({ own, show }) => {
         const { searchFile } = await import('../lib/systems/parakeet/transcribe/beam.ts')
-        await using model = await openModel(path, contract, { backend: inputs.backend, threads: inputs.threads })
+        const model = own(await openModel(path, contract, { backend: inputs.backend, threads: inputs.threads }))
         const phrases = inputs.boost?.split(',').filter(phrase => phrase.trim() !== '') ?? []
         const answers = await searchFile(model, wav, { width: inputs.beam, phrases, bonus: boostBonus })
         show(table(answers.map(({ text, score }) => ({ score, text }))))

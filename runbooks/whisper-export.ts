@@ -43,7 +43,7 @@ export default runbook(
     },
     steps: ({ model, to }) => [`author the graphs of ${model}`, `write them to ${to ?? 'the folder of models'}`],
   },
-  async ({ inputs, cell, gate, next, line, stamp }) => {
+  async ({ inputs, own, cell, gate, next, line, stamp }) => {
     const { exportModel, selfTest } = await import('../lib/systems/whisper/export.ts')
     const { openWhisper } = await import('../lib/systems/whisper/pipeline.ts')
     const speech = shownPath(shippedSpeech())
@@ -70,7 +70,7 @@ export default runbook(
       })
       return
     }
-    await using whisper = await openWhisper(exported.folder, { threads: 1 })
+    const whisper = own(await openWhisper(exported.folder, { threads: 1 }))
     stamp({ device: whisper.device })
     const test = await cell('Ask it about a tone', () => selfTest(whisper))
     gate('numbers that are none', test.oddNumbers, { equals: 0 })

@@ -46,7 +46,7 @@ export default runbook(
     operand: 'audio',
     steps: ({ audio, model }) => [`open the model ${model}`, ...audio.map(path => `transcribe ${path}`)],
   },
-  async ({ inputs, cell, gate, line, next, run, stamp, signal }) => {
+  async ({ inputs, own, cell, gate, line, next, run, stamp, signal }) => {
     const { exportedFolder, openTranscriber } = await import('../lib/systems/whisper/model.ts')
     const { clock, recordingsOf, showTranscript, transcribeFile } = await import('../lib/systems/whisper/recordings.ts')
     const { totalErrors, wordErrorRate } = await import('../lib/speech/word-error.ts')
@@ -54,13 +54,13 @@ export default runbook(
     stamp({ contract: whisperContract().sha256 })
     const { model, precision, models: store, maxMinutes } = inputs
     const recordings = recordingsOf(inputs.audio)
-    await using whisper = await cell(`Open ${model}`, async ({ print }) => {
+    const whisper = await cell(`Open ${model}`, async ({ print }) => {
       const wanted = { model, precision, store, form: inputs.form }
       const folder = await exportedFolder(wanted, to => print(`exports the graphs to ${to}`))
       const hefs = { encoder: inputs.encoderHef, decoder: inputs.decoderHef }
       const opened = await openTranscriber(folder, { form: inputs.form, threads: inputs.threads, hefs })
       print(`${opened.manifest.name}, ${opened.manifest.precision}, on ${opened.device}`)
-      return opened
+      return own(opened)
     })
     stamp({ device: whisper.device, model: whisper.manifest.name, weights: whisper.manifest.weights })
     const { language, task, prompt, words, beamSize, temperature } = inputs

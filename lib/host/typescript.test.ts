@@ -16,16 +16,17 @@ import {
 } from './typescript.ts'
 
 const runtimes = {
-  node20: { name: 'node', version: '20.19.0', readsTypescript: false, hasTsx: true },
-  node24: { name: 'node', version: '24.1.0', readsTypescript: true, hasTsx: false },
-  node24tsx: { name: 'node', version: '24.1.0', readsTypescript: true, hasTsx: true },
-  deno: { name: 'deno', version: '2.9.0', readsTypescript: true, hasTsx: false },
+  node20: { name: 'node', version: '20.19.0', readsTypescript: false, hasUsing: false, hasTsx: true },
+  node22: { name: 'node', version: '22.18.0', readsTypescript: true, hasUsing: false, hasTsx: false },
+  node24: { name: 'node', version: '24.1.0', readsTypescript: true, hasUsing: true, hasTsx: false },
+  node24tsx: { name: 'node', version: '24.1.0', readsTypescript: true, hasUsing: true, hasTsx: true },
+  deno: { name: 'deno', version: '2.9.0', readsTypescript: true, hasUsing: true, hasTsx: false },
 } as const satisfies Record<string, Runtime>
 
 test('starterOf() names the runtime that the person used', () => {
   assert.deepEqual(
     Object.values(runtimes).map(runtime => starterOf(runtime, {})),
-    ['npx tsx', 'node', 'npx tsx', 'deno run -A --node-modules-dir=manual'],
+    ['npx tsx', 'node', 'node', 'npx tsx', 'deno run -A --node-modules-dir=manual'],
   )
 })
 
@@ -44,9 +45,10 @@ test('runbookCommand() runs as pasted when the working folder is the project, be
   assert.equal(runbookCommand('lib/demo it.ts', ['a b', 2], demo), "npx tsx 'lib/demo it.ts' 'a b' 2")
 })
 
-test('typescriptCommand() loads tsx only where the runtime reads no TypeScript', () => {
+test('typescriptCommand() loads tsx only where the runtime reads no TypeScript or does not know using', () => {
   const words = (runtime: Runtime) => typescriptCommand('a.ts', ['--b'], { runtime, flags: ['--expose-gc'] }).slice(1)
   assert.deepEqual(words(runtimes.node20), ['--import', import.meta.resolve('tsx'), '--expose-gc', 'a.ts', '--b'])
+  assert.deepEqual(words(runtimes.node22).slice(0, 2), ['--import', import.meta.resolve('tsx')])
   assert.deepEqual(words(runtimes.node24), ['--expose-gc', 'a.ts', '--b'])
   assert.deepEqual(words(runtimes.deno).slice(0, 2), ['run', '-A'])
 })

@@ -16,6 +16,8 @@ export interface Runtime {
   readonly version: string
   /** It takes TypeScript as it is, without a loader. */
   readonly readsTypescript: boolean
+  /** It knows the syntax `using`, which Node has from 24 on. */
+  readonly hasUsing: boolean
   /** tsx is loaded into this process. */
   readonly hasTsx: boolean
 }
@@ -28,8 +30,22 @@ export function currentRuntime(): Runtime {
     name: deno === undefined ? 'node' : 'deno',
     version: deno ?? process.versions.node,
     readsTypescript: deno !== undefined || Boolean(typescript),
+    hasUsing: knowsUsing(),
     hasTsx: process.execArgv.some(word => /[\\/]tsx[\\/]|^(--import=)?tsx$/.test(word)),
   }
+}
+
+function knowsUsing(): boolean {
+  try {
+    return Function('{ using nothing = null } return true')() as boolean
+  } catch {
+    return false
+  }
+}
+
+/** Whether this process loads every file of the project as it is; if not, a child that does is to be started. */
+export function loadsEverything({ readsTypescript, hasUsing, hasTsx } = currentRuntime()): boolean {
+  return hasTsx || (readsTypescript && hasUsing)
 }
 
 /** The variable in which a process tells its children how the person started it: one of `starters`. */
@@ -89,7 +105,7 @@ export function typescriptCommand(
 function flagsOf(runtime: Runtime): string[] {
   if (runtime.name === 'deno') return ['run', '-A', '--quiet', '--node-modules-dir=manual']
   // Where Node reads TypeScript a child needs no loader, and starts in a third of the time.
-  if (runtime.readsTypescript) return []
+  if (runtime.readsTypescript && runtime.hasUsing) return []
   try {
     return ['--import', import.meta.resolve('tsx')]
   } catch {

@@ -52,8 +52,12 @@ export function openWav(path: string): WavReader {
  * @throws RunbookError as `openWav`
  */
 export function readWav(path: string): { info: WavInfo; channels: Float32Array[] } {
-  using wav = openWav(path)
-  return { info: wav.info, channels: wav.read(wav.info.frames) }
+  const wav = openWav(path)
+  try {
+    return { info: wav.info, channels: wav.read(wav.info.frames) }
+  } finally {
+    wav[Symbol.dispose]()
+  }
 }
 
 /** Not a pipe, a folder or a device: a length must be known, and an open pipe without a writer would wait for ever. */

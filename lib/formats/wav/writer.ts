@@ -81,9 +81,14 @@ export function writeWav(
   channels: readonly Float32Array[],
   o: { sampleRate: number; encoding?: WavWriterOptions['encoding'] },
 ): void {
-  using wav = createWav(path, { sampleRate: o.sampleRate, channels: channels.length, encoding: o.encoding ?? 'pcm16' })
-  wav.append(channels)
-  wav.close()
+  const { sampleRate, encoding = 'pcm16' } = o
+  const wav = createWav(path, { sampleRate, channels: channels.length, encoding })
+  try {
+    wav.append(channels)
+    wav.close()
+  } finally {
+    wav[Symbol.dispose]()
+  }
 }
 
 const refusal = (path: string, state: string, hint: string) => usageError(`Cannot write "${path}": ${state}`, hint)

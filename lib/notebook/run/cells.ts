@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { plainText } from '../../base/text.ts'
 import { RunbookError } from '../../base/errors.ts'
+import { Owned, type Own } from '../../base/owned.ts'
 import { createSh, errorOfCommand, type Sh } from '../../host/process/sh.ts'
 import type { Display } from '../display/show.ts'
 import type { CellRecord, OutputRecord, Report } from '../views/report.ts'
@@ -26,6 +27,8 @@ export interface CellTools {
   /** Say what is under way: recorded as `print` is, and shown only where the next line can be drawn over it. */
   note(text: string): void
   show(...displays: readonly Display[]): void
+  /** Take charge of something open: it is closed when the cell ends. */
+  readonly own: Own
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal
   /** As in `Tools`. */
@@ -112,7 +115,7 @@ export class Cells {
     }
     narrative.open(record.n, record.title)
     try {
-      const value = await this.#current.run(record, () => work(this.#tools()))
+      const value = await this.#current.run(record, () => new Owned().run(own => work(this.#tools(own))))
       await recorder.settled()
       await close(signal.aborted ? 'interrupted' : 'ok')
       return value
@@ -129,11 +132,12 @@ export class Cells {
     return this.#current.getStore() ?? report.cells.at(-1) ?? recorder.open('Notes', '')
   }
 
-  #tools(): CellTools {
+  #tools(own: Own): CellTools {
     const { narrative, signal } = this.#o
     const startedMs = performance.now()
     return {
       signal,
+      own,
       sh: this.sh,
       print: words => this.print(words),
       note: words => this.note(words),

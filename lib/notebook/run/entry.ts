@@ -6,6 +6,7 @@
  */
 import { pathToFileURL } from 'node:url'
 import { exitCodes } from '../../base/errors.ts'
+import { loadsEverything } from '../../host/typescript.ts'
 import type { Inputs } from '../inputs/inputs.ts'
 import type { Runbook } from './lifecycle.ts'
 import { supervise, supervisorVariable, type Told } from './supervise.ts'
@@ -19,9 +20,10 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>, path: strin
   if (!(await isDefaultExport(self, path))) return leave(exitCodes.usage)
   const isChild = process.env[supervisorVariable] === String(process.ppid)
   delete process.env[supervisorVariable]
-  // What only reads and tells starts no second process.
-  const isQuick = argv.some(word => ['--help', '-h', '--version', '--dry-run'].includes(word))
-  if (isChild || isQuick || self.sheet.evidence === false) return leave(await work(self, isChild))
+  // What only reads and tells starts no second process, where this one can load all that it needs.
+  const isPlain = argv.some(word => ['--help', '-h', '--version'].includes(word))
+  const isQuick = argv.includes('--dry-run') || self.sheet.evidence === false
+  if (isChild || isPlain || (isQuick && loadsEverything())) return leave(await work(self, isChild))
   leave(await supervise(self, { script: process.argv[1]!, argv }))
 }
 

@@ -161,7 +161,8 @@ async function thrownBy<S extends Inputs>(
   strays: Promise<never> | undefined,
 ): Promise<unknown> {
   try {
-    await untilInterrupted(Promise.race([body(session.tools), ...(strays ? [strays] : [])]), session.signal)
+    const work = session.owned.run(() => body(session.tools))
+    await untilInterrupted(Promise.race([work, ...(strays ? [strays] : [])]), session.signal)
     return undefined
   } catch (error) {
     return session.signal.aborted ? interruption('finish', session.signal) : errorOfCommand(error)

@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { createRunFolder, runTs } from './run-folder.ts'
 import { shownPath, writeFileAtomic } from '../../host/files.ts'
 import type { Sh } from '../../host/process/sh.ts'
+import { Owned, type Own } from '../../base/owned.ts'
 import { oneLine, plainText } from '../../base/text.ts'
 import { Cells, type Cell } from './cells.ts'
 import { blockedGate, gateText, judge, type Bound, type GateOptions } from './gates.ts'
@@ -54,6 +55,8 @@ export interface Tools<S extends Inputs> {
    * all that it starts. A failure that nobody catches fails the run, and names the command and its log.
    */
   readonly sh: Sh
+  /** Take charge of something open: it is closed when the body has ended. */
+  readonly own: Own
   /** Whether `--dry-run` asks to change nothing; only a sheet with `dryRun: 'body'` is run then. */
   readonly isDryRun: boolean
   /** Show tables, plots, pictures or sound in the cell that is open, else in the latest one. */
@@ -76,6 +79,8 @@ export interface Tools<S extends Inputs> {
 /** One execution that has begun: the tools of its body, and what the lifecycle needs of it. */
 export interface Session<S extends Inputs> {
   readonly tools: Tools<S>
+  /** What the body opened; closed when it has ended. */
+  readonly owned: Owned
   readonly recorder: Recorder
   readonly proposed: NextSteps
   readonly hints: NextSteps
@@ -121,6 +126,7 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
   const [proposed, hints]: [NextSteps, NextSteps] = [{}, {}]
   const { isDryRun } = setting
   const commands = folder === null ? null : join(folder, 'commands')
+  const owned = new Owned()
   const cells = new Cells({ path, report, narrative, recorder, signal, commands, isDryRun })
   const tools: Tools<S> = {
     inputs: values,
@@ -132,6 +138,7 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
     cell: (title, work) => cells.run(title, work, new Error('where').stack),
     show: (...displays) => cells.show(...displays),
     sh: cells.sh,
+    own: owned.own,
     isDryRun,
     gate: gateTool(report, narrative, recorder),
     next: commands => void Object.assign(proposed, commands),
@@ -141,7 +148,7 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
     line: text => void report.lines.push(plainText(text)),
     stamp: facts => void Object.assign(report.fingerprint, facts),
   }
-  return { tools, recorder, proposed, hints, signal, startedMs, stamps: () => stamps }
+  return { tools, owned, recorder, proposed, hints, signal, startedMs, stamps: () => stamps }
 }
 
 function openRun(setting: Setting<Inputs>): Run | null {
