@@ -362,6 +362,7 @@ test('tests sit beside the code they test', () => {
     'runbooks/plan-004.test.ts',
     'runbooks/hints.test.ts',
     'runbooks/knobs.test.ts',
+    'runbooks/runtimes.test.ts',
     'runbooks/tensorrt-engines.test.ts',
     'lib/models/convtasnet/rewrites.test.ts',
     'lib/models/convtasnet/properties.test.ts',

@@ -130,7 +130,8 @@ test('each runbook says in --help what it asks, and does nothing in --dry-run', 
 })
 
 test('what a runbook says comes next is a command of the runtime at hand, and no prose', () => {
-  const known = /^(?:[a-z][\w.!()-]*$|runbookCommand\(|commandWith\(|again\(|judged\()|^[`'](?:scp|cmp|git|docker) /
+  const known =
+    /^(?:[a-z][\w.!()-]*$|runbookCommand\(|commandWith\(|commandAt\(|again\(|judged\()|^[`'](?:scp|cmp|git|docker) /
   const texts = sources.flatMap(path => nextValuesOf(path, read(path)).map(value => [path, value] as const))
   assert.ok(texts.length > 40, `${texts.length} proposals`)
   assert.deepEqual(

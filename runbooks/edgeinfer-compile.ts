@@ -11,8 +11,7 @@
  */
 import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
-import { homeInput } from '../lib/systems/edgeinfer/home.ts'
-import { runbookCommand } from '../lib/host/typescript.ts'
+import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 
 const contract = edgeinferContract()
 
@@ -83,8 +82,8 @@ export default runbook(
       }
     }
     const { artifact } = outcome
-    const judged = (...words: string[]) => runbookCommand('runbooks/edgeinfer-parity.ts', words)
-    next({ fail: runbookCommand('runbooks/edgeinfer-compile.ts', ['--profile', 'extended']) })
+    const judged = (...words: string[]) => commandAt(inputs.home, 'runbooks/edgeinfer-parity.ts', words)
+    next({ fail: commandAt(inputs.home, 'runbooks/edgeinfer-compile.ts', ['--profile', 'extended']) })
     if (artifact !== null) {
       next({ pass: judged('--model', artifact), blocked: judged('--backend', 'hailort', '--model', artifact) })
       hint({ blocked: 'the next command is for a board: copy the model there' })

@@ -13,8 +13,7 @@
 import { join } from 'node:path'
 import { makeFolder, shownPath } from '../lib/host/files.ts'
 import { number, runbook, text } from '../lib/notebook/run/runbook.ts'
-import { homeInput } from '../lib/systems/edgeinfer/home.ts'
-import { runbookCommand } from '../lib/host/typescript.ts'
+import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 
 export default runbook(
   import.meta,
@@ -75,8 +74,7 @@ export default runbook(
       gate('test accuracy, against twelve numbers', scores.testAccuracy, { atLeast: scores.baselineAccuracy })
       if (donor.isShipped) gate('test accuracy', scores.testAccuracy, { atLeast: contract.gates.accuracyMin })
     }
-    const home = inputs.home === 'module_runs/edgeinfer' ? [] : ['--home', inputs.home]
-    next({ pass: runbookCommand('runbooks/edgeinfer-parity.ts', home) })
+    next({ pass: commandAt(inputs.home, 'runbooks/edgeinfer-parity.ts') })
     hint({ fail: 'give other weights, or more windows with --data' })
   },
 )

@@ -13,8 +13,7 @@ import { file, number, runbook, text, toggle } from '../lib/notebook/run/runbook
 import type { Gate } from '../lib/notebook/run/session.ts'
 import type { RateReport } from '../lib/systems/edgeinfer/load/load.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
-import { homeInput } from '../lib/systems/edgeinfer/home.ts'
-import { runbookCommand } from '../lib/host/typescript.ts'
+import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 
 const { load, gates, service, sha256, model } = edgeinferContract()
 
@@ -99,7 +98,7 @@ export default runbook(
     run.write('load.json', JSON.stringify({ steady: steady.report, stress, before, after }, null, 2))
     for (const words of loadLines(steady, { before, after })) line(words)
     judge(gate, { steady: steady.report, stress, lost })
-    next({ pass: runbookCommand('runbooks/edgeinfer-select.ts') })
+    next({ pass: commandAt(inputs.home, 'runbooks/edgeinfer-select.ts') })
     hint({ fail: 'run it again on a machine with nothing else to do' })
   },
 )

@@ -11,8 +11,7 @@
  */
 import { backendNames } from '../lib/infer/options.ts'
 import { choice, file, runbook } from '../lib/notebook/run/runbook.ts'
-import { homeInput } from '../lib/systems/edgeinfer/home.ts'
-import { runbookCommand } from '../lib/host/typescript.ts'
+import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 
 export default runbook(
   import.meta,
@@ -89,9 +88,9 @@ export default runbook(
     gate('dimensions that vary', parity.activeDimensions, { atLeast: gates.activeDimensionsMin })
     if (engine.locked.entry.stage === 'exported') gate('largest difference', parity.maxAbs, { atMost: gates.maxAbsMax })
     next({
-      pass: runbookCommand('runbooks/edgeinfer-serve.ts'),
-      fail: runbookCommand('runbooks/edgeinfer-compile.ts', ['--calibration', '2000']),
-      blocked: runbookCommand('runbooks/edgeinfer-export.ts'),
+      pass: commandAt(inputs.home, 'runbooks/edgeinfer-serve.ts'),
+      fail: commandAt(inputs.home, 'runbooks/edgeinfer-compile.ts', ['--calibration', '2000']),
+      blocked: commandAt(inputs.home, 'runbooks/edgeinfer-export.ts'),
     })
   },
 )

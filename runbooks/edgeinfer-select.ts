@@ -12,7 +12,7 @@
  */
 import { choice, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
-import { homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 import { strategies } from '../lib/systems/edgeinfer/select/strategies.ts'
 import { runbookCommand } from '../lib/host/typescript.ts'
 
@@ -108,7 +108,7 @@ export default runbook(
     }
     next({
       pass: runbookCommand('runbooks/edgeinfer-deploy.ts'),
-      blocked: runbookCommand('runbooks/edgeinfer-load.ts'),
+      blocked: commandAt(inputs.home, 'runbooks/edgeinfer-load.ts'),
     })
   },
 )

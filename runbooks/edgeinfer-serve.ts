@@ -13,8 +13,7 @@
 import { backendNames } from '../lib/infer/options.ts'
 import { choice, file, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
-import { homeInput } from '../lib/systems/edgeinfer/home.ts'
-import { runbookCommand } from '../lib/host/typescript.ts'
+import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 
 const { service, model, sha256 } = edgeinferContract()
 
@@ -106,8 +105,8 @@ export default runbook(
     gate('failures of the service itself (5xx other than refusals)', outcome.bugs, { equals: 0 })
     gate('accepted requests that were cut off', outcome.lost, { equals: 0 })
     next({
-      pass: runbookCommand('runbooks/edgeinfer-load.ts'),
-      blocked: runbookCommand('runbooks/edgeinfer-export.ts'),
+      pass: commandAt(inputs.home, 'runbooks/edgeinfer-load.ts'),
+      blocked: commandAt(inputs.home, 'runbooks/edgeinfer-export.ts'),
     })
     hint({ fail: 'look into sidecar.log of this run' })
   },

@@ -8,11 +8,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus, platform, release, totalmem, version } from 'node:os'
 import { join } from 'node:path'
 import { capture } from './exec.ts'
+import { currentRuntime, starterOf } from './typescript.ts'
 
 const project = join(import.meta.dirname, '../..')
 
 /**
- * The host's and the project's fingerprint, as plain JSON: `git` ({ sha, dirty } or null), `node`, `platform`, `arch`,
+ * The host's and the project's fingerprint, as plain JSON: `git` ({ sha, dirty } or null), `runtime` ({ name,
+ * version, started }: what runs this, and how a person started it), `node`, `platform`, `arch`,
  * `os`, `kernel`, `board` (a single-board computer's model, else null), `cpu` ({ model, count }), `memoryBytes`, and
  * `packages` (the installed version of every dependency; null when it is absent).
  * @param root the project's folder
@@ -20,6 +22,7 @@ const project = join(import.meta.dirname, '../..')
 export async function fingerprint({ root = project }: { root?: string } = {}): Promise<Record<string, unknown>> {
   const git = gitState(root)
   const plain = {
+    runtime: runtimeNow(),
     node: process.version,
     platform: platform(),
     arch: arch(),
@@ -31,6 +34,11 @@ export async function fingerprint({ root = project }: { root?: string } = {}): P
     packages: packageVersions(root),
   }
   return { git: await git, ...plain }
+}
+
+function runtimeNow(): { name: string; version: string; started: string } {
+  const { name, version } = currentRuntime()
+  return { name, version, started: starterOf() }
 }
 
 /**

@@ -14,6 +14,7 @@ import { errorOfCommand } from '../../host/process/sh.ts'
 import { runbookCommand } from '../../host/typescript.ts'
 import { flagFromName, isSwitchedOn, parseArgv } from '../inputs/argv.ts'
 import { commonInputs, helpText, knownFlags } from '../inputs/help.ts'
+import { variablesOf } from '../inputs/variables.ts'
 import { resolveInputs, type Inputs, type InputValues } from '../inputs/inputs.ts'
 import { jsonDocument } from '../views/json.ts'
 import type { Report } from '../views/report.ts'
@@ -134,9 +135,12 @@ async function begin<S extends Inputs>(
   if (flags.get('version') === '1') return { words: `rungbook ${projectVersion()}` }
   const common = resolveInputs(commonInputs, { flags, env, cwd }).values
   const own = resolveInputs(inputs, { flags, env, cwd })
+  const variables = variablesOf(own.records, env)
+  const said = Object.entries(variables).map(([name, value]) => `${name}=${shellWord(value)}`)
   Object.assign(report, {
     inputs: own.records,
-    command: [...variablesOf(own.records, env), report.command].join(' '),
+    command: [...said, report.command].join(' '),
+    rerun: { script: path, argv, env: variables, cwd },
   })
   if (common.dryRun && dryRun !== 'body') return { report: await dryReport(self, report, own.values) }
   const session = await createSession({
@@ -277,22 +281,6 @@ export function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly s
     error: null,
     fingerprint: {},
   }
-}
-
-/** They name native libraries, of which a runbook's inputs say nothing. */
-const libraryVariables = [
-  'HAILORT_LIB',
-  'HAILO_ABI',
-  'TENSORRT_LIB',
-  'TENSORRT_PARSER_LIB',
-  'CUDART_LIB',
-  'ONNXRUNTIME_LIB',
-]
-
-/** What stands before a command that shall ask the same again: `HEF_PATH=model.hef`. */
-function variablesOf(inputs: Report['inputs'], env: Readonly<Record<string, string | undefined>>): string[] {
-  const read = inputs.flatMap(({ env: name, from }) => (from === 'env' && name !== null ? [name] : []))
-  return [...read, ...libraryVariables].flatMap(name => (env[name] ? [`${name}=${shellWord(env[name])}`] : []))
 }
 
 function told(stdout: Sink, words: string): Ended {

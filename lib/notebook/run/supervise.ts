@@ -30,6 +30,8 @@ const samePressMs = 700
 const stopWithinMs = 20_000
 const graceMs = 2000
 const lookEveryMs = 500
+/** A channel that something else still holds open is not waited for longer. */
+const lastMessagesMs = 1000
 const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Whether the `tsx` command started this process: it preloads a file of that name. */
@@ -77,7 +79,7 @@ function watch(child: ChildProcess, family: Family | null): Watched {
     kill: () => family?.endNow(),
     ended: new Promise((resolve, reject) => {
       child.on('error', reject)
-      child.on('exit', (code, signal) => resolve({ code, signal }))
+      child.on('exit', (code, signal) => void lastMessages(child).then(() => resolve({ code, signal })))
     }),
   }
   child.on('message', (message: Told) => {
@@ -85,6 +87,15 @@ function watch(child: ChildProcess, family: Family | null): Watched {
     else watched.hasVerdict = true
   })
   return watched
+}
+
+/** What a child told last may be read only after it has left: under Deno it often is. */
+async function lastMessages(child: ChildProcess): Promise<void> {
+  if (!child.connected) return
+  await new Promise<void>(resolve => {
+    child.on('disconnect', resolve)
+    setTimeout(resolve, lastMessagesMs)
+  })
 }
 
 /** The first signal is passed on; the second one, or a child that does not end in time, is the end of it. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'node:test'
 import { renderIpynb } from './ipynb.ts'
 import {
@@ -10,6 +12,9 @@ import {
   killedReport,
   passedReport,
 } from '../../testing/notebook/sample-reports.ts'
+import demo from '../../testing/notebook/demo-runbook.ts'
+import { needsTool } from '../../testing/needs.ts'
+import { denoProgram } from '../../testing/runtimes.ts'
 import type { Report } from './report.ts'
 
 interface Output {
@@ -66,7 +71,7 @@ test(
     assert.match(complaint(JSON.stringify(notebook)), /Non-unique cell id/i)
     const broken = notebookOf(failedReport())
     delete broken.cells[1]!.outputs
-    assert.match(complaint(JSON.stringify(broken)), /data\.cells\[1\] must be valid/)
+    assert.match(complaint(JSON.stringify(broken)), /'outputs' is a required property|data\.cells\[1\] must be valid/)
   },
 )
 
@@ -105,11 +110,11 @@ test('renderIpynb() begins with the question and ends with gates and the next co
 
 test('renderIpynb() keeps each source with its title, status and time above it', async () => {
   const { cells } = notebookOf(await passedReport())
-  assert.equal(cells[1]!.source[0], '// [1] Author and compile the ladder: ok, 31.2 s\n')
+  assert.equal(cells[1]!.source[0], '// [1] Author and compile the ladder: ok, 31.2 s (static copy)\n')
   assert.equal(cells[1]!.source[1], "await cell('Author and compile the ladder', async ({ print }) => {\n")
   const bare = failedReport()
   const unknown = { ...bare, cells: [{ ...bare.cells[0]!, source: '' }] }
-  assert.deepEqual(notebookOf(unknown).cells[1]!.source, ['// [1] Read the contract: ok, 840 ms'])
+  assert.deepEqual(notebookOf(unknown).cells[1]!.source, ['// [1] Read the contract: ok, 840 ms (static copy)'])
 })
 
 test('renderIpynb() gives text as a stream and all else as a display', async () => {
@@ -157,7 +162,7 @@ test('renderIpynb() leaves out what is not drawn yet, and says that the run has 
     cells[2]!.outputs!.map(output => output.output_type),
     ['stream'],
   )
-  assert.match(cells[2]!.source[0]!, /: running\n$/)
+  assert.match(cells[2]!.source[0]!, /: running \(static copy\)\n$/)
   assert.match(cells[0]!.source.join(''), /UNFINISHED/)
 })
 
@@ -173,6 +178,47 @@ test('renderIpynb() makes text of a value that its MIME type does not allow', ()
     'application/vnd.x+json': { a: 1 },
   })
 })
+
+/** Executes a notebook as a person would with "run all", in Deno's kernel, and prints it. */
+const execute = `
+import json, os, pathlib, sys, tempfile, nbformat, nbclient
+home = tempfile.mkdtemp()
+kernel = pathlib.Path(home, 'kernels', 'deno')
+kernel.mkdir(parents=True)
+argv = [sys.argv[1], 'jupyter', '--kernel', '--conn', '{connection_file}']
+(kernel / 'kernel.json').write_text(json.dumps({'argv': argv, 'display_name': 'Deno', 'language': 'typescript'}))
+os.environ['JUPYTER_PATH'] = home
+notebook = nbformat.reads(sys.stdin.read(), as_version=4)
+nbclient.NotebookClient(notebook, timeout=120, resources={'metadata': {'path': home}}).execute()
+print(nbformat.writes(notebook))
+`
+const deno = denoProgram() ?? 'no deno'
+const needsKernel =
+  needsTool(deno) ||
+  (spawnSync(python, ['-c', 'import nbclient']).status === 0 ? false : 'tool: python3-nbclient is not installed')
+
+test(
+  'renderIpynb() gives a notebook that runs its runbook again in the kernel of Deno',
+  { skip: needsKernel },
+  async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'ipynb-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const quiet = { write: () => {} }
+    const argv = ['--value', '7', '--out-dir', folder, '--run-ts', 'one']
+    await demo.run({ argv, env: {}, cwd: folder, stdout: quiet, stderr: quiet })
+    const input = readFileSync(join(folder, 'one/report.ipynb'), 'utf8')
+    const { status, stdout, stderr } = spawnSync(python, ['-c', execute, deno], { input, encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    const [, again, copy] = (JSON.parse(stdout) as Notebook).cells
+    const said = again!.outputs!.flatMap(({ text }) => text ?? []).join('')
+    assert.match(said, /^PASS demo-runbook gates=\d\/\d .*run=.*one-2/m)
+    const data = again!.outputs!.at(-1)!.data as Record<string, string[]>
+    assert.match([data['text/html']].flat().join(''), /<h2>✓ PASS demo-runbook<\/h2>[\s\S]*<table>/)
+    assert.match(copy!.source[0]!, /\(static copy\)/)
+    const kinds = (cell: Cell) => cell.outputs!.map(({ output_type }) => output_type)
+    assert.deepEqual(kinds(copy!), kinds((JSON.parse(input) as Notebook).cells[2]!))
+  },
+)
 
 test('renderIpynb() is a function of the report alone', async () => {
   const report = await passedReport()

@@ -1,22 +1,27 @@
 /**
  * Renders a run as `report.ipynb`, nbformat 4.5.
  *
- * A function of the report alone. Each cell of the run is a code cell with its own TypeScript and what it gave. The
- * notebook is a record to read: the cells call the runbook's own functions, so they run in the runbook and not in a
- * kernel.
+ * A function of the report alone. The first code cell runs the same runbook again in Deno's kernel. Each cell of the
+ * run is a static copy: its own TypeScript and what it gave. It calls the runbook's own functions, so it runs in the
+ * runbook and not in a kernel, and is marked to be skipped.
  */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { oneLine } from '../../base/text.ts'
+import { projectRoot } from '../../base/version.ts'
 import { escapeMarkdown, fence } from '../display/display.ts'
+import type * as kernel from './kernel.ts'
 import { errorMarkdown, gatesMarkdown } from './markdown.ts'
 import { fencedProse } from '../display/prose.ts'
 import { cellStatus, isPending, runFacts, shownVerdict, verdictMark, verdictMeaning } from './summary.ts'
-import type { CellRecord, ErrorRecord, OutputRecord, Report } from './report.ts'
+import type { CellRecord, ErrorRecord, OutputRecord, Report, Rerun } from './report.ts'
 
 /** A run as a Jupyter notebook, JSON text. */
 export function renderIpynb(report: Report): string {
   const notebook = {
     cells: [
       markdownCell('title', titleMarkdown(report)),
+      ...(report.rerun === undefined ? [] : [rerunCell(report.rerun)]),
       ...report.cells.map((cell, i) => codeCell(cell, i, report)),
       markdownCell('verdict', closingMarkdown(report)),
     ],
@@ -54,6 +59,9 @@ function titleMarkdown(report: Report): string {
     `${runFacts(report).join(' · ')} · run ${escapeMarkdown(report.run)}`,
     fencedProse(report.intro),
     fence(report.command, 'sh'),
+    report.rerun === undefined
+      ? ''
+      : "The first cell runs it again in Deno's kernel (`deno jupyter --install`); the others are a static copy.",
   ]
     .filter(part => part !== '')
     .join('\n\n')
@@ -71,14 +79,42 @@ function closingMarkdown(report: Report): string {
     .join('\n\n')
 }
 
+/** What the first cell needs of `kernel.ts`. */
+const names = ['kernelSink', 'shown'] satisfies (keyof typeof kernel)[]
+
+/** Imports the runbook and runs it with the words and variables of this run. */
+function rerunCell({ script, argv, env, cwd }: Rerun) {
+  const path = join(projectRoot, 'lib/notebook/views/kernel.ts')
+  const given = Object.keys(env).length === 0 ? 'process.env' : `{ ...process.env, ...${JSON.stringify(env)} }`
+  const lines = [
+    '// Runs the same runbook again, here: its verdict, gates and tables are the result of this cell.',
+    `process.chdir(${JSON.stringify(cwd)})`,
+    `const { ${names.join(', ')} } = await import(${JSON.stringify(pathToFileURL(path).href)})`,
+    `const { default: runbook } = await import(${JSON.stringify(pathToFileURL(script).href)})`,
+    `const argv = ${JSON.stringify(argv)}`,
+    `const { report } = await runbook.run({ argv, env: ${given}, stdout: kernelSink, stderr: kernelSink })`,
+    'shown(report)',
+  ]
+  return {
+    cell_type: 'code',
+    id: 'run-again',
+    execution_count: null,
+    metadata: {},
+    outputs: [],
+    source: linesOf(lines.join('\n')),
+  }
+}
+
 function codeCell(cell: CellRecord, index: number, report: Report) {
-  const head = `// [${cell.n}] ${oneLine(cell.title)}: ${cellStatus(cell, report)}`
+  const head = `// [${cell.n}] ${oneLine(cell.title)}: ${cellStatus(cell, report)} (static copy)`
   return {
     cell_type: 'code',
     // Jupyter wants ids of letters, digits, dashes and underscores, unlike each other; the place in the report is both.
     id: `cell-${index + 1}`,
     execution_count: cell.n,
     metadata: {
+      // Papermill and nbclient leave such a cell as it is.
+      tags: ['skip-execution'],
       rungbook: { title: cell.title, status: cell.status, startedAt: cell.startedAt, durationMs: cell.durationMs },
     },
     outputs: [

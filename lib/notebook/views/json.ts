@@ -11,8 +11,8 @@ const charsMax = 2000
 
 /** The document of `--json`. */
 export function jsonDocument(report: Report): Record<string, unknown> {
-  const { intro, cells, ...rest } = report
-  void intro
+  const { intro, rerun, cells, ...rest } = report
+  void [intro, rerun]
   return {
     ...rest,
     cells: cells.map(({ source, outputs, ...cell }) => {

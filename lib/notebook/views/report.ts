@@ -83,6 +83,16 @@ export interface ArtifactRecord {
   readonly sha256: string
 }
 
+/** What a program needs to run the same again. */
+export interface Rerun {
+  /** The runbook's file, absolute. */
+  readonly script: string
+  readonly argv: readonly string[]
+  /** The variables that inputs were read from, and those that name libraries. */
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+}
+
 /** One execution of a runbook, whole. */
 export interface Report {
   readonly schema: 'rungbook.report/1'
@@ -92,6 +102,7 @@ export interface Report {
   readonly intro: string
   /** The command that would run the same again. */
   readonly command: string
+  readonly rerun?: Rerun
   verdict: VerdictName | null
   exit: number | null
   /** The run folder as the user would type it, `module_runs/20260223_052929`. */

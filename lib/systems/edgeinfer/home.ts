@@ -15,6 +15,10 @@ export const homeInput = text({
   help: 'the folder that holds exports/, artifacts/, telemetry/ and al/',
 })
 
+/** The command of another runbook of the system, on the same home. */
+export const commandAt = (home: string, file: string, words: readonly (string | number)[] = []): string =>
+  runbookCommand(file, home === homeInput.fallback ? words : ['--home', home, ...words])
+
 /** One of the plan's folders under the home. */
 export const homeFolder = (home: string, name: 'exports' | 'artifacts' | 'telemetry' | 'al'): string =>
   join(home, edgeinferContract().names.folders[name])
@@ -31,8 +35,6 @@ export function defaultModel(home: string, backend: string): string {
     ? join(homeFolder(home, 'artifacts'), onnx.replace('.onnx', '.hef'))
     : join(homeFolder(home, 'exports'), onnx.replace('.onnx', '_nchw.onnx'))
   if (existsSync(path)) return path
-  const maker = isHailo
-    ? runbookCommand('runbooks/edgeinfer-compile.ts')
-    : runbookCommand('runbooks/edgeinfer-export.ts')
+  const maker = commandAt(home, isHailo ? 'runbooks/edgeinfer-compile.ts' : 'runbooks/edgeinfer-export.ts')
   throw blockedError(`Cannot open "${path}": it was not made yet`, `first: ${maker}`)
 }
