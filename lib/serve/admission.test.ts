@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { deferred } from '../testing/deferred.ts'
-import { Admission, Refusal } from './admission.ts'
+import { Admission, Refusal, type AdmitOptions } from './admission.ts'
 
 /** An admission on a clock of its own, and jobs that end when they are told to. */
 function bench(o: { slots?: number; queueMax?: number } = {}) {
   let nowMs = 0
   const admission = new Admission({ slots: 1, queueMax: 2, firstEstimateMs: 10, now: () => nowMs, ...o })
-  const job = (options = {}) => {
+  const job = (options: AdmitOptions = {}) => {
     const { promise, resolve } = deferred<void>()
     const outcome = admission.admit(waitedMs => promise.then(() => waitedMs), options)
     outcome.catch(() => {})
@@ -121,4 +121,23 @@ test('drain refuses newcomers and resolves when all that was admitted is done', 
   jobs[1]!.end()
   await drained
   await new Admission({ slots: 1, queueMax: 0, firstEstimateMs: 1 }).drain()
+})
+
+test('admit takes a request out of the queue when the caller cancels it, and not once it has started', async () => {
+  const { admission, job } = bench()
+  const cancels: (() => void)[] = []
+  const first = job({ onWait: cancel => cancels.push(cancel) })
+  assert.equal(cancels.length, 0, 'it did not wait')
+  const second = job({ onWait: cancel => cancels.push(cancel) })
+  const third = job({ onWait: cancel => cancels.push(cancel) })
+  cancels[0]!()
+  await assert.rejects(second.outcome, refused('cancelled'))
+  first.end()
+  await first.outcome
+  cancels[1]!()
+  assert.equal(admission.running, 1)
+  third.end()
+  await third.outcome
+  cancels[0]!()
+  assert.equal(admission.running, 0)
 })

@@ -41,6 +41,11 @@ export interface AdmitOptions {
   readonly deadlineMs?: number | undefined
   /** Aborts when the answer is no longer wanted: a request that waits leaves the queue at once. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Called when the request has to wait, with what takes it out of the queue again: for callers to whom an AbortSignal
+   * for each request is too dear. Once the request has started, `cancel` does nothing.
+   */
+  readonly onWait?: ((cancel: () => void) => void) | undefined
 }
 
 interface Waiting {
@@ -123,7 +128,7 @@ export class Admission {
     if (this.#busy > 0 || this.#queue.size > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
   }
 
-  #turn(arrivedMs: number, { deadlineMs, signal }: AdmitOptions): Promise<void> | void {
+  #turn(arrivedMs: number, { deadlineMs, signal, onWait }: AdmitOptions): Promise<void> | void {
     if (this.#draining) throw new Refusal('draining', 1000)
     if (signal?.aborted) throw new Refusal('cancelled', 0)
     const { waitMs } = this
@@ -134,12 +139,14 @@ export class Admission {
       return
     }
     if (this.#queue.size >= this.#queueMax) throw new Refusal('full', waitMs)
-    return this.#wait(arrivedMs + (deadlineMs ?? Infinity), signal)
+    return this.#wait(arrivedMs + (deadlineMs ?? Infinity), signal, onWait)
   }
 
-  #wait(lateAtMs: number, signal: AbortSignal | undefined): Promise<void> {
+  #wait(lateAtMs: number, signal: AbortSignal | undefined, onWait: AdmitOptions['onWait']): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      const cancel = () => entry.refuse('cancelled')
+      const cancel = () => {
+        if (this.#queue.has(entry)) entry.refuse('cancelled')
+      }
       const entry: Waiting = {
         lateAtMs,
         start: () => {
@@ -155,6 +162,7 @@ export class Admission {
       }
       this.#queue.add(entry)
       signal?.addEventListener('abort', cancel, { once: true })
+      onWait?.(cancel)
     })
   }
 

@@ -92,13 +92,19 @@ export async function openService(o: ServiceOptions): Promise<Service> {
     for (const method of [route.method].flat()) known.add(method)
     methods.set(route.url, known)
   })
-  app.addHook('onRequest', async (request, reply) => {
+  const bodies: PendingBodies = new Map()
+  // Hooks of this file call back: what an async hook costs is paid for every request.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    countRequest(reply, state)
-    if (state.draining) reply.header('connection', 'close')
-    if (state.draining && !spared.has(pathOf(request))) {
-      throw new Problem(503, 'draining', 'The service is stopping', { headers: { 'retry-after': '1' } })
-    }
+    state.inFlight++
+    reply.raw.once('close', () => {
+      state.inFlight--
+      bodies.delete(request)
+    })
+    if (!state.draining) return done()
+    reply.header('connection', 'close')
+    if (spared.has(pathOf(request))) return done()
+    done(new Problem(503, 'draining', 'The service is stopping', { headers: { 'retry-after': '1' } }))
   })
   const answer = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => {
     o.onProblem?.(problem, pathOf(request))
@@ -106,7 +112,7 @@ export async function openService(o: ServiceOptions): Promise<Service> {
   }
   app.setErrorHandler((thrown, request, reply) => answer(problemFrom(thrown), request, reply))
   app.setNotFoundHandler((request, reply) => answer(missing(request, methods), request, reply))
-  boundBodies(app, o.bodyTimeoutMs ?? 30_000, answer)
+  boundBodies(app, { bodies, limitMs: o.bodyTimeoutMs ?? 30_000, answer })
   return {
     app,
     get draining() {
@@ -169,21 +175,30 @@ function requestIdOf(request: IncomingMessage): string {
 const bodyIsUnderWay = ({ raw }: FastifyRequest) =>
   !raw.complete && (raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length']) > 0)
 
+/** Requests whose body is under way. */
+type PendingBodies = Map<FastifyRequest, { readonly reply: FastifyReply; readonly sinceMs: number }>
+
 /**
  * Answer 408 when a body that is read whole does not come in time, and cut a connection that pauses too long within a
  * body that is read as a stream.
  */
 function boundBodies(
   app: FastifyInstance,
-  limitMs: number,
-  answer: (problem: Problem, request: FastifyRequest, reply: FastifyReply) => unknown,
+  {
+    bodies,
+    limitMs,
+    answer,
+  }: {
+    bodies: PendingBodies
+    limitMs: number
+    answer: (problem: Problem, request: FastifyRequest, reply: FastifyReply) => unknown
+  },
 ): void {
-  const pending = new Map<FastifyRequest, { reply: FastifyReply; sinceMs: number }>()
   const sweep = setInterval(
     () => {
-      for (const [request, { reply, sinceMs }] of pending) {
+      for (const [request, { reply, sinceMs }] of bodies) {
         if (performance.now() - sinceMs < limitMs) return
-        pending.delete(request)
+        bodies.delete(request)
         reply.header('connection', 'close')
         answer(new Problem(408, 'request_timeout', `The body did not come within ${limitMs / 1000} s`), request, reply)
       }
@@ -191,31 +206,25 @@ function boundBodies(
     Math.min(1000, limitMs / 2),
   ).unref()
   app.addHook('onClose', async () => clearInterval(sweep))
-  app.addHook('preParsing', async (request, reply) => {
-    if (!bodyIsUnderWay(request)) return
-    pending.set(request, { reply, sinceMs: performance.now() })
-    reply.raw.once('close', () => pending.delete(request))
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (bodyIsUnderWay(request)) bodies.set(request, { reply, sinceMs: performance.now() })
+    done(null, payload)
   })
-  app.addHook('preHandler', async (request, reply) => {
-    pending.delete(request)
+  app.addHook('preHandler', (request, reply, done) => {
+    bodies.delete(request)
     const { socket } = request.raw
     // A body that was read whole is no stream any more; without a socket there is nobody who could pause.
-    if (request.body !== request.raw || !(socket instanceof Socket)) return
-    socket.setTimeout(limitMs, () => socket.destroy())
-    // Once all has come, the answer may take as long as it must.
-    request.raw.once('end', () => socket.setTimeout(0))
-    reply.raw.once('close', () => socket.setTimeout(0))
+    if (request.body === request.raw && socket instanceof Socket) {
+      socket.setTimeout(limitMs, () => socket.destroy())
+      // Once all has come, the answer may take as long as it must.
+      request.raw.once('end', () => socket.setTimeout(0))
+      reply.raw.once('close', () => socket.setTimeout(0))
+    }
+    done()
   })
 }
 
 const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0]!
-
-function countRequest(reply: FastifyReply, state: { inFlight: number }): void {
-  state.inFlight++
-  reply.raw.once('close', () => {
-    state.inFlight--
-  })
-}
 
 function answerProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply, errorBody: ErrorBody) {
   const facts = { code: problem.code, status: problem.status, path: pathOf(request) }

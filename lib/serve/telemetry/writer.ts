@@ -99,13 +99,17 @@ export class TelemetryWriter {
     return this.#count
   }
 
-  /** Queue a record; it gets the next sequence number as `seq`. Never throws, never waits. */
-  write(record: Readonly<Record<string, unknown>>): void {
+  /**
+   * Queue a record; it gets the next sequence number as `seq`. Never throws, never waits.
+   * @param record an object, or the JSON text of its fields, without braces, for a caller that writes many
+   */
+  write(record: Readonly<Record<string, unknown>> | string): void {
     if (this.#queue.length >= queueMax) {
       this.#counts.dropped++
       return
     }
-    const line = `${JSON.stringify({ seq: this.#seq++, ...record })}\n`
+    const fields = typeof record === 'string' ? record : JSON.stringify(record).slice(1, -1)
+    const line = `{"seq":${this.#seq++}${fields === '' ? '' : `,${fields}`}}\n`
     this.#queue.push(line)
     this.#queueBytes += line.length
     this.#count++
