@@ -5,9 +5,9 @@
  * is rows by columns by channels, is used like an ONNX file.
  */
 import { basename, extname } from 'node:path'
-import { usageError } from '../../../base/errors.ts'
+import { RunbookError, usageError } from '../../../base/errors.ts'
 import { sizeOf } from '../../../formats/tensors/tensor.ts'
-import type { Backend, TensorInfo } from '../../../infer/backend.ts'
+import { indexOfNonFinite, type Backend, type TensorInfo } from '../../../infer/backend.ts'
 import { openBackend } from '../../../infer/open.ts'
 import type { BackendName } from '../../../infer/options.ts'
 import { tcnFeed, type TcnForm } from '../../../models/tcn/graph.ts'
@@ -42,7 +42,7 @@ export interface Engine extends AsyncDisposable {
   /**
    * Ask about a raw window, row-major [100, 9].
    *
-   * @throws RunbookError fail when the runtime cannot do it
+   * @throws RunbookError fail when the runtime cannot do it, or answers NaN
    */
   infer(window: Float32Array): Promise<Answer>
   /** Temperature and power where the device tells them. */
@@ -78,6 +78,13 @@ export async function openEngine(path: string, o: EngineOptions): Promise<Engine
   }
 }
 
+const notFinite = (path: string) =>
+  new RunbookError(
+    'fail',
+    `Cannot use an answer of "${path}": it holds a number that is not finite`,
+    `judge the model: ${runbookCommand('runbooks/edgeinfer-parity.ts')}`,
+  )
+
 interface Ports {
   readonly input: TensorInfo
   readonly latent: string
@@ -112,10 +119,10 @@ function engineOf({ path, locked, backend, ports, slots }: Parts): Engine {
       const data = tcnFeed(ports.layout, standardise(window))
       const results = await backend.infer({ [ports.input.name]: { dtype: 'float32', shape, data } })
       // Copies: the results are views of buffers that the next question writes over.
-      return {
-        latent: Float32Array.from(results[ports.latent]!.data as Float32Array),
-        motifScores: softmaxInPlace(Float32Array.from(results[ports.logits]!.data as Float32Array)),
-      }
+      const latent = (results[ports.latent]!.data as Float32Array).slice()
+      const motifScores = softmaxInPlace((results[ports.logits]!.data as Float32Array).slice())
+      if (indexOfNonFinite(latent) >= 0 || indexOfNonFinite(motifScores) >= 0) throw notFinite(path)
+      return { latent, motifScores }
     },
     ...(backend.vitals ? { vitals: () => backend.vitals!() } : {}),
     [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),

@@ -1,7 +1,7 @@
 /**
  * Answers one window: by the model within its deadline, by the stub, or with the reason why not.
  */
-import { Admission, Refusal } from '../../../serve/admission.ts'
+import { Admission, Refusal, type AdmitOptions } from '../../../serve/admission.ts'
 import { Problem } from '../../../serve/http.ts'
 import { asError } from '../../../base/errors.ts'
 import { edgeinferContract } from '../contract.ts'
@@ -20,7 +20,8 @@ export interface Answered extends Answer {
 export interface Asked {
   readonly window: Float32Array
   readonly deadlineMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
+  /** As `AdmitOptions.onWait`. */
+  readonly onWait?: AdmitOptions['onWait']
 }
 
 const { service } = edgeinferContract()
@@ -51,7 +52,7 @@ export class Desk {
    * Answer a window.
    * @throws Problem 503 `model_unavailable`, `overloaded` (too late), `draining`; 429 `queue_full`
    */
-  async answer({ window, deadlineMs = service.deadlineMs, signal }: Asked): Promise<Answered> {
+  async answer({ window, deadlineMs = service.deadlineMs, onWait }: Asked): Promise<Answered> {
     const startedMs = performance.now()
     if (this.#life === null) {
       return { ...stubAnswer(window, this.#motifs), model: stubName, seconds: 0, waitedSeconds: 0 }
@@ -69,7 +70,7 @@ export class Desk {
           this.lastSeconds = seconds
           return { ...answer, model: engine.name, seconds, waitedSeconds: waitedMs / 1000 }
         },
-        { deadlineMs, signal },
+        { deadlineMs, onWait },
       )
     } catch (thrown) {
       if (thrown instanceof Refusal) throw problemOf(thrown, deadlineMs)
