@@ -57,6 +57,11 @@ test('openService answers every refusal in one form when the client is wrong', a
       status: 415,
       code: 'unsupported_media_type',
     },
+    {
+      o: { url: '/echo', method: 'POST', headers: { ...json, 'content-encoding': 'gzip' }, payload: 'a' },
+      status: 415,
+      code: 'unsupported_content_encoding',
+    },
   ] as const
   for (const { o, status, code } of cases) {
     const answer = await at.app.inject(o)

@@ -101,6 +101,8 @@ export async function openService(o: ServiceOptions): Promise<Service> {
       state.inFlight--
       bodies.delete(request)
     })
+    const encoding = request.headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') return done(unknownEncoding(encoding))
     if (!state.draining) return done()
     reply.header('connection', 'close')
     if (spared.has(pathOf(request))) return done()
@@ -223,6 +225,12 @@ function boundBodies(
     done()
   })
 }
+
+const unknownEncoding = (encoding: string) =>
+  new Problem(415, 'unsupported_content_encoding', `The body is ${encoding}, and plain bodies are read`, {
+    // What the answer to such a request has to name (RFC 9110, section 12.5.3).
+    headers: { 'accept-encoding': 'identity' },
+  })
 
 const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0]!
 

@@ -2,7 +2,8 @@
  * KServe's Open Inference Protocol, version 2, over HTTP: health, metadata and inference, also in its binary form.
  *
  * In the binary form the body is a JSON document of `Inference-Header-Content-Length` bytes, followed by the tensors'
- * own bytes, little-endian. Both public Python clients, tritonclient and kserve, send it so.
+ * own bytes, little-endian. Both public Python clients, tritonclient and kserve, send it so; tritonclient names no
+ * content type at all. Of Triton's extensions `timeout` (µs) is taken as the deadline, and classification is refused.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -23,11 +24,17 @@ const headerName = 'inference-header-content-length'
 const inputName = 'imu_window'
 
 const parameters = z
-  .looseObject({ binary_data_size: z.int().optional(), binary_data: z.boolean().optional() })
+  .looseObject({
+    binary_data_size: z.int().optional(),
+    binary_data: z.boolean().optional(),
+    classification: z.unknown().optional(),
+  })
   .optional()
 const requestSchema = z.looseObject({
   id: z.string().optional(),
-  parameters: z.looseObject({ binary_data_output: z.boolean().optional() }).optional(),
+  parameters: z
+    .looseObject({ binary_data_output: z.boolean().optional(), timeout: z.number().positive().optional() })
+    .optional(),
   inputs: z
     .array(
       z.looseObject({
@@ -97,11 +104,20 @@ async function answerInfer(sidecar: Sidecar, request: FastifyRequest, reply: Fas
   const wanted = asked.outputs?.map(({ name }) => name) ?? known
   const unknown = wanted.find(name => !known.includes(name))
   if (unknown !== undefined) throw refusal(`there is no output "${unknown}", but ${known.join(' and ')}`)
-  const answered = await sidecar.desk.answer({ window, deadlineMs: deadlineOf(request) })
+  const labels = asked.outputs?.find(output => output.parameters?.classification !== undefined)
+  if (labels) throw refusal(`the output "${labels.name}" is asked for as classes, and only tensors are given`)
+  const answered = await sidecar.desk.answer({
+    window,
+    deadlineMs: deadlineOf(request) ?? timeoutMs(asked),
+    onWait: cancel => reply.raw.once('close', cancel),
+  })
   sidecar.served({ window, answered, requestId: request.id, route: '/v2/infer' })
   markReply(reply, sidecar, answered.model)
   return sendAnswer(sidecar, reply, { asked, wanted, answered, id: asked.id ?? request.id })
 }
+
+const timeoutMs = ({ parameters: asked }: InferRequest): number | undefined =>
+  asked?.timeout === undefined ? undefined : asked.timeout / 1000
 
 const refusal = (why: string) =>
   new Problem(400, 'invalid_request', `The request cannot be used: ${why}`, { details: { schema_hint: schemaHint } })
