@@ -114,7 +114,7 @@ export async function openService(o: ServiceOptions): Promise<Service> {
   }
   app.setErrorHandler((thrown, request, reply) => answer(problemFrom(thrown), request, reply))
   app.setNotFoundHandler((request, reply) => answer(missing(request, methods), request, reply))
-  boundBodies(app, { bodies, limitMs: o.bodyTimeoutMs ?? 30_000, answer })
+  boundBodies(app, bodies, o.bodyTimeoutMs ?? 30_000, answer)
   return {
     app,
     get draining() {
@@ -186,15 +186,9 @@ type PendingBodies = Map<FastifyRequest, { readonly reply: FastifyReply; readonl
  */
 function boundBodies(
   app: FastifyInstance,
-  {
-    bodies,
-    limitMs,
-    answer,
-  }: {
-    bodies: PendingBodies
-    limitMs: number
-    answer: (problem: Problem, request: FastifyRequest, reply: FastifyReply) => unknown
-  },
+  bodies: PendingBodies,
+  limitMs: number,
+  answer: (problem: Problem, request: FastifyRequest, reply: FastifyReply) => unknown,
 ): void {
   const sweep = setInterval(
     () => {

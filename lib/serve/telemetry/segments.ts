@@ -76,42 +76,64 @@ export async function mendTail(path: string): Promise<number> {
   }
 }
 
-/** The last whole record of a segment, or null. */
+/** How much of a segment's end is read for its last record: more than the longest one. */
+const tailBytes = 65_536
+
+/** The last whole record of a segment, read from its end, or null. */
 export async function lastRecord(path: string): Promise<Record<string, unknown> | null> {
-  let last: Record<string, unknown> | null = null
-  for await (const { record } of readSegment(path)) last = record ?? last
-  return last
+  const file = await open(path, 'r')
+  try {
+    const { size } = await file.stat()
+    const from = Math.max(0, size - tailBytes)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
+    const lines = buffer.toString('utf8', 0, bytesRead).split('\n')
+    for (const line of lines.toReversed()) {
+      const record = recordOf(line)
+      if (record !== null) return record
+    }
+    return null
+  } finally {
+    await file.close()
+  }
 }
 
 /** Lines of a segment: the record, or null for a line that is no JSON object. */
 export async function* readSegment(path: string): AsyncGenerator<{ record: Record<string, unknown> | null }> {
   const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })
   for await (const line of lines) {
-    if (line === '') continue
-    let record: unknown = null
-    try {
-      record = JSON.parse(line)
-    } catch {
-      // A torn or damaged line is told as null and counted by the reader.
-    }
-    const isObject = typeof record === 'object' && record !== null && !Array.isArray(record)
-    yield { record: isObject ? (record as Record<string, unknown>) : null }
+    if (line !== '') yield { record: recordOf(line) }
+  }
+}
+
+/** Null for a torn or damaged line, which the reader counts. */
+function recordOf(line: string): Record<string, unknown> | null {
+  try {
+    const record: unknown = JSON.parse(line)
+    return typeof record === 'object' && record !== null && !Array.isArray(record)
+      ? (record as Record<string, unknown>)
+      : null
+  } catch {
+    return null
   }
 }
 
 /**
  * Delete the oldest closed segments until what is left is neither too old nor too large.
+ *
+ * @param o.ageMs the age of a segment; by the clock unless told. A board without a battery starts in the past, and once
+ *   its clock is set, what it has just written looks years old
  * @returns the paths that were deleted
  */
 export async function retainSegments(
   folder: string,
-  o: { keepDays: number; keepBytes: number; nowMs: number },
+  o: { keepDays: number; keepBytes: number; ageMs?: (segment: Segment) => number },
 ): Promise<string[]> {
+  const ageMs = o.ageMs ?? (({ modifiedMs }) => Date.now() - modifiedMs)
   const segments = await listSegments(folder)
   let bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
   const deleted: string[] = []
   for (const segment of segments) {
-    const isOld = o.nowMs - segment.modifiedMs > o.keepDays * 86_400_000
+    const isOld = ageMs(segment) > o.keepDays * 86_400_000
     if (segment.isOpen || (!isOld && bytes <= o.keepBytes)) continue
     await rm(segment.path, { force: true })
     bytes -= segment.bytes

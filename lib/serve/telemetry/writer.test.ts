@@ -86,8 +86,31 @@ test('retainSegments deletes what is too old, and never an open segment', async 
     writeFileSync(join(folder, name), '{}\n')
     if (name !== 'b-1-1.ndjson') utimesSync(join(folder, name), 0, 0)
   }
-  await retainSegments(folder, { keepDays: 7, keepBytes: 1000, nowMs: Date.now() })
+  await retainSegments(folder, { keepDays: 7, keepBytes: 1000 })
   assert.deepEqual(readdirSync(folder), ['b-1-1.ndjson', 'c-1-1.ndjson.open'])
+})
+
+test('TelemetryWriter keeps and numbers what it wrote when the clock jumps years ahead and back', async t => {
+  const folder = fresh()
+  t.mock.timers.enable({ apis: ['Date'], now: Date.UTC(2030, 0, 1) })
+  const writer = await TelemetryWriter.open(options(folder, { segmentBytes: 1 }))
+  const write = async () => {
+    writer.write({})
+    await writer.flush()
+  }
+  await write()
+  t.mock.timers.setTime(Date.UTC(2040, 0, 1))
+  await write()
+  // Back, and so the segments that follow come first by their names.
+  t.mock.timers.setTime(Date.UTC(2020, 0, 1))
+  await write()
+  await write()
+  await writer.close()
+  assert.deepEqual(seqs((await readAll(folder)).records), [2, 3, 0, 1])
+  const next = await TelemetryWriter.open(options(folder))
+  next.write({})
+  await next.close()
+  assert.ok(seqs((await readAll(folder)).records).includes(4), 'a number is given once')
 })
 
 test('TelemetryWriter cuts a torn last line off at the start, and a reader counts a damaged one', async () => {

@@ -57,6 +57,8 @@ export class TelemetryWriter {
   #flushing: Promise<void> = Promise.resolve()
   #segment: { path: string; handle: FileHandle; bytes: number; startedMs: number; inode: number } | null = null
   #count = 0
+  /** When this writer closed its segments, by a clock that nobody sets. */
+  readonly #closedMs = new Map<string, number>()
   #seq: number
   #lastError = ''
   #counts = { written: 0, dropped: 0, bytes: 0, rotations: 0, mendedBytes: 0 }
@@ -73,9 +75,11 @@ export class TelemetryWriter {
           await closeSegment(segment.path)
         }
       }
-      const newest = (await listSegments(o.folder)).at(-1)
-      const last = newest ? await lastRecord(newest.path) : null
-      if (typeof last?.seq === 'number') seq = last.seq + 1
+      // The last of all, not of the newest: a clock that was set back gives a later segment an earlier name.
+      for (const { path } of await listSegments(o.folder)) {
+        const last = await lastRecord(path)
+        if (typeof last?.seq === 'number') seq = Math.max(seq, last.seq + 1)
+      }
     } catch (thrown) {
       o.onError?.(asError(thrown))
     }
@@ -177,7 +181,14 @@ export class TelemetryWriter {
 
   async #rotate(): Promise<void> {
     await this.#endSegment()
-    await retainSegments(this.#o.folder, { ...this.#o, nowMs: Date.now() })
+    const deleted = await retainSegments(this.#o.folder, {
+      ...this.#o,
+      ageMs: ({ path, modifiedMs }) => {
+        const closedMs = this.#closedMs.get(path)
+        return closedMs === undefined ? Date.now() - modifiedMs : performance.now() - closedMs
+      },
+    })
+    for (const path of deleted) this.#closedMs.delete(path)
   }
 
   async #endSegment(): Promise<void> {
@@ -187,7 +198,8 @@ export class TelemetryWriter {
     if (segment === null) return
     this.#counts.rotations++
     await segment.handle.close()
-    await closeSegment(segment.path)
+    const path = await closeSegment(segment.path)
+    if (path !== null) this.#closedMs.set(path, performance.now())
   }
 
   #tell(thrown: unknown): void {

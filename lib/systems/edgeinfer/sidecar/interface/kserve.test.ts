@@ -115,7 +115,7 @@ test('KServe V2 errors are a string under "error", as both clients read them, an
   const [{ window }] = bench.golden as [(typeof bench.golden)[0]]
   const odd = window.slice()
   odd[29] = NaN
-  const long = `{"id":"","inputs":[{"name":"imu_window","shape":[1,105,9],"datatype":"FP32","parameters":{"binary_data_size":3780}}]}`
+  const long = `{"id":"",${binaryInput}}`.replace('[1,100,9]', '[1,105,9]').replace('3600', '3780')
   const whole = `{"id":"",${binaryInput}}`
   const cases: [string, Uint8Array, number, RegExp][] = [
     [long, new Uint8Array(3780), 400, /^invalid_shape: The shape is \[1, 105, 9\]/],
