@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
+import { encodeModel } from '../lib/formats/onnx/index.ts'
+import { float32 } from '../lib/formats/tensors/tensor.ts'
+import { GraphBuilder } from '../lib/onnx/builder.ts'
 import { readTsv } from '../lib/host/tsv.ts'
 import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
 import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
@@ -159,4 +162,74 @@ test('monolithic-ramp --help says what it asks and how', async () => {
     'PROFILE',
   ])
     assert.ok(stdout.includes(word), word)
+})
+
+/**
+ * sound[N, 1, 1, T] and a state over four nodes in two branches to two outputs. The stand-in of Hailo's parser takes
+ * one input, so there the state is a weight.
+ */
+function ownModel({ inputs = 2 } = {}): string {
+  const graph = new GraphBuilder({ name: 'mine' })
+  const sound = graph.input('sound', 'float32', ['N', 1, 1, 'T'])
+  const state =
+    inputs === 2 ? graph.input('state', 'float32', [1, 1, 1, 1]) : graph.weight('state', float32([1, 1, 1, 1], [0.5]))
+  const weight = graph.weight(
+    'w',
+    float32(
+      [8, 1, 1, 3],
+      Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)),
+    ),
+  )
+  const attributes = { kernel_shape: [1, 3], pads: [0, 1, 0, 1], strides: [1, 1], dilations: [1, 1], group: 1 }
+  const hidden = graph.node('Conv', [sound, weight], { name: 'front/conv', attributes, output: 'h' })
+  graph.node('Relu', [hidden], { name: 'relu', output: 'early' })
+  const moved = graph.node('Add', [hidden, state], { name: 'shift', output: 'moved' })
+  graph.node('Sigmoid', [moved], { name: 'mask', output: 'late' })
+  graph.output('early', 'float32', ['N', 8, 1, 'T'])
+  graph.output('late', 'float32', ['N', 8, 1, 'T'])
+  const path = join(mkdtempSync(join(tmpdir(), 'ramp-own-')), 'mine.onnx')
+  writeFileSync(path, encodeModel(graph.build()))
+  return path
+}
+
+test("monolithic-ramp --model names the first node of one's own graph that fails, by halves", async () => {
+  const argv = ['--no-cache', '--model', ownModel({ inputs: 1 }), '--shape', 'sound=1x1x1x64']
+  const ran = await onStandin(argv, { 'mine_[34]_.*': 'allocator_infeasible' })
+  assert.match(ran.verdict, /^PASS monolithic-ramp gates=1\/1 toolchain=dfc /, ran.stderr)
+  assert.ok(ran.lines.includes('Ramp boundary: last pass=mine_2_relu ; first fail=mine_3_shift'), ran.stdout)
+  assert.ok(ran.lines.includes('First failing node: shift (Add) -> moved float32[1, 8, 1, 64]'), ran.stdout)
+  assert.match(ran.stdout, /end the graph at h, early \(\S+mine_2_relu\.onnx\)/)
+  assert.match(ran.verdict, /explain-log\.ts --log \S+mine_3_shift/)
+  const asked = readTsv(ran.path('model_ramp_summary.tsv'))
+  assert.deepEqual(
+    asked.map(({ node, status }) => [node, status]),
+    [
+      ['front/conv', 'not-reached'],
+      ['relu', 'succeeded'],
+      ['shift', 'failed'],
+      ['mask', 'failed'],
+    ],
+  )
+})
+
+test('monolithic-ramp --model passes on the host, and leaves a time-out open', async () => {
+  const own = ['--toolchain', 'host', '--no-cache', '--model', ownModel(), '--shape', 'sound=1x1x1x64']
+  const ran = await runInProcess(ramp, own)
+  assert.match(ran.verdict, /^PASS monolithic-ramp gates=1\/1 toolchain=host /, ran.stderr)
+  assert.ok(ran.lines.includes('Ramp boundary: last pass=mine_4_mask ; first fail=none ; toolchain=host'), ran.stdout)
+  const late = await runInProcess(ramp, [...own, '--case-timeout-min', '0.001'])
+  assert.match(late.verdict, /^BLOCKED monolithic-ramp gates=0\/1 /)
+  assert.doesNotMatch(late.stdout, /First failing node/)
+})
+
+test('monolithic-ramp --model refuses two models, an open shape, and a file that is none', async () => {
+  const own = ownModel()
+  const refused = async (words: readonly string[], message: RegExp) => {
+    const ran = await runInProcess(ramp, ['--toolchain', 'host', ...words])
+    assert.equal(ran.exit, 2, ran.stderr)
+    assert.match(ran.stderr, message)
+  }
+  await refused(['--model', `${own},${own}`], /Cannot climb 2 models at once/)
+  await refused(['--model', own], /T is open/)
+  await refused(['--model', import.meta.filename], /ONNX/)
 })

@@ -6,11 +6,12 @@
  * large: the masker bypassed, the first k blocks, whole stacks of blocks, repeats; or the graph cut after each of its
  * nodes. The boundary is the last prefix that passes and the first that fails; a time-out or a broken installation
  * leaves it open. With no vendor's compiler on the machine the host toolchain answers, and there everything is expected
- * to pass.
+ * to pass. With `--model` the same is asked of any ONNX file, node by node, and the first node that fails is named.
  *
  *   npx tsx runbooks/monolithic-ramp.ts
  *   npx tsx runbooks/monolithic-ramp.ts --by end-nodes --search bisect --n-blocks 2 --n-repeats 1
  *   PROFILE=extended npx tsx runbooks/monolithic-ramp.ts --by truncate --rung 4 --resume 20260223_052929
+ *   npx tsx runbooks/monolithic-ramp.ts --model my.onnx --shape mix=1x1x16000
  */
 import { rampInputs } from '../lib/systems/monolithic/ramp/inputs.ts'
 import { shownPath } from '../lib/host/files.ts'
@@ -27,24 +28,29 @@ export default runbook(
     asks: 'which is the first prefix of ConvTasNet that does not compile?',
     inputs: declared,
     steps: async inputs => {
+      if (inputs.model !== undefined) return [`compile ${inputs.model} up to node after node, by halves`]
       const { prefixesFor } = await import('../lib/systems/monolithic/ramp/cases.ts')
       return prefixesFor(inputs).map(({ stage, tag }) => `compile ${tag} (${stage})`)
     },
   },
-  async ({ inputs, run, cell, gate, next, line, mark, stamp, signal }) => {
+  async ({ inputs, run, cell, gate, hint, next, line, mark, stamp, signal }) => {
     const { openSearch } = await import('../lib/systems/monolithic/search/search.ts')
     const { prefixesFor, rampCase } = await import('../lib/systems/monolithic/ramp/cases.ts')
     const { rampSummary, runRamp } = await import('../lib/systems/monolithic/ramp/ramp.ts')
     const report = await import('../lib/systems/monolithic/ramp/report.ts')
     const { caseTeller, milestoneTeller } = await import('../lib/ladder/report.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
-    const prefixes = prefixesFor(inputs)
+    const { rampModel } = await import('../lib/systems/monolithic/given/ramp-runbook.ts')
+    const { model: given } = inputs
+    const prefixes = given === undefined ? prefixesFor(inputs) : []
     const search = await cell('Choose the toolchain', ({ print }) =>
       openSearch(inputs, { folder: run.folder, signal, print }),
     )
     const { toolchain, tail } = search
     mark('toolchain', toolchain.name)
     stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: contract.sha256 })
+    if (given !== undefined)
+      return rampModel({ cell, gate, hint, line, next, run, signal }, { ...inputs, model: given }, search)
 
     const cases = await cell(`List ${prefixes.length} prefixes`, ({ print, show }) => {
       show(table(report.stageRows(prefixes), { title: 'stages' }))

@@ -16,7 +16,7 @@ import { convTasNetOptions } from '../models/convtasnet/options.ts'
 import { RunbookError } from '../base/errors.ts'
 import { GraphBuilder } from './builder.ts'
 import { checkModel } from './check/check.ts'
-import { cutPoints, subgraphTo } from './extract.ts'
+import { cutPoints, prefixesOf, prefixModel, subgraphTo } from './extract.ts'
 import { inferShapes } from './shapes/infer.ts'
 import { onnxruntimeNode } from '../host/onnxruntime-node.ts'
 
@@ -188,4 +188,65 @@ test('cutPoints() of a ConvTasNet go from the encoder to the output, and each gi
     return cut.graph.node.length
   })
   assert.deepEqual([sizes[0], sizes.at(-1)], [1, model.graph.node.length])
+})
+
+/** x and y meet in a sum behind a branch each; a second output leaves early. */
+function branched(): ModelProto {
+  const graph = new GraphBuilder({ name: 'branched' })
+  const [x, y] = [graph.input('x', 'float32', [1, 4]), graph.input('y', 'float32', [1, 4])]
+  const left = graph.node('Relu', [x], { name: 'left', output: 'l' })
+  graph.node('Neg', [left], { name: 'early', output: 'e' })
+  const right = graph.node('Mul', [y, graph.weight('two', float32([1], [2]))], { name: 'right', output: 'r' })
+  graph.node('Add', [left, right], { name: 'sum', output: 's' })
+  graph.output('e', 'float32', [1, 4])
+  graph.output('s', 'float32', [1, 4])
+  return graph.build()
+}
+
+test('prefixesOf() gives each prefix the values that the rest reads, so that each holds the one before', () => {
+  assert.deepEqual(
+    prefixesOf(branched()).map(({ node, op, nodes, outputs }) => [node, op, nodes, outputs.join()]),
+    [
+      ['left', 'Relu', 1, 'l'],
+      ['early', 'Neg', 2, 'l,e'],
+      ['right', 'Mul', 3, 'l,e,r'],
+      ['sum', 'Add', 4, 'e,s'],
+    ],
+  )
+})
+
+test('prefixModel() gives a sound model with the values of the whole, behind every node', async () => {
+  const model = branched()
+  const feeds = { x: float32([1, 4], [-1, 2, 3, 4]), y: float32([1, 4], [1, 1, 2, 2]) }
+  const wanted: Record<string, number[]> = {
+    l: [0, 2, 3, 4],
+    e: [0, -2, -3, -4],
+    r: [2, 2, 4, 4],
+    s: [2, 4, 7, 8],
+  }
+  for (const prefix of prefixesOf(model)) {
+    const cut = prefixModel(model, prefix)
+    assert.deepEqual(checkModel(cut).problems, [])
+    const results = await answer(cut, feeds)
+    for (const [i, name] of prefix.outputs.entries())
+      assert.deepEqual(
+        results[i]!.map(value => value + 0),
+        wanted[name],
+      )
+  }
+  assert.deepEqual(
+    prefixModel(model, prefixesOf(model)[0]!).graph.input.map(({ name }) => name),
+    ['x'],
+  )
+})
+
+test('prefixesOf() leaves out nodes that no input reaches, and ends where a type is unknown', () => {
+  const graph = new GraphBuilder({ name: 'constant' })
+  const weight = graph.node('Neg', [graph.weight('w', float32([1], [1]))], { name: 'folded', output: 'n' })
+  graph.node('Add', [graph.input('x', 'float32', [1]), weight], { name: 'add', output: 'y' })
+  graph.output('y', 'float32', [1])
+  assert.deepEqual(
+    prefixesOf(graph.build()).map(({ node, nodes }) => [node, nodes]),
+    [['add', 2]],
+  )
 })

@@ -55,6 +55,68 @@ export function subgraphTo(model: ModelProto, valueName: string): ModelProto {
   }
 }
 
+/** The first nodes of a graph as a model of their own. */
+export interface Prefix {
+  /** How many of the graph's nodes it holds, counted from the first. */
+  readonly nodes: number
+  /** The last of them: its name, or its output's where it has none; its operator; and what it makes. */
+  readonly node: string
+  readonly op: string
+  readonly made: readonly ({ readonly name: string } & ValueShape)[]
+  /** Values that the rest of the graph reads, or that the whole puts out. */
+  readonly outputs: readonly string[]
+}
+
+/**
+ * Every prefix of a graph that ends behind a node that an input reaches, from small to large. Each holds the one
+ * before, so what fails in one fails in all behind it, also where the graph has branches. Left out are prefixes with an
+ * output whose type cannot be inferred.
+ *
+ * @throws RunbookError usage when the graph contradicts itself
+ */
+export function prefixesOf(model: ModelProto): Prefix[] {
+  const { graph } = model
+  const shapes = inferShapes(model)
+  const stored = new Set(graph.initializer.map(({ name }) => name))
+  const fed = new Set(graph.input.map(({ name }) => name).filter(name => !stored.has(name)))
+  const readers = new Map<string, number>()
+  for (const [i, node] of graph.node.entries()) for (const name of readsOf(node)) readers.set(name, i)
+  for (const { name } of graph.output) readers.set(name, Infinity)
+  const made: string[] = []
+  return graph.node.flatMap((node, i) => {
+    if (![...readsOf(node)].some(name => fed.has(name))) return []
+    const own = node.output.filter(name => name !== '')
+    for (const name of own) fed.add(name)
+    made.push(...own)
+    const outputs = made.filter(name => (readers.get(name) ?? -1) > i)
+    if (outputs.length === 0 || outputs.some(name => !shapes.has(name))) return []
+    const known = own.filter(name => shapes.has(name)).map(name => ({ name, ...shapes.get(name)! }))
+    return [{ nodes: i + 1, node: node.name || own[0]!, op: node.opType, made: known, outputs }]
+  })
+}
+
+/** The model of a prefix. What it does not need is left out; the given model stays as it is. */
+export function prefixModel(model: ModelProto, { nodes, outputs }: Prefix): ModelProto {
+  const shapes = inferShapes(model)
+  const { graph } = model
+  const output = outputs.map(name => newValueInfo(name, shapes.get(name)!.dtype, shapes.get(name)!.shape))
+  const kept = { ...model, graph: { ...graph, node: graph.node.slice(0, nodes), output } }
+  const needed = kept.graph.node.map(readsOf)
+  const isRead = ({ name }: { readonly name: string }) => needed.some(reads => reads.has(name))
+  const inside = new Set(kept.graph.node.flatMap(node => node.output))
+  return {
+    ...kept,
+    metadataProps: [],
+    graph: {
+      ...kept.graph,
+      name: `${graph.name}_first_${nodes}`,
+      initializer: graph.initializer.filter(isRead),
+      input: graph.input.filter(isRead),
+      valueInfo: graph.valueInfo.filter(({ name }) => inside.has(name) && !outputs.includes(name)),
+    },
+  }
+}
+
 /** A place where a graph may be cut: a value, the node that makes it, and what is known of its shape. */
 export interface CutPoint extends ValueShape {
   readonly value: string

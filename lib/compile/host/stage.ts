@@ -4,10 +4,10 @@
  *   stage.ts <parse|optimize|compile> <from> <to> <calibration> <metrics.json> <parsed.onnx> <host|tensorrt>
  */
 import { basename } from 'node:path'
-import { decodeModel, encodeModel } from '../../formats/onnx/index.ts'
+import { decodeModel, encodeModel, type ModelProto } from '../../formats/onnx/index.ts'
 import { readFile, writeFileAtomic } from '../../host/files.ts'
 import { openOrtNode } from '../../infer/ort/node-package.ts'
-import { asError, RunbookError } from '../../base/errors.ts'
+import { asError, hasCode, RunbookError } from '../../base/errors.ts'
 import { calibrate } from '../../onnx/quantize/calibrate.ts'
 import { checkModel } from '../../onnx/check/check.ts'
 import { inspect } from '../../onnx/inspect.ts'
@@ -69,10 +69,29 @@ async function optimize(job: Job): Promise<Record<string, number>> {
   const { used } = await splitSamples(job.calibration, inputsOf(model))
   info(`Using dataset with ${used.length} entries for calibration`)
   const ranges = await calibrate(model, used)
-  const quantised = quantizeQdq(model, ranges, forms[job.form])
-  writeFileAtomic(job.to, encodeModel(quantised))
+  const quantised = quantizedWhereItCan(model, ranges, job.form)
+  writeFileAtomic(job.to, encodeModel(quantised ?? model))
+  if (quantised === null) {
+    info('No node of the model becomes int8: it stays float32')
+    return { calibrationSamples: used.length, quantisedNodes: 0 }
+  }
   info('Model Optimization is done')
   return { calibrationSamples: used.length, quantisedNodes: quantised.graph!.node.length }
+}
+
+/** The model in int8; null where none of its nodes can be. */
+function quantizedWhereItCan(
+  model: ModelProto,
+  ranges: Awaited<ReturnType<typeof calibrate>>,
+  form: Job['form'],
+): ModelProto | null {
+  try {
+    return quantizeQdq(model, ranges, forms[form])
+  } catch (thrown) {
+    // An engine that is asked for in int8 must not be float32.
+    if (form === 'host' && hasCode(thrown, 'nothing-to-quantise')) return null
+    throw thrown
+  }
 }
 
 /** Let ONNX Runtime optimise the int8 model; open what it wrote, run it, and compare with float32. */

@@ -15,7 +15,7 @@ import {
   type NodeProto,
 } from '../../formats/onnx/index.ts'
 import { float32, type Tensor } from '../../formats/tensors/tensor.ts'
-import { usageError } from '../../base/errors.ts'
+import { RunbookError, usageError } from '../../base/errors.ts'
 import type { Range } from './range.ts'
 import { raiseOpset } from '../opset.ts'
 import { QdqGraph } from './graph.ts'
@@ -65,9 +65,11 @@ export function quantizeQdq(
   const raised = raiseOpset(model, 13)
   const plan = planQuantization(raised, ranges)
   if (plan.integerNodes.size === 0) {
-    throw usageError(
+    throw new RunbookError(
+      'usage',
       `Cannot quantise "${name}": it has no float32 Conv, ConvTranspose, Gemm or MatMul`,
       'give the float32 model',
+      { code: 'nothing-to-quantise' },
     )
   }
   return new QdqWriter(raised, plan, { ...usual, ...options }).write()

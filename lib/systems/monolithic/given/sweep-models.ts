@@ -112,6 +112,8 @@ export async function sweepModels(pen: Pen, values: SweepValues, search: Search)
   const results = await cell(`Compile ${cases.length} models (${toolchain.name})`, async ({ print, show }) => {
     print(`calibration: ${source.from}`)
     const found = await climb(search, { cases, summary, print })
+    for (const { tag, metrics } of found)
+      if (metrics.quantisedNodes === 0) print(`${tag}: none of its nodes can become int8, and it stays float32`)
     show(
       table(
         found.map(result => rowOf(result, at(result))),
@@ -163,7 +165,7 @@ function judgeLikeness({ gate }: Pen, results: readonly CaseResult[], o: Judging
   const { int8SnrDbMin } = monolithicContract().gates
   const what = o.toolchain === 'trtexec' ? 'engine' : 'int8'
   for (const { tag, metrics, stage } of results) {
-    if (stage !== 'compiled') continue
+    if (stage !== 'compiled' || metrics.quantisedNodes === 0) continue
     const name = `${what} against float32, ${tag}${o.isRandom ? ' (on random numbers)' : ''}`
     if (metrics.snrDb !== undefined) gate(name, metrics.snrDb, { atLeast: int8SnrDbMin }, { unit: 'dB' })
     else if (metrics.askedOnDevice === 0 && !o.compileOnly)

@@ -5,6 +5,7 @@
  */
 import { ladderNames, monolithicContract, type LadderName } from '../contract.ts'
 import { choice, number } from '../../../notebook/inputs/inputs.ts'
+import { givenInputs } from '../given/inputs.ts'
 import { searchInputs, type GraphValues } from '../search/search-inputs.ts'
 
 /** What may grow, in the order in which it is tried. */
@@ -27,7 +28,10 @@ export function rampInputs() {
       default: 'prefixes',
       help: 'what grows; prefixes: truncate, then blocks, then repeats',
     }),
-    search: choice(['linear', 'bisect'], { default: 'linear', help: 'ask in order, or by halves' }),
+    search: choice(['linear', 'bisect'], {
+      default: 'linear',
+      help: 'ask in order, or by halves; a --model is asked by halves unless the profile is extended',
+    }),
     profile: choice(['focused', 'extended'], {
       env: 'PROFILE',
       default: defaults.profile,
@@ -37,6 +41,7 @@ export function rampInputs() {
     rung: number({ integer: true, min: 1, default: 1, help: 'the rung whose channels are kept, 1 for the first' }),
     nBlocks: number({ integer: true, min: 1, default: rampDefaults.nBlocks, help: 'blocks of the whole network' }),
     nRepeats: number({ integer: true, min: 1, default: rampDefaults.nRepeats, help: 'repeats of the whole network' }),
+    ...givenInputs(),
     ...searchInputs(),
   }
 }

@@ -108,6 +108,8 @@ export interface GraphValues {
 
 /** What the other inputs of `searchInputs` give. */
 export interface SearchValues {
+  /** A model of one's own, which has calibration of its own. */
+  readonly model?: string | undefined
   readonly toolchain: ToolchainName
   readonly dfc: string | undefined
   readonly trtexec: string

@@ -56,7 +56,7 @@ export async function openSearch(
     )
   }
   const calibration = await openCalibration({ path: values.calibNpz, lengthPolicy: values.inputLengthPolicy })
-  o.print(`${why}\ncalibration: ${calibration.from}`)
+  o.print(values.model === undefined ? `${why}\ncalibration: ${calibration.from}` : why)
   const { calibrationSamples, batchSize } = monolithicContract().quickOpt
   return {
     toolchain,
