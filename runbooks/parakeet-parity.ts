@@ -26,6 +26,8 @@ export default runbook(
       rungs: choice(rungGroups, { default: 'ort', help: 'R0 to R7 on ONNX Runtime, R8 and R9 on TensorRT, or all' }),
       enginesFp32: folder({ optional: true, help: 'a folder of float32 plans, for R8' }),
       enginesFp16: folder({ optional: true, help: 'a folder of float16 plans, for R9' }),
+      enginesBf16: folder({ optional: true, help: 'a folder of bfloat16 plans, for R9' }),
+      enginesInt8: folder({ optional: true, help: 'a folder of int8 plans, for R9' }),
       melFixture: file({ optional: true, help: 'a JSON fixture of features, for R1' }),
       polygraphy: file({ optional: true, help: 'outputs that polygraphy saved of two runners, for R8' }),
       manifest: file({ optional: true, help: 'a NeMo manifest, for R10' }),

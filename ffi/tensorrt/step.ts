@@ -214,6 +214,8 @@ interface Ports {
 function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Ground & Ports): () => void {
   const { cudaMemcpyAsync }: CudaFunctions = cuda.functions
   const { check } = cuda
+  const { self } = context
+  const { pointer } = stream
   const { logger } = engine.rt
   const enqueue = context.method('enqueueV3') as NativeFunction<[bigint, bigint], boolean>
   const onDevice = (slots: readonly Slot[]) =>
@@ -221,17 +223,20 @@ function enqueuer({ engine, cuda, context, stream, inputs, outputs }: Ground & P
   const [into, outOf] = [onDevice(inputs), onDevice(outputs)]
   return () => {
     if (!logger.isMute) logger.mustBeMute('IExecutionContext.enqueueV3')
-    for (const { slot, device, host } of into) {
-      check('cudaMemcpyAsync to the device', cudaMemcpyAsync(device, host, slot.bytes, 1, stream.pointer))
+    // Counted loops: an iterator and its results are objects.
+    for (let i = 0; i < into.length; i++) {
+      const { slot, device, host } = into[i]!
+      check('cudaMemcpyAsync to the device', cudaMemcpyAsync(device, host, slot.bytes, 1, pointer))
     }
-    if (!enqueue(context.self, stream.pointer)) {
+    if (!enqueue(self, pointer)) {
       const state = cuda.lastError()
       const said = `enqueueV3 answers false${state ? `, and CUDA says ${state}` : ''}`
       const hint = 'run the plan with: trtexec --loadEngine=<plan> --verbose'
       throw new FfiError('status', `Cannot run the engine: ${said}`, hint, { said })
     }
-    for (const { slot, device, host } of outOf) {
-      check('cudaMemcpyAsync from the device', cudaMemcpyAsync(host, device, slot.bytes, 2, stream.pointer))
+    for (let i = 0; i < outOf.length; i++) {
+      const { slot, device, host } = outOf[i]!
+      check('cudaMemcpyAsync from the device', cudaMemcpyAsync(host, device, slot.bytes, 2, pointer))
     }
   }
 }

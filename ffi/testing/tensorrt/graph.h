@@ -7,7 +7,7 @@
 
 namespace standin {
 enum Role : uint32_t { kInner = 0, kInput = 1, kOutput = 2 };
-enum Kind : uint32_t { kDense = 0, kAdd = 1, kRelu = 2, kCopy = 3 };
+enum Kind : uint32_t { kDense = 0, kAdd = 1, kRelu = 2, kCopy = 3, kEmbed = 4, kAddRow = 5 };
 using Shape = std::vector<int32_t>;
 
 struct Tensor {
@@ -17,7 +17,7 @@ struct Tensor {
 };
 struct Op {
   uint32_t kind = kCopy, a = 0, b = 0, out = 0, rows = 0, cols = 0, relu = 0;
-  std::vector<float> weight, bias; /* of kDense: [rows][cols] and [rows] */
+  std::vector<float> weight, bias; /* of kDense and kEmbed: [rows][cols] and [rows] */
 };
 struct Range {
   Shape min, opt, max;
@@ -181,7 +181,7 @@ inline bool graphOf(const uint8_t *body, size_t size, Graph &graph) {
   for (Op &op : graph.ops) {
     for (uint32_t *word : {&op.kind, &op.a, &op.b, &op.out, &op.rows, &op.cols, &op.relu}) *word = in.u32();
     if (!in.ok || op.a >= graph.tensors.size() || op.b >= graph.tensors.size() || op.out >= graph.tensors.size()) return false;
-    if (op.kind != kDense) continue;
+    if (op.kind != kDense && op.kind != kEmbed) continue;
     if (uint64_t{op.rows} * op.cols > size || op.rows > size) return false;
     op.weight.resize(size_t{op.rows} * op.cols);
     op.bias.resize(op.rows);

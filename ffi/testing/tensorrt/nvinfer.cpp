@@ -71,6 +71,17 @@ struct Work {
     float *z = reinterpret_cast<float *>(out);
     if (op.kind == kRelu) std::transform(x, x + n, z, [](float v) { return v > 0 ? v : 0; });
     if (op.kind == kAdd) std::transform(x, x + n, y, z, [](float v, float w) { return v + w; });
+    if (op.kind == kAddRow) { /* b again and again over a */
+      const size_t period = static_cast<size_t>(volume(shapes[op.b]));
+      for (size_t i = 0; i < n; i++) z[i] = x[i] + y[i % period];
+    }
+    if (op.kind == kEmbed) /* the row of a table that an integer names; the last row where there is none */
+      for (size_t i = 0; i < n / op.cols; i++) {
+        const bool isWide = elementBytes(graph->tensors[op.a].dtype) == 8;
+        const int64_t id = isWide ? reinterpret_cast<const int64_t *>(a)[i] : reinterpret_cast<const int32_t *>(a)[i];
+        const size_t row = id >= 0 && id < op.rows ? static_cast<size_t>(id) : op.rows - 1;
+        std::copy_n(op.weight.begin() + static_cast<std::ptrdiff_t>(row * op.cols), op.cols, z + i * op.cols);
+      }
     if (op.kind != kDense) return;
     for (size_t row = 0; row < n / op.rows; row++)
       for (uint32_t m = 0; m < op.rows; m++) {
@@ -141,6 +152,7 @@ private:
       isKnown[op.out] = isKnown[op.a] && isKnown[op.b] && (op.kind != kAdd || shapes[op.a] == shapes[op.b]);
       Shape shape = shapes[op.a];
       if (op.kind == kDense) shape.back() = static_cast<int32_t>(op.rows);
+      if (op.kind == kEmbed) shape.push_back(static_cast<int32_t>(op.cols));
       shapes[op.out] = shape;
     }
   }

@@ -41,10 +41,16 @@ interface DenseOp {
   readonly relu?: boolean
 }
 
-/** Tensors are named. */
+/** y is a row of the table `weight` [rows][cols] for each integer of `from`: an axis more. */
+interface EmbedOp extends Omit<DenseOp, 'kind' | 'relu' | 'bias'> {
+  readonly kind: 'embed'
+}
+
+/** Tensors are named. `addRow` adds `and` again and again along `from`. */
 export type PlanOp =
   | DenseOp
-  | { readonly kind: 'add'; readonly from: string; readonly and: string; readonly to: string }
+  | EmbedOp
+  | { readonly kind: 'add' | 'addRow'; readonly from: string; readonly and: string; readonly to: string }
   | { readonly kind: 'relu' | 'copy'; readonly from: string; readonly to: string }
 
 type ShapeRange = readonly [min: readonly number[], opt: readonly number[], max: readonly number[]]
@@ -59,7 +65,7 @@ export interface PlanNetwork {
 }
 
 const roles = { inner: 0, input: 1, output: 2 } as const
-const kinds = { dense: 0, add: 1, relu: 2, copy: 3 } as const
+const kinds = { dense: 0, add: 1, relu: 2, copy: 3, embed: 4, addRow: 5 } as const
 
 /** The bytes of a plan that a version would write. */
 export function planBytes(network: PlanNetwork, { major, minor, patch }: TensorRtVersion): Uint8Array {
@@ -96,11 +102,14 @@ function bodyOf({ name = 'unnamed', tensors, ops, profiles = [] }: PlanNetwork):
   for (const profile of profiles) for (const input of inputs) words(...profile[input.name]!.flat())
   words(ops.length)
   for (const op of ops) {
-    words(kinds[op.kind], index(op.from), op.kind === 'add' ? index(op.and) : index(op.from), index(op.to))
-    words(...(op.kind === 'dense' ? [op.rows, op.cols, op.relu ? 1 : 0] : [0, 0, 0]))
-    if (op.kind !== 'dense') continue
+    words(kinds[op.kind], index(op.from), 'and' in op ? index(op.and) : index(op.from), index(op.to))
+    if (op.kind !== 'dense' && op.kind !== 'embed') {
+      words(0, 0, 0)
+      continue
+    }
+    words(op.rows, op.cols, op.kind === 'dense' && op.relu ? 1 : 0)
     floats(op.weight)
-    floats(op.bias)
+    floats(op.kind === 'dense' ? op.bias : Array.from({ length: op.rows }, () => 0))
   }
   return Buffer.concat(parts)
 }

@@ -40,12 +40,37 @@ export interface TensorRtBackend extends Backend {
  *   device is absent, or of another version; fail when TensorRT or CUDA cannot do it
  */
 export async function openTensorRtPlan(path: string, options: TensorRtOptions = {}): Promise<TensorRtBackend> {
+  const { engine, step, loadMs, device } = await openPlanStep(path, options)
+  return backendOf({ path, engine, step, loadMs, device })
+}
+
+/** A plan with a step that runs it. */
+export interface PlanStep {
+  readonly engine: Engine
+  readonly step: Step
+  readonly loadMs: number
+  readonly device: string
+}
+
+/**
+ * Open a plan as a step, whose pinned memory the caller writes and reads.
+ *
+ * @throws RunbookError as `openTensorRtPlan`
+ */
+export async function openPlanStep(path: string, options: TensorRtOptions = {}): Promise<PlanStep> {
   mustBePlan(path)
   try {
     return await open({ path, plan: readFile(path), options })
   } catch (thrown) {
     throw failureOf(thrown, path)
   }
+}
+
+/** Close a step and its plan. Objects are deleted once no thread of the library waits for JavaScript. */
+export async function closePlanStep({ engine, step }: PlanStep): Promise<void> {
+  await untilMute(engine)
+  step.close()
+  engine.close()
 }
 
 /** What is no plan is named as what it is, on a machine without TensorRT too. */
@@ -66,7 +91,7 @@ async function open({
   path: string
   plan: Uint8Array
   options: TensorRtOptions
-}): Promise<TensorRtBackend> {
+}): Promise<PlanStep> {
   const rt = openTensorRt({ env })
   const cuda = openCuda({ env })
   const gpu = cuda.device(0)
@@ -76,7 +101,7 @@ async function open({
     const step = await createStep(engine, cuda, { profile })
     const loadMs = performance.now() - startedMs
     const name = `${gpu.name} ${gpu.pciBusId} (TensorRT ${versionText(rt.version)}, CUDA ${cuda.runtimeVersion})`
-    return backendOf({ path, engine, step, loadMs, device: name })
+    return { engine, step, loadMs, device: name }
   } catch (thrown) {
     await untilMute(engine)
     engine.close()
@@ -89,12 +114,8 @@ async function untilMute({ rt: { logger } }: Engine): Promise<void> {
   while (!logger.isMute) await logger.whenMute()
 }
 
-interface Parts {
+interface Parts extends PlanStep {
   readonly path: string
-  readonly engine: Engine
-  readonly step: Step
-  readonly loadMs: number
-  readonly device: string
 }
 
 function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBackend {
@@ -128,9 +149,7 @@ function backendOf({ path, engine, step, loadMs, device }: Parts): TensorRtBacke
   /** Questions that were asked before are answered. */
   const close = async () => {
     await turns.settled()
-    await untilMute(engine)
-    step.close()
-    engine.close()
+    await closePlanStep({ engine, step, loadMs, device })
   }
   return {
     name: 'tensorrt',
@@ -187,11 +206,16 @@ interface ArrayType {
   new (buffer: ArrayBufferLike, offset: number, length: number): TensorData
 }
 
+/** All of a tensor's pinned memory, as its own type. It dies with the step. */
+export function pinnedOf({ info, host: { buffer, byteOffset, byteLength } }: StepTensor): TensorData {
+  const type = arrayOf[info.dtype as Dtype] as unknown as ArrayType
+  return new type(buffer, byteOffset, Math.floor(byteLength / type.BYTES_PER_ELEMENT))
+}
+
 function portOf(tensor: StepTensor): Port {
   const dtype = tensor.info.dtype as Dtype
-  const { buffer, byteOffset, byteLength } = tensor.host
   const type = arrayOf[dtype] as unknown as ArrayType
-  const pinned = new type(buffer, byteOffset, Math.floor(byteLength / type.BYTES_PER_ELEMENT))
+  const pinned = pinnedOf(tensor)
   let kept = new type(sizeOf(tensor.shape))
   return {
     tensor,
@@ -207,7 +231,7 @@ function portOf(tensor: StepTensor): Port {
 }
 
 /** What a native call threw, as an operating error that names the plan. A bug stays one. */
-const failureOf = (thrown: unknown, path: string) =>
+export const failureOf = (thrown: unknown, path: string) =>
   operatingError(thrown, ({ file, said }) =>
     file === path || said === undefined ? {} : { message: `Cannot run "${path}": ${said}` },
   )

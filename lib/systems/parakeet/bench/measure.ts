@@ -89,7 +89,7 @@ Contract: ${contract}. Files without a room lie in \`lib/systems/parakeet\`.
 | features to frames | \`transcribe/encoders.ts\` | whole, windows with margins, or chunks with caches |
 | projection | \`projection.onnx\` | once for a chunk |
 | decisions | \`lib/speech/tdt/greedy.ts\` | label looping: at most ${decode.max_symbols} tokens on a frame |
-| predictor and joint | \`transcribe/bound-networks.ts\` | two bindings hand the state back and forth |
+| predictor and joint | \`transcribe/networks/bound.ts\` | two bindings hand the state back and forth |
 | text and times | \`lib/speech/tdt/timestamps.ts\` | pieces, words, segments |
 
 ## Assertions at the borders

@@ -37,9 +37,10 @@ export function profileOf(component: EngineComponent, meta: ModelMeta, { engines
     if (streaming === null)
       throw usageError('Cannot profile "encoder_streaming": the meta has no schedule', 'export again')
     const most = streaming.chunk_size[1] + streaming.pre_encode_cache_size[1]
+    // The last chunk of a stream may be as short as one frame.
     return {
       audio_signal: [
-        [1, bins, streaming.chunk_size[0]],
+        [1, bins, 1],
         [1, bins, most],
         [1, bins, most],
       ],

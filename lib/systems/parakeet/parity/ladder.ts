@@ -68,14 +68,15 @@ export const climbStream = async (
   await rungStream(side, source, contract, 'closed_loop'),
 ]
 
-/** Rungs R8 and R9, on folders of engines by precision; those without a folder are blocked. */
+/** Rungs R8, and R9 for each lower precision that has a folder of engines; blocked where there is none. */
 export async function climbEngines(
   folders: Partial<Record<Precision, string>>,
   source: CaseSource,
   contract: ParakeetContract,
 ): Promise<RungResult[]> {
   const results: RungResult[] = []
-  for (const precision of precisions) {
+  const lower = precisions.filter(precision => precision !== 'fp32' && folders[precision] !== undefined)
+  for (const precision of ['fp32', ...(lower.length > 0 ? lower : ['fp16'])] as readonly Precision[]) {
     const rung = engineRung(precision, contract)
     const folder = folders[precision]
     if (folder === undefined) {

@@ -25,6 +25,8 @@ export interface ParityInputs {
   readonly rungs: RungGroup
   readonly enginesFp32: string | undefined
   readonly enginesFp16: string | undefined
+  readonly enginesBf16: string | undefined
+  readonly enginesInt8: string | undefined
   readonly melFixture: string | undefined
   readonly polygraphy: string | undefined
   readonly manifest: string | undefined
@@ -91,6 +93,8 @@ export async function climb(
   const folders = {
     ...(inputs.enginesFp32 !== undefined && { fp32: inputs.enginesFp32 }),
     ...(inputs.enginesFp16 !== undefined && { fp16: inputs.enginesFp16 }),
+    ...(inputs.enginesBf16 !== undefined && { bf16: inputs.enginesBf16 }),
+    ...(inputs.enginesInt8 !== undefined && { int8: inputs.enginesInt8 }),
   }
   if (inputs.polygraphy !== undefined) results.push(rungPolygraphy(inputs.polygraphy, contract))
   const wantsEngines = inputs.rungs !== 'ort' || Object.keys(folders).length > 0

@@ -7,16 +7,17 @@ import { readJson } from '../../../host/files.ts'
 import { blockedError, usageError } from '../../../base/errors.ts'
 import type { Backend } from '../../../infer/backend.ts'
 import { openBackend } from '../../../infer/open.ts'
-import type { BackendName } from '../../../infer/options.ts'
+import type { BackendName, BackendOptions } from '../../../infer/options.ts'
 import { NemoMel } from '../../../signal/mel/nemo.ts'
 import type { Pieces } from '../../../speech/pieces.ts'
 import { checkRules } from '../../../speech/tdt/rules.ts'
 import type { ParakeetContract } from '../contract/read.ts'
 import { readModelFolder, readPieces, type ModelFolder } from '../model/folder.ts'
 import { melOptionsOf, readMeta, rulesOf, type ModelMeta } from '../model/meta.ts'
-import { openBackendNetworks } from './backend-networks.ts'
-import { BoundNetworks } from './bound-networks.ts'
+import { openBackendNetworks } from './networks/backend.ts'
+import { BoundNetworks } from './networks/bound.ts'
 import type { ChunkNetworks } from './networks.ts'
+import { PlanNetworks } from './networks/plan.ts'
 import { runbookCommand } from '../../../host/typescript.ts'
 
 /** A model that is open. */
@@ -60,10 +61,7 @@ export async function openModel(path: string, contract: ParakeetContract, o: Ope
   const options = { backend: o.backend ?? 'auto', ort: { threads: o.threads ?? 1 } }
   const encoder = await openBackend(file, options)
   try {
-    const isBound = encoder.name === 'ort' && folder.files.has('joint_step') && folder.files.has('projection')
-    const networks = isBound
-      ? await BoundNetworks.open(folder, meta, { threads: o.threads ?? 1, lookahead: o.lookahead ?? 1 })
-      : await openBackendNetworks(folder, meta, options)
+    const networks = await networksOf(encoder, folder, meta, { ...o, options })
     await networks.reset()
     return {
       folder,
@@ -82,6 +80,21 @@ export async function openModel(path: string, contract: ParakeetContract, o: Ope
     await encoder[Symbol.asyncDispose]()
     throw thrown
   }
+}
+
+/** The loop that makes nothing per step where there is one for the runtime and the files, else any backend's. */
+async function networksOf(
+  encoder: Backend,
+  folder: ModelFolder,
+  meta: ModelMeta,
+  { threads = 1, lookahead = 1, options }: OpenOptions & { options: BackendOptions },
+): Promise<ChunkNetworks> {
+  const { files } = folder
+  if (encoder.name === 'ort' && files.has('joint_step') && files.has('projection'))
+    return await BoundNetworks.open(folder, meta, { threads, lookahead })
+  const arePlans = (['predictor', 'joint'] as const).every(name => files.get(name)?.endsWith('.plan'))
+  if (encoder.name === 'tensorrt' && arePlans) return await PlanNetworks.open(folder, meta, options)
+  return await openBackendNetworks(folder, meta, options)
 }
 
 /** The meta of a folder; of one in another's layout, the contract's values with the sizes that its files state. */

@@ -1,14 +1,14 @@
 /**
  * Predictor and joint over any backend, plans included: our own pair of graphs, or NeMo's export of both in one.
  */
-import { float32, type FloatTensor, type Tensor } from '../../../formats/tensors/tensor.ts'
-import type { Backend } from '../../../infer/backend.ts'
-import { openBackend } from '../../../infer/open.ts'
-import type { BackendOptions } from '../../../infer/options.ts'
-import type { TdtNetworksAsync } from '../../../speech/tdt/loop.ts'
-import type { ModelFolder } from '../model/folder.ts'
-import type { ModelMeta } from '../model/meta.ts'
-import { rowsOf, type ChunkNetworks } from './networks.ts'
+import { float32, type FloatTensor, type Tensor } from '../../../../formats/tensors/tensor.ts'
+import type { Backend } from '../../../../infer/backend.ts'
+import { openBackend } from '../../../../infer/open.ts'
+import type { BackendOptions } from '../../../../infer/options.ts'
+import type { TdtNetworksAsync } from '../../../../speech/tdt/loop.ts'
+import type { ModelFolder } from '../../model/folder.ts'
+import type { ModelMeta } from '../../model/meta.ts'
+import { rowsOf, type ChunkNetworks } from '../networks.ts'
 
 const int = (dtype: 'int32' | 'int64', shape: number[], value: number): Tensor =>
   dtype === 'int64'

@@ -4,12 +4,12 @@
  * Two bindings hand the predictor's state back and forth without a copy, the joint reads the predictor's output where
  * it lies, and the encoder's share of the joint is computed for a whole chunk at once.
  */
-import { boundTensor, type Binding, type BoundTensor } from '../../../infer/ort/binding.ts'
-import { openOrtC, type OrtCBackend } from '../../../infer/ort/c-api.ts'
-import type { TdtNetworks } from '../../../speech/tdt/loop.ts'
-import type { ModelFolder } from '../model/folder.ts'
-import type { ModelMeta } from '../model/meta.ts'
-import { rowsOf, type ChunkNetworks, type HeardFrames } from './networks.ts'
+import { boundTensor, type Binding, type BoundTensor } from '../../../../infer/ort/binding.ts'
+import { openOrtC, type OrtCBackend } from '../../../../infer/ort/c-api.ts'
+import type { TdtNetworks } from '../../../../speech/tdt/loop.ts'
+import type { ModelFolder } from '../../model/folder.ts'
+import type { ModelMeta } from '../../model/meta.ts'
+import { rowsOf, type ChunkNetworks, type HeardFrames } from '../networks.ts'
 
 /** The hot path on ONNX Runtime. */
 export class BoundNetworks implements ChunkNetworks, TdtNetworks {
