@@ -122,7 +122,7 @@ function authoring({ run, cell }: Pen, repeats: number): Promise<number> {
 
 /** A long and a four times longer recording, through the model that the sweep compiled. */
 function separations({ run, cell }: Pen) {
-  const { bench, model } = monolithicContract()
+  const { bench, files, model } = monolithicContract()
   const sound = readWav(shippedMixtures()[0]!).channels[0]!
   const compiled = (readJson(run.path('sweep', 'monolithic_full_next_knob.json')) as { winner: string }).winner
   return cell('Separate a long and a four times longer recording', async ({ show }) => {
@@ -132,7 +132,7 @@ function separations({ run, cell }: Pen) {
       const compiledModel = run.path('sweep', compiled, `${compiled}.host_compiled.onnx`)
       const argv = ['--model', compiledModel, '--mix-wav', mix, '--out-dir', run.folder, '--run-ts', name, '--quiet']
       const cost = await costOfScript(runbookFile('monolithic-infer'), argv)
-      const metrics = readJson(run.path(name, 'runtime_metrics.json')) as RuntimeMetrics
+      const metrics = readJson(run.path(name, files.runtimeMetrics)) as RuntimeMetrics
       return {
         seconds,
         rtf: metrics.rtf,

@@ -20,13 +20,9 @@ export type LadderName = (typeof ladderNames)[number]
 type Modes = Pick<ConvTasNetOptions, 'encoderMode' | 'decoderMode'>
 type Sizes = Pick<ConvTasNetOptions, 'nFilters' | 'bnChan' | 'hidChan' | 'skipChan' | 'nBlocks' | 'nRepeats'>
 
-/** One rung; `exportedParameters` counts the weights of its graph with the decoder `conv1x1_head`. */
+/** One rung: its channels and blocks, and the samples of its window. */
 export interface Rung extends Sizes {
   readonly inputLen: number
-  readonly exportedParameters: number
-  /** Of the encoder; those of `model` where a rung does not say. */
-  readonly kernelSize?: number
-  readonly stride?: number
 }
 
 /** The values of `contracts/monolithic.contract.json`; names end in their units. */
@@ -34,15 +30,10 @@ export interface MonolithicContract {
   readonly model: {
     readonly kernelSize: number
     readonly stride: number
-    readonly pad: number
     readonly nSrc: number
     readonly convKernelSize: number
     readonly sampleRateHz: number
     readonly seed: number
-    readonly opset: number
-    readonly irVersion: number
-    readonly inputName: string
-    readonly outputName: string
   }
   readonly ladders: {
     readonly plan: Modes & { readonly rungs: readonly Rung[] }
@@ -50,7 +41,6 @@ export interface MonolithicContract {
     readonly temporal: Modes & {
       readonly fromRung: number
       readonly latentFrames: readonly number[]
-      readonly inputLens: readonly number[]
     }
   }
   readonly limits: {
@@ -67,8 +57,6 @@ export interface MonolithicContract {
     readonly ladder: LadderName
     readonly knob: 'plan' | 'evidence'
   }
-  /** The four closing lines with their placeholders in `<…>`. */
-  readonly reportLines: readonly string[]
   readonly files: {
     readonly summary: string
     readonly hostSummary: string
@@ -124,9 +112,11 @@ export function ladderConfigs(
   return sizes.map(rung => convTasNetOptions({ ...shared, ...sizesOf({ ...shared, ...rung }), ...change }))
 }
 
-function temporalRungs({ ladders: { plan, temporal } }: MonolithicContract): Rung[] {
+function temporalRungs({ model, ladders: { plan, temporal } }: MonolithicContract): Rung[] {
   const base = plan.rungs[temporal.fromRung - 1]
-  if (base !== undefined) return temporal.inputLens.map(inputLen => Object.assign({}, base, { inputLen }))
+  if (base !== undefined) {
+    return temporal.latentFrames.map(frames => Object.assign({}, base, { inputLen: (frames - 1) * model.stride }))
+  }
   const state = `the plan has ${plan.rungs.length}`
   throw usageError(
     `Cannot start the temporal ladder from rung ${temporal.fromRung}: ${state}`,

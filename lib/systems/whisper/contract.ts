@@ -24,12 +24,6 @@ export interface PublishedModel {
   readonly files: readonly ModelFile[]
 }
 
-/** Errors and words of a set of recordings. */
-export interface ErrorCount {
-  readonly errors: number
-  readonly words: number
-}
-
 /** The contract's values; each one's source stands in the JSON. */
 export interface WhisperContract extends ContractMark {
   readonly audio: { readonly sampleRateHz: number; readonly windowSeconds: number; readonly shortestSeconds: number }
@@ -62,8 +56,6 @@ export interface WhisperContract extends ContractMark {
   }
   /** By device and model: the files of encoder and decoder. */
   readonly hefs: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
-  /** What openai/whisper does on the set of recordings, by model and language. */
-  readonly wordError: Readonly<Record<string, Readonly<Record<string, ErrorCount>>>>
   readonly gates: {
     readonly encoderMaxAbs: number
     readonly logitsMaxAbs: number

@@ -7,9 +7,10 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../../host/files.ts'
 import { asError, RunbookError } from '../../../base/errors.ts'
+import { monolithicContract } from '../contract.ts'
 
 /** The file that the metrics are written to. */
-export const metricsName = 'runtime_metrics.json'
+export const metricsName = monolithicContract().files.runtimeMetrics
 
 /** The metrics of a separation that ended well. */
 export interface RuntimeMetrics {

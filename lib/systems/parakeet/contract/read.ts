@@ -57,7 +57,6 @@ export interface ParakeetContract extends ContractMark {
     readonly cache_last_time_atol: number
     readonly cache_channel_atol: number
     readonly drift_slope_per_chunk: number
-    readonly confidence_atol: number
     readonly wer_max: number
     readonly trt: Readonly<Record<string, number>>
   }
