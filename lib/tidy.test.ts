@@ -66,13 +66,7 @@ const imports = (path: string) =>
     to: match[1] ?? match[2]!,
     isType: /^(import|export) type\b/.test(match[0]),
   }))
-/** Known departures that are still to be mended; a line leaves with its cause, and none is added. */
-const owed = new Set(JSON.parse(readFileSync(join(import.meta.dirname, 'tidy-owed.json'), 'utf8')) as string[])
-const none = (problems: readonly string[]) =>
-  assert.deepEqual(
-    problems.filter(problem => !owed.has(problem.replace(/ \([^()]*\)$/, ''))),
-    [],
-  )
+const none = (problems: readonly string[]) => assert.deepEqual(problems, [])
 
 test('the top level holds what it is known to hold', () => {
   none(readdirSync(root).filter(name => !topLevel.has(name)))
