@@ -180,8 +180,9 @@ test('at most 12 files lie flat in one folder', () => {
 })
 
 test('ffi is imported only where silicon is reached', () => {
-  const allowed =
-    /^(ffi\/|lib\/infer\/|lib\/bench\/|lib\/compile\/|lib\/doctor\/|lib\/testing\/|runbooks\/(doctor|bench)\.ts)/
+  const rooms = /^(ffi|lib\/(infer|bench|compile|doctor|testing))\//
+  const pages = /^(runbooks\/(doctor|bench)|lib\/notebook\/run\/process\/supervise)\.ts$/
+  const allowed = { test: (path: string) => rooms.test(path) || pages.test(path) }
   none(code.filter(path => !allowed.test(path) && imports(path).some(({ to }) => to.includes('/ffi/'))))
 })
 

@@ -8,6 +8,7 @@
  *   npx tsx runbooks/bench.ts --suite sweep
  *   npx tsx runbooks/bench.ts --suite ffi
  *   npx tsx runbooks/bench.ts --suite sidecar
+ *   npx tsx runbooks/bench.ts --suite survival
  *   npx tsx runbooks/bench.ts --suite whisper --peer-python ~/faster-whisper/bin/python3
  */
 import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
@@ -17,11 +18,15 @@ export default runbook(
   {
     asks: 'is it quick enough, and does it stay small?',
     inputs: {
-      suite: choice(['sweep', 'ffi', 'sidecar', 'whisper', 'tdt'], { default: 'sweep', help: 'what is measured' }),
+      suite: choice(['sweep', 'ffi', 'sidecar', 'whisper', 'tdt', 'survival'], {
+        default: 'sweep',
+        help: 'what is measured',
+      }),
       repeats: number({ default: 5, min: 1, integer: true, help: 'runs of each short measurement' }),
       model: text({ env: 'WHISPER_MODEL', default: 'tiny.en', help: 'of the suite whisper' }),
       audio: file({ optional: true, help: 'a recording for the suite whisper; default: shipped voices' }),
       peerPython: text({ env: 'PEER_PYTHON', optional: true, help: 'a Python with faster-whisper in it' }),
+      seed: number({ default: 1, min: 0, integer: true, help: 'of the suite survival: when and what is tried' }),
       requests: number({ default: 40, min: 1, integer: true, help: 'short recordings, to see whether memory grows' }),
     },
     steps: ({ suite, model }) =>
@@ -29,6 +34,13 @@ export default runbook(
         sidecar: ['call the model in a bare loop', 'load the sidecar and a plain server in turn'],
         whisper: [`measure ${model} in float32 and int8`, 'transcribe the same with faster-whisper where it is given'],
         tdt: ['decode 100,000 steps', 'decode as sherpa-onnx does', 'compare a recorded stream of 3 GB'],
+        survival: [
+          'kill sweeps and resume them',
+          'fill disks',
+          'hang compilers',
+          'ask hostile libraries',
+          'sweep in a crowd',
+        ],
         ffi: ['call ONNX Runtime both ways', 'step through stand-ins of TensorRT and HailoRT'],
         sweep: [
           'measure --help of every runbook against a bare script',
@@ -45,6 +57,8 @@ export default runbook(
       await (await import('../lib/bench/whisper.ts')).benchWhisper(tools, tools.inputs)
     else if (tools.inputs.suite === 'tdt')
       await (await import('../lib/bench/tdt.ts')).benchTdt(tools, tools.inputs.repeats)
+    else if (tools.inputs.suite === 'survival')
+      await (await import('../lib/bench/survival/survival.ts')).benchSurvival(tools, tools.inputs.seed)
     else if (tools.inputs.suite === 'ffi') await (await import('../lib/bench/native.ts')).benchNative(tools)
     else await (await import('../lib/bench/sweep.ts')).benchSweep(tools, tools.inputs.repeats)
   },

@@ -4,7 +4,7 @@
  * The command's words go to the stage's log. A time-out, an interruption, a signal or an exit code other than 0 is a
  * failure, classified from what the command wrote to the log in this stage and not from what stood there before.
  */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, statfsSync, statSync } from 'node:fs'
 import { exec, type ExecResult } from '../host/exec.ts'
 import { sha256File } from '../host/digest.ts'
 import { writeFileAtomic } from '../host/files.ts'
@@ -37,7 +37,22 @@ export async function runStageCommand(command: readonly string[], o: StageBounds
   // A command that was never started has left no log.
   const log = existsSync(o.logFile) ? digestFile(o.logFile, before).text : ''
   if (result.exitCode === 0 && !result.timedOut && !result.aborted) return { result, log }
-  return failedStage(log, result)
+  const failed = failedStage(log, result)
+  if (failed.failure.bucket !== 'unknown' || hasRoom(cwd)) return failed
+  // On a full disk nothing could be said, and that says enough.
+  return failedStage(`${log}\nNo space left on device: ${logFile}`, result)
+}
+
+/** Less than this is no room for the files of a stage, or for the words of one that failed. */
+const leastRoomBytes = 65_536
+
+function hasRoom(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize >= leastRoomBytes
+  } catch {
+    return true
+  }
 }
 
 /** A stage that failed, from its log and how its process ended. */

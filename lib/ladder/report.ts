@@ -2,7 +2,7 @@
  * Tells a person what a search does and what it found: lines while it works, a row for each case after it.
  */
 import { lastMilestone } from '../failure/log-reading.ts'
-import type { CaseResult, LadderCase } from './types.ts'
+import { isOfMachine, type CaseResult, type LadderCase } from './types.ts'
 
 /** One row a case for a person: how it ended and why. */
 export function searchRows(results: readonly CaseResult[]) {
@@ -42,4 +42,17 @@ export function milestoneTeller(print: (text: string) => void): (line: string) =
     last = milestone
     print(`  ${milestone}`)
   }
+}
+
+/**
+ * Why no case says anything about the network; null when one does. A full disk is not an answer, and neither is a
+ * time-out.
+ */
+export function whyUndecided(results: readonly CaseResult[]): string | null {
+  const attempted = results.filter(({ status }) => status !== 'not-reached')
+  const buckets = attempted.map(({ status, failure }) =>
+    status === 'interrupted' ? 'interrupted' : (failure?.bucket ?? ''),
+  )
+  const isOpen = buckets.every(bucket => bucket === 'interrupted' || isOfMachine(bucket))
+  return isOpen ? `no case came to a verdict: ${[...new Set(buckets)].join(', ') || 'none was attempted'}` : null
 }

@@ -5,6 +5,7 @@
  * every tool, and there a skipped test is a failure. Data for measurements lies outside the project; `RUNGBOOK_DATA`
  * names its folder.
  */
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -36,3 +37,12 @@ export function needsTool(name: string): string | false {
 /** `false`, or why a test that wants PyTorch in the system's Python is skipped. */
 export const needsTorch = (): string | false =>
   existsSync('/usr/lib/python3/dist-packages/torch') ? false : 'tool: python3-torch is not installed'
+
+/** How a disk can be made here: the words before a command, or why not. */
+export function namespaceWords(): { readonly words: readonly string[] } | { readonly why: string } {
+  for (const flag of ['-m', '-rm']) {
+    const { status } = spawnSync('unshare', [flag, 'sh', '-c', 'mount -t tmpfs tmpfs /mnt'], { stdio: 'ignore' })
+    if (status === 0) return { words: ['unshare', flag] }
+  }
+  return { why: 'no file system can be mounted here: unshare of util-linux is absent, or this user may not' }
+}

@@ -6,6 +6,8 @@
  *   ARCH=hailo8|hailo8l|hailo15h|hailo10h
  *   STATUS=function:code[:nth][,…]   answer of a call: of every one, or of the nth since the order was given
  *   CRASH=function[:nth]             end the process in it, as a wild pointer does
+ *   HOSTILE=function:way             hang, abort, exit, noise (words into every descriptor), close (of every descriptor) or daemon (a
+ *                                    process without environment, session and parent) in it
  *   LATENCY_US=n       what one frame takes on the device, next to the 0.25 ms that it tells of anyway
  *   HANG_AT=n          the device answers no frame from the nth on (counted from 1 for each group)
  *   REVERSE=1          handles of several streams come in another order than was asked for, as those of one muxed output do
@@ -15,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "standin.h"
 
 enum { ORDERS_MAX = 16, FUNCTIONS_MAX = 96 };
@@ -34,12 +38,12 @@ static void set(const char *name, const char *value)
   snprintf(orders[free_slot].name, sizeof orders[free_slot].name, "%s", value[0] ? name : "");
   snprintf(orders[free_slot].value, sizeof orders[free_slot].value, "%s", value);
   has_orders = 0;
-  for (int i = 0; i < ORDERS_MAX; i++) has_orders |= strcmp(orders[i].name, "STATUS") == 0 || strcmp(orders[i].name, "CRASH") == 0;
+  for (int i = 0; i < ORDERS_MAX; i++) has_orders |= strcmp(orders[i].name, "STATUS") == 0 || strcmp(orders[i].name, "CRASH") == 0 || strcmp(orders[i].name, "HOSTILE") == 0;
 }
 
 __attribute__((constructor)) static void read_environment(void)
 {
-  static const char *const names[] = { "DEVICES", "ARCH", "STATUS", "CRASH", "LATENCY_US", "HANG_AT", "REVERSE", "DRIVER_MISMATCH" };
+  static const char *const names[] = { "DEVICES", "ARCH", "STATUS", "CRASH", "LATENCY_US", "HANG_AT", "REVERSE", "DRIVER_MISMATCH", "HOSTILE" };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char variable[64];
     snprintf(variable, sizeof variable, "HAILO_STANDIN_%s", names[i]);
@@ -89,6 +93,36 @@ static const char *piece_for(const char *order, const char *function)
   return NULL;
 }
 
+enum { DESCRIPTORS = 64, DAEMON_SECONDS = 600 };
+
+static void leave_daemon(void)
+{
+  int status;
+  pid_t first = fork();
+  if (first == 0) {
+    setsid();
+    if (fork() == 0) {
+      char seconds[16], *words[] = { "sleep", seconds, NULL }, *none[] = { NULL };
+      snprintf(seconds, sizeof seconds, "%d", DAEMON_SECONDS + getpid());
+      execve("/bin/sleep", words, none);
+    }
+    _exit(0);
+  }
+  waitpid(first, &status, 0);
+}
+
+static void misbehave(const char *way)
+{
+  if (strcmp(way, "hang") == 0) for (;;) pause();
+  if (strcmp(way, "abort") == 0) abort();
+  if (strcmp(way, "exit") == 0) exit(0);
+  for (int fd = 3; fd < DESCRIPTORS; fd++) {
+    if (strcmp(way, "noise") == 0) (void)!write(fd, "garbage\n", 8);
+    if (strcmp(way, "close") == 0) close(fd);
+  }
+  if (strcmp(way, "daemon") == 0) leave_daemon();
+}
+
 hailo_status fault_at(const char *function)
 {
   if (!has_orders) return SUCCESS;
@@ -105,5 +139,8 @@ hailo_status fault_at(const char *function)
   if (piece && (sscanf(piece, ":%ld", &nth) < 1 || nth == call)) crashes = 1;
   pthread_mutex_unlock(&mutex);
   if (crashes) raise(SIGSEGV);
+  const char *hostile = order_text("HOSTILE");
+  piece = hostile ? piece_for(hostile, function) : NULL;
+  if (piece && *piece == ':') misbehave(piece + 1);
   return answer;
 }

@@ -8,8 +8,9 @@
  * A number alone never gets a signal: a process is its number and its start time, read again just before each one, so a
  * number that went to a stranger in between is left alone (but for the few microseconds that only a pidfd would close).
  *
- * What escapes: a process that clears its environment, leaves the session and loses its parent before anybody looks;
- * and, where there is no /proc (macOS), any that left the group and lost its parent, because only `ps` is asked there.
+ * What escapes: a process that clears its environment, leaves the session and loses its parent before anybody looks,
+ * until the run that it belongs to ends, because the process that supervises a run adopts it (`hasOrphans`); and, where
+ * there is no /proc (macOS), any that left the group and lost its parent, because only `ps` is asked there.
  * Processes of another user (sudo) are seen but cannot be signalled: `end` returns their numbers.
  */
 import { execFileSync } from 'node:child_process'
@@ -110,15 +111,20 @@ export class Family {
   readonly #marker: string
   readonly #source: ProcessSource
   readonly #start: number
+  readonly #hasOrphans: boolean
   readonly #known = new Map<number, number>()
 
   /**
-   * @param marker text that only this family has in its environment, like `NAME_<uuid>=`: a short one matches strangers
+   * @param o.marker text that only this family has in its environment, like `NAME_<uuid>=`: a short one matches
+   *   strangers
+   * @param o.hasOrphans whether every child of this process is a member: it started the root alone, and adopts those
+   *   that lose their parent
    */
-  constructor(o: { root: number; marker: string; source?: ProcessSource }) {
+  constructor(o: { root: number; marker: string; source?: ProcessSource; hasOrphans?: boolean }) {
     if (o.marker.length < 32) throw new RangeError(`the marker "${o.marker}" is too short to be nobody else's`)
     this.#root = o.root
     this.#marker = o.marker
+    this.#hasOrphans = o.hasOrphans === true
     this.#source = o.source ?? (existsSync('/proc/self/stat') ? procSource : psSource)
     this.#start = this.#source.find(o.root)?.start ?? 0
   }
@@ -141,6 +147,7 @@ export class Family {
 
   #isMember(row: ProcessRow, rootIsOurs: boolean): boolean {
     if (this.#known.get(row.pid) === row.start) return true
+    if (this.#hasOrphans && row.ppid === process.pid) return true
     if (rootIsOurs && (row.pid === this.#root || row.group === this.#root || row.session === this.#root)) return true
     return this.#source.holds(row.pid, this.#marker)
   }

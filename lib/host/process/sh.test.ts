@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { until } from '../../testing/until.ts'
 import { createSh, errorOfCommand, type ShSurroundings } from './sh.ts'
+import { needsTool } from '../../testing/needs.ts'
+import { processesWith } from '../../testing/processes.ts'
 
 /** A shell with a folder of its own, and what it printed. */
 async function withShell(
@@ -150,3 +152,10 @@ test('sh kills a command by hand with its descendants', () =>
     await running.kill()
     assert.equal((await running).signal, 'SIGTERM')
   }))
+
+test('sh`` does not wait for one that escaped with its streams', { skip: needsTool('setsid') }, async () => {
+  const seconds = String(60_000 + (process.pid % 10_000))
+  const { stdout } = await createSh({ folder: null })`echo said; (env -i setsid sleep ${seconds} &)`
+  assert.equal(stdout, 'said\n')
+  for (const { pid } of processesWith(`sleep ${seconds}`)) process.kill(pid, 'SIGKILL')
+})

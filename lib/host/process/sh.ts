@@ -10,7 +10,9 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Options, ProcessOutput, ProcessPromise } from 'zx/core'
 import { interruption } from '../../base/async.ts'
 import { blockedError, RunbookError } from '../../base/errors.ts'
@@ -47,6 +49,8 @@ export interface ShSurroundings {
 /** The limit of a command that names none, in ms. */
 const timeoutMsUsual = 10 * 60_000
 const graceMs = 2000
+/** Streams that give nothing for so long after their command's end are held by somebody else. */
+const quietMs = 1000
 /** zx gives this to `kill` when the time limit is over; no process ever gets it. */
 const limitSignal = 'SIGALRM'
 
@@ -175,9 +179,25 @@ function startFamily(
   signal?.addEventListener('abort', stop)
   child.once('exit', () => {
     signal?.removeEventListener('abort', stop)
-    void family.end({ graceMs }).finally(release)
+    void family
+      .end({ graceMs })
+      .finally(release)
+      .then(() => closeStreams(child))
   })
   return { process: child, family }
+}
+
+/**
+ * Close the streams of a command that has ended, once nothing more comes: a process that escaped may hold them open.
+ */
+async function closeStreams({ stdout, stderr }: ChildProcess): Promise<void> {
+  const streams = [stdout, stderr].filter(stream => stream !== null) as Socket[]
+  const read = () => streams.reduce((sum, { bytesRead }) => sum + bytesRead, 0)
+  for (let before = -1; before !== read() && streams.some(({ closed }) => !closed);) {
+    before = read()
+    await sleep(quietMs, undefined, { ref: false })
+  }
+  for (const stream of streams) stream.destroy()
 }
 
 /** One command in its log file and before the reader's eyes. */

@@ -10,6 +10,7 @@ import { interruption } from '../../base/async.ts'
 import { asError, exitCodes, RunbookError } from '../../base/errors.ts'
 import { plainText, shellWord } from '../../base/text.ts'
 import { projectVersion } from '../../base/version.ts'
+import { shortageError } from '../../base/system-error.ts'
 import { errorOfCommand } from '../../host/process/sh.ts'
 import { runbookCommand } from '../../host/typescript.ts'
 import { flagFromName, isSwitchedOn, parseArgv } from '../inputs/argv.ts'
@@ -204,7 +205,8 @@ export interface Ending {
 
 /** Fill in how it ended and write it down; a disk that is full does not take the verdict away. */
 async function conclude(ending: Ending): Promise<Report> {
-  const { report, recorder, narrative, thrown, startedMs } = ending
+  const { report, recorder, narrative, startedMs } = ending
+  const thrown = shortageError(ending.thrown)
   settle(ending, thrown)
   report.endedAt = new Date().toISOString()
   report.durationMs = Math.round(performance.now() - startedMs)
@@ -212,7 +214,8 @@ async function conclude(ending: Ending): Promise<Report> {
   if (thrown !== undefined) narrative.error(errorText(thrown))
   try {
     await recorder.end()
-  } catch (saving) {
+  } catch (unsaved) {
+    const saving = shortageError(unsaved)
     narrative.error(errorText(saving))
     // What stands on the disk must say the same as the verdict line.
     if (thrown === undefined) settle(ending, saving)

@@ -176,18 +176,34 @@ export class Recorder {
     writeFileAtomic(join(this.#folder, 'report.ipynb'), renderIpynb(this.report))
   }
 
-  /** Write `report.json` alone, when the other views did not fit; gives whether it did. */
+  /**
+   * Write `report.json` alone, when the other views did not fit; gives whether it did. Where there is no room for it
+   * either, the other views make room, then the outputs of the cells are left out.
+   */
   saveData(): boolean {
-    try {
-      if (this.#folder !== null) this.#writeData(this.#folder)
-      return true
-    } catch {
-      return false
-    }
+    const folder = this.#folder
+    if (folder === null) return true
+    const slim = { ...this.report, cells: this.report.cells.map(cell => ({ ...cell, source: '', outputs: [] })) }
+    const ways = [
+      () => this.#writeData(folder),
+      () => {
+        for (const name of ['report.html', 'report.ipynb', 'report.md']) rmSync(join(folder, name), { force: true })
+        this.#writeData(folder)
+      },
+      () => this.#writeData(folder, slim),
+    ]
+    return ways.some(way => {
+      try {
+        way()
+        return true
+      } catch {
+        return false
+      }
+    })
   }
 
-  #writeData(folder: string): void {
-    writeFileAtomic(join(folder, 'report.json'), `${JSON.stringify(this.report, null, 2)}\n`)
+  #writeData(folder: string, report = this.report): void {
+    writeFileAtomic(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
   }
 }
 

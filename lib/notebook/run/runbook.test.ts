@@ -7,6 +7,7 @@ import test from 'node:test'
 import { typescriptCommand } from '../../host/typescript.ts'
 import { until } from '../../testing/until.ts'
 import demo from '../../testing/notebook/demo-runbook.ts'
+import { runInProcess } from '../../testing/run-in-process.ts'
 import type { Report } from '../views/report.ts'
 
 const views = ['events.ndjson', 'report.html', 'report.ipynb', 'report.json', 'report.md']
@@ -233,4 +234,10 @@ test('runbook() can be imported without running', async () => {
   assert.equal(demo.id, 'demo-runbook')
   assert.equal(demo.sheet.asks, 'does the notebook keep its promises?')
   assert.match(demo.intro(), /^Demo: does/)
+})
+
+test('a runbook is blocked, and no defect, when the machine has no more open files', async () => {
+  const { exit, report } = await runInProcess(demo, ['--how', 'few-files'])
+  assert.equal(exit, 3)
+  assert.match(report.hint!, /ulimit -n 4096/)
 })

@@ -2,7 +2,7 @@
  * Declares a runbook.
  *
  * `runbook(import.meta, sheet, body)` runs only as the entry script; tests and other runbooks import it and call `run`.
- * How one execution goes is `lifecycle.ts`; how a runbook behaves as a process is `entry.ts`.
+ * How one execution goes is `lifecycle.ts`; how a runbook behaves as a process is `process/entry.ts`.
  */
 import { readFileSync, realpathSync } from 'node:fs'
 import { basename, relative } from 'node:path'
@@ -50,7 +50,7 @@ export function runbook<const S extends Inputs>(
     intro: () => introOf(readFileSync(path, 'utf8')),
     run: surroundings => execute({ self, path, body }, surroundings ?? {}),
   }
-  if (isEntry(path)) void import('./entry.ts').then(({ runAsEntry }) => runAsEntry(self, path))
+  if (isEntry(path)) void import('./process/entry.ts').then(({ runAsEntry }) => runAsEntry(self, path))
   return self
 }
 

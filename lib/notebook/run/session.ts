@@ -4,6 +4,7 @@
  * Cells, displays, gates, report lines, the run folder and the next step, all bound to one execution. Cells may run
  * side by side: an async context knows which cell a line or a picture belongs to, so streams never mix.
  */
+import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { createRunFolder, runTs } from './run-folder.ts'
@@ -119,8 +120,15 @@ export async function createSession<S extends Inputs>(setting: Setting<S>): Prom
   if (folder !== null) report.run = run!.shown
   const recorder = new Recorder(report, folder)
   if (folder !== null) setting.onRun?.({ folder, shown: report.run })
-  recorder.event('started', { runbook: report.runbook, command: report.command })
-  await recorder.save()
+  try {
+    recorder.event('started', { runbook: report.runbook, command: report.command })
+    await recorder.save()
+  } catch (thrown) {
+    // A folder that cannot hold the first page of a run is none.
+    if (folder !== null) rmSync(folder, { recursive: true, force: true })
+    report.run = 'none'
+    throw thrown
+  }
   const stamps =
     outDir === null ? Promise.resolve({}) : import('../../host/fingerprint.ts').then(({ fingerprint }) => fingerprint())
   const [proposed, hints]: [NextSteps, NextSteps] = [{}, {}]

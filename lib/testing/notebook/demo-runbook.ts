@@ -13,7 +13,7 @@ import type { Inputs } from '../../notebook/inputs/inputs.ts'
 import type { Tools } from '../../notebook/run/session.ts'
 
 /** The tools that a way of going wrong needs. */
-type Demo = Pick<Tools<Inputs>, 'cell' | 'run' | 'signal'>
+type Demo = Pick<Tools<Inputs>, 'cell' | 'line' | 'run' | 'signal'> & { readonly value: number }
 
 const ways = [
   'pass',
@@ -29,6 +29,9 @@ const ways = [
   'busy',
   'crash',
   'blocked-thread',
+  'daemon',
+  'long',
+  'few-files',
   'nothing',
 ] as const
 
@@ -70,6 +73,12 @@ const misbehave: Partial<Record<(typeof ways)[number], (tools: Demo) => Promise<
       print('blocking')
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
     }),
+  daemon: ({ cell, value }) => cell('Leave', ({ sh }) => sh`(env -i setsid sleep ${value} > /dev/null &)`),
+  'few-files': () =>
+    Promise.reject(
+      Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE', syscall: 'scandir', path: '/x' }),
+    ),
+  long: async ({ line }) => line('x'.repeat(1_000_000)),
   async stray() {
     setTimeout(() => {
       throw new Error('nobody awaits me')
@@ -109,11 +118,11 @@ export default runbook(
       )
       return doubled.at(-1)!
     })
-    await misbehave[inputs.how]?.({ cell, run, signal })
+    await misbehave[inputs.how]?.({ cell, line, run, signal, value: inputs.value })
     line(`Measured: ${first}`)
     if (inputs.how === 'no-gate') return
     show(table([{ value: inputs.value }]))
-    gate('value', inputs.value, { atLeast: inputs.how === 'fail' ? 100 : 1 }, { unit: 'dB' })
+    gate('value', inputs.value, { atLeast: ['fail', 'long'].includes(inputs.how) ? 100 : 1 }, { unit: 'dB' })
     if (inputs.how === 'blocked') gate.blocked('device', 'no device here')
     signal.throwIfAborted()
   },

@@ -8,7 +8,7 @@ import { shownPath } from '../../../host/files.ts'
 import type { TsvValue } from '../../../host/tsv.ts'
 import { givenCase, tagOf, type GivenConfig } from '../../../ladder/given-case.ts'
 import { runLadder, type LadderSummary } from '../../../ladder/ladder.ts'
-import { caseTeller, milestoneTeller } from '../../../ladder/report.ts'
+import { caseTeller, milestoneTeller, whyUndecided } from '../../../ladder/report.ts'
 import { openSampleSource } from '../../../ladder/sample-source.ts'
 import { isCompiled, type CaseResult, type LadderCase } from '../../../ladder/types.ts'
 import { table } from '../../../notebook/display/show.ts'
@@ -123,9 +123,13 @@ export async function sweepModels(pen: Pen, values: SweepValues, search: Search)
     return found
   })
   proves(`${provedBy[toolchain.name]} Measured on ${source.from}.`)
-  gate(`models that compile (${toolchain.name})`, results.filter(isCompiled).length, { equals: cases.length })
+  const failures = results.filter(result => !isCompiled(result))
+  const why = failures.length === 0 ? null : whyUndecided(failures)
+  const name = `models that compile (${toolchain.name})`
+  if (why === null) gate(name, results.length - failures.length, { equals: cases.length })
+  else gate.blocked(name, why)
   judgeLikeness(pen, results, { isRandom: source.isRandom, compileOnly: values.compileOnly, toolchain: toolchain.name })
-  const failed = results.find(result => !isCompiled(result))
+  const [failed] = failures
   if (failed === undefined) {
     const compiled = results.map(result => shownPath(at(result)(result.files.compiled)))
     const files = compiled.map(shellWord).join(' ')
@@ -133,7 +137,8 @@ export async function sweepModels(pen: Pen, values: SweepValues, search: Search)
     return
   }
   const log = failed.files.failureLog || failed.files.compileLog || failed.files.parseLog
-  next({ fail: runbookCommand('runbooks/explain-log.ts', ['--log', shownPath(run.path(failed.tag, log))]) })
+  const explain = runbookCommand('runbooks/explain-log.ts', ['--log', shownPath(run.path(failed.tag, log))])
+  next({ fail: explain, blocked: explain })
 }
 
 interface Climb {

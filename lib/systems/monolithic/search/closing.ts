@@ -7,7 +7,8 @@
  */
 import type { Tools } from '../../../notebook/run/session.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
-import { hasPassed, isCompiled, isOfMachine, type CaseResult } from '../../../ladder/types.ts'
+import { whyUndecided } from '../../../ladder/report.ts'
+import { hasPassed, isCompiled, type CaseResult } from '../../../ladder/types.ts'
 import { basename } from 'node:path'
 import { RunbookError } from '../../../base/errors.ts'
 import { shellWord } from '../../../base/text.ts'
@@ -88,19 +89,6 @@ export function closeSweep({ line, gate, run, proves }: Pen, o: Findings): Closi
       }
     },
   }
-}
-
-/**
- * Why no case says anything about the network; null when one does. A full disk is not an answer, and neither is a
- * time-out.
- */
-function whyUndecided(results: readonly CaseResult[]): string | null {
-  const attempted = results.filter(({ status }) => status !== 'not-reached')
-  const buckets = attempted.map(({ status, failure }) =>
-    status === 'interrupted' ? 'interrupted' : (failure?.bucket ?? ''),
-  )
-  const isOpen = buckets.every(bucket => bucket === 'interrupted' || isOfMachine(bucket))
-  return isOpen ? `no case came to a verdict: ${[...new Set(buckets)].join(', ') || 'none was attempted'}` : null
 }
 
 /** What a pass proves, and what it does not. */

@@ -5,11 +5,12 @@
  * and lets it write its rows; the second one ends it at once.
  */
 import { pathToFileURL } from 'node:url'
-import { exitCodes } from '../../base/errors.ts'
-import { loadsEverything } from '../../host/typescript.ts'
-import type { Inputs } from '../inputs/inputs.ts'
-import type { Runbook } from './lifecycle.ts'
-import { supervise, supervisorVariable, type Told } from './supervise.ts'
+import { exitCodes } from '../../../base/errors.ts'
+import { loadsEverything } from '../../../host/typescript.ts'
+import type { Inputs } from '../../inputs/inputs.ts'
+import type { Runbook } from '../lifecycle.ts'
+import { watchParent } from './successor.ts'
+import { markerVariable, supervise, supervisorVariable, type Told } from './supervise.ts'
 
 /** Run a runbook as this process and leave with its exit code. */
 export async function runAsEntry<S extends Inputs>(self: Runbook<S>, path: string): Promise<void> {
@@ -19,11 +20,13 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>, path: strin
   process.stderr.on('error', () => {})
   if (!(await isDefaultExport(self, path))) return leave(exitCodes.usage)
   const isChild = process.env[supervisorVariable] === String(process.ppid)
-  delete process.env[supervisorVariable]
+  const marker = process.env[markerVariable]
+  for (const name of [supervisorVariable, markerVariable]) delete process.env[name]
   // What only reads and tells starts no second process, where this one can load all that it needs.
   const isPlain = argv.some(word => ['--help', '-h', '--version'].includes(word))
   const isQuick = argv.includes('--dry-run') || self.sheet.evidence === false
-  if (isChild || isPlain || (isQuick && loadsEverything())) return leave(await work(self, isChild))
+  if (isChild && marker !== undefined) return leave(await work(self, watchParent({ script: path, argv, marker })))
+  if (isPlain || (isQuick && loadsEverything())) return leave(await work(self, null))
   leave(await supervise(self, { script: process.argv[1]!, argv }))
 }
 
@@ -38,13 +41,23 @@ async function isDefaultExport<S extends Inputs>(self: Runbook<S>, path: string)
   return false
 }
 
-/** Do the work in this process; gives the exit code. */
-async function work<S extends Inputs>(self: Runbook<S>, isChild: boolean): Promise<number> {
+/**
+ * Do the work in this process; gives the exit code.
+ *
+ * @param tellThread where the run folder is told; null when nobody watches
+ */
+async function work<S extends Inputs>(
+  self: Runbook<S>,
+  tellThread: ReturnType<typeof watchParent> | null,
+): Promise<number> {
   const controller = new AbortController()
+  let verdict: number | null = null
   let firstMs = Number.NaN
   const stop = (name: string) => {
     // One Ctrl-C may come twice, from the terminal and from a parent that passes it on.
     if (performance.now() - firstMs < 700) return
+    // All that is left to do is to wait for whoever reads the output.
+    if (verdict !== null) process.exit(verdict)
     if (controller.signal.aborted) process.exit(exitCodes.interrupted)
     firstMs = performance.now()
     process.stderr.write(`\n${name}: stopping; once more to leave at once\n`)
@@ -60,16 +73,20 @@ async function work<S extends Inputs>(self: Runbook<S>, isChild: boolean): Promi
   strays.catch(() => {})
   const tell = (message: Told) =>
     new Promise<void>(sent => {
-      if (!isChild || !process.connected) return sent()
+      if (tellThread === null || !process.connected) return sent()
       process.send!(message, () => sent())
     })
   process.channel?.unref()
   const { exit } = await self.run({
     signal: controller.signal,
     strays,
-    onRun: run => void tell({ told: 'run', ...run }),
+    onRun: run => {
+      tellThread?.(run)
+      void tell({ told: 'run', ...run })
+    },
   })
-  await tell({ told: 'verdict' })
+  verdict = exit
+  await tell({ told: 'verdict', exit })
   return exit
 }
 

@@ -5,24 +5,26 @@
  * runbook runs as a child in a session of its own. This process passes signals on, ends the child with all that it
  * started when it must, and completes the evidence of a run that could not do so itself.
  *
- * The child tells over Node's channel where its run folder is and that its verdict is out. It stops by itself when the
- * channel closes, so that killing this process does not leave it behind.
+ * The child tells over Node's channel where its run folder is and which verdict is out. It stops by itself when the
+ * channel closes, so that killing this process does not leave it behind; `successor.ts` ends one that cannot.
  */
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { Family } from '../../host/process/descendants.ts'
-import { starterOf, starterVariable, startTypescript } from '../../host/typescript.ts'
-import type { Inputs } from '../inputs/inputs.ts'
+import { Family } from '../../../host/process/descendants.ts'
+import { starterOf, starterVariable, startTypescript } from '../../../host/typescript.ts'
+import type { Inputs } from '../../inputs/inputs.ts'
 import { reportEnding, type Ending } from './aftermath.ts'
-import type { Runbook, Surroundings } from './lifecycle.ts'
+import type { Runbook, Surroundings } from '../lifecycle.ts'
 
 /** What a supervised child tells. */
 export type Told =
   | { readonly told: 'run'; readonly folder: string; readonly shown: string }
-  | { readonly told: 'verdict' }
+  | { readonly told: 'verdict'; readonly exit: number }
 
 /** The variable by which a child knows that it is supervised: the number of the process that does it. */
 export const supervisorVariable = 'RUNGBOOK_SUPERVISOR'
+/** The variable by which it knows what all of its family have in their environment. */
+export const markerVariable = 'RUNGBOOK_FAMILY'
 
 /** One key press may arrive twice: from the terminal, and from a parent that passes it on. */
 const samePressMs = 700
@@ -47,23 +49,43 @@ export async function supervise<S extends Inputs>(
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // In a session of its own, so that a Ctrl-C comes once, by way of us.
     detached: true,
-    env: { ...process.env, [marker]: '1', [supervisorVariable]: String(process.pid), [starterVariable]: starterOf() },
+    env: {
+      ...process.env,
+      [marker]: '1',
+      [supervisorVariable]: String(process.pid),
+      [markerVariable]: marker,
+      [starterVariable]: starterOf(),
+    },
   })
-  const family = child.pid === undefined ? null : new Family({ root: child.pid, marker: `${marker}=` })
+  const family =
+    child.pid === undefined ? null : new Family({ root: child.pid, marker: `${marker}=`, hasOrphans: true })
+  await adopt()
   const watched = watch(child, family)
   const release = passSignals(child, watched)
   const { code, signal } = await watched.ended
   release()
   // Compilers and whatever else the child left behind end with it.
   await family?.end({ graceMs })
-  if (watched.hasVerdict) return code ?? 0
+  // Whatever came after the verdict, such as a library that crashes while it is unloaded, does not change it.
+  if (watched.verdict !== null) return watched.verdict
   const ending: Ending = { code, signal, stopped: watched.stopped, run: watched.run }
   return reportEnding(self, ending, o)
 }
 
+/** From here on, those that lose their parent become children of this process, so that they end with the run. */
+async function adopt(): Promise<void> {
+  try {
+    const { adoptOrphans } = await import('../../../../ffi/parent.ts')
+    adoptOrphans()
+  } catch {
+    // Where koffi has no library for this machine, the marker alone finds them.
+  }
+}
+
 interface Watched {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
-  hasVerdict: boolean
+  /** The exit code of the verdict that is out. */
+  verdict: number | null
   run: { folder: string; shown: string } | null
   /** The signal by which a person or a parent stopped it. */
   stopped: string | null
@@ -73,7 +95,7 @@ interface Watched {
 
 function watch(child: ChildProcess, family: Family | null): Watched {
   const watched: Watched = {
-    hasVerdict: false,
+    verdict: null,
     run: null,
     stopped: null,
     kill: () => family?.endNow(),
@@ -84,7 +106,7 @@ function watch(child: ChildProcess, family: Family | null): Watched {
   }
   child.on('message', (message: Told) => {
     if (message.told === 'run') watched.run = { folder: message.folder, shown: message.shown }
-    else watched.hasVerdict = true
+    else watched.verdict = message.exit
   })
   return watched
 }

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { procSource } from '../../host/process/descendants.ts'
-import { typescriptCommand } from '../../host/typescript.ts'
-import { processesWith } from '../../testing/processes.ts'
-import { until } from '../../testing/until.ts'
-import type { Report } from '../views/report.ts'
+import { procSource } from '../../../host/process/descendants.ts'
+import { typescriptCommand } from '../../../host/typescript.ts'
+import { processesWith } from '../../../testing/processes.ts'
+import { until } from '../../../testing/until.ts'
+import type { Report } from '../../views/report.ts'
 
-const root = join(import.meta.dirname, '../../..')
+const root = join(import.meta.dirname, '../../../..')
 const demo = join(root, 'lib/testing/notebook/demo-runbook.ts')
 
 /** The demo runbook under the real `tsx` command, or as a plain process. */
@@ -92,6 +92,46 @@ test('supervise() ends a runbook whose thread is blocked when it is interrupted 
   assert.equal(await ended, 130, out.stderr)
   assert.equal(report().verdict, 'INTERRUPTED')
   assert.match(report().error!.message, /did not stop by itself after SIGINT/)
+})
+
+test('supervise() ends what left session, environment and parent behind', async () => {
+  const seconds = String(70_000 + (process.pid % 10_000))
+  const { ended, out } = start('daemon', { argv: ['--value', seconds] })
+  assert.equal(await ended, 0, out.stderr)
+  assert.deepEqual(processesWith(`sleep ${seconds}`), [])
+})
+
+test('supervise() keeps the exit code of a verdict that nobody reads, when it is interrupted', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'supervise-'))
+  const words = typescriptCommand(demo, ['--how', 'long', '--run-ts', 'r'])
+  const child = spawn(words[0]!, words.slice(1), { cwd, stdio: ['ignore', 'pipe', 'ignore'] })
+  const report = join(cwd, 'module_runs/r/report.json')
+  await until(() => existsSync(report) && readFileSync(report, 'utf8').includes('"verdict": "FAIL"'))
+  await sleep(500)
+  child.kill('SIGINT')
+  assert.equal(await new Promise(leave => child.on('exit', leave)), 1)
+})
+
+test('supervise() is blocked, and says which limit, where the loader may not open enough files', async () => {
+  const { ended, out, last } = start('pass', {
+    command: ['bash', '-c', 'ulimit -n 34; exec "$@"', 'bash', ...typescriptCommand(demo)],
+  })
+  const exit = await ended
+  // How many files a loader opens is its own matter; what it may not be is a defect or a failed gate.
+  if (exit === 0) return
+  assert.ok(out.stdout === '' || exit === 3, `${exit}: ${out.stdout}`)
+  if (exit === 3) assert.match(last(), /^BLOCKED demo-runbook .*ulimit -n/)
+})
+
+test('supervise() is followed by a successor when it is killed and the runbook cannot stop', async () => {
+  const { child, out, ended, report } = start('blocked-thread')
+  await until(() => out.stderr.includes('blocking'))
+  const pid = worker(child.pid!)
+  process.kill(processesWith('demo-runbook', child.pid)[0]!.pid, 'SIGKILL')
+  await until(() => !existsSync(`/proc/${pid}`))
+  await until(() => report().verdict === 'INTERRUPTED')
+  assert.match(report().error!.message, /did not stop by itself after its parent had gone/)
+  await ended
 })
 
 test('supervise() passes exit codes and output through', async () => {

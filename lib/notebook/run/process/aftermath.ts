@@ -1,15 +1,15 @@
 /** Completes the evidence of a run whose process ended without a verdict, and says how it ended. */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { constants } from 'node:os'
+import { accessSync, constants as fsConstants, existsSync, readdirSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { exitCodes } from '../../base/errors.ts'
-import { readFile, readJson } from '../../host/files.ts'
-import { releaseReserve, reserveName } from '../../host/reserve.ts'
-import { isSwitchedOn } from '../inputs/argv.ts'
-import type { Inputs } from '../inputs/inputs.ts'
-import type { GateRecord, Report } from '../views/report.ts'
-import { emptyReport, tell, type Runbook, type Surroundings } from './lifecycle.ts'
-import { Recorder } from './recorder.ts'
+import { exitCodes } from '../../../base/errors.ts'
+import { readFile, readJson } from '../../../host/files.ts'
+import { releaseReserve, reserveName } from '../../../host/reserve.ts'
+import { isSwitchedOn } from '../../inputs/argv.ts'
+import type { Inputs } from '../../inputs/inputs.ts'
+import type { GateRecord, Report } from '../../views/report.ts'
+import { emptyReport, tell, type Runbook, type Surroundings } from '../lifecycle.ts'
+import { Recorder } from '../recorder.ts'
 
 /** How a runbook's process ended. */
 export interface Ending {
@@ -62,13 +62,47 @@ function storyOf({ code, signal, stopped }: Ending) {
     const hint = 'somebody ended it, or the system had no memory left: look at `dmesg` and `free -g`'
     return { state, hint, verdict: 'INTERRUPTED' as const, exit: exitCodes.interrupted }
   }
-  const state =
-    signal === null ? `its process left with exit code ${code}` : `its process was ended by ${signal}${number}`
-  const hint =
-    signal === null
-      ? 'the lines above say why; look at `ulimit -a` and at the folder that TMPDIR names'
-      : 'a library crashed, or Rungbook has a defect: the last cell of the report shows where'
+  if (signal !== null) {
+    const state = `its process was ended by ${signal}${number}`
+    const hint = 'a library crashed, or Rungbook has a defect: the last cell of the report shows where'
+    return { state, hint, verdict: 'BUG' as const, exit: exitCodes.bug }
+  }
+  const short = shortageHere()
+  const state = `its process left with exit code ${code}${short === null ? '' : `, and ${short.state}`}`
+  if (short !== null) return { state, hint: short.hint, verdict: 'BLOCKED' as const, exit: exitCodes.blocked }
+  const hint = 'the lines above say why; look at `ulimit -a` and at the folder that TMPDIR names'
   return { state, hint, verdict: 'BUG' as const, exit: exitCodes.bug }
+}
+
+/** The loader of modules opens dozens of files at once; Rungbook was seen to need 52. */
+const filesMin = 128
+
+/** What this process, and so its child, has too little of; null when nothing is known to be short. */
+function shortageHere(): { readonly state: string; readonly hint: string } | null {
+  const files = limitOf('Max open files')
+  if (files < filesMin) return { state: `at most ${files} files may be open here`, hint: 'ulimit -n 1024' }
+  const bytes = limitOf('Max address space')
+  if (bytes < Infinity)
+    return { state: `at most ${Math.round(bytes / 1e6)} MB of addresses may be used here`, hint: 'ulimit -v unlimited' }
+  try {
+    accessSync(tmpdir(), fsConstants.W_OK)
+    return null
+  } catch {
+    return { state: `the folder "${tmpdir()}" cannot be written`, hint: 'export TMPDIR=/var/tmp' }
+  }
+}
+
+/** A soft limit of this process; infinite where there is none, or no /proc. */
+function limitOf(name: string): number {
+  try {
+    const line = readFile('/proc/self/limits')
+      .toString('utf8')
+      .split('\n')
+      .find(row => row.startsWith(name))
+    return Number(/\s(\d+)\s/.exec(line ?? '')?.[1] ?? Infinity)
+  } catch {
+    return Infinity
+  }
 }
 
 /** What happened after the report was written for the last time: cells that had opened, gates that were judged. */
