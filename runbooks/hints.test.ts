@@ -55,7 +55,7 @@ const foreign: Readonly<Record<string, string>> = {
   'apt(?:-get)?': 'reinstall no-install-recommends',
   'ct2-transformers-converter': 'model quantization output_dir',
   'dfc/bin/pip|pip': 'no-deps dest quiet',
-  deno: 'node-modules-dir',
+  deno: 'node-modules-dir install',
   docker: 'device gpus runtime rm group-add profile wait',
   git: 'porcelain cached name-status',
   'groupadd|useradd|usermod': 'system gid append groups',
@@ -67,10 +67,12 @@ const foreign: Readonly<Record<string, string>> = {
   npm: 'omit',
   'nvidia-ctk': 'runtime',
   'nvidia-smi': 'query-gpu format',
+  'pkg-config': 'modversion',
   polygraphy: 'fold-constants save-outputs tf32',
   'python3|venv': 'system-site-packages version',
   'sacct|sacctmgr': 'format',
   sbatch: 'time partition account',
+  systemctl: 'failed',
   trtexec:
     'onnx saveEngine loadEngine verbose inputIOFormats outputIOFormats hardwareCompatibilityLevel memPoolSize ' +
     'builderOptimizationLevel minShapes optShapes maxShapes shapes useDLACore allowGPUFallback dynamicPlugins ' +

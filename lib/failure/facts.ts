@@ -38,6 +38,11 @@ const patterns: readonly RegExp[] = [
   /(?<module>hailo1x_pci|hailo_pci)/,
   /DKMS make\.log for (?<moduleSource>[\w.-]{3,60}) for kernel (?<kernel>\d[\w.+-]{3,80})/,
   /dkms\/(?<module>[\w-]{2,40})\/(?<moduleVersion>[\w.-]{1,40})\/build/,
+  /(?<compiler>(?:gcc|clang)[\w.-]{0,8}): (?:No such file|not found|command not found)/,
+  /Dependency "?(?<dependency>[\w.+-]{2,60})"? not found/,
+  /No such file or directory: '(?<program>[\w.-]{2,40})'/,
+  /Cannot find (?:package|module) '(?<nodeModule>[^'\n]{1,120})'/,
+  /(?<library>\/\S{3,200}\.so[\w.]{0,20}): file too short/,
   /(?<makeLog>\/var\/lib\/dkms\/\S{3,120}make\.log)/,
   /(?<moduleSource>hailo\w{0,12}[-/]\d[\d.]{1,12})/,
   // libraries and packages
@@ -107,6 +112,7 @@ const patterns: readonly RegExp[] = [
   /host='?(?<host>[\w.-]{3,80})'?, port/,
   /(?:getaddrinfo \w{3,12}|lookup) (?<host>[\w.-]{3,80})/,
   /https?:\/\/(?<host>[\w.-]{3,80})/,
+  /\bport (?<port>\d{2,5})\b/,
   /(?:in use|EADDRINUSE)[^\n]{0,60}?[:\s](?<port>\d{2,5})\b/,
   /(?:[\d.]{7,15}|::|\]):(?<port>\d{2,5})\b/,
   phrase`(?<needs>[\w.-]{2,60} [\w.+]{1,30}) requires (?<wanted>[\w.<>=!~,+*-]{2,80}), but you have
@@ -143,6 +149,7 @@ const patterns: readonly RegExp[] = [
   /\(I[A-Z]\w{3,30}Layer (?<node>\S{1,80}?):? /,
   // paths
   /No such file or directory: '(?<path>[^'\n]{1,300})'/,
+  /Read-only file system: '(?<path>[^'\n]{1,300})'/,
   /Permission denied: '(?<path>[^'\n]{1,300})'/,
   /(?:Failed opening file|cannot open|can't open|open failed)[^\n]{0,40}?path: ?(?<path>[^\s,]{1,300})/i,
   /(?:cannot access|can't open file|cannot stat|cannot open) '?(?<path>[^'\n:]{1,300})'?/i,

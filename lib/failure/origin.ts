@@ -17,11 +17,12 @@ export const tensorrtWords = exact`
   |DefaultLogger|CUDNN_STATUS|CUBLAS_STATUS|cudaError|CUDA_ERROR|CUDA initialization|capabilities: \[\[gpu
   |[gG]etPluginCreator|IPluginCreator|coreReadArchive|safeDeserialization|deserialize the cuda engine
   |(?:CUDA|CUDNN|CUBLAS) failure \d|CUDA error|Cuda Error in|CUDA driver version|CUDA capability
-  |no kernel image|NVRM: |nvidia-container-cli|NvMapMem|unknown embedded device`
+  |no kernel image|Nouveau kernel driver|NVRM: |nvidia-container-cli|NvMapMem|unknown embedded device`
 const hailortWords = exact`
   \[HailoRT|HAILO_(?:[A-Z]+_)*[A-Z]{3,}\b|hailortcli|libhailort|pyhailort|hailo_platform
   |HailoRT\w{0,40}(?:Exception|Error)
-  |\bhailonet\b|\bv?[Dd]evice\b[^\n]{0,80}[Hh]ailo|\/dev\/(?:hailo|h1x)|\.hef\b|HailoRT|hailo(?:_pci|1x|8_fw|rt\b)
+  |\bhailo(?:net|filter|muxer|python|cropper|overlay|aggregator)\b|\bv?[Dd]evice\b[^\n]{0,80}[Hh]ailo|\/dev\/(?:hailo
+  |h1x)|\.hef\b|HailoRT|hailo(?:_pci|1x|8_fw|rt\b)
   |hailort|\bhailo \d{4}:|firmware\/hailo|\bhailo\/hailo
   |\bVDevice\b`
 const onnxruntimeWords = phrase`ONNXRuntimeError|onnxruntime|ExecutionProvider|\bORT\b|onnx\.checker|onnx_cpp2py_export
@@ -40,10 +41,11 @@ const compilerWords = exact`
   |Failed to produce compiled graph`
 /** Words of tools that are neither a compiler of Hailo nor a runtime: their "partition" or "operator" means another. */
 const elsewhereWords = exact`
-  \bsystemd\[|\.service\b|\b(?:sbatch|srun|salloc|slurmstepd|scontrol)\b|\b[Dd]ocker\b|Error response from daemon
+  \bsystemd\[|\.service\b|\b(?:sbatch|srun|salloc|scontrol)\b|slurm|\b[Dd]ocker\b|Error response from daemon
   |\btorch(?:\.\w|vision)|\baten::|\bpip(?:3|'s)?\b|\bapt(?:-get)?\b|\bdpkg\b|\bnpm\b|node:internal|node_modules
   |\bDKMS\b|\bdkms\b|\bmodprobe\b|\bNVRM\b|\bgst[_-]|GStreamer|GstPipeline|erroneous pipeline|libcamera|urllib3
-  |requests\.exceptions|huggingface|\bgit(?:hub)?\b|\bssh\b|\bcurl\b|\bkubelet\b|CMake|collect2|/usr/bin/ld`
+  |requests\.exceptions|huggingface|\bgit(?:hub)?\b|\bssh\b|\bcurl\b|\bkubelet\b|CMake|collect2|/usr/bin/ld|meson
+  |\b[Nn]e[Mm]o\b|nemo_|v4l2|ffmpeg|AddressSanitizer|pcieport|[Nn]ouveau|ERR_MODULE_NOT_FOUND|self\.export|\.export\(`
 /** Words that belong to a compiler's log where no other tool is named. */
 const vocabulary = phrase`alloca|mapping|context|sub-?cluster|calib|quanti[sz]|parser?\b|parsing|\bop(?:erator
   |eration)?s?\b|onnx|opset|layers?\b
@@ -72,7 +74,8 @@ export function originOf(text: string): Origin {
   const found: Family[] = ['host', 'services', 'python', 'environment', 'driver', 'last']
   if (isOnnxruntime && (!isCompiler || text.includes('ONNXRuntimeError'))) found.push('onnxruntime')
   if (isTensorrt && !isCompiler) found.push('tensorrt')
-  if (isHailort || !(isTensorrt || isOnnxruntime)) found.push('hailort')
-  if (isCompiler || (!isForeign && !elsewhereWords.test(text) && vocabulary.test(text))) found.push('compiler')
+  const isElsewhere = elsewhereWords.test(text)
+  if (isHailort || !(isTensorrt || isOnnxruntime || isElsewhere)) found.push('hailort')
+  if (isCompiler || (!isForeign && !isElsewhere && vocabulary.test(text))) found.push('compiler')
   return { families: new Set(found), isForeign: isForeign && !isCompiler }
 }

@@ -28,6 +28,13 @@ export const cudaBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'lsmod | grep nvidia; dkms status; sudo modprobe nvidia; after an upgrade of the kernel: sudo reboot',
       },
       {
+        when: /Nouveau/i,
+        cause: 'the free driver nouveau holds the GPU, so the driver of NVIDIA cannot be loaded',
+        fix:
+          'printf "blacklist nouveau\\noptions nouveau modeset=0\\n" | sudo tee /etc/modprobe.d/nouveau.conf; sudo ' +
+          'update-initramfs -u; sudo reboot',
+      },
+      {
         when: /CUDA failure 35\b|\(35\)|=35\b|insufficient|InsufficientDriver|too old/i,
         cause: 'the driver is older than this CUDA runtime wants',
         fix: 'nvidia-smi shows which CUDA the driver serves: upgrade the driver, or take an older container',
@@ -126,6 +133,13 @@ export const cudaBuckets: Readonly<Record<string, Bucket>> = {
         fix:
           'python3 -m pip install tensorrt (Jetson: sudo apt install python3-libnvinfer, and a venv with ' +
           '--system-site-packages)',
+      },
+      {
+        when: /file too short/,
+        cause: '{library} is an empty file: this image gets the library of the Jetson that runs it',
+        fix:
+          'docker run --runtime nvidia IMAGE; on the host: dpkg -l | grep -E "nvinfer|cuda-toolkit|nvidia-container" ' +
+          'shows what JetPack installed',
       },
       {
         when: /builder_resource/,

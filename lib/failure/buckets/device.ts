@@ -27,6 +27,13 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
           'slot; then sudo reboot',
       },
       {
+        when: /PCIe Bus Error|AER: /,
+        cause: 'the PCIe link to the board at {pciAddress} makes errors: cable, slot, or a speed that it does not hold',
+        fix:
+          'reseat board and cable; on a Raspberry Pi drop dtparam=pciex1_gen=3 from /boot/firmware/config.txt and ' +
+          'sudo reboot; then: sudo lspci -vvs {pciAddress} | grep LnkSta',
+      },
+      {
         when: /brcm-pcie[^\n]{0,80}link (?:is )?down/i,
         cause: 'the PCIe connector of the Raspberry Pi sees no board: the link did not come up',
         fix:
@@ -84,6 +91,11 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
         fix:
           'install a newer driver, or boot an older kernel; the reason: grep -m3 "error:" ' +
           '/var/lib/dkms/{module}/*/build/make.log',
+      },
+      {
+        when: /(?:gcc|clang)\S{0,8}: (?:No such file|not found|command not found)/i,
+        cause: 'the compiler {compiler}, with which the kernel was built, is not installed',
+        fix: 'sudo apt install {compiler}; sudo dkms autoinstall',
       },
       {
         when: /headers for kernel \S{1,80} cannot be found/i,
@@ -198,7 +210,7 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
     `${runbookCommand('runbooks/doctor.ts')} tells versions; compare the model with its original: sha256sum MODEL`,
     [
       {
-        when: /hailo|\.hef\b/i,
+        when: /HailoRT|hailort|\.hef\b|hailo_platform/,
         cause: 'HailoRT crashed in native code: a HEF that it does not expect, or a defect of that version',
         fix: 'hailortcli parse-hef MODEL.hef shows whether it can be read at all; else another version of HailoRT',
       },

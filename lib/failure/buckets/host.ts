@@ -37,6 +37,21 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
       },
       ...versionAdvice,
       {
+        when: /Cannot find (?:package|module)|ERR_MODULE_NOT_FOUND/i,
+        cause: 'the Node package {nodeModule} is not installed where the program runs',
+        fix: 'npm ci, in the folder that holds package.json',
+      },
+      {
+        when: /Unsupported engine|Not compatible with your version of node|EBADENGINE/i,
+        cause: 'the installed Node is too old for a package',
+        fix: 'node --version; then a newer Node: https://nodejs.org/en/download',
+      },
+      {
+        when: /No such file or directory: '[\w.-]{2,40}'|command not found/i,
+        cause: 'the program {program} is not installed, or not on PATH',
+        fix: 'command -v {program}; sudo apt install {program}',
+      },
+      {
         when: /no element/i,
         cause: 'GStreamer has no element {element}: its plugin is not installed, or does not load',
         fix:
@@ -77,6 +92,11 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
     'a C or C++ build failed; what follows the first error of the compiler comes from it',
     'read the first line with "error:" above the one of make',
     [
+      {
+        when: /Dependency .* not found/i,
+        cause: 'the build wants {dependency}, and pkg-config does not find it',
+        fix: 'pkg-config --modversion {dependency}; install its development files, or set PKG_CONFIG_PATH',
+      },
       {
         when: /hailort?\.hp?p?|hailo\/hailort/i,
         cause: "HailoRT's header {header} is not installed",
@@ -142,6 +162,11 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
     'ls -ld the path, then change its owner or take another folder',
     [
       {
+        when: /Read-only file system|EROFS|Errno 30/i,
+        cause: 'the file system of {path} is mounted read-only',
+        fix: 'findmnt -T {path}; write elsewhere, or remount: sudo mount -o remount,rw MOUNTPOINT',
+      },
+      {
         when: /docker|containerd/i,
         cause: 'this user may not talk to the Docker daemon',
         fix: 'sudo usermod -aG docker "$USER", then log in again',
@@ -175,7 +200,18 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
       },
     ],
   ),
-  aborted: any('Aborted', 'a signal or a person stopped it', 'go on with --resume'),
+  aborted: any('Aborted', 'a signal or a person stopped it', 'go on with --resume', [
+    {
+      when: /DUE TO NODE FAILURE/i,
+      cause: 'the node of job {job} failed, and Slurm ended the job; nothing is said of the job itself',
+      fix: 'sinfo -R shows why; start the job again: scontrol requeue {job}',
+    },
+    {
+      when: /DUE TO PREEMPTION/i,
+      cause: 'Slurm ended job {job} for one of higher priority',
+      fix: 'start it again: scontrol requeue {job}; a sweep goes on with --resume',
+    },
+  ]),
   not_a_failure: any('', 'this text is part of a success', 'none'),
   unknown: any('CompileFailed', 'no known signature is in the log', 'read the last error block of the log', [
     {

@@ -69,6 +69,11 @@ export const pythonBuckets: Readonly<Record<string, Bucket>> = {
     'torch.onnx.export(…, dynamo=True, report=True) writes where it stopped',
     [
       {
+        when: /INTERNAL ASSERT/,
+        cause: 'PyTorch failed inside while it traced the model, at {atenOp}: a defect of that version',
+        fix: 'python3 -m pip install -U torch, or export with torch.onnx.export(…, dynamo=True)',
+      },
+      {
         when: /aten::|Exporting the operator|prim::|quantized::/i,
         cause: "PyTorch's exporter has no ONNX form of {atenOp} in opset {opset}",
         fix: 'export with a higher opset, or with torch.onnx.export(…, dynamo=True); else rewrite that operator',

@@ -85,6 +85,16 @@ export const serviceBuckets: Readonly<Record<string, Bucket>> = {
     'journalctl -u UNIT -n 100 --no-pager',
     [
       {
+        when: /watchdog/i,
+        cause: 'the program of {unit} did not report to systemd in time, and systemd ended it',
+        fix: 'journalctl -u {unit} -n 100 --no-pager; systemctl cat {unit} | grep WatchdogSec',
+      },
+      {
+        when: /start operation timed out|Failed with result 'timeout'/i,
+        cause: 'the program of {unit} was not ready in time, and systemd ended it',
+        fix: 'journalctl -u {unit} -n 100 --no-pager; systemctl cat {unit} | grep -E "TimeoutStartSec|Type="',
+      },
+      {
         cause: 'the program of {unit} ended with an error, and this log does not hold its own words',
         fix: 'journalctl -u {unit} -n 100 --no-pager',
       },
@@ -95,6 +105,11 @@ export const serviceBuckets: Readonly<Record<string, Bucket>> = {
     'a server on the network was not reached',
     'curl -I the address from this machine; behind a proxy set HTTPS_PROXY',
     [
+      {
+        when: /refused/i,
+        cause: 'nothing listens on port {port} there: the service is not started, or listens elsewhere',
+        fix: 'on that machine: sudo ss -ltnp "sport = :{port}"; systemctl --failed',
+      },
       {
         when: /certificate|x509|SSL/i,
         cause: "the server's certificate was not accepted: the clock is wrong, or a proxy stands between",
@@ -128,7 +143,7 @@ export const serviceBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'sudo systemctl start docker; groups | grep docker',
       },
       {
-        when: /driver not loaded|nvml error|libnvidia-ml/i,
+        when: /driver not loaded|nvml error|libnvidia-ml|libcuda\.so/i,
         cause: "the host's NVIDIA driver is not loaded, so no container can get the GPU",
         fix: 'on the host: nvidia-smi; where it fails: sudo modprobe nvidia, or install the driver',
       },
@@ -136,6 +151,16 @@ export const serviceBuckets: Readonly<Record<string, Bucket>> = {
         when: /unsatisfied condition: cuda/i,
         cause: "the image wants a newer CUDA than the host's driver serves",
         fix: 'on the host: nvidia-smi shows which CUDA the driver serves; upgrade it, or take an older image',
+      },
+      {
+        when: /mount error: file creation failed/i,
+        cause: 'the image holds a library that the Jetson would mount into it: it was made for another JetPack',
+        fix: 'cat /etc/nv_tegra_release; take an image of that release (l4t-… of the same number)',
+      },
+      {
+        when: /mount error/i,
+        cause: 'the NVIDIA runtime could not mount the files of the driver into the container',
+        fix: 'sudo nvidia-container-cli -k -d /dev/stderr info; nvidia-smi',
       },
       {
         when: /runtime name|CDI device|nvidia-container/i,

@@ -19,7 +19,7 @@ const finalLine = phrase`Translation completed on ONNX model|Saved HAR to|Model 
   |Optimization complete\b
   |^> Inference result|^\s{0,6}FPS {0,20}(?:\(\w{2,20}\) {0,20})?[=:] ?\d|Probing: Added board [\da-f]{4}-[\da-f]{4}
   |^\s{0,4}Device Architecture: HAILO|Architecture HEF was compiled for: HAILO|^={3,80} \d{1,6} passed
-  |Engine built in \d|Throughput: \d[\d.]{0,12} qps`
+  |systemd\[\d{1,9}\]: Started \S{2,80}\.service|Engine built in \d|Throughput: \d[\d.]{0,12} qps`
 const plainSuccess = phrase`(?<!\b(?:not|no|un|without) ?)\bsuccess(?:ful(?:ly)?)?\b
   (?!\W{0,3}(?:fail|rate|criteri|: ?(?:false|0|no)\b))`
 const failed = phrase`\bfail(?:ed|s|ure)?\b|(?<!\b(?:0|no|without) )\berrors?\b|\bno success

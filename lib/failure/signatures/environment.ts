@@ -22,6 +22,13 @@ export const environmentSignatures: readonly Signature[] = [
       |ld returned \d exit status|CMake Error at`,
     { unless: /\[TRT\]|\[E\]|\bERROR: / },
   ),
+  any('environment_build_failed', /meson\.build:[\d:]{1,12} ERROR: |ERROR: Dependency "\S{2,60}" not found/),
+  any(
+    'environment_broken_install',
+    phrase`ERR_MODULE_NOT_FOUND|Cannot find package '|Unsupported engine|Not compatible with your version of node
+      |EBADENGINE|(?:FileNotFoundError|ENOENT)[^\n]{0,40}No such file or directory: '[a-z][\w-]{1,30}'`,
+    { unless: /onnxruntime|\.(?:wav|onnx|hef|npz|json|txt|py)'/i },
+  ),
   any(
     'environment_package',
     phrase`Unable to locate package|has no installation candidate|held broken packages|unmet dependencies
@@ -32,6 +39,7 @@ export const environmentSignatures: readonly Signature[] = [
       |requires a different Python
       |dpkg: (?:error|dependency problems)`,
   ),
+  any('host_permission', /Read-only file system|\bEROFS\b|Errno 30\b/i),
   any('host_permission', [/permission denied|EACCES|PermissionError|Errno 13/i, /\S/], {
     unless: /\/dev\/(?:hailo|h1x)|hailo device|HailoRT\]/i,
   }),

@@ -39,6 +39,7 @@ export const hostSignatures: readonly Signature[] = [
       |task) (?:was |has been |is )?(?:cancel+ed|interrupted|aborted)\b(?! (?:with|due|because|on|after|by)|[:(])`,
     { unless: /timed out|time limit|exception|error:/i },
   ),
+  any('aborted', /CANCELLED AT [^\n]{0,60}DUE TO (?:NODE FAILURE|PREEMPTION)/i),
   any(
     'host_disk_full',
     phrase`no space left on device|\bENOSPC\b|\bEDQUOT\b|Errno (?:28|122)\b|disk (?:is |was )?full
@@ -55,7 +56,7 @@ export const hostSignatures: readonly Signature[] = [
   any(
     'host_oom',
     [phrase`(?:cannot|can't|unable to|failed to|could not|couldn't) allocate`, /memory|bytes|[KMGT]i?B\b/i],
-    { unless: /memory units/i },
+    { unless: /memory units|v4l2|gst-resource|mlock/i },
   ),
   any(
     'host_oom',
@@ -92,7 +93,8 @@ export const lastSignatures: readonly Signature[] = [
   compile('allocator_infeasible', /Failed to produce compiled graph|Mapping Failed/i),
   runtime(
     'runtime_crash',
-    lines`segmentation fault|\(core dumped\)|^\s{0,4}Aborted\b|\bSIG(?:SEGV|ABRT|BUS|FPE)\b|terminate called
+    lines`AddressSanitizer: |segmentation fault|\(core dumped\)|^\s{0,4}Aborted\b|\bSIG(?:SEGV|ABRT|BUS|FPE)\b
+      |terminate called
       |stack smashing
       |double free|free\(\): invalid|malloc\(\): |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:139|134)\b`,
   ),

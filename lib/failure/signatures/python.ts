@@ -31,6 +31,7 @@ export const pythonSignatures: readonly Signature[] = [
       |Conversion)\w{0,10}Error
       |Exporting the operator '?\w{1,40}::|ONNX export failed|Failed to export the model (?:to ONNX|with)
       |torch\.onnx\._internal\S{0,60}Error|TorchExportError|torch\._dynamo\.exc\.\w{3,40}
-      |torch\._export\S{0,40}Error|GuardOnDataDependentSymNode|Unsupported: ONNX export`,
+      |torch\._export\S{0,40}Error|GuardOnDataDependentSymNode|Unsupported: ONNX export
+      |INTERNAL ASSERT FAILED at "[^"\n]{0,80}torch/csrc/jit`,
   ),
 ]

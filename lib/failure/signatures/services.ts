@@ -23,6 +23,10 @@ export const serviceSignatures: readonly Signature[] = [
   ),
   any(
     'unit_failed',
+    /\.service: (?:Watchdog timeout|start operation timed out|Failed with result '(?:watchdog|timeout)')/i,
+  ),
+  any(
+    'unit_failed',
     phrase`Start request repeated too quickly|systemd\[\d{1,9}\]: [^\n]{2,100}(?:Failed with result|entered failed state
       |Main process exited)|Active: failed \(Result`,
     { rank: 'cascade' },
@@ -33,6 +37,7 @@ export const serviceSignatures: readonly Signature[] = [
       (?: host| name| '|:| "|\b)|getaddrinfo|NameResolutionError|Name or service not known|EAI_AGAIN
       |Network is unreachable|No route to host|CERTIFICATE_VERIFY_FAILED|SSL certificate problem
       |(?:certificate|x509)[^\n]{0,60}(?:expired|unknown authority|self-signed|not yet valid|verify failed)
+      |(?:Failed to connect to|connect(?:ion)? to) [^\n]{3,80}(?:refused|timed out)
       |Max retries exceeded with url|Proxy(?:Error| Authentication Required)|\bETIMEDOUT\b|\bECONNRESET\b
       |Could not connect to \S{3,120}:\d{2,5}|TLS handshake timeout|couldn't connect to 'https?:`,
     { unless: /hailo(?:rt)?[_.-]?(?:service|uds)|HailoRT\]/i },

@@ -20,7 +20,8 @@ const machine: readonly Signature[] = [
     phrase`cannot open shared object file|error while loading shared libraries|unable to load library
       |(?:could|can) ?not (?:load|open) (?:dynamic |shared )?library|DLL load failed
       |No module named '?(?:tensorrt|pycuda|cuda\b|polygraphy)
-      |lib(?:nvinfer|nvonnxparser|cudnn|cudart|cublas)\S{0,60} (?:not found|is missing)`,
+      |lib(?:nvinfer|nvonnxparser|cudnn|cudart|cublas)\S{0,60} (?:not found|is missing)
+      |\.so[\w.]{0,20}: file too short`,
   ),
   build('gpu_oom', /CUDA initialization failure with error:? ?2\b/i),
   build(
@@ -33,6 +34,7 @@ const machine: readonly Signature[] = [
     'cuda_init_driver',
     phrase`CUDA initialization failure|driver version is insufficient|cudaErrorInsufficientDriver
       |CUDA_ERROR_(?:SYSTEM_DRIVER|NOT_INITIALIZED|UNKNOWN)|libcuda\.so\S{0,20} not found|Failed to initialize NVML
+      |Nouveau kernel driver is currently in use
       |CUDA driver (?:is )?(?:not|too old|absent|initialization failed)|NVML: |NVIDIA-SMI has failed
       |NVIDIA driver (?:on your system )?is too old|couldn't communicate with the NVIDIA driver|Found no NVIDIA driver
       |forward compatibility was attempted`,
@@ -174,7 +176,8 @@ const running: readonly Signature[] = [
       |misaligned address|device-side assert
       |unspecified launch failure|cudaErrorLaunch\w{4,30}|CU(?:BLAS|DNN|FFT)_STATUS_(?!ALLOC)\w{4,40}
       |invalid device function
-      |Cuda Runtime \((?!out of memory)|cuTensor[^\n]{0,40}(?:fail|error)|CUDA error:? (?!out of memory)\w{3}`,
+      |Cuda Runtime \((?!out of memory)|cuTensor[^\n]{0,40}(?:fail|error)|CUDA error:? (?!out of memory
+      |CU\w{3,4}_STATUS_ALLOC)\w{3}`,
   ),
   build('engine_version_mismatch', /magicTag|magic tag/i, notTheCache),
   build(
@@ -216,6 +219,6 @@ export const tensorrtSignatures: readonly Signature[] = [
     'builder_internal',
     lines`Error Code (?:1|2|9|10): (?:Internal Error|Myelin)|MyelinCheckException|Internal Error \(Assertion
       |Assertion [^\n]{3,160} failed\. ?\)?$`,
-    { unless: /engine\w{0,8} ?!=|timing cache/i },
+    { unless: /engine\w{0,8} ?!=|timing cache|thread: \[|\.cu:\d/i },
   ),
 ]
