@@ -7,7 +7,7 @@
 import { dfcAvailability } from '../compile/dfc/program.ts'
 import { ask, at, findTool, isThere, oddAnswer, type Machine } from './machine.ts'
 import { broken, missing, ok, versionIn, type Fact } from './fact.ts'
-import { hailoBoards, installHailo, servedBoards } from './hailo/board.ts'
+import { hailoBoards, installHailort, servedBoards } from './hailo/board.ts'
 
 /**
  * The Dataflow Compiler: the program `hailo` that has a parser. Its first answer loads TensorFlow, which takes long.
@@ -37,7 +37,7 @@ export const dfcProbeMs = 30_000
 /** HailoRT's command line: its version, and whether it identifies a device where there is one. */
 export async function hailortcliFact(machine: Machine): Promise<Fact> {
   const name = 'hailortcli'
-  const install = installHailo((await hailoBoards(machine))[0]?.series ?? null)
+  const install = installHailort(machine, (await hailoBoards(machine))[0]?.series ?? null)
   const said = await ask(machine, ['hailortcli', '--version'], { install })
   if ('fact' in said) return said.fact
   const version = /HailoRT-CLI version (\d+\.\d+\.\d+)/i.exec(said.text)?.[1]

@@ -42,12 +42,32 @@ export async function hailoBoards(machine: Machine): Promise<HailoBoard[]> {
 export const servedBoards = (machine: Machine): string[] =>
   ['/sys/class/hailo_chardev', '/sys/class/hailo1x'].flatMap(folder => namesIn(machine, folder))
 
-/** The package of Raspberry Pi OS, in a command; where the series is not known, with the other one behind it. */
-export function installHailo(series: Series | null): string {
-  const elsewhere = 'elsewhere than on Raspberry Pi OS: developer.hailo.ai'
-  if (series === 5) return `sudo apt install hailo-h10-all # its driver alone: h10-hailort-pcie-driver; ${elsewhere}`
-  const other = series === null ? 'for a Hailo-10H hailo-h10-all; ' : ''
-  return `sudo apt install hailo-all # ${other}${elsewhere}`
+/** The model of a Raspberry Pi, such as `5`; null on other machines. */
+export const piModel = (machine: Machine): string | null =>
+  /Raspberry Pi (Compute Module \d+|[\w+]+)/.exec(textAt(machine, '/proc/device-tree/model') ?? '')?.[1] ?? null
+
+/**
+ * What installs library and driver: the package of Raspberry Pi OS, or what the driver's package needs elsewhere, and
+ * where it is had. Where the series is not known, with the other one behind it.
+ */
+export function installHailo(machine: Machine, series: Series | null): string {
+  if (piModel(machine) === null) {
+    const release = series === null ? '4.x (Hailo-10H: 5.x)' : `${series}.x`
+    const packages = `hailort and hailort-pcie-driver of one release ${release} (sudo dpkg -i), developer.hailo.ai`
+    const ofPi = series === 5 ? 'hailo-h10-all, its driver alone h10-hailort-pcie-driver' : 'hailo-all'
+    return `sudo apt install dkms linux-headers-$(uname -r) # then ${packages}; on Raspberry Pi OS: ${ofPi}`
+  }
+  if (series === 5) return 'sudo apt install hailo-h10-all # its driver alone: h10-hailort-pcie-driver'
+  return `sudo apt install hailo-all${series === null ? ' # for a Hailo-10H hailo-h10-all' : ''}`
+}
+
+/** What installs the library with its headers and hailortcli, where the driver is no matter. */
+export function installHailort(machine: Machine, series: Series | null): string {
+  if (piModel(machine) !== null) return installHailo(machine, series)
+  const release = series === null ? '4.x (Hailo-10H: 5.x)' : `${series}.x`
+  const ofPi =
+    series === 5 ? 'hailo-h10-all' : series === null ? 'hailo-all, for a Hailo-10H hailo-h10-all' : 'hailo-all'
+  return `sudo dpkg -i hailort_*.deb # of release ${release}, from developer.hailo.ai; on Raspberry Pi OS: ${ofPi}`
 }
 
 /** The fix for a board that WSL does not show. */
@@ -62,9 +82,14 @@ export function boardFact(machine: Machine, found: readonly HailoBoard[], served
     return ok(name, `${served.length} that the driver serves; the PCI bus is not shown here`, needs)
   const state = 'none on the PCI bus (lspci -d 1e60:)'
   if (isWsl(machine)) return missing(name, `${state}, which WSL does not show`, wslHasNoBoards, needs)
-  const isPi = /Raspberry Pi/.test(textAt(machine, '/proc/device-tree/model') ?? '')
-  const fix = isPi
-    ? 'put the board in with the power off, and set dtparam=pciex1 in /boot/firmware/config.txt'
-    : 'put a board into an M.2 or PCIe slot with the power off'
-  return missing(name, state, fix, needs)
+  return missing(name, state, boardFix(machine), needs)
+}
+
+/** What makes a board appear, by what kind of machine this is. */
+function boardFix(machine: Machine): string {
+  const pi = piModel(machine)
+  if (pi === null) return 'put a board into an M.2 or PCIe slot with the power off'
+  if (/^(?:Compute|5)/.test(pi))
+    return 'put the board in with the power off, and set dtparam=pciex1 in /boot/firmware/config.txt'
+  return `a Raspberry Pi ${pi} has no PCIe connector: take a Raspberry Pi 5, or a Compute Module on a board with a slot`
 }

@@ -62,7 +62,7 @@ export async function driverFact(
   machine: Machine,
   { name, driver, library, series, isBare }: DriverQuestion,
 ): Promise<Fact> {
-  const install = `${installHailo(series)}; then reboot`
+  const install = `${installHailo(machine, series)}; then reboot`
   if (driver.state === 'absent') return absentFact(machine, { name, install, isBare, module: moduleFor(series) })
   const words = `${driver.module} ${driver.version ?? 'of unknown version'}`
   if (driver.state === 'installed') {

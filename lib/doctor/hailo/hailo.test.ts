@@ -13,6 +13,8 @@ const device = { id: '0001:01:00.0', architecture: 'HAILO8L', firmware: '4.23.0'
 const library = (version: string, devices: readonly object[] = [{ ...device, firmware: version }]) =>
   found({ version, path: '/usr/lib/libhailort.so', devices: devices as (typeof device)[] })
 
+const ofPi = { '/proc/device-tree/model': 'Raspberry Pi 5 Model B Rev 1.0\0' }
+
 /** A Raspberry Pi 5 with a Hailo-8L on which everything is right; what is given changes it. */
 const pi = (o: FakeMachine = {}): FakeMachine => ({
   ...o,
@@ -287,7 +289,7 @@ test('hailoFacts() tells each of several devices apart, and a board that it does
 })
 
 test('hailoFacts() gives a Hailo-10H without a driver the packages of its own', async () => {
-  const driver = (await facts({ files: pci('45c4') }))[1]!
+  const driver = (await facts({ files: { ...pci('45c4'), ...ofPi } }))[1]!
   assert.equal(driver.status, 'missing')
   assert.match(driver.fix!, /^sudo apt install hailo-h10-all # .*h10-hailort-pcie-driver.*reboot$/)
   assert.doesNotMatch(driver.fix!, /hailo-all|h10-hailort\b(?!-pcie)/)
@@ -322,7 +324,7 @@ test('hailoFacts() names the other series when the library does not serve the bo
     [driver.status, /4\.23\.0, which does not serve this board: it wants 5\.x/.test(driver.state)],
     ['broken', true],
   )
-  assert.match(driver.fix!, /^sudo apt install hailo-h10-all/)
+  assert.match(driver.fix!, /hailo-h10-all/)
 })
 
 test('hailoFacts() judges each of two boards of two series', async () => {
@@ -342,4 +344,37 @@ test('hailoFacts() judges each of two boards of two series', async () => {
     ],
   )
   assert.match(drivers[1]!.fix!, /hailo-h10-all/)
+})
+
+test('hailoFacts() asks a desktop for headers and the packages of the release, and a Pi for its own', async () => {
+  const driver = (await facts({ files: { ...pci('2864'), '/etc/os-release': 'ID=ubuntu\n' } }))[1]!
+  assert.match(driver.fix!, /^sudo apt install dkms linux-headers-\$\(uname -r\) # .*hailort-pcie-driver.* 4\.x/)
+  const onPi = (await facts({ files: { ...pci('2864'), ...ofPi } }))[1]!
+  assert.match(onPi.fix!, /^sudo apt install hailo-all; then reboot$/)
+})
+
+test('hailoFacts() sends nobody with a Raspberry Pi 4 to look for a connector that it does not have', async () => {
+  const board = async (model: string) => (await facts({ files: { '/proc/device-tree/model': model } }))[0]!.fix!
+  assert.match(await board('Raspberry Pi 4 Model B Rev 1.4'), /^a Raspberry Pi 4 has no PCIe connector/)
+  assert.match(await board('Raspberry Pi 5 Model B Rev 1.0'), /dtparam=pciex1/)
+  assert.match(await board('Raspberry Pi Compute Module 4 Rev 1.1'), /dtparam=pciex1/)
+})
+
+test('hailoFacts() mends the rights of a container on its host, and blames no version for them', async () => {
+  const files = {
+    '/.dockerenv': '',
+    '/dev/hailo0': 0o600,
+    '/sys/class/hailo_chardev/hailo0/x': '',
+    '/sys/module/hailo_pci/version': '4.23.0',
+  }
+  const machine = { user: { uid: 4242, gids: [4242], name: 'ada' } }
+  const all = await facts({ files, machine, probed: { hailort: library('4.23.0', []) } })
+  const [node, device] = ['Hailo node', 'Hailo device'].map(name => all.find(fact => fact.name === name)!)
+  assert.match(node!.fix!, /^on the host: docker run --device \/dev\/hailo0 --group-add/)
+  assert.equal(device!.fix, 'see the line of Hailo node')
+})
+
+test('hailoFacts() loads no driver of the other series for want of a node', async () => {
+  const all = await facts({ files: { ...pci('45c4'), '/sys/module/hailo_pci/version': '4.23.0' } })
+  assert.match(all.find(({ name }) => name === 'Hailo node')!.fix!, /see the line of Hailo driver/)
 })

@@ -4,7 +4,7 @@
  * A scan by the library says "no device" in all of these cases, so the bus, the driver, the node and its permissions
  * are looked at one by one.
  */
-import { namesIn, statAt, type Machine } from '../machine.ts'
+import { isContainer, namesIn, statAt, type Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'
 import { boardFact, hailoBoards, servedBoards, type HailoBoard, type Series } from './board.ts'
 import { driverFact, driverOf, moduleFor, type Driver } from './driver.ts'
@@ -31,10 +31,13 @@ export async function hailoFacts(machine: Machine): Promise<Fact[]> {
   const fits = await Promise.all(drivers.map(one => driverFact(machine, { ...one, library, isBare })))
   const head = [boardFact(machine, boards, served), ...fits]
   if (isBare && !devices?.length && (failure === undefined || failure.kind === 'absent')) return head
+  const isDriverOk = fits.every(({ status }) => status === 'ok')
+  const ofNodes = nodeFacts(machine, { nodes, served, driver, series, isDriverOk })
+  const culprit = !isDriverOk ? 'driver' : ofNodes.every(({ status }) => status === 'ok') ? null : 'node'
   return [
     ...head,
-    ...nodeFacts(machine, { nodes, served, driver, series }),
-    ...deviceFacts({ devices, failure, library, served, isDriverOk: fits.every(({ status }) => status === 'ok') }),
+    ...ofNodes,
+    ...deviceFacts({ devices, failure, library, served, culprit }),
     ...(await compilerFacts(machine, { boards, devices: devices ?? [] })),
   ]
 }
@@ -56,10 +59,12 @@ interface Nodes {
   readonly served: readonly string[]
   readonly driver: Driver
   readonly series: Series | null
+  /** Each board has a driver that serves it. */
+  readonly isDriverOk: boolean
 }
 
 /** Nodes that this user may open for reading and writing. */
-function nodeFacts(machine: Machine, { nodes, served, driver, series }: Nodes): Fact[] {
+function nodeFacts(machine: Machine, { nodes, served, driver, series, isDriverOk }: Nodes): Fact[] {
   const name = 'Hailo node'
   if (nodes.length === 0 && served.length > 0) {
     const node = served[0]!.startsWith('h1x') ? served[0]! : 'hailo0'
@@ -75,7 +80,8 @@ function nodeFacts(machine: Machine, { nodes, served, driver, series }: Nodes): 
   if (nodes.length === 0) {
     const load =
       `sudo modprobe ${driver.state === 'absent' ? moduleFor(series) : driver.module}; sudo dmesg | grep -i ` + 'hailo'
-    const fix = driver.state === 'absent' ? 'the driver makes it: see the line of Hailo driver' : load
+    const isOther = driver.state === 'loaded' && !isDriverOk
+    const fix = driver.state === 'absent' || isOther ? 'the driver makes it: see the line of Hailo driver' : load
     return [missing(name, 'neither /dev/hailo0 nor /dev/h1x-0', fix, needs)]
   }
   return nodes.map(path => {
@@ -85,7 +91,12 @@ function nodeFacts(machine: Machine, { nodes, served, driver, series }: Nodes): 
     const subsystem = path.includes('h1x') ? 'hailo1x' : 'hailo_chardev'
     const write = `echo 'SUBSYSTEM=="${subsystem}", MODE="0666"' | sudo tee /etc/udev/rules.d/51-hailo-udev.rules`
     const rule = `${write} && sudo udevadm control --reload && sudo udevadm trigger`
-    return broken(name, `${words}: ${machine.user.name} may not read and write it`, access.joining ?? rule, needs)
+    const state = `${words}: ${machine.user.name} may not read and write it`
+    if (isContainer(machine)) {
+      const given = `docker run --device ${path} --group-add $(stat -c %g ${path}), where its group may write`
+      return broken(name, state, `on the host: ${given}; else there: ${rule}`, needs)
+    }
+    return broken(name, state, access.joining ?? rule, needs)
   })
 }
 
@@ -96,10 +107,11 @@ interface Devices {
   readonly failure: Failure | undefined
   readonly library: string | null
   readonly served: readonly string[]
-  readonly isDriverOk: boolean
+  /** The line that says already why nothing is found. */
+  readonly culprit: 'driver' | 'node' | null
 }
 
-function deviceFacts({ devices, failure, library, served, isDriverOk }: Devices): Fact[] {
+function deviceFacts({ devices, failure, library, served, culprit }: Devices): Fact[] {
   const name = 'Hailo device'
   if (failure !== undefined) {
     // Where nothing is served, driver and board have told already what is absent.
@@ -113,9 +125,9 @@ function deviceFacts({ devices, failure, library, served, isDriverOk }: Devices)
       broken(
         name,
         `the driver serves ${served.join(', ')}, and the library's scan finds none`,
-        isDriverOk
+        culprit === null
           ? 'install driver and library of one series: 4.x for Hailo-8, 5.x for Hailo-10H'
-          : 'see the line of Hailo driver',
+          : `see the line of Hailo ${culprit}`,
         needs,
       ),
     ]

@@ -8,7 +8,7 @@
  */
 import { findTool, textAt, namesIn, type Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'
-import { hailoBoards, installHailo } from './board.ts'
+import { hailoBoards, installHailort } from './board.ts'
 import { hailortIncludes } from './includes.ts'
 import { brokenCompiler, folderWith, printedBy, type Printed } from '../header-probe.ts'
 
@@ -19,7 +19,7 @@ const needs: readonly Need[] = ['hailo']
 export async function hailortAbiFact(machine: Machine): Promise<Fact> {
   const include = folderWith(machine, await hailortIncludes(machine), 'hailo/hailort.h')
   if (include === null) {
-    const install = installHailo((await hailoBoards(machine))[0]?.series ?? null)
+    const install = installHailort(machine, (await hailoBoards(machine))[0]?.series ?? null)
     return missing(name, 'no hailo/hailort.h, so the ABI table is not checked here', install)
   }
   const compiler = findTool(machine, 'gcc', { name, install: 'sudo apt install gcc' })
