@@ -37,6 +37,9 @@ test('profileByHeader() finds the shape that the header has, the nearest or anot
     ['5.3.0', '5.2.0', 'D'],
     ['5.4.1', '5.1.0', 'D'],
     ['5.4.0', '4.23.0', 'C'],
+    ['4.25.1', '4.23.0', 'C'],
+    ['5.9.0', '5.2.0', 'D'],
+    ['6.0.0', '5.2.0', 'D'],
   ] as const) {
     const root = prefix(hailortHeader(like))
     assert.deepEqual(verdict(root, version), { profile, header: join(root, 'include/hailo/hailort.h') }, version)
@@ -87,4 +90,20 @@ test('openHailort() takes a version of no table by its header, by force, and not
   const include = join(prefix(hailortHeader('5.2.0')), 'include')
   const opened = openHailort({ env: { HAILORT_LIB: library, HAILORT_INCLUDE: include } })
   assert.equal(opened.title, 'HailoRT 5.3.0 (profile D, by its header)')
+})
+
+test('openHailort() takes versions that do not exist yet by their header, or by force', { skip }, () => {
+  for (const [version, like, profile] of [
+    [[4, 25, 1], '4.23.0', 'C'],
+    [[5, 9, 0], '5.2.0', 'D'],
+    [[6, 0, 0], '5.2.0', 'D'],
+  ] as const) {
+    const library = hailortStandin({ profile, version })
+    const env = { HAILORT_LIB: library, HAILORT_INCLUDE: '/nowhere' }
+    assert.throws(() => openHailort({ env }), FfiError, version.join('.'))
+    const include = join(prefix(hailortHeader(like)), 'include')
+    const byHeader = openHailort({ env: { ...env, HAILORT_INCLUDE: include } })
+    assert.equal(byHeader.title, `HailoRT ${version.join('.')} (profile ${profile}, by its header)`)
+    assert.match(openHailort({ env: { ...env, HAILO_ABI: 'force' } }).title, new RegExp(`profile ${profile}`))
+  }
 })
