@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import test from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { readTsv } from '../lib/host/tsv.ts'
 import { readWav } from '../lib/formats/wav/index.ts'
 import { writeNpz } from '../lib/formats/tensors/npz.ts'
@@ -18,8 +17,19 @@ import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
 import sweep from './monolithic-sweep.ts'
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'sweep-'))
+const { folder: dfc } = installHailoStandin(join(scratch(), 'venv'), { wheel: '3.33.0' })
 const plan = ['--ladder', 'plan']
 const host = ['--toolchain', 'host', '--no-cache', ...plan]
+
+/** Run on the stand-in for the vendor's compiler, with one fate for all or one for each pattern of names. */
+async function onStandin(fates: string | object, argv: readonly string[], cwd = scratch()): Promise<Ran> {
+  process.env.HAILO_STANDIN = typeof fates === 'string' ? fates : JSON.stringify(fates)
+  try {
+    return await runInProcess(sweep, ['--dfc', dfc, '--no-cache', ...plan, ...argv], { cwd })
+  } finally {
+    delete process.env.HAILO_STANDIN
+  }
+}
 const rows = (ran: Ran, name = 'monolithic_full_host_summary.tsv') => readTsv(ran.path(name))
 
 test('monolithic-sweep compiles the first rung on the host, separates a shipped recording and passes', async () => {
@@ -58,8 +68,12 @@ test('monolithic-sweep compiles the first rung on the host, separates a shipped 
   assert.equal(ran.report.fingerprint.toolchain, 'host')
 })
 
+/** The default sweep, which two tests look at, and the folder in which it ran. */
+let shared: Promise<Ran> | undefined
+const defaultRun = () => (shared ??= runInProcess(sweep, ['--toolchain', 'host']))
+
 test('monolithic-sweep takes the voices of a shipped recording apart with the largest trained network', async () => {
-  const ran = await runInProcess(sweep, ['--toolchain', 'host', '--no-cache'])
+  const ran = await defaultRun()
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(ran.lines.at(-5), 'HAR status: host 1/13 ; toolchain=host')
   const rows13 = rows(ran)
@@ -71,16 +85,16 @@ test('monolithic-sweep takes the voices of a shipped recording apart with the la
 })
 
 test('monolithic-sweep takes identical cases from the cache the second time', async () => {
-  const cwd = scratch()
-  const argv = ['--toolchain', 'host', '--ladder', 'temporal', '--from', '4']
-  const [first, second] = [await runInProcess(sweep, argv, { cwd }), await runInProcess(sweep, argv, { cwd })]
+  const first = await defaultRun()
+  const second = await runInProcess(sweep, ['--toolchain', 'host'], { cwd: first.cwd })
   assert.deepEqual([first.exit, second.exit], [0, 0], second.stderr)
+  assert.doesNotMatch(first.stderr, /taken from the cache/)
   assert.match(second.stderr, /taken from the cache/)
   assert.notEqual(first.report.run, second.report.run)
 })
 
 test('monolithic-sweep compiles a decoder at the latent rate, and is blocked because that is no sound', async () => {
-  const ran = await runInProcess(sweep, [...host, '--from', '10', '--decoder', 'conv1x1_head'])
+  const ran = await onStandin('success', ['--from', '10', '--decoder', 'conv1x1_head'])
   assert.equal(ran.exit, 3)
   assert.match(ran.stderr, /blocked {2}runtime: conv1x1_head answers at the latent rate/)
   assert.match(ran.verdict, /next="npx tsx runbooks\/monolithic-sweep.ts .*--from 10/)
@@ -121,20 +135,13 @@ test('monolithic-sweep marks cases whose calibration has another width, and name
 })
 
 test('monolithic-sweep stops at a broken installation, which no rung can escape, and is blocked', async () => {
-  const cwd = scratch()
-  const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
-  process.env.HAILO_STANDIN = 'environment_broken_install'
-  try {
-    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', ...plan, '--from', '8'], { cwd })
-    assert.equal(ran.exit, 3, ran.stderr)
-    assert.deepEqual(
-      rows(ran, 'monolithic_full_hef_summary.tsv').map(row => row.exception_type === 'NotReached'),
-      [false, true, true],
-    )
-    assert.match(ran.verdict, /^BLOCKED /)
-  } finally {
-    delete process.env.HAILO_STANDIN
-  }
+  const ran = await onStandin('environment_broken_install', ['--from', '8'])
+  assert.equal(ran.exit, 3, ran.stderr)
+  assert.deepEqual(
+    rows(ran, 'monolithic_full_hef_summary.tsv').map(row => row.exception_type === 'NotReached'),
+    [false, true, true],
+  )
+  assert.match(ran.verdict, /^BLOCKED /)
 })
 
 test('monolithic-sweep in --dry-run names the rungs that it would try', async () => {
@@ -143,11 +150,18 @@ test('monolithic-sweep in --dry-run names the rungs that it would try', async ()
   assert.equal((await runInProcess(sweep, ['--dry-run', ...plan, '--from', '99'])).exit, 2)
 })
 
-test("monolithic-sweep tries one rung of one's own", async () => {
-  const ran = await runInProcess(sweep, [...host, '--config', 'mono_f32_bn8_hid16_skip8_b1_r1_t8000'])
+test("monolithic-sweep tries one rung of one's own, and with --compile-only says how it gets to a board", async () => {
+  const own = ['--toolchain', 'host', ...plan, '--config', 'mono_f32_bn8_hid16_skip8_b1_r1_t8000']
+  const ran = await runInProcess(sweep, own)
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(rows(ran)[0]!.input_len, '8000')
   assert.equal((await runInProcess(sweep, [...host, '--config', 'mine'])).exit, 2)
+  const compiled = await runInProcess(sweep, [...own, '--compile-only'], { cwd: ran.cwd })
+  assert.equal(compiled.exit, 0, compiled.stderr)
+  assert.ok(!existsSync(compiled.path('sep_src1.wav')))
+  assert.match(compiled.verdict, /next="scp \S+\.host_compiled\.onnx \S+\.onnx\.json pi@/)
+  assert.match(compiled.lines.join('\n'), /^Runtime status: blocked ; output_dir=none/m)
+  assert.match(compiled.lines.join('\n'), /^Board: npx tsx runbooks\/monolithic-infer\.ts --model mono_/m)
 })
 
 /** A sweep as a process. */
@@ -166,63 +180,72 @@ function start(argv: readonly string[], cwd: string, env: Record<string, string>
   })
   return { child, out, ended: new Promise<number | null>(leave => child.on('close', leave)) }
 }
+const onDfc = ['--dfc', dfc, '--no-cache', ...plan]
+
 test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row and leaves with 130', async () => {
   const cwd = scratch()
-  const { child, out, ended } = start([...host, '--run-ts', 'c'], cwd)
-  await until(() => /1\/10 .* …/.test(out.stderr))
-  await sleep(300)
+  const { child, out, ended } = start([...onDfc, '--run-ts', 'c'], cwd, { HAILO_STANDIN: 'hang' })
+  const folder = join(cwd, 'module_runs/c')
+  const isHanging = () =>
+    existsSync(folder) &&
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).some(at => /hanging\.json$/.test(at))
+  await until(isHanging, () => out.stderr)
   child.kill('SIGINT')
   assert.equal(await ended, 130, out.stderr)
   assert.match(
     out.stdout.trimEnd().split('\n').at(-1)!,
     /^INTERRUPTED monolithic-sweep .*next="npx tsx \S*runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/,
   )
-  const status =
-    /^HAR .*: host \d\/10 ; toolchain=host\nHEF .*: host 0\/10 ; winner=none ; toolchain=host\nRuntime .*: fail/m
-  assert.match(out.stdout, status)
-  assert.ok(existsSync(join(cwd, 'module_runs/c/monolithic_full_next_knob.json')))
-  const written = readTsv(join(cwd, 'module_runs/c/monolithic_full_host_summary.tsv'))
+  assert.match(out.stdout, /^HAR status: \d\/10\nHEF status: 0\/10 ; winner=none\nRuntime status: fail/m)
+  assert.ok(existsSync(join(folder, 'monolithic_full_next_knob.json')))
+  const written = readTsv(join(folder, 'monolithic_full_hef_summary.tsv'))
   assert.equal(written.length, 10)
   assert.equal(written[0]!.hef_success, 'false')
-  assert.deepEqual(processesWith(join(cwd, 'module_runs/c')), [])
+  assert.deepEqual(processesWith(folder), [])
 })
 
 test('monolithic-sweep killed in the middle loses no finished row when it is resumed', async () => {
   const cwd = scratch()
-  const argv = [...host, '--profile', 'extended', '--from', '8']
-  const { child, out, ended } = start([...argv, '--run-ts', 'k'], cwd)
-  await until(() => /1\/3 .* succeeded/.test(out.stderr))
+  const argv = ['--profile', 'extended', '--from', '8']
+  const fates = JSON.stringify({ 'mono_f96_bn24.*': 'hang' })
+  const { child, out, ended } = start([...onDfc, ...argv, '--run-ts', 'k'], cwd, { HAILO_STANDIN: fates })
+  await until(
+    () => /1\/3 .* succeeded/.test(out.stderr),
+    () => out.stderr,
+  )
   child.kill('SIGKILL')
   await ended
-  const ran = await runInProcess(sweep, [...argv, '--resume', 'k', '--run-ts', 'r'], { cwd })
-  assert.equal(ran.exit, 0, ran.stderr)
+  const ran = await onStandin('success', [...argv, '--resume', 'k', '--run-ts', 'r'], cwd)
   assert.match(ran.stderr, /1\/3 \S+ succeeded taken from the earlier run/)
+  const written = rows(ran, 'monolithic_full_hef_summary.tsv')
   assert.deepEqual(
-    rows(ran).map(row => row.hef_success),
-    ['host', 'host', 'host'],
+    written.map(row => row.hef_success),
+    ['true', 'true', 'true'],
+    ran.stderr,
   )
-  assert.ok(
-    existsSync(rows(ran)[0]!.hef_path!.startsWith('/') ? rows(ran)[0]!.hef_path! : join(cwd, rows(ran)[0]!.hef_path!)),
-  )
+  assert.ok(existsSync(resolve(cwd, written[0]!.hef_path!)))
 })
 
 test('monolithic-sweep twice at once in one folder gives two whole runs', async () => {
   const cwd = scratch()
-  const argv = ['--toolchain', 'host', ...plan, '--from', '10', '--run-ts', 'same']
+  const argv = ['--dfc', dfc, ...plan, '--from', '10', '--compile-only', '--run-ts', 'same']
   const runs = await Promise.all(
-    [start(argv, cwd), start(argv, cwd)].map(async ({ ended, out }) => ({ exit: await ended, out })),
+    [1, 2].map(async () => {
+      const { ended, out } = start(argv, cwd, { HAILO_STANDIN: 'success' })
+      return { exit: await ended, out }
+    }),
   )
   assert.deepEqual(
     runs.map(({ exit }) => exit),
     [0, 0],
     runs.map(({ out }) => out.stderr).join('\n'),
   )
-  assert.deepEqual(
-    readdirSync(join(cwd, 'module_runs'))
-      .filter(name => name.startsWith('same'))
-      .toSorted(),
-    ['same', 'same-2'],
-  )
+  const folders = readdirSync(join(cwd, 'module_runs')).filter(name => name.startsWith('same'))
+  assert.deepEqual(folders.toSorted(), ['same', 'same-2'])
+  for (const folder of folders) {
+    const [row] = readTsv(join(cwd, 'module_runs', folder, 'monolithic_full_hef_summary.tsv'))
+    assert.ok(existsSync(resolve(cwd, row!.hef_path!)), folder)
+  }
 })
 
 const canMount = process.getuid?.() === 0 && process.platform === 'linux'
@@ -265,54 +288,36 @@ test('monolithic-sweep refuses input that is absent or malformed before it makes
 })
 
 test("monolithic-sweep drives the vendor's compiler when it is found", async () => {
-  const cwd = scratch()
-  const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
-  process.env.HAILO_STANDIN = JSON.stringify({ 'mono_f256_bn128.*': 'allocator_infeasible' })
-  try {
-    const ran = await runInProcess(sweep, ['--dfc', folder, '--no-cache', ...plan, '--until', '3'], { cwd })
-    assert.equal(ran.exit, 3, ran.stderr)
-    assert.match(
-      ran.verdict,
-      /^BLOCKED monolithic-sweep .*toolchain=dfc .*next="npx tsx runbooks\/monolithic-infer.ts --model \S+\.hef"/,
-    )
-    const written = rows(ran, 'monolithic_full_hef_summary.tsv')
-    assert.deepEqual(
-      written.map(row => [row.har_success, row.hef_success, row.exception_type]),
-      [
-        ['true', 'false', 'BackendAllocatorException'],
-        ['true', 'true', ''],
-        ['false', 'false', 'NotReached'],
-      ],
-    )
-    assert.ok(ran.lines.includes('HEF status: 1/3 ; winner=mono_f256_bn96_hid192_skip96_b2_r1_t16000'), ran.stdout)
-    assert.match(ran.stderr, /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/)
-  } finally {
-    delete process.env.HAILO_STANDIN
-  }
+  const ran = await onStandin({ 'mono_f256_bn128.*': 'allocator_infeasible' }, ['--until', '3'])
+  assert.equal(ran.exit, 3, ran.stderr)
+  assert.match(
+    ran.verdict,
+    /^BLOCKED monolithic-sweep .*toolchain=dfc .*next="npx tsx runbooks\/monolithic-infer.ts --model \S+\.hef"/,
+  )
+  const written = rows(ran, 'monolithic_full_hef_summary.tsv')
+  assert.deepEqual(
+    written.map(row => [row.har_success, row.hef_success, row.exception_type]),
+    [
+      ['true', 'false', 'BackendAllocatorException'],
+      ['true', 'true', ''],
+      ['false', 'false', 'NotReached'],
+    ],
+  )
+  assert.ok(ran.lines.includes('HEF status: 1/3 ; winner=mono_f256_bn96_hid192_skip96_b2_r1_t16000'), ran.stdout)
+  assert.match(ran.stderr, /install it .*export HAILORT_LIB=.*pyhailort\/hailo_platform, is not needed/)
 })
 
 test('monolithic-sweep proposes the temporal ladder, as a command', async () => {
-  const cwd = scratch()
-  const { folder } = installHailoStandin(join(cwd, 'venv'), { wheel: '3.33.0' })
-  process.env.HAILO_STANDIN = 'allocator_infeasible'
-  try {
-    const evidence = await runInProcess(sweep, ['--dfc', folder, '--no-cache', ...plan, '--from', '9'], { cwd })
-    assert.equal(evidence.exit, 1, evidence.stderr)
-    assert.match(evidence.verdict, /next="npx tsx runbooks\/monolithic-sweep.ts .*--ladder temporal/)
-    assert.ok(evidence.lines.includes('Next knob: --ladder temporal'))
-    const byPlan = await runInProcess(
-      sweep,
-      ['--dfc', folder, '--no-cache', ...plan, '--from', '9', '--knob', 'plan'],
-      { cwd },
-    )
-    assert.ok(byPlan.lines.includes('Next knob: reduce hid_chan: 48 -> 32'), byPlan.stdout)
-    assert.match(byPlan.verdict, /--config mono_f64_bn24_hid32_skip24_b1_r1_t16000/)
-    assert.equal(JSON.parse(byPlan.read('monolithic_full_next_knob.json')).next_knob, 'reduce hid_chan: 48 -> 32')
-  } finally {
-    delete process.env.HAILO_STANDIN
-    rmSync(join(cwd, 'venv'), { recursive: true })
-    mkdirSync(cwd, { recursive: true })
-  }
+  const evidence = await onStandin('allocator_infeasible', ['--from', '9'])
+  assert.equal(evidence.exit, 1, evidence.stderr)
+  assert.match(evidence.verdict, /next="npx tsx runbooks\/monolithic-sweep.ts .*--ladder temporal/)
+  assert.ok(evidence.lines.includes('Next knob: --ladder temporal'))
+  // The same outcomes, judged in the plan's order.
+  const again = ['--from', '9', '--knob', 'plan', '--resume', basename(evidence.report.run)]
+  const byPlan = await onStandin('success', again, evidence.cwd)
+  assert.ok(byPlan.lines.includes('Next knob: reduce hid_chan: 48 -> 32'), byPlan.stdout)
+  assert.match(byPlan.verdict, /--config mono_f64_bn24_hid32_skip24_b1_r1_t16000/)
+  assert.equal(JSON.parse(byPlan.read('monolithic_full_next_knob.json')).next_knob, 'reduce hid_chan: 48 -> 32')
 })
 
 test('monolithic-sweep takes models of your own: int8, compiled, measured, and explained where one fails', async () => {
@@ -335,13 +340,4 @@ test('monolithic-sweep takes models of your own: int8, compiled, measured, and e
   assert.equal(open.exit, 1)
   assert.match(open.stderr, /Cannot fix "x".*T is open/)
   assert.match(open.verdict, /next="npx tsx runbooks\/explain-log.ts --log /)
-})
-
-test('monolithic-sweep --compile-only passes for what it did, and says how the model gets to a board', async () => {
-  const ran = await runInProcess(sweep, [...host, '--from', '10', '--compile-only'])
-  assert.equal(ran.exit, 0, ran.stderr)
-  assert.ok(!existsSync(ran.path('sep_src1.wav')))
-  assert.match(ran.verdict, /next="scp \S+\.host_compiled\.onnx \S+\.onnx\.json pi@/)
-  assert.match(ran.lines.join('\n'), /^Runtime status: blocked ; output_dir=none/m)
-  assert.match(ran.lines.join('\n'), /^Board: npx tsx runbooks\/monolithic-infer\.ts --model mono_/m)
 })
