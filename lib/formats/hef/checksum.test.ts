@@ -133,3 +133,15 @@ test(
     assert.equal(digestOf('xxh3-64', description), file.subarray(40, 48).toString('hex'))
   },
 )
+
+test('digester() gives the same digest when empty pieces come between and last', () => {
+  const empty = new Uint8Array(0)
+  // A view whose bytes have an address on the heap, and one whose buffer was asked for and has none.
+  assert.equal(new Uint8Array(0).buffer.byteLength, empty.buffer.byteLength)
+  for (const name of hefDigestNames) {
+    const pieces = digester(name)
+    for (const piece of [new Uint8Array(0), Buffer.from('12345'), empty, Buffer.from('6789'), empty, new Uint8Array(0)])
+      pieces.update(piece)
+    assert.equal(pieces.hex(), digestOf(name, Buffer.from('123456789')), name)
+  }
+})
