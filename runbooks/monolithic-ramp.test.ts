@@ -74,8 +74,9 @@ test("monolithic-ramp cuts the host's graph after a node, calibrates it and comp
 test('monolithic-ramp names the same boundary in order and by halves', async () => {
   const fates = { '.*_k[3-8]': 'allocator' }
   const argv = ['--ladder', 'plan', '--rung', '10', '--by', 'truncate']
+  const cwd = scratch()
   for (const search of ['linear', 'bisect']) {
-    const ran = await onStandin([...argv, '--search', search], fates)
+    const ran = await onStandin([...argv, '--search', search], fates, cwd)
     assert.equal(ran.exit, 0, ran.stderr)
     const base = 'mono_f64_bn24_hid48_skip24_b4_r2_t16000'
     assert.equal(ran.lines.at(-2), `Ramp boundary: last pass=${base}_k2 ; first fail=${base}_k3`)
@@ -102,11 +103,14 @@ test('monolithic-ramp finds the first failing node, and then proposes a change o
 })
 
 test('monolithic-ramp is blocked, with every row, when a time-out leaves the question open', async () => {
+  // The second run takes from the cache what passed in the first.
+  const cwd = scratch()
   for (const [fate, next] of [
     ['hang', /--case-timeout-min 60/],
     ['disk_full', /explain-log\.ts --log \S+_k2/],
   ] as const) {
-    const ran = await onStandin(['--by', 'truncate', '--case-timeout-min', '0.25', ...small], { '.*_k2': fate })
+    const argv = ['--by', 'truncate', '--case-timeout-min', '0.25', ...small]
+    const ran = await onStandin(argv, { '.*_k2': fate }, cwd)
     assert.equal(ran.exit, 3, ran.stderr)
     assert.match(ran.verdict, /^BLOCKED monolithic-ramp gates=0\/1 /)
     assert.match(ran.verdict, next)

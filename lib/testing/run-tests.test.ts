@@ -94,10 +94,15 @@ test('findTestFiles() counts declared tests, and takes a path from here, from th
   const folder = project({
     'lib/base/a.test.ts': "// Own process: it measures.\ntest('a', () => {})\n  test('no', () => {})\n",
     'ffi/b.test.ts': 'const test2 = test\n',
+    'ffi/c.test.ts': 'test.before(() => {})\n',
     'lib/base/a.ts': '',
   })
   const a = { path: 'lib/base/a.test.ts', declared: 1, isAlone: true }
-  assert.deepEqual(findTestFiles(folder, []), [{ path: 'ffi/b.test.ts', declared: 0, isAlone: false }, a])
+  assert.deepEqual(findTestFiles(folder, []), [
+    { path: 'ffi/b.test.ts', declared: 0, isAlone: false },
+    { path: 'ffi/c.test.ts', declared: 0, isAlone: true },
+    a,
+  ])
   for (const word of ['lib/base', './lib/base/a.test.ts', join(folder, 'lib/base')])
     assert.deepEqual(findTestFiles(folder, [word]), [a], word)
 })

@@ -10,6 +10,7 @@
  *   npm test -- --name 'when it is full'  those whose name matches a pattern
  *   npm test -- --no-skips                a skipped test fails, but for those that want data which is not part of the
  *                                         project, or memory without sanitizers; `.ci/run` says this
+ *   npm test -- --slowest 400            more than the ten files that took most CPU
  *   npm test -- --root DIR                the tests of another folder that holds `lib`, `ffi` or `runbooks`
  *   npm run test:sanitize                 those that call native code, with every stand-in under AddressSanitizer and
  *                                         UBSan
@@ -44,6 +45,7 @@ interface Setting {
   readonly names: readonly string[]
   readonly noSkips: boolean
   readonly root: string
+  readonly slowest: number
 }
 
 function readWords(argv: readonly string[]): Setting & { sanitize: boolean } {
@@ -54,6 +56,7 @@ function readWords(argv: readonly string[]): Setting & { sanitize: boolean } {
       name: { type: 'string', multiple: true, default: [] },
       'no-skips': { type: 'boolean', default: false },
       sanitize: { type: 'boolean', default: false },
+      slowest: { type: 'string', default: '10' },
       root: { type: 'string', default: join(import.meta.dirname, '../..') },
     },
   })
@@ -63,6 +66,7 @@ function readWords(argv: readonly string[]): Setting & { sanitize: boolean } {
     noSkips: values['no-skips'],
     sanitize: values.sanitize,
     root: resolve(values.root),
+    slowest: Number(values.slowest),
   }
 }
 
@@ -159,7 +163,7 @@ function sanitizerComplaints(folder: string): string[] {
 }
 
 /** Lines that say which files took most CPU, and how much each system took. */
-function cpuLines(cpuFile: string, root: string): string[] {
+function cpuLines(cpuFile: string, { root, slowest }: Setting): string[] {
   const text = existsSync(cpuFile) ? readFileSync(cpuFile, 'utf8') : ''
   const rows = text
     .split('\n')
@@ -176,7 +180,7 @@ function cpuLines(cpuFile: string, root: string): string[] {
   }
   const line = (seconds: number, what: string) => `${seconds.toFixed(1).padStart(6)} s of CPU  ${what}`
   return [
-    ...rows.slice(0, 10).map(({ seconds, file }) => line(seconds, file)),
+    ...rows.slice(0, slowest).map(({ seconds, file }) => line(seconds, file)),
     ...[...systems]
       .toSorted(([, a], [, b]) => a.seconds - b.seconds)
       .map(([name, { seconds, files }]) => line(seconds, `${name}, ${files} ${files === 1 ? 'file' : 'files'}`)),
@@ -218,7 +222,7 @@ async function main({ sanitize, ...setting }: ReturnType<typeof readWords>): Pro
   tally.close(files)
   if (sanitize) tally.complaints.push(...sanitizerComplaints(logs))
   for (const complaint of tally.complaints) console.log(complaint)
-  for (const line of cpuLines(join(folder, 'cpu.tsv'), setting.root)) console.log(line)
+  for (const line of cpuLines(join(folder, 'cpu.tsv'), setting)) console.log(line)
   rmSync(folder, { recursive: true })
   const { passed, failed, skipped } = tally.count
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)

@@ -98,9 +98,17 @@ async function failureOf(setting: ReturnType<typeof setUp>) {
   return { at: stages.length, ...last }
 }
 
+/** The whole way of the small model, gone once for the tests that look at it, with every line that was told. */
+let whole: Promise<{ stages: Stage[]; setting: ReturnType<typeof setUp>; lines: string[] }> | undefined
+const wholeWay = () =>
+  (whole ??= (async () => {
+    const lines: string[] = []
+    const setting = setUp(smallModel(), { onLine: line => lines.push(line) })
+    return { stages: await allStages(setting), setting, lines }
+  })())
+
 test('hostToolchain() takes a graph to a compiled int8 model that opens, runs and keeps the signal', async () => {
-  const setting = setUp(smallModel())
-  const stages = await allStages(setting)
+  const { stages, setting } = await wholeWay()
   assert.deepEqual(
     stages.map(stage => stage.ok),
     [true, true, true],
@@ -124,8 +132,7 @@ test('hostToolchain() takes a graph to a compiled int8 model that opens, runs an
 })
 
 test('hostToolchain() makes nothing that could be taken for a file of the Dataflow Compiler', async () => {
-  const setting = setUp(smallModel())
-  await allStages(setting)
+  const { setting } = await wholeWay()
   assert.deepEqual(
     readdirSync(setting.folder).filter(name => /\.(har|hef)$/.test(name)),
     [],
@@ -193,8 +200,7 @@ test('hostToolchain() stops a stage when its time is up, and when it is interrup
 })
 
 test('hostToolchain() tells its milestones in the words of a vendor', async () => {
-  const lines: string[] = []
-  await allStages(setUp(smallModel(), { onLine: line => lines.push(line) }))
+  const { lines } = await wholeWay()
   const words = [
     'Translation started',
     "End nodes mapped from original model: 'output'",

@@ -13,7 +13,10 @@ export interface TestFile {
   readonly path: string
   /** How many tests it declares: lines that start with `test(`. */
   readonly declared: number
-  /** Its text has a line that starts with `// Own process: `. */
+  /**
+   * It says so in a line that starts with `// Own process: `, or has a hook before or after each test at the left edge,
+   * which would be called for the tests of other files too.
+   */
   readonly isAlone: boolean
 }
 
@@ -38,7 +41,7 @@ export function findTestFiles(root: string, words: readonly string[]): TestFile[
       return {
         path,
         declared: [...text.matchAll(/^test\(/gm)].length,
-        isAlone: /^\/\/ Own process: \S/m.test(text),
+        isAlone: /^(\/\/ Own process: \S|(test\.)?(before|beforeEach|afterEach)\()/m.test(text),
       }
     })
 }
