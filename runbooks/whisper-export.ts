@@ -96,6 +96,7 @@ type Judging = Pick<Tools<Inputs>, 'cell' | 'gate' | 'line'>
 /** Hidden states, log probabilities, tokens and times, against every case. */
 async function compareGoldens({ cell, gate, line }: Judging, whisper: Whisper, goldens: string): Promise<void> {
   const { compareCase, readGoldens, summaryOf } = await import('../lib/systems/whisper/parity/goldens.ts')
+  const { compareFasterWhisper, compareLanguages } = await import('../lib/systems/whisper/parity/other-goldens.ts')
   const { gates } = whisperContract()
   const rows = await cell('Compare with the goldens', async ({ progress, show }) => {
     const cases = readGoldens(goldens, whisper.manifest.name)
@@ -106,6 +107,10 @@ async function compareGoldens({ cell, gate, line }: Judging, whisper: Whisper, g
         each => each.case,
       )
     ).flat()
+    compared.push(
+      ...(await compareLanguages(whisper, goldens)),
+      ...(await compareFasterWhisper(whisper, goldens, cases)),
+    )
     show(table(compared, { title: 'answers' }))
     return compared
   })

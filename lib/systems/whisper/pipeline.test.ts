@@ -10,7 +10,8 @@ import { wordErrors } from '../../speech/word-error.ts'
 import { dataPath, needsData, needsTool } from '../../testing/needs.ts'
 import { needsWhisper } from '../../testing/whisper/models.ts'
 import { openModel } from './model.ts'
-import { compareCase, readGoldens } from './parity/goldens.ts'
+import { compareCase, readGoldens, type Compared } from './parity/goldens.ts'
+import { compareFasterWhisper, compareLanguages } from './parity/other-goldens.ts'
 import type { Segment, Whisper } from './pipeline.ts'
 
 const skip = needsWhisper('tiny.en')
@@ -18,6 +19,14 @@ const goldens = 'whisper/goldens'
 let opened: Promise<Whisper> | undefined
 const tinyEn = () => (opened ??= openModel({ model: 'tiny.en' }, { threads: 1 }))
 after(async () => (await opened)?.[Symbol.asyncDispose]())
+
+/** Each answer has the reference's tokens, and its numbers within the contract's bounds. */
+function agree(compared: readonly Compared[]): void {
+  for (const { case: name, what, tokensEqual, note, encoder, logprob, times } of compared) {
+    assert.ok(tokensEqual, `${name}, ${what}: ${note}`)
+    assert.ok(!(encoder > 1e-3) && !(logprob > 1e-2) && !(times > 0.04), `${name}, ${what}`)
+  }
+}
 
 /** Speech of a machine's voice. */
 async function spoken(words: string): Promise<Float32Array> {
@@ -61,10 +70,26 @@ test(
     const golden = readGoldens(folder, 'tiny.en').find(each => each.case === 'jfk')!
     const compared = await compareCase(whisper, folder, golden)
     assert.ok(compared.length >= 7)
-    for (const { what, tokensEqual, note, encoder, logprob, times } of compared) {
-      assert.ok(tokensEqual, `${what}: ${note}`)
-      assert.ok(!(encoder > 1e-3) && !(logprob > 1e-2) && !(times > 0.04), what)
-    }
+    agree(compared)
+    const faster = await compareFasterWhisper(whisper, folder, [golden])
+    assert.equal(faster.length, 1)
+    agree(faster)
+  },
+)
+
+test(
+  'Whisper detects, translates and times five languages as openai/whisper does',
+  { skip: needsWhisper('base') || needsData(goldens) || needsTool('ffmpeg') },
+  async () => {
+    await using base = await openModel({ model: 'base' }, { threads: 1 })
+    const compared = await compareLanguages(base, dataPath(goldens))
+    assert.deepEqual(
+      ['language', 'translation of one window', 'translation', 'words'].map(
+        wanted => compared.filter(({ what }) => what === wanted).length,
+      ),
+      [15, 4, 4, 4],
+    )
+    agree(compared)
   },
 )
 

@@ -30,7 +30,8 @@ interface GoldenDecode {
   readonly avg_logprob: number
   readonly no_speech_prob: number
 }
-interface GoldenSegment {
+/** One segment of a transcription, as the reference wrote it. */
+export interface GoldenSegment {
   readonly start: number
   readonly end: number
   readonly tokens: readonly number[]
@@ -143,32 +144,14 @@ async function compareWindow(
   samples: Float32Array,
 ): Promise<Compared[]> {
   const compared: Compared[] = []
-  const { audio, mel, decoding } = whisperContract()
-  const window = audio.windowSeconds * audio.sampleRateHz
-  const spectrogram = whisperFrontEnd(whisper.manifest.dims.mels).spectrogram(samples.subarray(0, window), {
-    trailingZeros: Math.max(0, window - samples.length),
-  })
-  scaleToLoudest(spectrogram, mel)
-  await whisper.network.listen(spectrogram.data)
+  await listenPadded(whisper, samples)
   const { width } = whisper.manifest.dims
   const encoder = largest(
     golden.encoder_pad30.samples.map(([frame, at, want]) => whisper.network.hidden[frame * width + at]! - want),
   )
   for (const timestamps of [false, true]) {
     const want = timestamps ? golden.greedy_pad30_timestamps : golden.greedy_pad30_notimestamps
-    const decoded = await decodeWindow(whisper.network, whisper.tokenizer, {
-      language: 'en',
-      task: 'transcribe',
-      temperature: 0,
-      beamSize: 1,
-      bestOf: 1,
-      prompt: [],
-      suppress: 'default',
-      suppressBlank: true,
-      timestamps,
-      maxInitialTimestamp: Math.round(decoding.maxInitialTimestampS / 0.02),
-      random: Math.random,
-    })
+    const decoded = await greedy(whisper, { language: 'en', task: 'transcribe', timestamps })
     compared.push({
       case: name,
       encoder: timestamps ? Number.NaN : encoder,
@@ -177,6 +160,36 @@ async function compareWindow(
   }
   return compared
 }
+
+/** Let the encoder hear a recording that is padded with silence to one window. */
+export async function listenPadded(whisper: Whisper, samples: Float32Array): Promise<void> {
+  const { audio, mel } = whisperContract()
+  const window = audio.windowSeconds * audio.sampleRateHz
+  const spectrogram = whisperFrontEnd(whisper.manifest.dims.mels).spectrogram(samples.subarray(0, window), {
+    trailingZeros: Math.max(0, window - samples.length),
+  })
+  scaleToLoudest(spectrogram, mel)
+  await whisper.network.listen(spectrogram.data)
+}
+
+/** The greedy answer about what the encoder heard last. */
+export const greedy = (
+  whisper: Whisper,
+  asked: { readonly language: string; readonly task: 'transcribe' | 'translate'; readonly timestamps: boolean },
+): Promise<Decoded> =>
+  decodeWindow(whisper.network, whisper.tokenizer, {
+    ...asked,
+    temperature: 0,
+    beamSize: 1,
+    bestOf: 1,
+    prompt: [],
+    suppress: 'default',
+    suppressBlank: true,
+    maxInitialTimestamp: asked.timestamps
+      ? Math.round(whisperContract().decoding.maxInitialTimestampS / 0.02)
+      : undefined,
+    random: Math.random,
+  })
 
 /** The reference's own hesitation: below this gap between two tokens either may be said. */
 const closeCall = 0.05
@@ -199,7 +212,8 @@ function compareSteps(decoded: Decoded, want: GoldenWindow, timestamps: boolean)
   }
 }
 
-function compareTranscript(
+/** A whole transcription beside the reference's: tokens, log probabilities of each answer, and times. */
+export function compareTranscript(
   what: string,
   have: { transcript: Transcript; decodes: readonly Decoded[] },
   want: { result: NonNullable<GoldenVariant['result']>; decodes: readonly GoldenDecode[] | undefined },

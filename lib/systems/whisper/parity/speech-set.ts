@@ -4,13 +4,11 @@
  */
 import { join } from 'node:path'
 import { readJson } from '../../../host/files.ts'
-import { scaleToLoudest } from '../../../signal/mel/normalise.ts'
 import { decodeAudio } from '../../../signal/decode-audio.ts'
-import { decodeWindow } from '../../../speech/whisper/decode.ts'
 import { totalErrors, wordErrorRate, wordErrors, type WordErrors } from '../../../speech/word-error.ts'
 import { whisperContract } from '../contract.ts'
-import { whisperFrontEnd } from '../features.ts'
 import type { Whisper } from '../pipeline.ts'
+import { greedy, listenPadded } from './goldens.ts'
 
 interface Utterance {
   readonly id: string
@@ -48,10 +46,8 @@ export interface LanguageErrors {
 export async function hearSet(whisper: Whisper, folder: string, signal?: AbortSignal): Promise<HeardUtterance[]> {
   const heard: HeardUtterance[] = []
   const { utterances } = readJson(join(folder, 'speech-set.json')) as { utterances: readonly Utterance[] }
-  const { name, dims } = whisper.manifest
-  const { audio, mel } = whisperContract()
-  const window = audio.windowSeconds * audio.sampleRateHz
-  const front = whisperFrontEnd(dims.mels)
+  const { name } = whisper.manifest
+  const { audio } = whisperContract()
   for (const utterance of utterances) {
     signal?.throwIfAborted()
     const reference = utterance[name] as WordErrors | undefined
@@ -59,22 +55,8 @@ export async function hearSet(whisper: Whisper, folder: string, signal?: AbortSi
     const { file } = utterance
     const path = file.startsWith('data/') ? join(folder, '../..', file.slice('data/'.length)) : join(folder, file)
     const { samples } = await decodeAudio(path, { sampleRate: audio.sampleRateHz, secondsMax: audio.windowSeconds })
-    const spectrogram = front.spectrogram(samples, { trailingZeros: window - samples.length })
-    scaleToLoudest(spectrogram, mel)
-    await whisper.network.listen(spectrogram.data)
-    const { text } = await decodeWindow(whisper.network, whisper.tokenizer, {
-      language: utterance.lang,
-      task: 'transcribe',
-      temperature: 0,
-      beamSize: 1,
-      bestOf: 1,
-      prompt: [],
-      suppress: 'default',
-      suppressBlank: true,
-      timestamps: false,
-      maxInitialTimestamp: undefined,
-      random: Math.random,
-    })
+    await listenPadded(whisper, samples)
+    const { text } = await greedy(whisper, { language: utterance.lang, task: 'transcribe', timestamps: false })
     heard.push({
       id: utterance.id,
       language: utterance.lang,
