@@ -211,10 +211,12 @@ function boundBodies(
     const { socket } = request.raw
     // A body that was read whole is no stream any more; without a socket there is nobody who could pause.
     if (request.body === request.raw && socket instanceof Socket) {
-      socket.setTimeout(limitMs, () => socket.destroy())
+      // The connection outlives the request, so what listens to it is taken off again.
+      const cut = () => socket.destroy()
+      socket.setTimeout(limitMs, cut)
       // Once all has come, the answer may take as long as it must.
-      request.raw.once('end', () => socket.setTimeout(0))
-      reply.raw.once('close', () => socket.setTimeout(0))
+      request.raw.once('end', () => socket.setTimeout(0, cut))
+      reply.raw.once('close', () => socket.setTimeout(0, cut))
     }
     done()
   })

@@ -53,7 +53,10 @@ const memoryBytesMax = 2 ** 31
  * ```
  */
 export async function decodeAudio(path: string, o: DecodeOptions): Promise<DecodedAudio> {
-  return readWav(path, o) ?? (await throughFfmpeg(path, o))
+  const known = readWav(path, o)
+  if (known !== null) return known
+  if (statSync(path).size === 0) throw refuse('audio_empty', `Cannot decode "${path}": it is empty`, 'record it again')
+  return throughFfmpeg(path, o)
 }
 
 const refuse = (code: AudioErrorCode, message: string, hint: string, cause?: unknown) =>

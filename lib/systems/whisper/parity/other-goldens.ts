@@ -1,6 +1,6 @@
 /**
- * Compares a Whisper with two more sets of goldens: languages, translations and words of other languages than English by
- * openai/whisper, and greedy transcriptions by faster-whisper.
+ * Compares a Whisper with two more sets of goldens: openai/whisper's languages, translations and words of other
+ * languages than English, and faster-whisper's greedy transcriptions.
  */
 import { join } from 'node:path'
 import { readJson } from '../../../host/files.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test, { after, type TestContext } from 'node:test'
 import { OpenAI, toFile } from 'openai'
 import { blockedError } from '../../../base/errors.ts'
+import { seededRandom, type Random } from '../../../base/random.ts'
 import { needsTool } from '../../../testing/needs.ts'
 import { standInTranscriber } from '../../../testing/whisper/transcriber.ts'
 import { defaultYaml, parseServiceYaml, type ServiceConfig } from '../service-config.ts'
@@ -342,11 +343,11 @@ test('every container gives the same answer', { skip: needsTool('ffmpeg') }, asy
 })
 
 test('requests run one at a time, a full queue answers 429 with Retry-After, and nothing stays behind', async t => {
-  const { url, transcriber } = await serving(t, { server: { queue: 3 }, standIn: { perSegmentMs: 20 } })
-  const responses = await Promise.all(Array.from({ length: 40 }, () => post(url, {})))
+  const { url, transcriber } = await serving(t, { server: { queue: 8 }, standIn: { perSegmentMs: 20 } })
+  const responses = await Promise.all(Array.from({ length: 200 }, () => post(url, {})))
   const statuses = responses.map(({ status }) => status)
   assert.deepEqual([...new Set(statuses)].toSorted(), [200, 429])
-  assert.ok(statuses.filter(status => status === 200).length >= 4)
+  assert.ok(statuses.filter(status => status === 200).length >= 9)
   const refused = responses.find(({ status }) => status === 429)!
   assert.ok(Number(refused.headers.get('retry-after')) >= 1)
   assert.equal((await errorOf(refused)).type, 'rate_limit_error')
@@ -485,3 +486,92 @@ test('an upload that breaks off leaves nothing behind', async t => {
   while (whisper.service.inFlight > 0) await sleep(5)
   assert.deepEqual(await leftovers(), [])
 })
+
+/** An upload that no service can transcribe, of a seeded kind. Few hold a whole form, because those start ffmpeg. */
+function damagedUpload({ next, below }: Random): { readonly body: Buffer; readonly type: string } {
+  const garbage = (length: number) => Buffer.from(Array.from({ length }, () => below(256)))
+  const whole = wav(0.3)
+  const files: readonly (() => Buffer)[] = [
+    () => garbage(1 + below(3000)),
+    () => whole.subarray(0, 12 + below(32)),
+    // A known container's first bytes, and nothing behind them that belongs to it.
+    () => Buffer.concat([[Buffer.from('fLaC'), Buffer.from('OggS'), Buffer.from('ID3')][below(3)]!, garbage(200)]),
+    // Compressed sound that calls itself a WAV.
+    () => Buffer.concat([whole.subarray(0, 20), Buffer.from([0x55, 0]), whole.subarray(22)]),
+    () => Buffer.from(['<html>no</html>', '{"a": 1}', 'words, words', '%PDF-1.7'][below(4)]!),
+  ]
+  const boundary = `b${below(1e6)}`
+  const type = `multipart/form-data; boundary=${boundary}`
+  const part = (name: string, content: Buffer | string, more = '') =>
+    Buffer.concat([
+      Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n`),
+      Buffer.from(content),
+      Buffer.from('\r\n'),
+    ])
+  const form = (file: Buffer) =>
+    Buffer.concat([
+      part('model', 'tiny'),
+      part('file', file, '; filename="speech.wav"'),
+      Buffer.from(`--${boundary}--\r\n`),
+    ])
+  if (next() < 0.04) return { body: form(files[below(files.length)]!()), type }
+  const good = form(whole)
+  const damages: readonly (() => Buffer)[] = [
+    () => good.subarray(0, below(good.length - 4)),
+    () => Buffer.concat([garbage(below(64)), good.subarray(1 + below(12))]),
+    () => Buffer.from(good.toString('latin1').replace('form-data;', 'form-data'), 'latin1'),
+    () => Buffer.from(good.toString('latin1').replaceAll('name="file"', 'name="sound"'), 'latin1'),
+    () =>
+      Buffer.concat([
+        part('model', garbage(20)),
+        part('file', whole, '; filename="a"'),
+        Buffer.from(`--${boundary}--`),
+      ]),
+    () => form(Buffer.alloc(0)),
+    () => garbage(1 + below(5000)),
+  ]
+  return { body: damages[below(damages.length)]!(), type }
+}
+
+test(
+  '2,000 damaged uploads are refused with 4xx, and leave no file and no process',
+  { skip: needsTool('ffmpeg') },
+  async t => {
+    const { url, transcriber } = await serving(t, { server: { queue: 16 } })
+    const random = seededRandom(20)
+    const warnings: string[] = []
+    const onWarning = ({ message }: Error) => void warnings.push(message)
+    process.on('warning', onWarning)
+    t.after(() => process.off('warning', onWarning))
+    const statuses = new Map<number, number>()
+    for (let sent = 0; sent < 2000; sent += 8) {
+      const uploads = Array.from({ length: 8 }, () => damagedUpload(random))
+      const answers = await Promise.all(
+        uploads.map(({ body, type }) =>
+          fetch(`${url}/v1/audio/transcriptions`, {
+            method: 'POST',
+            body: Uint8Array.from(body),
+            headers: { 'content-type': type },
+          }),
+        ),
+      )
+      for (const answer of answers) {
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
+        await errorOf(answer)
+      }
+    }
+    assert.deepEqual(
+      [...statuses.keys()].filter(status => status < 400 || status > 499),
+      [],
+      JSON.stringify([...statuses]),
+    )
+    assert.equal(transcriber.mostAtOnce, 0)
+    assert.deepEqual(await leftovers(), [])
+    const children = readdirSync('/proc/self/task').flatMap(task =>
+      readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
+    )
+    const commands = children.map(pid => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())
+    assert.ok(!commands.includes('ffmpeg'), commands.join())
+    assert.deepEqual(warnings, [])
+  },
+)
