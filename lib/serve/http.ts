@@ -7,11 +7,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { STATUS_CODES, type Server } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { blockedError } from '../base/errors.ts'
+import { mayAsk, stopAccepting } from './drain.ts'
 import { Problem, problemFrom } from './problem.ts'
 
 export { Problem, parseWith } from './problem.ts'
@@ -59,7 +60,8 @@ export interface Service {
    */
   listen(o: { host: string; port: number }): Promise<string>
   /**
-   * Take no new connections and no new requests, wait until all that were accepted are answered, and close.
+   * Take no new connections, refuse new requests, wait until all that were accepted are answered and those who are
+   * connected are silent, and close.
    * @param graceMs how long to wait at most; then connections are cut
    * @returns how many requests were cut off
    */
@@ -83,7 +85,7 @@ const defaultErrorBody: ErrorBody = (problem, requestId) => ({
  */
 export async function openService(o: ServiceOptions): Promise<Service> {
   const errorBody = o.errorBody ?? defaultErrorBody
-  const state = { draining: false, inFlight: 0 }
+  const state = { draining: false, inFlight: 0, latestMs: 0 }
   const app = await makeApp(o, errorBody)
   const spared = new Set(o.whileDraining ?? [])
   const methods = new Map<string, Set<string>>()
@@ -104,6 +106,7 @@ export async function openService(o: ServiceOptions): Promise<Service> {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') return done(unknownEncoding(encoding))
     if (!state.draining) return done()
+    state.latestMs = performance.now()
     reply.header('connection', 'close')
     if (spared.has(pathOf(request))) return done()
     done(new Problem(503, 'draining', 'The service is stopping', { headers: { 'retry-after': '1' } }))
@@ -132,9 +135,11 @@ export async function openService(o: ServiceOptions): Promise<Service> {
     },
     async drain(graceMs) {
       state.draining = true
-      stopListening(app.server)
+      state.latestMs = performance.now()
+      stopAccepting(app.server)
       const endMs = performance.now() + graceMs
-      while (state.inFlight > 0 && performance.now() < endMs) await sleep(5)
+      while ((state.inFlight > 0 || (await mayAsk(app.server, state.latestMs))) && performance.now() < endMs)
+        await sleep(5)
       const lost = state.inFlight
       app.server.closeAllConnections()
       await app.close()
@@ -274,12 +279,6 @@ function listenError(thrown: unknown, host: string, port: number): unknown {
   }[(thrown as NodeJS.ErrnoException).code ?? '']
   if (why === undefined) return thrown
   return blockedError(`Cannot listen on "${host}:${port}": ${why}`, 'give another --port, or --port 0 for any', thrown)
-}
-
-/** Stop accepting; connections that carry a request stay until it is answered. */
-function stopListening(server: Server): void {
-  if (server.listening) server.close()
-  server.closeIdleConnections()
 }
 
 /**
