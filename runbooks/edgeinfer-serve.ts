@@ -15,7 +15,7 @@ import { choice, file, number, runbook, text, toggle } from '../lib/notebook/run
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
 import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 
-const { service, model, sha256 } = edgeinferContract()
+const { service, model, selection, sha256 } = edgeinferContract()
 
 export default runbook(
   import.meta,
@@ -73,6 +73,12 @@ export default runbook(
         env: 'TELEMETRY',
         default: true,
         help: 'whether answers are recorded in telemetry/ under --home',
+      }),
+      streamShare: number({
+        default: selection.streamShare,
+        min: 0,
+        max: 1,
+        help: 'share of the windows, the most uncertain, that telemetry keeps whole for labelling',
       }),
       shadow: file({ optional: true, late: true, help: 'a second model that is asked too, for its cosine' }),
       shadowShare: number({

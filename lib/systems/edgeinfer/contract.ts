@@ -91,6 +91,7 @@ export interface EdgeinferContract extends ContractMark {
     readonly labelsStep: number
     readonly labelsMax: number
     readonly seeds: number
+    readonly streamShare: number
   }
 }
 

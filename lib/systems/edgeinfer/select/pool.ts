@@ -59,7 +59,10 @@ export interface TelemetryPool {
   readonly badLines: number
 }
 
-/** Every window of the reservoirs in a telemetry folder. Of one segment and slot, the last window is in the sample. */
+/**
+ * Every window that a telemetry folder keeps: those that were chosen as they came, and those of the reservoirs. Of one
+ * segment and slot, the last window is in the sample.
+ */
 export async function readTelemetryPool(folder: string): Promise<TelemetryPool> {
   const kept: KeptWindow[] = []
   let [records, badLines] = [0, 0]
@@ -70,7 +73,8 @@ export async function readTelemetryPool(folder: string): Promise<TelemetryPool> 
       else {
         records++
         const found = keptFrom(record)
-        if (found) slots.set(record.slot as number, found)
+        if (found && record.chosen === true) kept.push(found)
+        else if (found) slots.set(record.slot as number, found)
       }
     }
     kept.push(...slots.values())

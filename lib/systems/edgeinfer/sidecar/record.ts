@@ -44,10 +44,17 @@ const round = (value: number) => Math.round(value * 1e5) / 1e5
  * The record of one answer, as the text of its fields: written for each answer, and made twice as fast this way.
  * @param o.index how many records the segment holds already
  * @param o.chance in [0, 1); decides whether the raw window is kept
+ * @param o.choose whether a window of this uncertainty, in nats, is kept for labelling
  */
 export function recordOf(
   { window, answered, requestId, route }: Served,
-  o: { model: { sha256: string; backend: string } | null; motifs: readonly string[]; index: number; chance: number },
+  o: {
+    model: { sha256: string; backend: string } | null
+    motifs: readonly string[]
+    index: number
+    chance: number
+    choose: (entropy: number) => boolean
+  },
 ): string {
   const { latent, motifScores } = answered
   const { entropy, margin, top, score } = uncertainty(motifScores)
@@ -55,7 +62,9 @@ export function recordOf(
   // A reservoir of the whole segment (Vitter's algorithm R), written as it goes: of all windows with one `slot`, the
   // last one is in the sample.
   const slot = Math.floor(o.chance * (o.index + 1))
-  const isKept = slot < telemetry.rawWindows
+  const isSampled = slot < telemetry.rawWindows
+  const isChosen = o.choose(entropy)
+  const raw = isSampled || isChosen ? { window_f32: Buffer.from(bytes).toString('base64') } : {}
   const facts = {
     v: recordVersion,
     ts: new Date().toISOString(),
@@ -72,7 +81,9 @@ export function recordOf(
     score: round(score),
     entropy: round(entropy),
     margin: round(margin),
-    ...(isKept ? { slot, window_f32: Buffer.from(bytes).toString('base64') } : {}),
+    ...(isSampled ? { slot } : {}),
+    ...(isChosen ? { chosen: true } : {}),
+    ...raw,
   }
   const scores = `"motif_scores":[${decimalText(motifScores, decimals)}]`
   return `${JSON.stringify(facts).slice(1, -1)},${scores},"latent":[${decimalText(latent, decimals)}]`

@@ -21,6 +21,7 @@ export interface ServeInputs {
   readonly logLevel: string
   readonly workers: number | undefined
   readonly telemetry: boolean
+  readonly streamShare: number
   readonly shadow: string | undefined
   readonly shadowShare: number
   readonly for: number | undefined
@@ -51,6 +52,7 @@ export const sidecarOptions = (inputs: ServeInputs, write: (line: string) => voi
   motifs: inputs.motifs,
   slots: inputs.workers,
   telemetryFolder: inputs.telemetry ? homeFolder(inputs.home, 'telemetry') : undefined,
+  streamShare: inputs.streamShare,
   shadow: inputs.shadow === undefined ? undefined : { path: inputs.shadow, backend: 'auto', share: inputs.shadowShare },
   log: { level: inputs.logLevel, write },
 })

@@ -10,6 +10,7 @@ import { seededRandom } from '../../../base/random.ts'
 import { listSegments, readSegment } from '../../../serve/telemetry/segments.ts'
 import { makeExport } from '../../../testing/edgeinfer/exports.ts'
 import { needsTool } from '../../../testing/needs.ts'
+import { readTelemetryPool } from '../select/pool.ts'
 import { readGolden, type GoldenWindow } from '../export/golden.ts'
 import { Sidecar, type SidecarOptions } from './sidecar.ts'
 
@@ -425,6 +426,26 @@ test('telemetry holds one record for each answer, with uncertainty and the raw w
   }
 })
 
+test('windows that were chosen as they came are in the pool to label from, each once', async () => {
+  for (const [share, chosen] of [
+    [1, 5],
+    [0, 0],
+  ] as const) {
+    const folder = join(root, `telemetry-${share}`)
+    const sidecar = await start({ telemetryFolder: folder, streamShare: share })
+    for (const { window } of golden.slice(0, 5)) await post(sidecar, '/infer', { x: rowsOf(window) })
+    await sidecar.drain(0)
+    const records = []
+    for (const { path } of await listSegments(folder))
+      for await (const { record } of readSegment(path)) records.push(record!)
+    assert.equal(records.filter(record => record.chosen === true).length, chosen)
+    const pool = await readTelemetryPool(folder)
+    // The reservoir keeps the last window of each slot; what was chosen stays, whatever its slot.
+    if (share === 1) assert.deepEqual(pool.kept.map(({ seq }) => seq).toSorted(), [0, 1, 2, 3, 4])
+    assert.ok(pool.kept.length >= 1 && pool.kept.every(({ window }) => window.length === 900))
+  }
+})
+
 test(
   'metrics keep the names of the original, and promtool finds nothing to say',
   { skip: needsTool('promtool') },
@@ -485,33 +506,6 @@ test('a real Prometheus scrapes the sidecar', { skip: needsTool('prometheus') },
     server.kill('SIGKILL')
     await once(server, 'close')
   }
-})
-
-test('pipelined requests, a half-closed socket and 1,000 idle connections are served', async () => {
-  await using sidecar = await start()
-  const { port } = new URL(sidecar.url)
-  const idle = Array.from({ length: 1000 }, () => connect(Number(port), '127.0.0.1'))
-  await Promise.all(idle.map(socket => once(socket, 'connect')))
-  const socket = connect(Number(port), '127.0.0.1')
-  const body = Buffer.from(golden[0]!.window.buffer)
-  const headers = `content-type: application/octet-stream\r\nx-deadline-ms: 60000\r\ncontent-length: ${body.length}`
-  const head = `POST /infer HTTP/1.1\r\nhost: x\r\n${headers}\r\n\r\n`
-  for (let i = 0; i < 3; i++) {
-    socket.write(head)
-    socket.write(body)
-  }
-  let text = ''
-  socket.on('data', piece => (text += String(piece)))
-  socket.write('GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
-  await once(socket, 'close')
-  assert.equal(text.split('HTTP/1.1 200').length - 1, 4)
-  // Half closed: to HTTP that is a client that went away, and the next one is served.
-  const half = connect(Number(port), '127.0.0.1')
-  half.end(head)
-  half.resume()
-  await once(half, 'close')
-  assert.equal((await sidecar.app.inject({ url: '/livez' })).statusCode, 200)
-  for (const each of idle) each.destroy()
 })
 
 test('drain under load loses no request that was accepted', async () => {

@@ -11,6 +11,7 @@ import type { BackendName } from '../../../infer/options.ts'
 import { Desk } from './ask.ts'
 import { openFamilies, type Families } from './families.ts'
 import { recordOf, type Served } from './record.ts'
+import { StreamSelector } from '../select/stream.ts'
 import { Shadow, type ShadowOptions } from './shadow.ts'
 
 /** How a sidecar is run. */
@@ -29,6 +30,8 @@ export interface SidecarOptions {
   readonly queueMax?: number
   /** Where telemetry goes; nowhere unless told. */
   readonly telemetryFolder?: string | undefined
+  /** Share of the windows that are kept for labelling as they come, the most uncertain; the contract's unless told. */
+  readonly streamShare?: number | undefined
   readonly shadow?: ShadowOptions | undefined
   readonly log?: { readonly level: string; readonly write: (line: string) => void } | undefined
   /** How often the model's file is looked at, in ms; 2 000 unless told. */
@@ -54,6 +57,7 @@ export class Sidecar {
   readonly #service: Service
   readonly #telemetry: TelemetryWriter | null
   readonly #startedMs = performance.now()
+  readonly #selector: StreamSelector
   readonly #counts = { answered: 0, refused: 0, bugs: 0 }
   #shadow: Shadow | null = null
   url = ''
@@ -129,6 +133,9 @@ export class Sidecar {
     this.life = parts.life
     this.families = parts.families
     this.motifs = o.motifs
+    // The entropy of so many motifs, in nats, is at most the logarithm of their number.
+    const share = o.streamShare ?? contract.selection.streamShare
+    this.#selector = new StreamSelector({ share, range: Math.log(o.motifs) })
     this.modelPath = () => {
       try {
         return o.modelPath()
@@ -181,7 +188,13 @@ export class Sidecar {
     const engine = this.life?.state.engine ?? null
     const index = this.#telemetry.recordsInSegment
     this.#telemetry.write(
-      recordOf(served, { model: engine, motifs: engine?.motifs ?? [], index, chance: Math.random() }),
+      recordOf(served, {
+        model: engine,
+        motifs: engine?.motifs ?? [],
+        index,
+        chance: Math.random(),
+        choose: entropy => this.#selector.offer(entropy),
+      }),
     )
   }
 
