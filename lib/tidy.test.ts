@@ -346,6 +346,7 @@ test('an export that only tests use is none', () => {
 
 test('tests sit beside the code they test', () => {
   const alone = new Set([
+    'lib/systems/edgeinfer/sidecar/bad-input.test.ts',
     'lib/systems/whisper/documents.test.ts',
     'lib/tidy.test.ts',
     'lib/examples.test.ts',

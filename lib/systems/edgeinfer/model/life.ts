@@ -35,6 +35,7 @@ export class ModelLife implements AsyncDisposable {
   readonly #o: LifeOptions
   #state: ModelState = { engine: null, selfTest: null, error: 'the model is being loaded', loads: 0, loadedAt: null }
   #loading: Promise<void> | null = null
+  #next: Promise<void> | null = null
   #watch: NodeJS.Timeout | undefined
   #seen = ''
 
@@ -47,9 +48,20 @@ export class ModelLife implements AsyncDisposable {
     return this.#state
   }
 
-  /** Open the file, test it, and let it serve from now on. Never throws: a failure is in `state.error`. */
+  /**
+   * Open the file, test it, and let it serve from now on. Never throws: a failure is in `state.error`. While another
+   * load is under way, which may have read what the file was before, this one follows it.
+   */
   load(): Promise<void> {
-    return (this.#loading ??= this.#load().finally(() => {
+    if (this.#loading === null) return this.#begin()
+    return (this.#next ??= this.#loading.then(() => {
+      this.#next = null
+      return this.#begin()
+    }))
+  }
+
+  #begin(): Promise<void> {
+    return (this.#loading = this.#load().finally(() => {
       this.#loading = null
     }))
   }
@@ -102,7 +114,7 @@ export class ModelLife implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#watch)
-    await this.#loading
+    await (this.#next ?? this.#loading)
     await this.#state.engine?.[Symbol.asyncDispose]()
   }
 }

@@ -22,7 +22,7 @@ test('StreamSelector chooses about its share of a stream, the uncertain part of 
   }
 })
 
-test('StreamSelector chooses none for a share of 0, all for 1, and its share of a stream without any uncertainty', () => {
+test('StreamSelector chooses none for a share of 0, all for 1, its share where nothing is uncertain', () => {
   const chosen = (share: number, value: () => number) => {
     const selector = new StreamSelector({ share, range: 3 })
     return Array.from({ length: 2000 }, () => selector.offer(value())).filter(Boolean).length
