@@ -5,6 +5,7 @@ import { decodeModel } from '../formats/onnx/index.ts'
 import { readNpz } from '../formats/tensors/npz.ts'
 import { float32 } from '../formats/tensors/tensor.ts'
 import { dataPath, needsData } from '../testing/needs.ts'
+import { GraphBuilder } from './builder.ts'
 import { calibrate, type Feeds } from './quantize/calibrate.ts'
 import { convStack, noise, normal, oneNode, quantizedSnr, seeded, stackBatches } from '../testing/onnx/graphs.ts'
 import { peerGraphs } from '../testing/onnx/peer-graphs.ts'
@@ -137,4 +138,28 @@ test('quantizeQdq() loses at most 1.5 dB in the form that TensorRT takes', async
     await quantizedSnr(convStack(), { ...stackInput, activations: 'int8-symmetric', biases: 'float32' }),
   ]
   assert.ok(symmetric > usual - 1.5, `${symmetric.toFixed(2)} against ${usual.toFixed(2)} dB`)
+})
+
+/** One head of attention over eight steps, of which each sees itself and those before; `low` is what the mask adds. */
+function maskedAttention(low: number) {
+  const [steps, width] = [8, 16]
+  const graph = new GraphBuilder({ name: 'masked' })
+  const x = graph.input('x', 'float32', [1, steps, width])
+  const linear = (seed: number) =>
+    graph.node('MatMul', [x, graph.weight(`w${seed}`, normal([width, width], { seed, deviation: 0.4 }))])
+  const mask = Float32Array.from({ length: steps * steps }, (_, i) => (i % steps > Math.floor(i / steps) ? low : 0))
+  const keys = graph.node('Transpose', [linear(2)], { attributes: { perm: [0, 2, 1] } })
+  const scores = graph.node('MatMul', [linear(1), keys])
+  const masked = graph.node('Add', [scores, graph.weight('mask', float32([steps, steps], mask))])
+  const shares = graph.node('Softmax', [masked], { attributes: { axis: -1 } })
+  graph.output(graph.node('MatMul', [shares, linear(3)]), 'float32', [1, steps, width])
+  return graph.build()
+}
+
+test('quantizeQdq() keeps what a mask leaves of attention, of the least float and of minus infinity', async () => {
+  const given = { calibration: noise([1, 8, 16], 16), unseen: noise([1, 8, 16], 4) }
+  for (const low of [-1e4, -1e9, -3.4e38, -Infinity]) {
+    const snr = await quantizedSnr(maskedAttention(low), given)
+    assert.ok(snr > 25, `${low}: ${snr.toFixed(2)} dB`)
+  }
 })

@@ -8,7 +8,7 @@
 import { dimsOf, dtypeOf, encodeModel, hasShape, type ModelProto } from '../../formats/onnx/index.ts'
 import { describe, sizeOf, type Tensor } from '../../formats/tensors/tensor.ts'
 import { asError, usageError } from '../../base/errors.ts'
-import { unclippedValues } from './plan.ts'
+import { infiniteScores, unclippedValues } from './plan.ts'
 import { ValueCounts, type Range, type RangeMethod } from './range.ts'
 import { productOf } from '../shapes/value.ts'
 import { inferShapes } from '../shapes/infer.ts'
@@ -66,8 +66,9 @@ export async function calibrate(
     )
   for (const [i, feeds] of batches.entries()) checkFeeds(model, feeds, i)
   const counts = new Map<string, ValueCounts>()
+  const infinite = infiniteScores(model.graph)
   const count = (name: string, tensor: Tensor, batch: number): void => {
-    if (tensor.dtype !== 'float32') return
+    if (tensor.dtype !== 'float32' || infinite.has(name)) return
     if (!counts.has(name)) counts.set(name, new ValueCounts({ keepsBins: method !== 'minmax' }))
     const odd = counts.get(name)!.add(tensor.data as Float32Array)
     if (odd !== undefined) {

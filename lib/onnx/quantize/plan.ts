@@ -10,6 +10,7 @@ import {
   attributeTensor,
   dtypeFromDataType,
   normalDomain,
+  tensorFromProto,
   type GraphProto,
   type ModelProto,
   type NodeProto,
@@ -94,6 +95,7 @@ export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, 
   const isFloat32 = (name: string) => (shapes.has(name) ? shapes.get(name)!.dtype === 'float32' : ranges.has(name))
 
   const uses = usesOf(graph, captured)
+  const masks = masksOf(graph, { constants, ranges })
   const inputViews = viewsOfInputs(graph, { isInput: name => inputs.has(name) && isFloat32(name), uses })
   const integerNodes = new Set<NodeProto>()
   const roots = new Map<string, string>()
@@ -103,6 +105,7 @@ export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, 
     const op = normalDomain(node.domain) === '' ? node.opType : ''
     if (
       !isReady ||
+      masks.has(node) ||
       !(
         weighted.has(op) ||
         ((following.has(op) || views.has(op)) && (inputViews.has(node) || data.some(name => roots.has(name))))
@@ -117,6 +120,42 @@ export function planQuantization(model: ModelProto, ranges: ReadonlyMap<string, 
   }
   const values = valuesOf(graph, { integerNodes, roots, constants, inputs, uses })
   return { integerNodes, values, constants, captured, rangeOf: rangesBy(graph, ranges, uses) }
+}
+
+/** Scores that a constant mask sets to -infinity: they have no range, and need none since they stay in float. */
+export function infiniteScores(graph: GraphProto): ReadonlySet<string> {
+  const constants = constantsOf(graph)
+  const isInfinite = (name: string) => constants.has(name) && leastIn(constants.get(name)!) === -Infinity
+  const masks = [...masksOf(graph, { constants, ranges: new Map() })]
+  return new Set(masks.filter(({ input }) => input.some(isInfinite)).map(({ output }) => output[0]!))
+}
+
+/** What a mask adds to a score at least, so that Softmax gives it nothing: -10000, the least float, or -infinity. */
+const maskAtMost = -1e4
+
+/**
+ * Sums that mask what a Softmax reads. Their range is the mask's, whose step no score survives, so they stay in float.
+ */
+function masksOf(
+  graph: GraphProto,
+  { constants, ranges }: { constants: ReadonlyMap<string, TensorProto>; ranges: ReadonlyMap<string, Range> },
+): ReadonlySet<NodeProto> {
+  const scores = new Set(graph.node.filter(({ opType }) => opType === 'Softmax').map(({ input }) => input[0]!))
+  const leastOf = (name: string) => {
+    const tensor = constants.get(name)
+    return tensor === undefined ? (ranges.get(name)?.min ?? 0) : leastIn(tensor)
+  }
+  return new Set(
+    graph.node.filter(
+      ({ opType, input, output }) =>
+        opType === 'Add' && scores.has(output[0]!) && input.some(name => leastOf(name) <= maskAtMost),
+    ),
+  )
+}
+
+const leastIn = (tensor: TensorProto): number => {
+  const { data } = tensorFromProto(tensor)
+  return (data as Float32Array).reduce((least, x) => Math.min(least, x), 0)
 }
 
 /** Graphs in the attributes of a node. */
