@@ -356,6 +356,7 @@ test('tests sit beside the code they test', () => {
     'runbooks/plan-002.test.ts',
     'runbooks/plan-003.test.ts',
     'runbooks/plan-004.test.ts',
+    'runbooks/plan-004-inputs.test.ts',
     'runbooks/hints.test.ts',
     'runbooks/knobs.test.ts',
     'runbooks/runtimes.test.ts',

@@ -156,10 +156,10 @@ class Scanner {
   readonly #lengths: number[] = []
 
   #parsed(text: string, count: number): Line {
-    this.#number++
     try {
       const skeleton: unknown = JSON.parse(text)
       if (typeof skeleton === 'object' && skeleton !== null) {
+        this.#number++
         const tensors = this.#tensors.slice(0, count).map((bytes, i) => bytes.subarray(0, this.#lengths[i]))
         return { number: this.#number, skeleton: skeleton as Record<string, unknown>, tensors }
       }
