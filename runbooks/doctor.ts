@@ -10,10 +10,11 @@
  *
  *   npx tsx runbooks/doctor.ts
  *   npx tsx runbooks/doctor.ts --need hailo
+ *   npx tsx runbooks/doctor.ts --need dfc --dfc docker:hailo/dfc:3.33
  */
 import { dirname } from 'node:path'
 import { thisMachine, type Machine } from '../lib/doctor/machine.ts'
-import { choice, runbook } from '../lib/notebook/run/runbook.ts'
+import { choice, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
 import { runbookCommand } from '../lib/host/typescript.ts'
 
@@ -44,6 +45,10 @@ export const doctorOf = (machine: () => Machine) =>
           optional: true,
           help: 'what must work here besides the main job: missing is BLOCKED, broken is FAIL',
         }),
+        dfc: text({
+          optional: true,
+          help: 'where the Dataflow Compiler is: its hailo program, its virtualenv, or docker:IMAGE',
+        }),
       },
       steps: async () => {
         const { checks } = await import('../lib/doctor/examine.ts')
@@ -57,7 +62,7 @@ export const doctorOf = (machine: () => Machine) =>
       const { compiledHef } = await import('../lib/doctor/compiled-here.ts')
 
       const facts = await cell('Look at this machine', async ({ show, advance }) => {
-        const found = await examine(machine(), { looked: advance })
+        const found = await examine({ ...machine(), dfc: inputs.dfc }, { looked: advance })
         show(
           table(
             found.map(({ name, status, state, fix }) => ({ status, name, state, fix })),

@@ -9,7 +9,7 @@
  *   npx tsx runbooks/edgeinfer-compile.ts
  *   npx tsx runbooks/edgeinfer-compile.ts --dfc ~/hailo-venv --hw-arch hailo8l --calibration 2000
  */
-import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { choice, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
 import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
 
@@ -22,7 +22,10 @@ export default runbook(
     inputs: {
       home: homeInput,
       toolchain: choice(['auto', 'dfc', 'host'], { default: 'auto', help: 'who compiles' }),
-      dfc: file({ optional: true, late: true, help: "where Hailo's Dataflow Compiler is: its program or environment" }),
+      dfc: text({
+        optional: true,
+        help: "where Hailo's Dataflow Compiler is: its program, virtualenv, or docker:IMAGE",
+      }),
       hwArch: text({ env: 'HW_ARCH', default: 'hailo8', help: 'the device to compile for' }),
       profile: choice(['focused', 'extended'], {
         default: 'focused',

@@ -9,7 +9,7 @@
  *   npx tsx runbooks/whisper-compile.ts --model tiny.en
  *   npx tsx runbooks/whisper-compile.ts --model base --dfc ~/hailo-venv --hw-arch hailo8l
  */
-import { choice, file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { choice, number, runbook, text } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
 import { shownPath } from '../lib/host/files.ts'
 import { runbookCommand } from '../lib/host/typescript.ts'
@@ -23,7 +23,10 @@ export default runbook(
       model: text({ env: 'WHISPER_MODEL', default: 'tiny.en', help: 'which model' }),
       models: text({ env: 'WHISPER_MODELS', optional: true, help: "the folder of models; default: the user's cache" }),
       toolchain: choice(['auto', 'dfc', 'host'], { default: 'auto', help: 'who compiles' }),
-      dfc: file({ optional: true, late: true, help: "where Hailo's Dataflow Compiler is: its program or environment" }),
+      dfc: text({
+        optional: true,
+        help: "where Hailo's Dataflow Compiler is: its program, virtualenv, or docker:IMAGE",
+      }),
       hwArch: text({ env: 'HW_ARCH', default: 'hailo8', help: 'the device to compile for' }),
       caseTimeoutMin: number({ default: 120, min: 0.1, unit: 'minutes', help: 'the limit of one rung' }),
     },

@@ -27,6 +27,8 @@ export interface Machine {
   readonly arch: string
   readonly user: { readonly uid: number; readonly gids: readonly number[]; readonly name: string }
   readonly run: typeof capture
+  /** Where a person says that the Dataflow Compiler is: a program, a virtualenv, or `docker:IMAGE`. */
+  readonly dfc?: string | undefined
   readonly probe: Probe
 }
 

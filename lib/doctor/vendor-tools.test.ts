@@ -115,3 +115,12 @@ test('polygraphyFact() reads its version and tells its habit', async () => {
   assert.equal((await polygraphy(script('echo "ImportError: numpy" >&2; exit 1'))).status, 'broken')
   assert.equal((await polygraphy(null)).status, 'missing')
 })
+
+test('dfcFact() asks the compiler that somebody named, and is missing without Docker', async () => {
+  const image = fakeMachine({ machine: { dfc: 'docker:hailo/dfc:3.33' } })
+  const fact = await dfcFact(image)
+  assert.deepEqual([fact.status, fact.needs], ['missing', ['dfc']])
+  assert.match(fact.state, /Cannot run "docker": it is not on PATH/)
+  const gone = await dfcFact(fakeMachine({ machine: { dfc: '/nowhere/venv' } }))
+  assert.match(gone.state, /\/nowhere\/venv/)
+})

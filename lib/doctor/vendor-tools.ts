@@ -14,6 +14,7 @@ import { hailoBoards, installHailort, servedBoards } from './hailo/board.ts'
  */
 export async function dfcFact(machine: Machine): Promise<Fact> {
   const name = 'Dataflow Compiler'
+  if (machine.dfc !== undefined) return namedDfcFact(name, machine.dfc, machine)
   const found = findTool(machine, 'hailo')
   const program = typeof found === 'string' ? found : undefined
   const asked = { program, env: machine.env, probeTimeoutMs: dfcProbeMs }
@@ -29,6 +30,17 @@ export async function dfcFact(machine: Machine): Promise<Fact> {
     )
   }
   return /HailoRT's hailo/.test(why) ? missing(name, why, hint, ['dfc']) : broken(name, why, hint, ['dfc'])
+}
+
+/** A compiler that somebody named is never replaced by another one. */
+async function namedDfcFact(name: string, program: string, machine: Machine): Promise<Fact> {
+  const { PATH } = machine.env
+  const { found, where, version, why, hint } = await dfcAvailability({
+    program,
+    env: { PATH },
+    probeTimeoutMs: dfcProbeMs,
+  })
+  return found ? ok(name, `${version} (${where})`, ['dfc']) : missing(name, why, hint, ['dfc'])
 }
 
 /** For each question to the compiler. */

@@ -12,6 +12,7 @@ import { capture, type Captured } from '../../host/exec.ts'
 import { sha256File } from '../../host/digest.ts'
 import { findProgram } from '../../host/program.ts'
 import { blockedError, RunbookError } from '../../base/errors.ts'
+import { containerCall, imageId, imageOf } from './docker.ts'
 import { dfcVersionIn } from './log.ts'
 import { lastErrorBlock } from '../../failure/log-reading.ts'
 import { linesOf } from '../../failure/log/digest.ts'
@@ -19,7 +20,7 @@ import type { Availability } from '../toolchain.ts'
 
 /** Where the compiler is, and in which environment it runs. */
 export interface DfcOptions {
-  /** The `hailo` program, a virtualenv, or its `bin` folder; looked up on PATH when absent. */
+  /** The `hailo` program, a virtualenv, its `bin` folder, or `docker:IMAGE`; looked up on PATH when absent. */
   readonly program?: string | undefined
   /** Added to our own environment for every call; `undefined` takes a name out. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
@@ -61,15 +62,42 @@ export function hailoCommand(program: string, o: DfcOptions, words: readonly str
   return ['/usr/bin/env', ...unset, ...set, program, ...words]
 }
 
+/** One call of `hailo`, wherever it is. */
+export interface HailoCall {
+  readonly command: readonly string[]
+  /** Called when the call was cut short: ends what would outlive it. */
+  abandon(): Promise<void>
+}
+
+/**
+ * The call that runs `hailo` with these words.
+ * @param at.folder where it works, and may write
+ * @param at.reads files elsewhere that it reads
+ * @throws RunbookError blocked when `hailo`, or Docker, is absent
+ */
+export function hailoCall(
+  o: DfcOptions,
+  words: readonly string[],
+  at: { readonly folder: string; readonly reads?: readonly string[] },
+): HailoCall {
+  const image = imageOf(o.program)
+  if (image !== null) return containerCall({ image, words, env: o.env, ...at })
+  return { command: hailoCommand(findHailo(o), o, words), abandon: () => Promise.resolve() }
+}
+
 /** Whether the compiler is here, which version, or why not and how to get it. Never throws. */
 export async function dfcAvailability(o: DfcOptions): Promise<Availability> {
   let program: string | null = null
+  const image = imageOf(o.program)
   try {
-    program = findHailo(o)
-    return await probe(program, o)
+    const id = image === null ? null : await imageId(image, o.env)
+    program = image === null ? findHailo(o) : `docker:${image}`
+    return await probe(program, o, id)
   } catch (thrown) {
-    if (thrown instanceof RunbookError)
-      return absent(program, thrown.message, program === null ? installHint : thrown.hint)
+    if (thrown instanceof RunbookError) {
+      const isUnfound = program === null && image === null
+      return absent(program, thrown.message, isUnfound ? installHint : thrown.hint)
+    }
     return absent(program, `Cannot ask "${program}": ${String(thrown)}`, installHint)
   }
 }
@@ -86,20 +114,26 @@ function absent(where: string | null, why: string, hint: string): Availability {
   }
 }
 
-async function probe(program: string, o: DfcOptions): Promise<Availability> {
+async function probe(program: string, o: DfcOptions, imageId: string | null): Promise<Availability> {
   const cwd = mkdtempSync(join(tmpdir(), 'hailo-probe-'))
   const timeoutMs = o.probeTimeoutMs ?? 120_000
-  const ask = (...words: string[]) => capture(hailoCommand(program, o, words), { cwd, timeoutMs })
+  const ask = async (...words: string[]) => {
+    const call = hailoCall(o, words, { folder: cwd })
+    const said = await capture(call.command, { cwd, timeoutMs })
+    if (said.timedOut) await call.abandon()
+    return said
+  }
   try {
     const help = await ask('parser', '--help')
     const why = whyNotDfc(program, help, timeoutMs)
     if (why !== null) return absent(program, why, installHint)
-    const version = dfcVersionIn(textOf(help)) ?? wheelVersion(program) ?? dfcVersionIn(textOf(await ask('--version')))
+    const beside = imageId === null ? wheelVersion(program) : null
+    const version = dfcVersionIn(textOf(help)) ?? beside ?? dfcVersionIn(textOf(await ask('--version')))
     // Results are cached by version, so two compilers of unknown version must not be taken for one.
     return {
       found: true,
       where: program,
-      version: version ?? `unknown-${sha256File(program).slice(0, 8)}`,
+      version: version ?? `unknown-${(imageId ?? sha256File(program)).replace('sha256:', '').slice(0, 8)}`,
       why: '',
       hint: '',
     }

@@ -13,7 +13,7 @@ import { fileError, filesIn, makeFolder, readFile } from '../../host/files.ts'
 import { closest } from '../../base/text.ts'
 import { RunbookError, usageError } from '../../base/errors.ts'
 import { compileMetrics, endPointsOf, optimizeMetrics, whyCut, type EndPoint } from './log.ts'
-import { dfcAvailability, findHailo, hailoCommand, type DfcOptions } from './program.ts'
+import { dfcAvailability, hailoCall, type DfcOptions } from './program.ts'
 import { classifyFailure, type Failure } from '../../failure/classify.ts'
 import { failureFrom } from '../judged-failure.ts'
 import { artifactOf, runStageCommand, writeInput } from '../stage-command.ts'
@@ -59,6 +59,8 @@ export function dfcToolchain(o: DfcOptions = {}): Toolchain {
 /** One call of `hailo`, and what must come of it. */
 interface Job {
   readonly words: readonly string[]
+  /** The files among them that it reads. */
+  readonly reads: readonly string[]
   /** The artifact's path: removed first, so that an older one is never taken for the new. */
   readonly made: string
   /** A folder that is made empty first. */
@@ -72,6 +74,7 @@ function parseJob(onnx: Artifact, o: StageOptions): Job {
   const ends = endPoints(onnx.path, o.outputs)
   return {
     made,
+    reads: [onnx.path],
     words: [
       'parser',
       'onnx',
@@ -118,6 +121,7 @@ function optimizeJob(har: Artifact, o: StageOptions): Job {
   const calibration = ['--calib-set-path', o.calibration.path]
   return {
     made,
+    reads: [har.path, o.calibration.path],
     words: ['optimize', har.path, '--hw-arch', o.hwArch, ...calibration, ...script, '--output-har-path', made],
     judge(log) {
       if (!isEmpty(made)) return { metrics: optimizeMetrics(log) }
@@ -135,6 +139,7 @@ function compileJob(har: Artifact, o: StageOptions): Job {
   return {
     made,
     emptied,
+    reads: [har.path],
     words: ['compiler', har.path, '--hw-arch', o.hwArch, ...outputs],
     judge(log) {
       const found = filesIn(emptied).filter(name => name.toLowerCase().endsWith('.hef'))
@@ -159,15 +164,18 @@ function whyNotHef(folder: string, found: readonly string[]): string | null {
 
 async function stage(job: Job, o: StageOptions, dfc: DfcOptions): Promise<Stage> {
   hwArchFrom(o.hwArch)
-  const command = hailoCommand(findHailo(dfc), dfc, job.words)
+  const call = hailoCall(dfc, job.words, { folder: o.folder, reads: job.reads })
   onDisk('replace', job.made, () => rmSync(job.made, { force: true }))
   if (job.emptied !== undefined) {
     onDisk('empty the folder', job.emptied, () => rmSync(job.emptied!, { recursive: true, force: true }))
     makeFolder(job.emptied)
   }
   tell(o, `$ hailo ${job.words.join(' ')}`)
-  const finished = await runStageCommand(command, o)
-  if ('ok' in finished) return { ...finished, failure: ofInstallation(finished.failure) }
+  const finished = await runStageCommand(call.command, o)
+  if ('ok' in finished) {
+    if (finished.stopped !== null) await call.abandon()
+    return { ...finished, failure: ofInstallation(finished.failure) }
+  }
   const { durationMs } = finished.result
   const judged = job.judge(finished.log)
   if (!('bucket' in judged)) return { ok: true, artifact: artifactOf(job.made), metrics: judged.metrics, durationMs }
@@ -198,7 +206,7 @@ function unreported(log: string, o: { bucket: string; evidence: string }): Failu
   return { ...said, evidence: `${o.evidence} | ${said.evidence}`.slice(0, 500) }
 }
 
-const refused = /\berror: (?:argument|unrecognized|the following arguments|invalid choice)/
+const refused = /\berror: (?:argument|unrecognized|the following arguments|invalid choice)|^docker: /
 
 /** A version that does not know our flags says something about the installation and nothing about the network. */
 function ofInstallation(failure: Failure): Failure {

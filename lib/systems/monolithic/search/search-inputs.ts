@@ -27,7 +27,10 @@ export function searchInputs() {
       default: 'auto',
       help: 'who compiles; auto takes dfc when it is found, else host',
     }),
-    dfc: text({ optional: true, help: 'the hailo program of the Dataflow Compiler, or the virtualenv that holds it' }),
+    dfc: text({
+      optional: true,
+      help: 'where the Dataflow Compiler is: its hailo program, its virtualenv, or docker:IMAGE',
+    }),
     trtexec: text({ env: 'TRTEXEC', default: 'trtexec', help: 'the program of --toolchain trtexec: a name or a path' }),
     builder: choice(builderWays, {
       default: 'trtexec',
