@@ -11,6 +11,8 @@ import { encodeModel } from '../lib/formats/onnx/index.ts'
 import { GraphBuilder } from '../lib/onnx/builder.ts'
 import { float32 } from '../lib/formats/tensors/tensor.ts'
 import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
+import { encodeSafetensors } from '../lib/testing/formats/safetensors.ts'
+import { stockWeights } from '../lib/testing/onnx/stock-weights.ts'
 import { processesWith } from '../lib/testing/processes.ts'
 import { until } from '../lib/testing/until.ts'
 import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
@@ -340,4 +342,21 @@ test('monolithic-sweep takes models of your own: int8, compiled, measured, and e
   assert.equal(open.exit, 1)
   assert.match(open.stderr, /Cannot fix "x".*T is open/)
   assert.match(open.verdict, /next="npx tsx runbooks\/explain-log.ts --log /)
+})
+
+test("monolithic-sweep authors Asteroid's network of --weights with its norms over the whole window", async () => {
+  const cwd = scratch()
+  const tensors = new Map([...stockWeights('Asteroid')].map(([name, read]) => [name, read()]))
+  writeFileSync(join(cwd, 'asteroid.safetensors'), encodeSafetensors(tensors))
+  const weights = ['--toolchain', 'host', '--no-cache', '--weights', join(cwd, 'asteroid.safetensors')]
+  const unsaid = await runInProcess(sweep, weights, { cwd })
+  assert.equal(unsaid.exit, 2)
+  assert.match(unsaid.stdout, /hint="say it: --config mono_f6_bn4_hid5_skip3_b4_r1_t4000_k4_s2 --mask-act sigmoid"/)
+  const said = ['--config', 'mono_f6_bn4_hid5_skip3_b4_r1_t4000_k4_s2', '--mask-act', 'sigmoid']
+  const ran = await runInProcess(sweep, [...weights, ...said], { cwd })
+  assert.match(ran.verdict, /^(PASS|FAIL) monolithic-sweep gates=[12]\/2 /, ran.stderr)
+  assert.match(ran.stderr, /it equals the trained network on recordings of that length/)
+  assert.match(ran.stderr, /assumed: the norm is gLN/)
+  const [row] = readTsv(ran.path('models_summary.tsv'))
+  assert.deepEqual([row!.status, row!.stage], ['succeeded', 'compiled'])
 })

@@ -39,17 +39,22 @@ export default runbook(
     const infer = await import('../lib/systems/monolithic/separation/index.ts')
     const rungs = rungsOf(inputs)
     if (inputs.printWeights) return compile.printWeights({ cell, gate, line }, rungs[0]!)
+    const stock = inputs.model === undefined ? await compile.stockModel(inputs, run.path('weights.onnx')) : null
+    const given = inputs.model ?? stock?.path
     const recording =
-      inputs.model === undefined ? infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz) : null
+      given === undefined ? infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz) : null
+    if (stock !== null)
+      await cell('Author the network of the weights', ({ print }) => stock.notes.forEach(note => print(note)))
     const search = await cell('Choose the toolchain', ({ print }) =>
       compile.openSearch(inputs, { folder: run.folder, signal, print }),
     )
     const { toolchain } = search
     mark('toolchain', toolchain.name)
     stamp({ toolchain: toolchain.name, toolchainVersion: search.version, contract: sha256 })
-    const { model: given } = inputs
-    if (given !== undefined)
-      return compile.sweepModels({ cell, gate, next, proves, run }, { ...inputs, model: given }, search)
+    if (given !== undefined) {
+      const source = stock === null ? undefined : compile.soundSource(search.setting.calibration)
+      return compile.sweepModels({ cell, gate, next, proves, run }, { ...inputs, model: given, source }, search)
+    }
 
     const { results, winner } = await cell(`Compile rung by rung (${toolchain.name})`, tools =>
       compile.climbRungs(search, { rungs, inputs, run }, tools),

@@ -52,6 +52,8 @@ export function pickWeights(have: LazyTensors, specs: readonly WeightSpec[], o: 
 const some = (names: readonly string[]): string =>
   names.slice(0, 4).join(', ') + (names.length > 4 ? `, and ${names.length - 4} more` : '')
 
+const torchEndings = ['.pth', '.pt', '.ckpt', '.bin']
+
 /**
  * Every tensor of a file by name, read when asked for: `.safetensors`, `.npz`, or what `torch.save` wrote (`.pth`,
  * `.pt`, `.ckpt`, `.bin`), whose pickle is read and never run.
@@ -67,7 +69,7 @@ export async function readTensors(path: string): Promise<LazyTensors> {
     const { readNpz } = await import('../formats/tensors/npz.ts')
     return new Map([...(await readNpz(path))].map(([name, entry]) => [name, () => entry.tensor()]))
   }
-  if (['.pth', '.pt', '.ckpt', '.bin'].includes(ending)) {
+  if (torchEndings.includes(ending)) {
     const { readTorch, stateDictOf } = await import('../formats/torch/read.ts')
     const tensors = stateDictOf(readTorch(path), ['state_dict', 'model'], path)
     return new Map([...tensors].map(([name, tensor]) => [name.replace(/^model\./, ''), () => tensor.tensor()]))
@@ -76,6 +78,18 @@ export async function readTensors(path: string): Promise<LazyTensors> {
     `Cannot use the weights "${path}": its ending is none of .safetensors, .npz, .pth, .pt, .ckpt`,
     'save the weights in one of these: safetensors.torch.save_file(model.state_dict(), path)',
   )
+}
+
+/**
+ * Plain values that a checkpoint keeps beside its weights, such as `model_args`; none where there are no such.
+ * @throws RunbookError as `readTensors`
+ */
+export async function readPlainEntry(path: string, key: string): Promise<Readonly<Record<string, unknown>>> {
+  if (!torchEndings.includes(extname(path).toLowerCase())) return {}
+  const { readTorch } = await import('../formats/torch/read.ts')
+  const whole = readTorch(path)
+  const entry = whole instanceof Map ? whole.get(key) : undefined
+  return entry instanceof Map ? Object.fromEntries([...entry].map(([name, value]) => [String(name), value])) : {}
 }
 
 function checkedWeight({ name, shape }: WeightSpec, given: Tensor, { path, hint }: PickOptions): FloatTensor {

@@ -42,8 +42,8 @@ const words = {
       .replace('.norm1.', '.conv_layers.2.')
       .replace('.depthwise.', '.conv_layers.3.')
       .replace('.norm2.', '.conv_layers.5.')
-      .replace('.residual.', '.res_conv.')
-      .replace(/\.skip\./, '.skip_conv.'),
+      .replace('.residual.', '.res_out.')
+      .replace(/\.skip\./, '.skip_out.'),
 }
 const prelus = {
   Asteroid: (slope: number) =>

@@ -18,7 +18,10 @@ const block = (root: string, parts: readonly (readonly [string, string | null])[
     ours === null ? null : `masker.blocks.$1.${ours}`,
   ])
 
-const blockParts = (inner: string, gain: string, shift: string) =>
+const blockParts = (
+  inner: string,
+  { gain, shift, residual, skip }: { gain: string; shift: string; residual: string; skip: string },
+) =>
   [
     [`${inner}.0.weight`, 'expand.weight'],
     [`${inner}.0.bias`, 'expand.bias'],
@@ -30,11 +33,13 @@ const blockParts = (inner: string, gain: string, shift: string) =>
     [`${inner}.4.weight`, null],
     [`${inner}.5.${gain}`, 'norm2.weight'],
     [`${inner}.5.${shift}`, 'norm2.bias'],
-    ['res_conv.weight', 'residual.weight'],
-    ['res_conv.bias', 'residual.bias'],
-    ['skip_conv.weight', 'skip.weight'],
-    ['skip_conv.bias', 'skip.bias'],
+    [`${residual}.weight`, 'residual.weight'],
+    [`${residual}.bias`, 'residual.bias'],
+    [`${skip}.weight`, 'skip.weight'],
+    [`${skip}.bias`, 'skip.bias'],
   ] as const
+
+const asteroid = { residual: 'res_conv', skip: 'skip_conv' }
 
 interface Family {
   readonly name: string
@@ -59,8 +64,8 @@ const families: readonly Family[] = [
       [/^masker\.bottleneck\.1\.(weight|bias)$/, 'masker.bottleneck.$1'],
       [/^masker\.mask_net\.0\.weight$/, null],
       [/^masker\.mask_net\.1\.(weight|bias)$/, 'masker.mask.$1'],
-      ...block('masker\\.TCN', blockParts('shared_block', 'gamma', 'beta')),
-      ...block('masker\\.TCN', blockParts('shared_block', 'weight', 'bias')),
+      ...block('masker\\.TCN', blockParts('shared_block', { ...asteroid, gain: 'gamma', shift: 'beta' })),
+      ...block('masker\\.TCN', blockParts('shared_block', { ...asteroid, gain: 'weight', shift: 'bias' })),
     ],
     slopes: [
       [/^masker\.TCN\.\d+\.shared_block\.[14]\.weight$/, 0],
@@ -77,7 +82,10 @@ const families: readonly Family[] = [
       [/^mask_generator\.input_conv\.(weight|bias)$/, 'masker.bottleneck.$1'],
       [/^mask_generator\.output_prelu\.weight$/, null],
       [/^mask_generator\.output_conv\.(weight|bias)$/, 'masker.mask.$1'],
-      ...block('mask_generator\\.conv_layers', blockParts('conv_layers', 'weight', 'bias')),
+      ...block(
+        'mask_generator\\.conv_layers',
+        blockParts('conv_layers', { residual: 'res_out', skip: 'skip_out', gain: 'weight', shift: 'bias' }),
+      ),
     ],
     slopes: [
       [/^mask_generator\.conv_layers\.\d+\.conv_layers\.[14]\.weight$/, 0],

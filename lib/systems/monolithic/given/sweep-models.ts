@@ -9,7 +9,7 @@ import type { TsvValue } from '../../../host/tsv.ts'
 import { givenCase, tagOf, type GivenConfig } from '../../../ladder/given-case.ts'
 import { runLadder, type LadderSummary } from '../../../ladder/ladder.ts'
 import { caseTeller, milestoneTeller, whyUndecided } from '../../../ladder/report.ts'
-import { openSampleSource } from '../../../ladder/sample-source.ts'
+import { openSampleSource, type SampleSource } from '../../../ladder/sample-source.ts'
 import { isCompiled, type CaseResult, type LadderCase } from '../../../ladder/types.ts'
 import { table } from '../../../notebook/display/show.ts'
 import type { Inputs } from '../../../notebook/inputs/inputs.ts'
@@ -75,7 +75,10 @@ function rowOf(result: CaseResult<GivenConfig>, at: (name: string) => string): R
  * @throws RunbookError usage when two files have one name, or when shapes are written wrongly; blocked when calibration
  *   is absent
  */
-export async function givenCases(values: GivenValues & { model: string }, count: number) {
+export async function givenCases(
+  values: GivenValues & { model: string; source?: SampleSource | undefined },
+  count: number,
+) {
   const paths = modelPaths(values.model)
   const tags = paths.map(tagOf)
   const double = tags.find((tag, i) => tags.indexOf(tag) !== i)
@@ -83,7 +86,7 @@ export async function givenCases(values: GivenValues & { model: string }, count:
     throw usageError(`Cannot tell two models apart: both are called "${double}"`, 'rename one of the files')
   }
   const sampleRate = values.sampleRate ?? monolithicContract().model.sampleRateHz
-  const source = await openSampleSource(values.calib, { sampleRate })
+  const source = values.source ?? (await openSampleSource(values.calib, { sampleRate }))
   const shapes = shapesFrom(values.shape)
   return { source, cases: paths.map(path => givenCase(path, { shapes, source, count })) }
 }
@@ -98,6 +101,8 @@ const provedBy: Readonly<Record<Toolchain['name'], string>> = {
 export interface SweepValues extends GivenValues {
   readonly model: string
   readonly compileOnly: boolean
+  /** Samples to calibrate with, instead of those that `calib` names. */
+  readonly source?: SampleSource | undefined
   readonly board: string
 }
 

@@ -18,30 +18,35 @@ import {
 } from '../../../models/convtasnet/options.ts'
 import { choice, file, number, text, toggle } from '../../../notebook/inputs/inputs.ts'
 
+/** Who compiles, and for what. */
+const compilerInputs = (hwArch: string) => ({
+  toolchain: choice(toolchainNames, {
+    env: 'TOOLCHAIN',
+    default: 'auto',
+    help: 'who compiles; auto takes dfc when it is found, else host',
+  }),
+  dfc: text({
+    optional: true,
+    help: 'where the Dataflow Compiler is: its hailo program, its virtualenv, or docker:IMAGE',
+  }),
+  trtexec: text({ env: 'TRTEXEC', default: 'trtexec', help: 'the program of --toolchain trtexec: a name or a path' }),
+  builder: choice(builderWays, {
+    default: 'trtexec',
+    help: 'how --toolchain trtexec builds: the program, or calls of libnvinfer itself',
+  }),
+  precision: choice(precisions, { default: 'fp32', help: 'of the engine that --toolchain trtexec builds' }),
+  calibCache: file({
+    optional: true,
+    help: "TensorRT's calibration cache for int8 (8.6 and 10); default: the graph is quantised first",
+  }),
+  hwArch: text({ env: 'HW_ARCH', default: hwArch, help: 'the device to compile for' }),
+})
+
 /** The inputs of a search; a runbook adds its own. */
 export function searchInputs() {
   const { defaults, limits } = monolithicContract()
   return {
-    toolchain: choice(toolchainNames, {
-      env: 'TOOLCHAIN',
-      default: 'auto',
-      help: 'who compiles; auto takes dfc when it is found, else host',
-    }),
-    dfc: text({
-      optional: true,
-      help: 'where the Dataflow Compiler is: its hailo program, its virtualenv, or docker:IMAGE',
-    }),
-    trtexec: text({ env: 'TRTEXEC', default: 'trtexec', help: 'the program of --toolchain trtexec: a name or a path' }),
-    builder: choice(builderWays, {
-      default: 'trtexec',
-      help: 'how --toolchain trtexec builds: the program, or calls of libnvinfer itself',
-    }),
-    precision: choice(precisions, { default: 'fp32', help: 'of the engine that --toolchain trtexec builds' }),
-    calibCache: file({
-      optional: true,
-      help: "TensorRT's calibration cache for int8 (8.6 and 10); default: the graph is quantised first",
-    }),
-    hwArch: text({ env: 'HW_ARCH', default: defaults.hwArch, help: 'the device to compile for' }),
+    ...compilerInputs(defaults.hwArch),
     calibNpz: file({
       env: 'CALIB_NPZ',
       optional: true,
