@@ -6,7 +6,7 @@
  * the order of their sizes and names.
  */
 import { usageError } from '../../../base/errors.ts'
-import { float32, sizeOf, type FloatTensor, type Tensor } from '../../../formats/tensors/tensor.ts'
+import { float32, sizeOf, type FloatTensor } from '../../../formats/tensors/tensor.ts'
 import type { Backend } from '../../../infer/backend.ts'
 import { openBackend } from '../../../infer/open.ts'
 import type { BackendOptions } from '../../../infer/options.ts'
@@ -58,7 +58,7 @@ export class FixedBackendNetwork implements FixedNetwork, AsyncDisposable {
   readonly #positions: Float32Array | undefined
   readonly #width: number
   readonly #melShape: readonly number[]
-  readonly #hiddenShape: readonly number[]
+  readonly #stateShapes: { readonly given: readonly number[]; readonly taken: readonly number[] }
   readonly #names: { readonly mel: string; readonly hidden: string; readonly embeddings: string }
   #hidden: Float32Array | undefined
 
@@ -92,7 +92,7 @@ export class FixedBackendNetwork implements FixedNetwork, AsyncDisposable {
     this.#positions = positions?.data
     this.#width = width
     this.#melShape = mel.shape as number[]
-    this.#hiddenShape = hidden.shape as number[]
+    this.#stateShapes = { given: states.shape as number[], taken: hidden.shape as number[] }
     this.#names = { mel: mel.name, hidden: hidden.name, embeddings: words.name }
   }
 
@@ -100,7 +100,9 @@ export class FixedBackendNetwork implements FixedNetwork, AsyncDisposable {
     const isLast = this.#melShape.at(-1) === this.mels
     const fed = isLast ? turned(mel, this.mels) : mel
     const states = await this.#encoder.infer({ [this.#names.mel]: float32([...this.#melShape], fed) })
-    this.#hidden = Float32Array.from(Object.values(states)[0]!.data as Float32Array)
+    const { given, taken } = this.#stateShapes
+    const rows = inRows(Object.values(states)[0]!.data as Float32Array, given, this.#width)
+    this.#hidden = fromRows(rows, taken, this.#width)
   }
 
   async ask(tokens: readonly number[], rows: readonly number[]): Promise<Float32Array[]> {
@@ -114,10 +116,13 @@ export class FixedBackendNetwork implements FixedNetwork, AsyncDisposable {
     if (this.#positions) for (let i = 0; i < embedded.length; i++) embedded[i]! += this.#positions[i]!
     const words = this.#decoder.inputs.find(({ name }) => name === this.#names.embeddings)!
     const answers = await this.#decoder.infer({
-      [this.#names.hidden]: float32([...this.#hiddenShape], this.#hidden!),
-      [this.#names.embeddings]: float32(words.shape as number[], embedded),
+      [this.#names.hidden]: float32([...this.#stateShapes.taken], this.#hidden!),
+      [this.#names.embeddings]: float32(words.shape as number[], fromRows(embedded, words.shape as number[], width)),
     })
-    const parts = this.#decoder.outputs.map(({ name }) => answers[name]!)
+    const parts = this.#decoder.outputs.map(({ name, shape }) => {
+      const data = answers[name]!.data as Float32Array
+      return inRows(data, shape as number[], data.length / this.sequence)
+    })
     return rows.map(row => this.#rowOf(parts, row))
   }
 
@@ -126,24 +131,36 @@ export class FixedBackendNetwork implements FixedNetwork, AsyncDisposable {
     await this.#decoder[Symbol.asyncDispose]()
   }
 
-  #rowOf(parts: readonly Tensor[], row: number): Float32Array {
+  #rowOf(parts: readonly Float32Array[], row: number): Float32Array {
     const logits = new Float32Array(this.vocabulary)
     let at = 0
-    for (const { data } of parts) {
+    for (const data of parts) {
       const size = data.length / this.sequence
-      logits.set((data as Float32Array).subarray(row * size, (row + 1) * size), at)
+      logits.set(data.subarray(row * size, (row + 1) * size), at)
       at += size
     }
     return logits
   }
 }
 
-/** [mels, frames] as [frames, mels], which is how a HEF takes it. */
-function turned(mel: Float32Array, mels: number): Float32Array {
-  const frames = mel.length / mels
-  const out = new Float32Array(mel.length)
-  for (let bin = 0; bin < mels; bin++) {
-    for (let frame = 0; frame < frames; frame++) out[frame * mels + bin] = mel[bin * frames + frame]!
+/** Whether features come before rows, `[1, features, height, width]`, as the streams of a HEF are seen. */
+const isFeaturesFirst = (shape: readonly number[], features: number) =>
+  shape.length === 4 && shape[1] === features && features > 1
+
+/** Values as [rows, features], copied where they lie the other way. */
+const inRows = (data: Float32Array, shape: readonly number[], features: number): Float32Array =>
+  isFeaturesFirst(shape, features) ? turned(data, features) : data.slice()
+
+/** [rows, features] as a tensor of this shape wants it. */
+const fromRows = (rows: Float32Array, shape: readonly number[], features: number): Float32Array =>
+  isFeaturesFirst(shape, features) ? turned(rows, rows.length / features) : rows
+
+/** A matrix of so many rows with rows and columns exchanged. */
+function turned(matrix: Float32Array, rows: number): Float32Array {
+  const columns = matrix.length / rows
+  const out = new Float32Array(matrix.length)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) out[column * rows + row] = matrix[row * columns + column]!
   }
   return out
 }
