@@ -29,6 +29,7 @@ const patterns: readonly RegExp[] = [
   exact`[Ff]irmware file not found \((?<firmware>[^)\n]{1,200})\)`,
   /firmware load for (?<firmware>\S{1,200}) failed/i,
   /(?<firmware>(?:\/lib\/firmware\/)?hailo\/[\w.]{1,60}\.bin)/,
+  /open device file (?<devNode>\/dev\/[\w-]{1,40})/i,
   /custom device "(?<devNode>\/dev\/[\w-]{1,40})"/,
   // the kernel's modules
   /Module (?<module>\w{2,40}) not found in directory \/lib\/modules\/(?<kernel>[\w.+-]{3,80})/i,
@@ -40,6 +41,12 @@ const patterns: readonly RegExp[] = [
   /dkms\/(?<module>[\w-]{2,40})\/(?<moduleVersion>[\w.-]{1,40})\/build/,
   /(?<compiler>(?:gcc|clang)[\w.-]{0,8}): (?:No such file|not found|command not found)/,
   /Dependency "?(?<dependency>[\w.+-]{2,60})"? not found/,
+  /(?:sh|bash|zsh): (?:line )?\d{0,6}:? ?(?<program>[\w.+-]{2,40}): (?:command )?not found/,
+  /(?<crashed>[\w.-]{1,40})\[\d{1,9}\]: segfault at [^\n]{1,120} in (?<crashedIn>[\w.+-]{1,60})/i,
+  /input tensor with name "(?<inputAsked>[^"\n]{1,100})"/i,
+  /command '(?<program>[\w.+-]{2,40})' failed: No such file/,
+  exact`error: argument (?<argument>[\w/, -]{2,60}): invalid choice: '(?<given>[^'\n]{1,60})'
+    \s\(choose from (?<choices>[^)\n]{1,300})\)`,
   /No such file or directory: '(?<program>[\w.-]{2,40})'/,
   /Cannot find (?:package|module) '(?<nodeModule>[^'\n]{1,120})'/,
   /(?<library>\/\S{3,200}\.so[\w.]{0,20}): file too short/,

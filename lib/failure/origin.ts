@@ -17,7 +17,8 @@ export const tensorrtWords = exact`
   |DefaultLogger|CUDNN_STATUS|CUBLAS_STATUS|cudaError|CUDA_ERROR|CUDA initialization|capabilities: \[\[gpu
   |[gG]etPluginCreator|IPluginCreator|coreReadArchive|safeDeserialization|deserialize the cuda engine
   |(?:CUDA|CUDNN|CUBLAS) failure \d|CUDA error|Cuda Error in|CUDA driver version|CUDA capability
-  |no kernel image|Nouveau kernel driver|NVRM: |nvidia-container-cli|NvMapMem|unknown embedded device`
+  |no kernel image|Nouveau kernel driver|NVRM: |nvidia-container-cli|NvMapMem|unknown embedded device
+  |Network And Config setup failed`
 const hailortWords = exact`
   \[HailoRT|HAILO_(?:[A-Z]+_)*[A-Z]{3,}\b|hailortcli|libhailort|pyhailort|hailo_platform
   |HailoRT\w{0,40}(?:Exception|Error)

@@ -41,6 +41,23 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
           'reboot; then: lspci -d 1e60:',
       },
       {
+        when: /open device file \S{1,60} with error 2\b/i,
+        cause: 'there is no node {devNode}: the driver is not loaded, or the container was not given the device',
+        fix:
+          'lsmod | grep hailo; sudo modprobe hailo_pci (Hailo-10H: hailo1x_pci); in a container: docker run --device ' +
+          '{devNode}',
+      },
+      {
+        when: /open device file \S{1,60} with error 1\b/i,
+        cause: 'the container shows {devNode}, and may not open it',
+        fix: 'docker run --device {devNode}: a mounted /dev does not give the right to open it',
+      },
+      {
+        when: /open device file \S{1,60} with error (?:6|19)\b/i,
+        cause: 'the node {devNode} is there, and no device answers behind it',
+        fix: 'lspci -d 1e60:; sudo dmesg | grep -i hailo, then power the board off and on',
+      },
+      {
         when: /DRIVER_NOT_INSTALLED|\b64\b/,
         cause: "Hailo's driver is not loaded",
         fix:
@@ -194,6 +211,11 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
     'a transfer between host and board could not be started or finished',
     powerCycle,
   ),
+  host_power: runtime(
+    'Undervoltage',
+    'the supply of the board gives too little voltage, so devices on it fail',
+    'vcgencmd get_throttled; take the supply that the board asks for (Raspberry Pi 5: 27 W), and a short cable',
+  ),
   runtime_overheated: runtime(
     exception,
     'the board is too hot or draws too much current, so it slows down or closes its streams',
@@ -209,6 +231,11 @@ export const deviceBuckets: Readonly<Record<string, Bucket>> = {
     'the runtime crashed in native code: a damaged or unexpected model, or a defect of the library',
     `${runbookCommand('runbooks/doctor.ts')} tells versions; compare the model with its original: sha256sum MODEL`,
     [
+      {
+        when: /segfault at/i,
+        cause: '{crashed} crashed at a wrong address, inside {crashedIn}',
+        fix: 'coredumpctl info {crashed} shows the calls; ldconfig -p | grep {crashedIn} shows which file is loaded',
+      },
       {
         when: /HailoRT|hailort|\.hef\b|hailo_platform/,
         cause: 'HailoRT crashed in native code: a HEF that it does not expect, or a defect of that version',

@@ -3,6 +3,7 @@
  */
 import { bucketAt, type Bucket } from '../bucket.ts'
 import { runbookCommand } from '../../host/typescript.ts'
+import { phrase } from '../patterns.ts'
 import { versionAdvice } from './python.ts'
 
 const any = bucketAt('any')
@@ -47,7 +48,13 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'node --version; then a newer Node: https://nodejs.org/en/download',
       },
       {
-        when: /No such file or directory: '[\w.-]{2,40}'|command not found/i,
+        when: /\bnvcc: (?:command )?not found/i,
+        cause: "CUDA's compiler nvcc is not installed, or its folder is not on PATH",
+        fix: 'ls /usr/local/cuda*/bin/nvcc; then export PATH=/usr/local/cuda/bin:$PATH, or install the CUDA toolkit',
+      },
+      {
+        when: phrase`No such file or directory: '[\w.-]{2,40}'|command not found|sh: \d{1,6}: \S{2,40}: not found
+          |' failed: No such file`,
         cause: 'the program {program} is not installed, or not on PATH',
         fix: 'command -v {program}; sudo apt install {program}',
       },
@@ -114,6 +121,11 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
     'a package cannot be installed: it is not offered here, or contradicts one that is installed',
     'apt-cache policy NAME, or python3 -m pip index versions NAME',
     [
+      {
+        when: /not valid yet|is expired/i,
+        cause: 'the clock of this machine and the date of the package source do not fit together',
+        fix: 'timedatectl; sudo timedatectl set-ntp true; then sudo apt update',
+      },
       {
         when: /externally-managed/i,
         cause: 'this Python belongs to the system, and pip may not install into it (PEP 668)',

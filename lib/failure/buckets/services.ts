@@ -95,6 +95,11 @@ export const serviceBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'journalctl -u {unit} -n 100 --no-pager; systemctl cat {unit} | grep -E "TimeoutStartSec|Type="',
       },
       {
+        when: /dependency/i,
+        cause: 'systemd did not start {unit}, because a unit that it requires failed',
+        fix: 'systemctl list-dependencies {unit}; systemctl --failed; then journalctl -b -u of the one that failed',
+      },
+      {
         cause: 'the program of {unit} ended with an error, and this log does not hold its own words',
         fix: 'journalctl -u {unit} -n 100 --no-pager',
       },
@@ -120,6 +125,14 @@ export const serviceBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'getent hosts {host}; curl -I https://{host}; behind a proxy set HTTPS_PROXY',
       },
     ],
+  ),
+  tool_usage: any('UsageError', 'a program was called with a value that it does not take', 'call it with --help', [
+    { cause: 'the argument {argument} takes no {given}', fix: 'give one of {choices}' },
+  ]),
+  host_storage: any(
+    'StorageError',
+    'the card or disk of this machine gives read or write errors',
+    'sudo dmesg | grep -iE "mmc|ext4|I/O error"; save what is on it, and take another card or disk',
   ),
   port_in_use: any(
     'AddressInUse',

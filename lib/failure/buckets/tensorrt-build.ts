@@ -145,6 +145,13 @@ export const buildBuckets: Readonly<Record<string, Bucket>> = {
     'ProfileError',
     'an optimisation profile contradicts the network',
     'make the profile from the contract',
+    [
+      {
+        when: /Cannot find input tensor/i,
+        cause: 'the network has no input {inputAsked}, for which shapes were given',
+        fix: 'take the name that the network gives: polygraphy inspect model FILE.onnx',
+      },
+    ],
   ),
   profile_missing: build(
     'ProfileError',

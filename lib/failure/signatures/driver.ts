@@ -34,6 +34,7 @@ export const driverSignatures: readonly Signature[] = [
   runtime('environment_build_failed', /Bad return status for module build|dkms[^\n]{0,60}error/i, { andNot: /hailo/i }),
   runtime('runtime_driver', /kernel headers[^\n]{0,60}(?:cannot be found|not (?:found|installed)|missing)/i),
   runtime('runtime_driver', [/(?:gcc|clang)\S{0,8}: (?:No such file|not found|command not found)/i], { and: /hailo/i }),
+  runtime('host_power', /under-?voltage detected/i),
   runtime('runtime_no_device', [/hailo/i, /PCIe Bus Error|AER: /], {
     settledBy: /firmware (?:was )?loaded successfully/i,
   }),

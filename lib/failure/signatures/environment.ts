@@ -22,6 +22,10 @@ export const environmentSignatures: readonly Signature[] = [
       |ld returned \d exit status|CMake Error at`,
     { unless: /\[TRT\]|\[E\]|\bERROR: / },
   ),
+  any('tool_usage', /error: argument [^\n]{2,60}: invalid choice: /, {
+    unless: /invalid choice: '(?:parser|optimize|compiler)'/,
+  }),
+  any('host_storage', /EXT4-fs error|mmc\d[^\n]{0,20}: error -\d|\bI\/O error, dev \w|Buffer I\/O error/i),
   any('environment_build_failed', /meson\.build:[\d:]{1,12} ERROR: |ERROR: Dependency "\S{2,60}" not found/),
   any(
     'environment_broken_install',
@@ -29,6 +33,16 @@ export const environmentSignatures: readonly Signature[] = [
       |EBADENGINE|(?:FileNotFoundError|ENOENT)[^\n]{0,40}No such file or directory: '[a-z][\w-]{1,30}'`,
     { unless: /onnxruntime|\.(?:wav|onnx|hef|npz|json|txt|py)'/i },
   ),
+  any(
+    'environment_broken_install',
+    lines`^(?:/bin/)?(?:sh|dash|ash): (?:line )?\d{1,6}: [\w.+-]{2,40}: not found
+      |command '[\w.+-]{2,40}' failed: No such file`,
+    { unless: /hailo/i },
+  ),
+  any('environment_package', /Release file for [^\n]{5,200} is (?:not valid yet|expired)/i),
+  any('file_absent', /FileNotFoundError: [^\n]{0,40}No such file or directory: '[^'\n]{0,200}[/.][^'\n]{0,80}'/, {
+    unless: /hailo|\.so\b/i,
+  }),
   any(
     'environment_package',
     phrase`Unable to locate package|has no installation candidate|held broken packages|unmet dependencies

@@ -59,7 +59,8 @@ const exactly: readonly Signature[] = [
   ),
   runtime(
     'runtime_service',
-    phrase`hailort[_.-]?service[^\n]{0,60}(?:not|fail|dead|refus|unavailable)|(?:multi-?process
+    phrase`failed to connect to all addresses|Make sure HailoRT service|hailort[_.-]?service[^\n]{0,60}(?:not|fail
+      |dead|refus|unavailable)|(?:multi-?process
       |hailort) service (?:is )?not (?:active|running|available)`,
   ),
   runtime(

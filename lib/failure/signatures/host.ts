@@ -93,7 +93,8 @@ export const lastSignatures: readonly Signature[] = [
   compile('allocator_infeasible', /Failed to produce compiled graph|Mapping Failed/i),
   runtime(
     'runtime_crash',
-    lines`AddressSanitizer: |segmentation fault|\(core dumped\)|^\s{0,4}Aborted\b|\bSIG(?:SEGV|ABRT|BUS|FPE)\b
+    lines`AddressSanitizer: |segfault at [\da-f]{1,16} ip|segmentation fault|\(core dumped\)|^\s{0,4}Aborted\b
+      |\bSIG(?:SEGV|ABRT|BUS|FPE)\b
       |terminate called
       |stack smashing
       |double free|free\(\): invalid|malloc\(\): |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:139|134)\b`,

@@ -25,6 +25,9 @@ export const serviceSignatures: readonly Signature[] = [
     'unit_failed',
     /\.service: (?:Watchdog timeout|start operation timed out|Failed with result '(?:watchdog|timeout)')/i,
   ),
+  any('unit_failed', /Dependency failed for \S{2,80}\.service|failed with result 'dependency'/i, {
+    rank: 'cascade',
+  }),
   any(
     'unit_failed',
     phrase`Start request repeated too quickly|systemd\[\d{1,9}\]: [^\n]{2,100}(?:Failed with result|entered failed state
@@ -39,7 +42,8 @@ export const serviceSignatures: readonly Signature[] = [
       |(?:certificate|x509)[^\n]{0,60}(?:expired|unknown authority|self-signed|not yet valid|verify failed)
       |(?:Failed to connect to|connect(?:ion)? to) [^\n]{3,80}(?:refused|timed out)
       |Max retries exceeded with url|Proxy(?:Error| Authentication Required)|\bETIMEDOUT\b|\bECONNRESET\b
-      |Could not connect to \S{3,120}:\d{2,5}|TLS handshake timeout|couldn't connect to 'https?:`,
+      |Could not connect to \S{3,120}:\d{2,5}|TLS handshake timeout|ReadTimeoutError|ConnectTimeout
+      |couldn't connect to 'https?:`,
     { unless: /hailo(?:rt)?[_.-]?(?:service|uds)|HailoRT\]/i },
   ),
   any(

@@ -28,7 +28,7 @@ const machine: readonly Signature[] = [
     'cuda_init_no_device',
     phrase`CUDA initialization failure with error:? ?(?:100|38|101)\b|no CUDA-capable device
       |cudaErrorNoDevice|CUDA_ERROR_NO_DEVICE|no CUDA devices?|cudaErrorInvalidDevice\b|No CUDA GPUs are available
-      |could not select device driver "{0,2} ?"?"? ?with capabilities: \[\[gpu`,
+      |could not select device driver "[^"\n]{0,20}" ?with capabilities: \[\[gpu`,
   ),
   build(
     'cuda_init_driver',
@@ -156,7 +156,8 @@ const running: readonly Signature[] = [
   ),
   build(
     'profile_invalid',
-    phrase`but profile \d+ has|for profile \d+ (?:violate|are|is)|violate shape constraints
+    phrase`Cannot find input tensor with name|but profile \d+ has|for profile \d+ (?:violate|are|is)
+      |violate shape constraints
       |does not match network definition|profile \d*\s?(?:is )?(?:invalid|not valid|inconsistent)
       |(?:invalid|inconsistent)[^\n]{0,30}profile|(?:kMIN|kOPT|kMAX)`,
   ),
