@@ -57,6 +57,7 @@ const patterns: readonly RegExp[] = [
   /Error relocating (?<neededBy>\S{3,300}): (?<symbol>\w{2,100}): symbol not found/,
   /version `(?<libcVersion>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12})' not found/,
   /(?<libcVersion>(?:GLIBC|GLIBCXX|CXXABI)_\d[\d.]{0,10}) not found/,
+  /Couldn't open CUDA library (?<library>lib[\w+-]{2,80}\.so(?:\.\d{1,6}){0,4})/i,
   /Unable to load library:? ?(?<library>lib[\w.+-]{2,80})/i,
   /(?<library>lib[\w.+-]{1,80}\.so[\w.]{0,20}): (?:cannot open shared object file|No such file)/,
   /(?<library>lib[\w.+-]{1,80}\.so[\w.]{0,20})(?=[^\n]{0,40}(?:not found|missing|cannot open))/,

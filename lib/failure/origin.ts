@@ -18,7 +18,7 @@ export const tensorrtWords = exact`
   |[gG]etPluginCreator|IPluginCreator|coreReadArchive|safeDeserialization|deserialize the cuda engine
   |(?:CUDA|CUDNN|CUBLAS) failure \d|CUDA error|Cuda Error in|CUDA driver version|CUDA capability
   |no kernel image|Nouveau kernel driver|NVRM: |nvidia-container-cli|NvMapMem|unknown embedded device
-  |Network And Config setup failed`
+  |Network And Config setup failed|CUDA library libcu|cuDNN DSO|providers_cuda\.dll`
 const hailortWords = exact`
   \[HailoRT|HAILO_(?:[A-Z]+_)*[A-Z]{3,}\b|hailortcli|libhailort|pyhailort|hailo_platform
   |HailoRT\w{0,40}(?:Exception|Error)
@@ -26,7 +26,8 @@ const hailortWords = exact`
   |h1x)|\.hef\b|HailoRT|hailo(?:_pci|1x|8_fw|rt\b)
   |hailort|\bhailo \d{4}:|firmware\/hailo|\bhailo\/hailo
   |\bVDevice\b`
-const onnxruntimeWords = phrase`ONNXRuntimeError|onnxruntime|ExecutionProvider|\bORT\b|onnx\.checker|onnx_cpp2py_export
+const onnxruntimeWords = phrase`Inferred shape and existing shape
+  |ONNXRuntimeError|onnxruntime|ExecutionProvider|\bORT\b|onnx\.checker|onnx_cpp2py_export
   |QuantizeLinear|\bBFCArena\b|Non-zero status code returned while running
   |external data|\.onnx[._]data\b|missing from input feed|dimensions for input|Ort(?:::|Session|Status)
   |protobuf parsing failed|\bNode \([^)\n]{0,120}\) Op \(|onnx model is too large|maximum protobuf size`

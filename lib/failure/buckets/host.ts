@@ -161,6 +161,13 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
         fix: 'nvidia-smi shows who holds it; end that, or take a smaller batch',
       },
       {
+        when: /bad_alloc/,
+        cause:
+          'a program asked for memory and got none: too little is free, or libraries that do not fit together gave a ' +
+          'wrong size',
+        fix: 'free -h; where it shows room, compare the versions of the program and its libraries: ldd PROGRAM',
+      },
+      {
         when: /Killed process|oom-?kill/i,
         cause: 'the kernel ended the process {killed}, because the host ran out of memory',
         fix: 'free -h; then a smaller batch, more swap, or a host with more memory',

@@ -28,6 +28,11 @@ export const versionAdvice: readonly Advice[] = [
     fix: "python3 -m pip install 'numpy<1.24', or upgrade the package whose file stands in the traceback",
   },
   {
+    when: /detected CUDA version/i,
+    cause: 'the CUDA toolkit that builds an extension has another version than the one that PyTorch was built with',
+    fix: 'nvcc --version; python3 -c "import torch; print(torch.version.cuda)"; take a toolkit of that number',
+  },
+  {
     when: /torchvision::|2?c10|_ZNK?5torch|at5_ops/,
     cause: 'a package was built for another version of PyTorch than the one installed',
     fix: 'python3 -m pip install -U torch torchvision torchaudio, all three from one index',

@@ -95,8 +95,8 @@ export const lastSignatures: readonly Signature[] = [
     'runtime_crash',
     lines`AddressSanitizer: |segfault at [\da-f]{1,16} ip|segmentation fault|\(core dumped\)|^\s{0,4}Aborted\b
       |\bSIG(?:SEGV|ABRT|BUS|FPE)\b
-      |terminate called
       |stack smashing
       |double free|free\(\): invalid|malloc\(\): |exit(?:ed)?(?: with)?(?: code| status)?:? ?(?:139|134)\b`,
   ),
+  runtime('runtime_crash', /terminate called/i, { rank: 'cascade' }),
 ]

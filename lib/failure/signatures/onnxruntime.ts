@@ -87,6 +87,6 @@ export const onnxruntimeSignatures: readonly Signature[] = [
     'onnx_invalid_graph',
     phrase`INVALID_GRAPH|This is an invalid model|\bType Error:|(?:Shape|Type)InferenceError
       |checker\.ValidationError|not output of any previous nodes|topologically sorted|Graph must be in single static
-      |Unrecognized attribute`,
+      |Unrecognized attribute|Inferred shape and existing shape differ`,
   ),
 ]

@@ -16,7 +16,7 @@ export const pythonSignatures: readonly Signature[] = [
       |numpy\.core\.multiarray failed to import|module '?numpy'? has no attribute
       |requires \S{1,80}, but you have \S{1,80} \S{1,40} which is incompatible|ContextualVersionConflict
       |\bVersionConflict\b|undefined symbol: \S{0,20}(?:_ZN2?c10|_ZN?K?5torch|at5_ops)
-      |operator torchvision::nms does not`,
+      |operator torchvision::nms does not|detected CUDA version \(\S{1,20}\) mismatches`,
   ),
   any('environment_package', /externally-managed-environment/i),
   any(
@@ -32,6 +32,7 @@ export const pythonSignatures: readonly Signature[] = [
       |Exporting the operator '?\w{1,40}::|ONNX export failed|Failed to export the model (?:to ONNX|with)
       |torch\.onnx\._internal\S{0,60}Error|TorchExportError|torch\._dynamo\.exc\.\w{3,40}
       |torch\._export\S{0,40}Error|GuardOnDataDependentSymNode|Unsupported: ONNX export
+      |traced region did not have observable data dependence|Tracer cannot infer type|cannot be understood by the tracer
       |INTERNAL ASSERT FAILED at "[^"\n]{0,80}torch/csrc/jit`,
   ),
 ]

@@ -19,6 +19,8 @@ const machine: readonly Signature[] = [
     'missing_shared_library',
     phrase`cannot open shared object file|error while loading shared libraries|unable to load library
       |(?:could|can) ?not (?:load|open) (?:dynamic |shared )?library|DLL load failed
+      |LoadLibrary failed with error 126|Couldn't open CUDA library
+      |Unable to load cuDNN DSO
       |No module named '?(?:tensorrt|pycuda|cuda\b|polygraphy)
       |lib(?:nvinfer|nvonnxparser|cudnn|cudart|cublas)\S{0,60} (?:not found|is missing)
       |\.so[\w.]{0,20}: file too short`,
