@@ -82,13 +82,22 @@ export function openLibrary(
   const from = override ? ` named by ${spec.env}` : ''
   const example = spec.names.map(name => basename(name))[0] ?? 'library.so'
   const count = tried.length === 1 ? '1 place was' : `${tried.length} places were`
+  const places = placesTried(tried)
+  const broken = tried.find(attempt => !isAbsent(attempt))
+  const search = {
+    places: tried.length,
+    tried: places,
+    broken: broken === undefined ? null : attemptText(broken),
+    install: spec.install,
+    elsewhere: `say where it is: export ${spec.env}=/path/to/${example}`,
+  }
   throw new FfiError(
     'absent',
-    [`Cannot open ${spec.title}${from}: ${count} tried`, ...placesTried(tried)].join('\n  '),
+    [`Cannot open ${spec.title}${from}: ${count} tried`, ...places].join('\n  '),
     override
       ? `unset ${spec.env} # or name a library that opens: export ${spec.env}=/path/to/${example}`
-      : `install it (${spec.install}), or say where it is: export ${spec.env}=/path/to/${example}`,
-    { code: override ? 'override-absent' : 'library-absent' },
+      : `install it (${search.install}), or ${search.elsewhere}`,
+    { code: override ? 'override-absent' : 'library-absent', search },
   )
 }
 
@@ -99,6 +108,8 @@ interface Attempt {
 
 const noSuchFile = 'no such file'
 const unknownToLoader = 'cannot open shared object file: No such file or directory'
+const isAbsent = ({ wrong }: Attempt): boolean => wrong === noSuchFile || wrong === unknownToLoader
+const attemptText = ({ candidate, wrong }: Attempt): string => `${candidate}: ${wrong}`
 
 /**
  * First a line for each file that is there and does not open; then one for the loader's own search, and one for all
@@ -106,7 +117,6 @@ const unknownToLoader = 'cannot open shared object file: No such file or directo
  * file`.
  */
 function placesTried(attempts: readonly Attempt[]): string[] {
-  const isAbsent = ({ wrong }: Attempt) => wrong === noSuchFile || wrong === unknownToLoader
   const folders = grouped(attempts.filter(isAbsent), ({ candidate }) =>
     candidate.includes('/') ? dirname(candidate) : 'by the loader',
   )
@@ -120,10 +130,7 @@ function placesTried(attempts: readonly Attempt[]): string[] {
     const [{ path, wrong }] = alike as [(typeof lacks)[number]]
     return alike.length === 1 && path ? `${path}: ${wrong}` : `${alike.map(({ folder }) => folder).join(', ')}: ${what}`
   })
-  return [
-    ...attempts.filter(attempt => !isAbsent(attempt)).map(({ candidate, wrong }) => `${candidate}: ${wrong}`),
-    ...absent,
-  ]
+  return [...attempts.filter(attempt => !isAbsent(attempt)).map(attemptText), ...absent]
 }
 
 /** Names that differ only behind `.so.` share one pair of braces. */

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import test from 'node:test'
 import { checkContract, contractNames } from './contract/contract.ts'
-import { clockComparisonsOf, exportsOf, functionsOf } from './testing/syntax.ts'
+import { clockComparisonsOf, exportsOf, functionsOf, messageReadersOf } from './testing/syntax.ts'
 
 const root = join(import.meta.dirname, '..')
 const topLevel = new Set([
@@ -267,6 +267,21 @@ test('a comment names errors by @throws, with their class, and files that exist'
         .map(line => `${path}: ${line.trim()}`),
     ),
   )
+})
+
+/** Files that read what a library of somebody else says, and which. */
+const vendorsWords = new Map([
+  ['ffi/onnxruntime/canary.ts', "ONNX Runtime's answer to a call that must fail"],
+  ['lib/base/system-error.ts', "V8's words for memory that ran out"],
+])
+
+test('no production file asks what a message or a hint of ours says', () => {
+  none(
+    code
+      .filter(path => isProduction(path) && !vendorsWords.has(path))
+      .flatMap(path => messageReadersOf(path, read(path)).map(line => `${path}:${line}`)),
+  )
+  none([...vendorsWords.keys()].filter(path => messageReadersOf(path, read(path)).length === 0))
 })
 
 test('a file, a function and a line keep to their length', () => {

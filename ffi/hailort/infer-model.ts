@@ -42,7 +42,7 @@ function openShim(path: string): OpenedLibrary {
     return openLibrary({ title: 'infer-model', env: '', names: [path], folders: [], install }, { env: {} })
   } catch (thrown) {
     if (!(thrown instanceof FfiError)) throw thrown
-    const why = thrown.message.split('\n').at(-1)!.trim()
+    const why = thrown.search?.tried.at(-1) ?? thrown.message
     throw new FfiError(
       'absent',
       `Cannot run a model on a Hailo-10H: what was compiled for it does not open: ${why}`,

@@ -25,8 +25,11 @@ export function openParser({
     return openLibrary(parserSpec(path, major), { env })
   } catch (thrown) {
     if (!(thrown instanceof FfiError)) throw thrown
-    const message = [thrown.message, ...trouble].join('\n')
-    throw new FfiError('absent', message, needed(trouble.join('\n')) ?? needed(thrown.message) ?? thrown.hint)
+    const { search } = thrown
+    const message = [thrown.message, ...trouble.map(line => `  ${line}`)].join('\n')
+    throw new FfiError('absent', message, needed(trouble) ?? needed(search?.tried ?? []) ?? thrown.hint, {
+      ...(search && { search: { ...search, broken: search.broken ?? trouble[0] ?? null } }),
+    })
   }
 }
 
@@ -38,12 +41,12 @@ function pluginTrouble(path: string): string[] {
     return []
   } catch (thrown) {
     if (!(thrown instanceof FfiError)) throw thrown
-    return thrown.message.split('\n').slice(1)
+    return [...(thrown.search?.tried ?? [])]
   }
 }
 
-/** What mends a file that is there and needs a library that is not. */
-function needed(words: string): string | undefined {
-  const lacking = /: (lib(?!nvonnxparser)[^\s:,]+): cannot open shared object file/.exec(words)?.[1]
+/** What mends a file that is there and needs a library that is not; the loader's own words tell which. */
+function needed(tried: readonly string[]): string | undefined {
+  const lacking = /: (lib(?!nvonnxparser)[^\s:,]+): cannot open shared object file/.exec(tried.join('\n'))?.[1]
   return lacking && `install ${lacking}, or put its folder on LD_LIBRARY_PATH`
 }

@@ -22,6 +22,8 @@ export interface Availability {
   /** Empty when it was found. */
   readonly why: string
   readonly hint: string
+  /** Whether what was found is another program of the same name. */
+  readonly isOther?: boolean
 }
 
 /** Calibration samples on disk, as `calibration-file.ts` writes them in the layout that the toolchain asks for. */

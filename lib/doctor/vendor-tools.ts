@@ -18,7 +18,7 @@ export async function dfcFact(machine: Machine): Promise<Fact> {
   const found = findTool(machine, 'hailo')
   const program = typeof found === 'string' ? found : undefined
   const asked = { program, env: machine.env, probeTimeoutMs: dfcProbeMs }
-  const { found: isHere, where, version, why, hint } = await dfcAvailability(asked)
+  const { found: isHere, where, version, why, hint, isOther } = await dfcAvailability(asked)
   if (isHere) return ok(name, `${version} (${where})`, ['dfc'])
   if (typeof found !== 'string' && found.status === 'missing') {
     return missing(
@@ -29,7 +29,7 @@ export async function dfcFact(machine: Machine): Promise<Fact> {
       ['dfc'],
     )
   }
-  return /HailoRT's hailo/.test(why) ? missing(name, why, hint, ['dfc']) : broken(name, why, hint, ['dfc'])
+  return isOther === true ? missing(name, why, hint, ['dfc']) : broken(name, why, hint, ['dfc'])
 }
 
 /** A compiler that somebody named is never replaced by another one. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { clockComparisonsOf, examplesOf, exportsOf, functionsOf } from './syntax.ts'
+import { clockComparisonsOf, examplesOf, exportsOf, functionsOf, messageReadersOf } from './syntax.ts'
 
 const source = `/** The file. */
 import x from 'node:fs'
@@ -78,4 +78,27 @@ test('clockComparisonsOf() finds a time that is compared, and leaves alone one t
   assert.deepEqual(lines('for (const endMs = performance.now() + 9; endMs > performance.now();) wait()'), [1])
   assert.deepEqual(lines('assert.ok(process.hrtime.bigint() < 7n)', 'x(5 < process.uptime())'), [1, 2])
   assert.deepEqual(lines('assert.ok(result.durationMs > 0)', 'run({ nowMs: Date.now() })', 'a.b < c.d'), [])
+})
+
+test('messageReadersOf() finds every way to ask what a sentence says, and lets one be shortened or quoted', () => {
+  const asks = [
+    "if (error.message.includes('absent')) leave()",
+    'const found = /no such file/.exec(thrown.message)',
+    "const isOld = why.startsWith('old')",
+    "const isSame = o.hint === 'try again'",
+    "const inside = oneLine(error.message).split('\\n')[0].match(/x/)",
+    "switch (message) { case 'a': leave() }",
+    'const m = new RegExp(word).test(`${error.message} of ${name}`)',
+  ]
+  for (const line of asks) assert.deepEqual(messageReadersOf('a.ts', `\n${line}\n`), [2], line)
+  const asksNot = [
+    "const first = error.message.split('\\n')[0].slice(0, 80)",
+    'throw new Error(`cannot: ${error.message}`)',
+    "if (error.code === 'absent') leave()",
+    "if (message.kind === 'told') leave()",
+    "const said = typeof why === 'string' ? why : ''",
+    "const isEmpty = why === ''",
+    "log.includes('message')",
+  ]
+  for (const line of asksNot) assert.deepEqual(messageReadersOf('a.ts', `${line}\n`), [], line)
 })

@@ -224,3 +224,68 @@ export function stringsOf(path: string, text: string): StringAt[] {
   visit(program.body, undefined)
   return found
 }
+
+const textReaders = new Set([
+  'includes',
+  'startsWith',
+  'endsWith',
+  'match',
+  'matchAll',
+  'search',
+  'indexOf',
+  'test',
+  'exec',
+])
+
+/** Fields that hold a sentence for a person. */
+const sentences = new Set(['message', 'hint', 'because', 'why', 'fix'])
+
+/** What a call is a method of, and its name; undefined for a plain function. */
+function callee(call: object): { object: unknown; property?: { name?: string } } | undefined {
+  const called = (call as { callee: { type: string; object: unknown; property?: { name?: string } } }).callee
+  return called.type === 'MemberExpression' ? called : undefined
+}
+
+/**
+ * The lines on which a file asks what a message or a hint says: a search in it, a pattern on it, or a comparison with a
+ * text. To shorten or quote one is no question.
+ */
+export function messageReadersOf(path: string, text: string): number[] {
+  const lineOf = lineFinder(text)
+  const found = new Set<number>()
+  const isMessage = (value: unknown): boolean => {
+    if (Array.isArray(value)) return value.some(isMessage)
+    if (value === null || typeof value !== 'object') return false
+    const node = value as Node & { name?: string; operator?: string } & Record<string, unknown>
+    if (node.type === 'UnaryExpression' && node.operator === 'typeof') return false
+    if (/Function|ObjectExpression/.test(node.type)) return false
+    if (node.type === 'Identifier') return sentences.has(node.name!)
+    if (node.type === 'MemberExpression') return isMessage(node.computed ? node.object : node.property)
+    if (node.type === 'CallExpression') {
+      return isMessage((node as { arguments?: unknown }).arguments) || isMessage(callee(node)?.object)
+    }
+    return Object.values(node).some(isMessage)
+  }
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return void value.forEach(visit)
+    if (value === null || typeof value !== 'object') return
+    const node = value as Node & Record<string, unknown>
+    if (node.type === 'CallExpression') {
+      const [first] = node.arguments as unknown[]
+      const called = callee(node)
+      if (textReaders.has(called?.property?.name ?? '') && (isMessage(called!.object) || isMessage(first)))
+        found.add(lineOf(node.start))
+    }
+    if (node.type === 'BinaryExpression' && /^[!=]==?$/.test(node.operator as string)) {
+      const sides = [node.left, node.right] as (Node & { value?: unknown })[]
+      const hasText = sides.some(
+        ({ type, value: said }) => type === 'Literal' && typeof said === 'string' && said !== '',
+      )
+      if (hasText && sides.some(side => side.type !== 'Literal' && isMessage(side))) found.add(lineOf(node.start))
+    }
+    if (node.type === 'SwitchStatement' && isMessage(node.discriminant)) found.add(lineOf(node.start))
+    Object.values(node).forEach(visit)
+  }
+  visit(parseSync(path, text).program.body)
+  return [...found].toSorted((a, b) => a - b)
+}

@@ -126,7 +126,7 @@ async function probe(program: string, o: DfcOptions, imageId: string | null): Pr
   try {
     const help = await ask('parser', '--help')
     const why = whyNotDfc(program, help, timeoutMs)
-    if (why !== null) return absent(program, why, installHint)
+    if (why !== null) return { ...absent(program, why, installHint), isOther: isRuntime(textOf(help)) }
     const beside = imageId === null ? wheelVersion(program) : null
     const version = dfcVersionIn(textOf(help)) ?? beside ?? dfcVersionIn(textOf(await ask('--version')))
     // Results are cached by version, so two compilers of unknown version must not be taken for one.
@@ -144,12 +144,15 @@ async function probe(program: string, o: DfcOptions, imageId: string | null): Pr
 
 const textOf = (said: Captured) => `${said.stdout}\n${said.stderr}`
 
+/** HailoRT brings a program of the same name, which knows no parser. */
+const isRuntime = (help: string): boolean => /invalid choice:? '?parser/i.test(help)
+
 function whyNotDfc(program: string, help: Captured, timeoutMs: number): string | null {
   const text = textOf(help)
   const lines = linesOf(text)
     .map(line => line.trim())
     .filter(line => line !== '')
-  if (/invalid choice:? '?parser/i.test(text)) {
+  if (isRuntime(text)) {
     return `Cannot compile with "${program}": it is HailoRT's hailo, which runs models and has no parser`
   }
   if (help.timedOut) return `Cannot ask "${program}" for the help of its parser: no answer within ${timeoutMs / 1000} s`

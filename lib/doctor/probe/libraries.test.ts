@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { FfiError } from '../../../ffi/errors.ts'
 import { absent, fakeMachine, found } from '../../testing/machine/fake-machine.ts'
 import { cudaFact, hailortFact, onnxRuntimeFact, tensorRtFact } from './libraries.ts'
 import type { Probed } from './probe.ts'
@@ -11,8 +12,13 @@ const refusal = (message: string, kind: 'absent' | 'refused' | 'crash' | 'bug' =
   hint: kind === 'crash' ? null : 'do this',
 })
 /** As `ffi/load.ts` tells it. */
-const nowhere = (title: string, ...tried: readonly string[]): Probed =>
-  refusal([`Cannot open ${title}: ${tried.length} places were tried`, ...tried.map(line => `  ${line}`)].join('\n'))
+const nowhere = (title: string, tried: readonly string[], broken: string | null): Probed => ({
+  ok: false,
+  kind: 'absent',
+  message: [`Cannot open ${title}: ${tried.length} places were tried`, ...tried.map(line => `  ${line}`)].join('\n'),
+  hint: 'do this',
+  search: { places: tried.length, tried, broken, install: `lib-of-${title}`, elsewhere: 'say where it is' },
+})
 const hailort = (probed: Probed, env: Record<string, string> = {}) =>
   hailortFact(fakeMachine({ probed: { hailort: probed }, env }))
 
@@ -34,8 +40,8 @@ test('hailortFact() is broken when a file is there and cannot be used', async ()
   const fact = await hailort(
     nowhere(
       'HailoRT',
+      [wrongArch, 'by the loader: libhailort.so: cannot open shared object file: No such file or directory'],
       wrongArch,
-      'by the loader: libhailort.so: cannot open shared object file: No such file or directory',
     ),
   )
   assert.deepEqual([fact.status, fact.state, fact.fix], ['broken', wrongArch, 'do this'])
@@ -43,7 +49,7 @@ test('hailortFact() is broken when a file is there and cannot be used', async ()
 
 test('tensorRtFact() is broken when the library is there and one that it wants is not', async () => {
   const lacks = 'libnvinfer.so.10: libcudnn.so.8: cannot open shared object file: No such file or directory'
-  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: nowhere('TensorRT', lacks) } }))
+  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: nowhere('TensorRT', [lacks], lacks) } }))
   assert.deepEqual([fact.status, fact.state], ['broken', lacks])
 })
 
@@ -53,13 +59,12 @@ test('tensorRtFact() is missing when neither the loader nor any folder has it', 
     '/opt: libnvinfer.so.{11, 10}: no such file',
     '/x/libnvinfer.so: no such file',
   ]
-  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: nowhere('TensorRT', ...tried) } }))
+  const fact = await tensorRtFact(fakeMachine({ probed: { tensorrt: nowhere('TensorRT', tried, null) } }))
   assert.equal(fact.status, 'missing')
 })
 
 test('a library that a variable names and that does not open is broken; unsetting it is the fix', async () => {
-  const message = 'Cannot open HailoRT named by HAILORT_LIB: 1 place was tried\n  /nowhere.so: no such file'
-  const fact = await hailort(refusal(message), { HAILORT_LIB: '/nowhere.so' })
+  const fact = await hailort(nowhere('HailoRT', ['/nowhere.so: no such file'], null), { HAILORT_LIB: '/nowhere.so' })
   assert.deepEqual([fact.status, fact.state], ['broken', 'HAILORT_LIB names "/nowhere.so": /nowhere.so: no such file'])
   assert.match(fact.fix!, /^unset HAILORT_LIB/)
 })
@@ -120,12 +125,13 @@ test('hailortFact() counts and understands what the bindings themselves say when
     names: hailortSpec.names.map(name => `${name}-none`),
     folders: ['/usr/lib', '/nowhere'],
   }
-  let refused: { message: string; hint: string } | undefined
+  let refused: FfiError | undefined
   try {
     openLibrary(nowhereSpec, { env: {} })
   } catch (thrown) {
-    refused = thrown as { message: string; hint: string }
+    refused = thrown as FfiError
   }
-  const fact = await hailort({ ok: false, kind: 'absent', message: refused!.message, hint: refused!.hint })
+  const { message, hint, search } = refused!
+  const fact = await hailort({ ok: false, kind: 'absent', message, hint, search: search! })
   assert.deepEqual([fact.status, fact.state], ['missing', `not found in ${3 * nowhereSpec.names.length} places`])
 })

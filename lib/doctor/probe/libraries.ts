@@ -5,6 +5,7 @@
  * version that the bindings refuse, a crash) is `broken`, and so is a library that a variable names and that does not
  * open.
  */
+import type { LibrarySearch } from '../../../ffi/errors.ts'
 import type { Machine } from '../machine.ts'
 import { broken, missing, ok, type Fact, type Need } from '../fact.ts'
 import type { Found, Probed, Subject } from './probe.ts'
@@ -110,31 +111,22 @@ async function libraryFact(
 
 /** What a failed opening says: absent everywhere, or there and wrong. */
 function failureFact(o: Omit<Library, 'subject'>, probed: Probed & { ok: false }, named: string | undefined): Fact {
-  const [head, ...tried] = probed.message.split('\n')
-  const telling = tellingLine(tried)
+  const { search } = probed
+  const [head] = probed.message.split('\n')
   const afterCrash = `reinstall it (${o.install}), or name another: export ${o.env}=/path/to/it`
   const hint = probed.hint ?? (probed.kind === 'crash' ? afterCrash : o.install)
-  if (probed.kind === 'absent' && tried.length > 0 && telling === null && !named) {
-    const places = /: (\d+) places? w/.exec(head!)?.[1] ?? tried.length
-    return missing(o.name, `not found in ${places} places`, pasteable(hint), o.needs)
+  if (search !== undefined && search.broken === null && !named) {
+    return missing(o.name, `not found in ${search.places} places`, pasteable(search), o.needs)
   }
-  const state = telling ?? (named && tried.length > 0 ? `${o.env} names "${named}": ${tried[0]!.trim()}` : head!)
+  const state = search?.broken ?? (named && search ? `${o.env} names "${named}": ${search.tried[0]}` : head!)
   const unset = `unset ${o.env} # or name a library that opens: export ${o.env}=/path/to/it`
   return broken(o.name, state, named ? unset : hint, o.needs)
 }
 
 /** A command with the alternative as its comment: `sudo apt install x # or say where it is: export …`. */
-function pasteable(hint: string): string {
-  const [, install, rest] = /^install it \((.+)\), or (.+)$/.exec(hint) ?? []
-  if (install === undefined) return hint
+function pasteable({ install, elsewhere }: LibrarySearch): string {
   const [, command, note] = /^(sudo [^,;]+)(?:, (.+))?$/.exec(install) ?? []
-  return command === undefined ? `${install}; or ${rest}` : `${command} # ${note ? `${note}; ` : ''}or ${rest}`
+  return command === undefined
+    ? `${install}; or ${elsewhere}`
+    : `${command} # ${note ? `${note}; ` : ''}or ${elsewhere}`
 }
-
-/**
- * Of the places that were tried, the first where a file is there and something wrong with it; null when there is none.
- */
-export const tellingLine = (tried: readonly string[]): string | null =>
-  tried
-    .map(text => text.trim())
-    .find(text => !text.startsWith('by the loader: ') && !text.endsWith(': no such file')) ?? null

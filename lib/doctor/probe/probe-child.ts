@@ -5,6 +5,7 @@
  * next is tried, so that they survive a crash; what libraries themselves print goes elsewhere.
  */
 import { writeSync } from 'node:fs'
+import type { FfiError } from '../../../ffi/errors.ts'
 import { answersFd, type ProbeLine, type Probed, type Subject } from './probe.ts'
 
 const say = (line: ProbeLine): void => void writeSync(answersFd, `${JSON.stringify(line)}\n`)
@@ -22,9 +23,9 @@ async function main(subjects: readonly Subject[]): Promise<void> {
 /** An error of the bindings keeps its kind and hint; another one is told by its message. */
 function failureOf(thrown: unknown): Probed {
   type Refusal = Exclude<(Probed & { ok: false })['kind'], 'crash' | 'bug'>
-  const { name, kind, message, hint } = thrown as { name?: string; kind?: Refusal; message?: string; hint?: string }
+  const { name, kind, message, hint, search } = thrown as Partial<FfiError> & { kind?: Refusal }
   if (name !== undefined && kind !== undefined && message !== undefined)
-    return { ok: false, kind, message, hint: hint ?? null }
+    return { ok: false, kind, message, hint: hint ?? null, ...(search && { search }) }
   return { ok: false, kind: 'bug', message: message ?? String(thrown), hint: null }
 }
 

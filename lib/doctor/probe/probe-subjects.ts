@@ -6,7 +6,6 @@
  */
 import type { FfiError } from '../../../ffi/errors.ts'
 import type { TensorRt } from '../../../ffi/tensorrt/open.ts'
-import { tellingLine } from './libraries.ts'
 import type { Found, HailoAnswer, Subject } from './probe.ts'
 import { onnxruntimeNode } from '../../host/onnxruntime-node.ts'
 
@@ -105,9 +104,9 @@ async function parserWords(opened: TensorRt): Promise<string> {
     openParser(opened)
     return 'with builder and ONNX parser'
   } catch (thrown) {
-    const { kind, message, hint } = thrown as FfiError
+    const { kind, search, hint } = thrown as FfiError
     if (kind === undefined) throw thrown
-    const telling = tellingLine(message.split('\n').slice(1))
+    const telling = search?.broken ?? null
     return telling === null
       ? 'no ONNX parser'
       : `with builder, and an ONNX parser that does not open: ${telling} (${hint})`

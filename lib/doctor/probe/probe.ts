@@ -7,6 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import type { LibrarySearch } from '../../../ffi/errors.ts'
 import { Family } from '../../host/process/descendants.ts'
 import { startTypescript } from '../../host/typescript.ts'
 import { createInterface } from 'node:readline'
@@ -58,6 +59,8 @@ export type Probed =
       readonly kind: Failure['kind'] | 'crash' | 'bug'
       readonly message: string
       readonly hint: string | null
+      /** Where a library was looked for, when none opened. */
+      readonly search?: LibrarySearch
     }
 
 /** Asks what becomes of one subject when it is loaded. Never rejects. */

@@ -38,6 +38,16 @@ export const absent = (title: string): Probed => ({
     '  by the loader: lib.so, lib.so.1: cannot open shared object file: No such file or directory',
     '  /usr/lib: lib.so, lib.so.1: no such file',
   ].join('\n'),
+  search: {
+    places: 4,
+    tried: [
+      'by the loader: lib.so, lib.so.1: cannot open shared object file',
+      '/usr/lib: lib.so, lib.so.1: no such file',
+    ],
+    broken: null,
+    install: `sudo apt install lib-of-${title.replaceAll(' ', '-')}`,
+    elsewhere: 'say where it is: export X_LIB=/path/to/lib.so',
+  },
 })
 
 /** A laptop without any accelerator. */
