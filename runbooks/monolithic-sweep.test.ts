@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import test from 'node:test'
@@ -10,6 +10,8 @@ import { writeNpz } from '../lib/formats/tensors/npz.ts'
 import { encodeModel } from '../lib/formats/onnx/index.ts'
 import { GraphBuilder } from '../lib/onnx/builder.ts'
 import { float32 } from '../lib/formats/tensors/tensor.ts'
+import { recordingPaths, recordingRecipes, recordingsFolder } from '../lib/systems/monolithic/recordings.ts'
+import { countOpens } from '../lib/testing/files/opens.ts'
 import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
 import { encodeSafetensors } from '../lib/testing/formats/safetensors.ts'
 import { stockWeights } from '../lib/testing/onnx/stock-weights.ts'
@@ -35,8 +37,14 @@ async function onStandin(fates: string | object, argv: readonly string[], cwd = 
 const rows = (ran: Ran, name = 'monolithic_full_host_summary.tsv') => readTsv(ran.path(name))
 
 test('monolithic-sweep compiles the first rung on the host, separates a shipped recording and passes', async () => {
-  const ran = await runInProcess(sweep, host)
+  // The shipped recordings also calibrate: a copy of one is read for nothing but to be separated.
+  const cwd = scratch()
+  cpSync(recordingsFolder, cwd, { recursive: true })
+  const recording = recordingPaths(cwd, recordingRecipes[0]!.name).mix
+  using opens = countOpens()
+  const ran = await runInProcess(sweep, [...host, '--mix-wav', recording], { cwd })
   assert.equal(ran.exit, 0, ran.stderr)
+  assert.equal(opens.of(recording), 1, 'the recording is checked and separated through one open file')
   assert.match(ran.verdict, /^PASS monolithic-sweep gates=6\/6 toolchain=host run=module_runs\/\S+ next=/)
   assert.match(ran.verdict, / next="npx tsx runbooks\/monolithic-infer.ts --model /)
   assert.deepEqual(ran.lines.slice(-5, -1), [

@@ -41,8 +41,7 @@ export default runbook(
     if (inputs.printWeights) return compile.printWeights({ cell, gate, line }, rungs[0]!)
     const stock = inputs.model === undefined ? await compile.stockModel(inputs, run.path('weights.onnx')) : null
     const given = inputs.model ?? stock?.path
-    const recording =
-      given === undefined ? infer.checkedRecording(infer.pickRecording(inputs), model.sampleRateHz) : null
+    using recording = given === undefined ? infer.openRecording(infer.pickRecording(inputs), model.sampleRateHz) : null
     if (stock !== null)
       await cell('Author the network of the weights', ({ print }) => stock.notes.forEach(note => print(note)))
     const search = await cell('Choose the toolchain', ({ print }) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { resampler } from './resample.ts'
 import { concat, relativeError, scratch, voice, wavFile } from '../testing/infer/fixtures.ts'
-import { isSilent, openMono } from './mono-source.ts'
+import { openMono } from './mono-source.ts'
 
 /** A WAV file by hand, for what our own writer does not write. */
 function rawWav(o: { code: number; bits: number; data: Uint8Array; channels?: number; sampleRate?: number }): string {
@@ -140,6 +140,11 @@ test('openMono() refuses a rate that no recording has', () => {
   assert.throws(() => openMono(path, 16_000), { exit: 'usage', message: /its header says 4000000 Hz/ })
 })
 
+function isSilent(path: string): boolean {
+  using source = openMono(path, 16_000)
+  return source.isSilent()
+}
+
 test('isSilent() is true for zeros, and for channels that cancel out, however long', () => {
   const sound = voice(40_000)
   assert.equal(isSilent(wavFile([new Float32Array(40_000)])), true)
@@ -152,4 +157,11 @@ test('isSilent() is false when a single sample is not zero', () => {
   click[39_999] = 1 / 32_768
   assert.equal(isSilent(wavFile([click])), false)
   assert.equal(isSilent(wavFile([new Float32Array(40_000), click])), false)
+})
+
+test('isSilent() leaves the source at its beginning', () => {
+  const path = wavFile([voice(40_000)])
+  using source = openMono(path, 16_000)
+  assert.equal(source.isSilent(), false)
+  assert.deepEqual(source.read(40_000), readAll(path, 16_000))
 })

@@ -5,7 +5,6 @@
  * infinity in a file are refused by the WAV reader.
  */
 import { openWav, type WavInfo } from '../formats/wav/index.ts'
-import { usageError } from '../base/errors.ts'
 import { mixdown } from './mixdown.ts'
 import { resampler } from './resample.ts'
 
@@ -14,6 +13,8 @@ const blockFrames = 16_384
 /** A recording as one channel at one rate, read piece by piece. */
 export interface MonoSource extends Disposable {
   readonly info: WavInfo
+  /** The wanted rate, in Hz. */
+  readonly sampleRate: number
   /** Samples at the wanted rate, exactly. */
   readonly totalSamples: number
   /** How the channels became one: `none, one channel`, or `mean of 2 channels`. */
@@ -26,6 +27,11 @@ export interface MonoSource extends Disposable {
    * @throws RunbookError usage at the first NaN or infinity, or when the file became shorter
    */
   read(count: number): Float32Array
+  /**
+   * Whether the mean over channels is zero in every frame: silence, or channels that cancel. Stops at the first sound,
+   * and is asked before the first `read`.
+   */
+  isSilent(): boolean
 }
 
 /**
@@ -59,6 +65,7 @@ function monoOf(
   }
   return {
     info,
+    sampleRate,
     totalSamples: Math.ceil((info.frames * sampleRate) / info.sampleRate),
     mixdown: info.channels === 1 ? 'none, one channel' : `mean of ${info.channels} channels`,
     resampling:
@@ -69,6 +76,16 @@ function monoOf(
       held = held.subarray(count)
       return piece
     },
+    isSilent() {
+      try {
+        for (let channels = wav.read(blockFrames); channels.length > 0; channels = wav.read(blockFrames)) {
+          if (mixdown(channels).some(value => value !== 0)) return false
+        }
+        return true
+      } finally {
+        wav.rewind()
+      }
+    },
     [Symbol.dispose]: () => wav.close(),
   }
 }
@@ -78,24 +95,4 @@ function joined(a: Float32Array, b: Float32Array): Float32Array<ArrayBuffer> {
   all.set(a)
   all.set(b, a.length)
   return all
-}
-
-/**
- * Whether the mean over channels is zero in every frame: silence, or channels that cancel. Stops at the first sound.
- */
-export function isSilent(path: string): boolean {
-  using wav = openWav(path)
-  for (let channels = wav.read(blockFrames); channels.length > 0; channels = wav.read(blockFrames)) {
-    if (mixdown(channels).some(value => value !== 0)) return false
-  }
-  return true
-}
-
-/**
- * @throws RunbookError usage for a recording that holds no sound
- */
-export function refuseSilent(path: string): void {
-  if (!isSilent(path)) return
-  const hint = 'give a recording with two voices: --mix-wav FILE'
-  throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, hint)
 }

@@ -20,6 +20,8 @@ export interface WavReader extends Disposable {
    *   shorter meanwhile
    */
   read(maxFrames: number): Float32Array[]
+  /** Go back to the first frame. */
+  rewind(): void
   /** Close the file. A second call does nothing. */
   close(): void
 }
@@ -139,7 +141,10 @@ function readerOf(fd: number, path: string, { info, dataAt, frameBytes, scale, i
     if (isOpen) closeSync(fd)
     isOpen = false
   }
-  return { path, info, read, close, [Symbol.dispose]: close }
+  const rewind = () => {
+    frame = 0
+  }
+  return { path, info, read, rewind, close, [Symbol.dispose]: close }
 }
 
 // WHY: float sound may lie a little beyond full scale; samples on the scale of integers lie thousands of times beyond.

@@ -8,8 +8,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileError } from '../../host/files.ts'
-import { blockedError } from '../../base/errors.ts'
-import { openMono, refuseSilent } from '../../signal/mono-source.ts'
+import { blockedError, usageError } from '../../base/errors.ts'
+import { openMono, type MonoSource } from '../../signal/mono-source.ts'
 import { recordingPaths, recordingRecipes, recordingsFolder } from './recordings.ts'
 
 /** A mixture, and its clean voices where they are known. */
@@ -77,13 +77,33 @@ function recording(mix: string, from: Recording['from']): Recording {
 export const shippedMixtures = (): string[] =>
   recordingRecipes.map(({ name }) => recordingPaths(recordingsFolder, name).mix)
 
+/** A recording that is open: whoever opened it closes it. */
+export interface OpenRecording extends Recording, Disposable {
+  /** The mixture. */
+  readonly source: MonoSource
+}
+
 /**
- * The recording, once it is known that it can be separated.
- *
+ * Open a recording that can be separated; its file is opened once, and is what is separated later.
  * @throws RunbookError as `openMono`; usage when it is silent
  */
-export function checkedRecording(recording: Recording, sampleRate: number): Recording {
-  openMono(recording.mix, sampleRate)[Symbol.dispose]()
-  refuseSilent(recording.mix)
-  return recording
+export function openRecording(recording: Recording, sampleRate: number): OpenRecording {
+  const source = openMono(recording.mix, sampleRate)
+  try {
+    refuseSilent(source, recording.mix)
+  } catch (thrown) {
+    source[Symbol.dispose]()
+    throw thrown
+  }
+  return { ...recording, source, [Symbol.dispose]: () => source[Symbol.dispose]() }
+}
+
+/**
+ * Refuse a mixture in which there is nothing to separate.
+ * @throws RunbookError usage for a recording that holds no sound
+ */
+export function refuseSilent(source: MonoSource, path: string): void {
+  if (!source.isSilent()) return
+  const hint = 'give a recording with two voices: --mix-wav FILE'
+  throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, hint)
 }

@@ -7,7 +7,7 @@ import type { Run, Tools } from '../../../notebook/run/session.ts'
 import type { Toolchain } from '../../../compile/toolchain.ts'
 import type { CaseResult } from '../../../ladder/types.ts'
 import { monolithicContract } from '../contract.ts'
-import type { Recording } from '../pick-recording.ts'
+import type { OpenRecording } from '../pick-recording.ts'
 import { modelFacts } from '../separation/model-facts.ts'
 import { separationPicture } from '../separation/picture.ts'
 import { showSeparation } from '../separation/report.ts'
@@ -36,13 +36,14 @@ export function gateLikeness(
  */
 export async function separateWinner(
   modelPath: string,
-  { recording, run }: { readonly recording: Recording; readonly run: Run },
+  { recording, run }: { readonly recording: OpenRecording; readonly run: Run },
   { show, advance, signal }: CellTools,
 ): Promise<SeparatedRecording> {
   const separated = await separateRecording({
     modelPath,
     backend: 'auto',
     recording,
+    source: recording.source,
     folder: run.folder,
     rescales: true,
     ...modelFacts(modelPath),

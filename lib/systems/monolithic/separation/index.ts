@@ -4,7 +4,7 @@
  * The room's public names, loaded with the body and not with `--help`.
  */
 export { modelFacts } from './model-facts.ts'
-export { checkedRecording, pickRecording } from '../pick-recording.ts'
+export { openRecording, pickRecording } from '../pick-recording.ts'
 export { orFailedMetrics } from './runtime-metrics.ts'
 export { separateRecording } from './separate-recording.ts'
 export { gateSeparation, showSeparation } from './report.ts'

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
+import { countOpens } from '../../../testing/files/opens.ts'
 import { smallHef } from '../../../testing/hef/samples.ts'
 import { readWav, writeWav } from '../../../formats/wav/index.ts'
 import { convTasNetGraph } from '../../../models/convtasnet/graph.ts'
@@ -19,6 +20,7 @@ import {
   voice,
   wavFile,
 } from '../../../testing/infer/fixtures.ts'
+import { openRecording } from '../pick-recording.ts'
 import { modelFacts } from './model-facts.ts'
 import { metricsName } from './runtime-metrics.ts'
 import { separateRecording, type SeparationJob } from './separate-recording.ts'
@@ -98,6 +100,21 @@ test('separateRecording() writes mixture, sources and metrics with every key of 
   assert.match(metrics.device_info, /^cpu/)
   assert.deepEqual(metrics.files, ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
   for (const path of [files.mix, ...files.sources]) assert.equal(readWav(path).info.frames, 2003)
+})
+
+test('separateRecording() opens the mixture once, and not at all where it is open already', async () => {
+  using opens = countOpens()
+  const job = jobOf()
+  const first = await separateRecording(job)
+  assert.equal(opens.of(job.recording.mix), 1)
+  const again = jobOf({ recording: job.recording })
+  using opened = openRecording(job.recording, sampleRate)
+  const { files } = await separateRecording({ ...again, source: opened.source })
+  assert.equal(opens.of(job.recording.mix), 2)
+  assert.deepEqual(readWav(files.sources[0]!).channels, readWav(first.files.sources[0]!).channels)
+  using slower = openRecording(job.recording, sampleRate / 2)
+  await separateRecording({ ...jobOf({ recording: job.recording }), source: slower.source })
+  assert.equal(opens.of(job.recording.mix), 4, 'one that was opened at another rate is opened again')
 })
 
 test('separateRecording() times loading, configuring and inferring apart, and its ratios are theirs', async () => {

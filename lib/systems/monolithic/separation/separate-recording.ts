@@ -13,8 +13,8 @@ import { usageError } from '../../../base/errors.ts'
 import { openBackend } from '../../../infer/open.ts'
 import type { BackendName, BackendOptions } from '../../../infer/options.ts'
 import type { Backend, Vitals } from '../../../infer/backend.ts'
-import { openMono, refuseSilent, type MonoSource } from '../../../signal/mono-source.ts'
-import type { Recording } from '../pick-recording.ts'
+import { openMono, type MonoSource } from '../../../signal/mono-source.ts'
+import { refuseSilent, type Recording } from '../pick-recording.ts'
 import { quantile, rounded } from '../../../base/statistics.ts'
 import { metricsName, orFailedMetrics, writeMetrics } from './runtime-metrics.ts'
 import type { KnownMetrics, RuntimeMetrics } from './runtime-metrics.ts'
@@ -31,6 +31,8 @@ export interface SeparationJob extends BackendOptions, ModelChoice {
   readonly modelPath: string
   readonly backend: BackendName
   readonly recording: Recording
+  /** The mixture where it is open already, at its beginning: whoever opened it closes it. Else it is opened here. */
+  readonly source?: MonoSource
   /** Where the sound and the metrics go. */
   readonly folder: string
   /** A second place for the metrics: the run folder, where the sound goes elsewhere. */
@@ -86,7 +88,8 @@ async function run(
   note: (facts: KnownMetrics) => void,
 ): Promise<{ finished: FinishedOutputs; metrics: RuntimeMetrics }> {
   const { recording, sampleRate } = job
-  using mix = openMono(recording.mix, sampleRate)
+  using own = job.source?.sampleRate === sampleRate ? null : openMono(recording.mix, sampleRate)
+  const mix = own ?? job.source!
   const ofRecording = recordingFacts(mix)
   note(ofRecording)
   const { isolate, ort, hailort, tensorrt } = job
@@ -117,7 +120,7 @@ function haloOf(
 /** Stream the recording through the open model into the sound files. */
 async function separateInto(job: SeparationJob, { mix, backend, model, haloFrames }: Opened) {
   const { recording, sampleRate } = job
-  refuseSilent(recording.mix)
+  refuseSilent(mix, recording.mix)
   refuseOverwriting(job, model.sources)
   makeFolder(job.folder)
   const startedMs = performance.now()
