@@ -6,6 +6,7 @@ import test from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { filesIn } from '../lib/host/files.ts'
 import { nextValuesOf } from '../lib/testing/syntax.ts'
+import { runInProcess } from '../lib/testing/run-in-process.ts'
 import type { Runbook } from '../lib/notebook/run/runbook.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -41,27 +42,8 @@ function call(command: string) {
   return { env, name: match[2]!, argv: match[3]!.trim().split(/\s+/).filter(Boolean) }
 }
 
-async function dryRun(name: string, argv: readonly string[], env: Record<string, string>) {
-  const out = { stdout: '', stderr: '' }
-  const { exit } = await (
-    await open(name)
-  ).run({
-    argv: [...argv, '--dry-run'],
-    env,
-    cwd: mkdtempSync(join(tmpdir(), 'docs-')),
-    stdout: {
-      write: text => {
-        out.stdout += text
-      },
-    },
-    stderr: {
-      write: text => {
-        out.stderr += text
-      },
-    },
-  })
-  return { exit, ...out }
-}
+const dryRun = async (name: string, argv: readonly string[], env: Record<string, string>) =>
+  runInProcess(await open(name), [...argv, '--dry-run'], { env })
 
 test('each command in the documents is understood by its runbook', async () => {
   const found = documents

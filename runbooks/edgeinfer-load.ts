@@ -9,11 +9,11 @@
  *   npx tsx runbooks/edgeinfer-load.ts
  *   npx tsx runbooks/edgeinfer-load.ts --url http://raspberrypi:9000 --model tcn_encoder.hef
  */
-import { file, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
+import { number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import type { Gate } from '../lib/notebook/run/session.ts'
 import type { RateReport } from '../lib/systems/edgeinfer/load/load.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
-import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { commandAt, homeInput, modelInput } from '../lib/systems/edgeinfer/home.ts'
 
 const { load, gates, service, sha256, model } = edgeinferContract()
 
@@ -23,12 +23,7 @@ export default runbook(
     asks: 'does the sidecar keep its latency, and answer rightly, under load?',
     inputs: {
       home: homeInput,
-      model: file({
-        env: 'HEF_PATH',
-        optional: true,
-        late: true,
-        help: 'the model; default: the exported one of --home',
-      }),
+      model: modelInput,
       url: text({ env: 'MODEL_BACKEND_URL', optional: true, help: 'a running sidecar; default: one is started' }),
       windows: number({
         default: load.windows,

@@ -9,9 +9,8 @@
  *   npx tsx runbooks/edgeinfer-parity.ts
  *   npx tsx runbooks/edgeinfer-parity.ts --model module_runs/edgeinfer/artifacts/tcn_encoder.hef --backend hailort
  */
-import { backendNames } from '../lib/infer/options.ts'
-import { choice, file, runbook } from '../lib/notebook/run/runbook.ts'
-import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { runbook } from '../lib/notebook/run/runbook.ts'
+import { backendInput, commandAt, homeInput, modelInput } from '../lib/systems/edgeinfer/home.ts'
 
 export default runbook(
   import.meta,
@@ -19,17 +18,8 @@ export default runbook(
     asks: 'does this model, on this backend, still say what the reference said?',
     inputs: {
       home: homeInput,
-      model: file({
-        env: 'HEF_PATH',
-        optional: true,
-        late: true,
-        help: 'the model; default: the exported one of --home',
-      }),
-      backend: choice(backendNames, {
-        env: 'MODEL_BACKEND',
-        default: 'auto',
-        help: 'who runs it; auto goes by the file',
-      }),
+      model: modelInput,
+      backend: backendInput,
     },
     steps: ({ backend }) => ['read the golden windows', `ask ${backend} about each`, 'compare'],
   },

@@ -10,10 +10,9 @@
  *   npx tsx runbooks/edgeinfer-serve.ts --for 10
  *   HEF_PATH=artifacts/tcn_encoder.hef MODEL_BACKEND=hailort npx tsx runbooks/edgeinfer-serve.ts
  */
-import { backendNames } from '../lib/infer/options.ts'
 import { choice, file, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
-import { commandAt, homeInput } from '../lib/systems/edgeinfer/home.ts'
+import { backendInput, commandAt, homeInput, modelInput } from '../lib/systems/edgeinfer/home.ts'
 
 const { service, model, selection, sha256 } = edgeinferContract()
 
@@ -23,17 +22,8 @@ export default runbook(
     asks: 'does the sidecar answer windows until it is told to stop, and lose none?',
     inputs: {
       home: homeInput,
-      model: file({
-        env: 'HEF_PATH',
-        optional: true,
-        late: true,
-        help: 'the model; default: the exported one of --home',
-      }),
-      backend: choice(backendNames, {
-        env: 'MODEL_BACKEND',
-        default: 'auto',
-        help: 'who runs it; auto goes by the file',
-      }),
+      model: modelInput,
+      backend: backendInput,
       motifs: number({
         env: 'NUM_MOTIFS',
         default: model.motifs,

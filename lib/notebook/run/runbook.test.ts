@@ -5,38 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { typescriptCommand } from '../../host/typescript.ts'
+import { runInProcess } from '../../testing/run-in-process.ts'
 import { until } from '../../testing/until.ts'
 import demo from '../../testing/notebook/demo-runbook.ts'
-import { runInProcess } from '../../testing/run-in-process.ts'
 import type { Report } from '../views/report.ts'
 
 const views = ['events.ndjson', 'report.html', 'report.ipynb', 'report.json', 'report.md']
 const scratch = () => mkdtempSync(join(tmpdir(), 'runbook-'))
 
-async function run(
-  argv: readonly string[],
-  o: { env?: Record<string, string>; cwd?: string; signal?: AbortSignal } = {},
-) {
-  const cwd = o.cwd ?? scratch()
-  const out = { stdout: '', stderr: '' }
-  const { exit, report } = await demo.run({
-    argv,
-    cwd,
-    env: o.env ?? {},
-    stdout: {
-      write: text => {
-        out.stdout += text
-      },
-    },
-    stderr: {
-      write: text => {
-        out.stderr += text
-      },
-    },
-    ...(o.signal ? { signal: o.signal } : {}),
-  })
-  const lines = out.stdout.trimEnd().split('\n')
-  return { exit, report, cwd, ...out, last: lines.at(-1)!, lines }
+async function run(argv: readonly string[], o: Parameters<typeof runInProcess>[2] = {}) {
+  const ran = await runInProcess(demo, argv, { cwd: scratch(), ...o })
+  return { ...ran, last: ran.verdict }
 }
 
 test('runbook() ends in PASS with evidence, report lines and the verdict as the last line', async () => {

@@ -4,7 +4,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { blockedError } from '../../base/errors.ts'
-import { text } from '../../notebook/run/runbook.ts'
+import { backendNames } from '../../infer/options.ts'
+import { choice, file, text } from '../../notebook/run/runbook.ts'
 import { edgeinferContract } from './contract.ts'
 import { runbookCommand } from '../../host/typescript.ts'
 
@@ -13,6 +14,21 @@ export const homeInput = text({
   env: 'EDGEINFER_HOME',
   default: 'module_runs/edgeinfer',
   help: 'the folder that holds exports/, artifacts/, telemetry/ and al/',
+})
+
+/** The input of runbooks that ask one model. */
+export const modelInput = file({
+  env: 'HEF_PATH',
+  optional: true,
+  late: true,
+  help: 'the model; default: the exported one of --home',
+})
+
+/** The input of runbooks that choose who runs the model. */
+export const backendInput = choice(backendNames, {
+  env: 'MODEL_BACKEND',
+  default: 'auto',
+  help: 'who runs it; auto goes by the file',
 })
 
 /** The command of another runbook of the system, on the same home. */

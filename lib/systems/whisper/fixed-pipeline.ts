@@ -2,7 +2,6 @@
  * Opens a Whisper of fixed lengths, as HEFs or as the same shapes on ONNX Runtime, and transcribes recordings.
  */
 import { join } from 'node:path'
-import { Turns } from '../../base/async.ts'
 import { usageError } from '../../base/errors.ts'
 import { readFile } from '../../host/files.ts'
 import { decodeNpy } from '../../formats/tensors/npy.ts'
@@ -10,12 +9,13 @@ import type { FloatTensor } from '../../formats/tensors/tensor.ts'
 import type { BackendOptions } from '../../infer/options.ts'
 import { readTokens } from '../../speech/tokens/read-tokens.ts'
 import { transcribeFixed } from '../../speech/whisper/fixed.ts'
-import { languageCode, languageNames } from '../../speech/whisper/languages.ts'
+import { languageNames } from '../../speech/whisper/languages.ts'
 import { WhisperTokenizer } from '../../speech/whisper/tokenizer.ts'
 import { whisperContract } from './contract.ts'
-import { featuresOf, whisperFrontEnd } from './features.ts'
-import { readManifest, type Manifest } from './manifest.ts'
+import { featuresOf } from './features.ts'
+import { readManifest } from './manifest.ts'
 import { openFixedNetwork, type FixedBackendNetwork } from './network/fixed.ts'
+import { OpenedWhisper } from './network/opened.ts'
 import type { PipelineOptions, PipelineWatcher, Transcript } from './pipeline.ts'
 import { runbookCommand } from '../../host/typescript.ts'
 
@@ -53,27 +53,8 @@ export async function openFixedWhisper(folder: string, o: FixedOpenOptions = {})
   return new FixedWhisper(manifest, new WhisperTokenizer(readTokens(folder), manifest.dims.vocabulary), network)
 }
 
-/** A Whisper of fixed lengths that is open. Recordings asked for together wait their turn. */
-export class FixedWhisper implements AsyncDisposable {
-  readonly manifest: Manifest
-  readonly tokenizer: WhisperTokenizer
-  readonly network: FixedBackendNetwork
-  readonly #turns = new Turns()
-  readonly #front
-
-  /** Made by `openFixedWhisper`. */
-  constructor(manifest: Manifest, tokenizer: WhisperTokenizer, network: FixedBackendNetwork) {
-    this.manifest = manifest
-    this.tokenizer = tokenizer
-    this.network = network
-    this.#front = whisperFrontEnd(manifest.dims.mels)
-  }
-
-  /** Which silicon answers. */
-  get device(): string {
-    return this.network.device
-  }
-
+/** A Whisper of fixed lengths that is open. */
+export class FixedWhisper extends OpenedWhisper<FixedBackendNetwork> {
   /**
    * Transcribe mono samples at 16 kHz, in -1…1. Of the options, language, task, timestamps and suppress count; times of
    * words need a decoder that shows its attention, and this one does not.
@@ -92,13 +73,13 @@ export class FixedWhisper implements AsyncDisposable {
       )
     }
     const { audio, decoding, fixed } = whisperContract()
-    const language = this.#languageOf(options.language)
-    return this.#turns.take(async () => {
+    const language = options.language ? this.languageOf(options.language) : undefined
+    return this.turns.take(async () => {
       signal?.throwIfAborted()
       const duration = samples.length / audio.sampleRateHz
       const answer = await transcribeFixed(
         this,
-        featuresOf(this.#front, samples),
+        featuresOf(this.front, samples),
         {
           language,
           task: options.task ?? 'transcribe',
@@ -128,20 +109,6 @@ export class FixedWhisper implements AsyncDisposable {
         duration,
       }
     })
-  }
-
-  /** Waits for what is under way, then lets the model go. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turns.settled()
-    await this.network[Symbol.asyncDispose]()
-  }
-
-  #languageOf(given: string | null | undefined): string | undefined {
-    if (!given) return undefined
-    const code = languageCode(given)
-    const known = this.tokenizer.isMultilingual ? this.tokenizer.special.languages.has(code ?? '') : code === 'en'
-    if (code !== undefined && known) return code
-    throw usageError(`Cannot use the language "${given}": ${this.manifest.name} does not know it`, 'give en')
   }
 }
 

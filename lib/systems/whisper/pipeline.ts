@@ -10,20 +10,20 @@
  * ```
  */
 import { join } from 'node:path'
-import { Turns } from '../../base/async.ts'
 import { usageError } from '../../base/errors.ts'
 import { seededRandom } from '../../base/random.ts'
 import type { OrtCOptions } from '../../infer/ort/options.ts'
 import { detectLanguage, type Decoded } from '../../speech/whisper/decode.ts'
-import { languageCode, languageNames } from '../../speech/whisper/languages.ts'
+import { languageNames } from '../../speech/whisper/languages.ts'
 import { WhisperTokenizer } from '../../speech/whisper/tokenizer.ts'
 import { transcribe, type Features, type Segment, type TranscribeOptions } from '../../speech/whisper/transcribe.ts'
 import type { Word } from '../../speech/whisper/words.ts'
 import { readTokens } from '../../speech/tokens/read-tokens.ts'
 import { whisperContract } from './contract.ts'
-import { featuresOf, whisperFrontEnd } from './features.ts'
-import { readManifest, type Manifest } from './manifest.ts'
+import { featuresOf } from './features.ts'
+import { readManifest } from './manifest.ts'
 import { openCachedNetwork, type CachedNetwork } from './network/cached.ts'
+import { OpenedWhisper } from './network/opened.ts'
 
 export type { Segment, Word }
 
@@ -107,43 +107,8 @@ export async function openWhisper(folder: string, { threads, ort = {} }: OpenOpt
   return new Whisper(manifest, tokenizer, network)
 }
 
-/** A Whisper that is open. Recordings asked for together wait their turn. */
-export class Whisper implements AsyncDisposable {
-  readonly manifest: Manifest
-  readonly tokenizer: WhisperTokenizer
-  readonly network: CachedNetwork
-  readonly #turns = new Turns()
-  readonly #front
-
-  /** Made by `openWhisper`. */
-  constructor(manifest: Manifest, tokenizer: WhisperTokenizer, network: CachedNetwork) {
-    this.manifest = manifest
-    this.tokenizer = tokenizer
-    this.network = network
-    this.#front = whisperFrontEnd(manifest.dims.mels)
-  }
-
-  /** Which silicon answers. */
-  get device(): string {
-    return this.network.device
-  }
-
-  /** Codes of the languages that the model knows; an English model knows `en` alone. */
-  get languages(): readonly string[] {
-    return this.tokenizer.isMultilingual ? [...this.tokenizer.special.languages.keys()] : ['en']
-  }
-
-  /**
-   * The code of a language that a person named.
-   * @throws RunbookError usage when the model does not know it
-   */
-  languageOf(given: string): string {
-    const code = languageCode(given)
-    if (code !== undefined && this.languages.includes(code)) return code
-    const known = this.languages.length === 1 ? 'it is an English model' : `it knows ${this.languages.length} others`
-    throw usageError(`Cannot use the language "${given}": ${this.manifest.name} does not know it, ${known}`, 'give en')
-  }
-
+/** A Whisper that is open, with a decoder that keeps what it has seen. */
+export class Whisper extends OpenedWhisper<CachedNetwork> {
   /**
    * Transcribe mono samples at 16 kHz, in -1…1.
    * @throws RunbookError usage for a recording that is too short or not of numbers, an unknown language, or options out
@@ -156,9 +121,9 @@ export class Whisper implements AsyncDisposable {
   ): Promise<Transcript> {
     const asked = settled(options)
     const given = options.language ? this.languageOf(options.language) : undefined
-    return this.#turns.take(async () => {
+    return this.turns.take(async () => {
       signal?.throwIfAborted()
-      const features = featuresOf(this.#front, samples)
+      const features = featuresOf(this.front, samples)
       const languages = given === undefined ? await this.#detect(features) : undefined
       const language = given ?? languages![0]!.language
       const duration = samples.length / whisperContract().audio.sampleRateHz
@@ -182,12 +147,6 @@ export class Whisper implements AsyncDisposable {
         duration,
       }
     })
-  }
-
-  /** Waits for what is under way, then lets the model go. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turns.settled()
-    await this.network[Symbol.asyncDispose]()
   }
 
   /** As the reference does: on the first window, with the silence behind the recording as it sounds. */
