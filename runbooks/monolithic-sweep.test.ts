@@ -347,9 +347,9 @@ test('monolithic-sweep takes models of your own: int8, compiled, measured, and e
   assert.ok(Number(row!.snr_db) > 20 && Number(row!.latency_ms) > 0 && existsSync(row!.compiled_path!))
   assert.match(ran.stderr, /int8 against float32, mine \(on random numbers\)/)
   const open = await runInProcess(sweep, argv.slice(0, -2), { cwd })
-  assert.equal(open.exit, 1)
+  assert.equal(open.exit, 2)
   assert.match(open.stderr, /Cannot fix "x".*T is open/)
-  assert.match(open.verdict, /next="npx tsx runbooks\/explain-log.ts --log /)
+  assert.match(open.verdict, /hint="give --shape x=1x1x16000"/)
 })
 
 test("monolithic-sweep authors Asteroid's network of --weights with its norms over the whole window", async () => {

@@ -7,7 +7,7 @@
 import { basename, dirname } from 'node:path'
 import { encodeModel, readModel, type ModelProto } from '../formats/onnx/index.ts'
 import { inspect } from '../onnx/inspect.ts'
-import { pinShapes, withWeights, type PinnedModel } from '../onnx/pin.ts'
+import { modelInputs, pinShapes, withWeights, type PinnedModel } from '../onnx/pin.ts'
 import type { SampleSource } from './sample-source.ts'
 import type { LadderCase } from './types.ts'
 
@@ -32,6 +32,12 @@ export interface GivenConfig {
  */
 export function readGiven(path: string, shapes: GivenSetting['shapes']): PinnedModel {
   return pinShapes(withWeights(readModel(path), dirname(path)), shapes)
+}
+
+/** Of these shapes, those whose input the model has: one list may serve several models. */
+export function shapesOf(path: string, shapes: GivenSetting['shapes']): Map<string, readonly number[]> {
+  const inputs = new Set(modelInputs(readModel(path)).map(({ name }) => name))
+  return new Map([...shapes].filter(([name]) => inputs.has(name)))
 }
 
 /** A name for folders and files from a model's path: its name without the ending, of letters, digits, `-` and `_`. */

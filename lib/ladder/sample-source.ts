@@ -8,7 +8,7 @@ import { decodeNpy } from '../formats/tensors/npy.ts'
 import { readNpz } from '../formats/tensors/npz.ts'
 import { arrayOf, describe, float32, sizeOf, type Dtype, type Tensor } from '../formats/tensors/tensor.ts'
 import { fileError, readFile } from '../host/files.ts'
-import type { Feeds } from '../infer/backend.ts'
+import { indexOfNonFinite, type Feeds } from '../infer/backend.ts'
 import { openMono } from '../signal/mono-source.ts'
 
 /** An input with every dimension a number. */
@@ -104,6 +104,13 @@ function rowsFor(path: string, input: SampledInput, tensor: Tensor): Tensor[] {
   const isZero = (value: number | bigint) => Number(value) === 0
   if (data instanceof Float32Array && data.every(isZero)) {
     throw usageError(`Cannot calibrate "${name}" with "${path}": every value is 0`, 'give real input')
+  }
+  const odd = data instanceof Float32Array ? indexOfNonFinite(data) : -1
+  if (odd >= 0) {
+    throw usageError(
+      `Cannot calibrate "${name}" with "${path}": element ${odd} is ${data[odd]}`,
+      'give input without NaN and infinity',
+    )
   }
   const size = sizeOf(shape)
   return Array.from(

@@ -4,8 +4,8 @@
  * Compilers and runtimes with buffers of their own want every dimension a number. What a person says counts; a leading
  * dimension that nobody names is a batch of one.
  */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { blockedError, usageError } from '../base/errors.ts'
 import { closest } from '../base/text.ts'
 import { dimsOf, dtypeOf, hasShape, newValueInfo, type ModelProto, type TensorProto } from '../formats/onnx/index.ts'
@@ -52,6 +52,7 @@ export interface PinnedModel {
  *   that nobody names
  */
 export function pinShapes(model: ModelProto, shapes: ReadonlyMap<string, readonly number[]>): PinnedModel {
+  refuseOutputs(model)
   const inputs = modelInputs(model)
   const unknown = [...shapes.keys()].find(name => !inputs.some(input => input.name === name))
   if (unknown !== undefined) {
@@ -70,6 +71,21 @@ export function pinShapes(model: ModelProto, shapes: ReadonlyMap<string, readonl
   })
   if (inputs.every(({ shape }) => shape.every(n => typeof n === 'number'))) return { model, inputs: pinned, assumed }
   return { model: withInputs(model, pinned), inputs: pinned, assumed }
+}
+
+/** Every output must be a tensor of numbers; a type that is not declared is inferred later. */
+function refuseOutputs({ graph }: ModelProto): void {
+  if (graph.output.length === 0)
+    throw usageError(`Cannot use "${graph.name}": it has no output`, 'export it again, with outputs')
+  const odd = graph.output.find(value => {
+    const { type } = value
+    return type !== undefined && (type.tensorType === undefined || dtypeOf(value) === undefined)
+  })
+  if (odd === undefined) return
+  throw usageError(
+    `Cannot compare "${odd.name}": it is no tensor of numbers`,
+    'export the model with tensors as outputs: no strings, no sequences, no optional values',
+  )
 }
 
 function assumedShape(input: ModelInput, assumed: string[]): readonly number[] {
@@ -129,10 +145,18 @@ function withInputs(model: ModelProto, inputs: PinnedModel['inputs']): ModelProt
 /**
  * The model with every weight in itself; the same model when all are there already.
  * @param folder where the files lie that the model names
- * @throws RunbookError blocked when such a file is absent ("put it beside the model"); usage when it is too short
+ * @throws RunbookError blocked when such a file is absent ("put it beside the model"), and for more than 2 GiB; usage
+ *   when it is too short, or lies outside the folder
  */
 export function withWeights(model: ModelProto, folder: string): ModelProto {
   if (!model.graph.initializer.some(isOutside)) return model
+  const bytes = model.graph.initializer.reduce((sum, tensor) => sum + outsideBytes(tensor, folder), 0)
+  if (bytes > protobufBytesMax) {
+    throw blockedError(
+      `Cannot take the weights into "${model.graph.name}": they have ${bytes} bytes, and one ONNX file ends at 2 GiB`,
+      'export a smaller model, or one part of it at a time',
+    )
+  }
   const files = new Map<string, Uint8Array>()
   const initializer = model.graph.initializer.map(tensor => {
     if (!isOutside(tensor)) return tensor
@@ -153,7 +177,19 @@ export function withWeights(model: ModelProto, folder: string): ModelProto {
   return { ...model, graph: { ...model.graph, initializer } }
 }
 
+const protobufBytesMax = 2 ** 31 - 1
+
+/** Bytes of a weight that lies in a file beside the model; 0 where it does not, or where the file is absent. */
+function outsideBytes(tensor: TensorProto, folder: string): number {
+  if (!isOutside(tensor)) return 0
+  const entries = new Map((tensor.externalData ?? []).map(({ key, value }) => [key, value]))
+  const size = statSync(join(folder, entries.get('location') ?? ''), { throwIfNoEntry: false })?.size ?? 0
+  return Number(entries.get('length') ?? Math.max(0, size - Number(entries.get('offset') ?? 0)))
+}
+
 function readBeside(folder: string, location: string): Uint8Array {
+  if (isAbsolute(location) || location.split(/[\\/]/).includes('..'))
+    throw usageError(`Cannot read weights from "${location}": it lies outside the model's folder`, 'export it again')
   const path = join(folder, location)
   if (existsSync(path)) return readFile(path)
   throw blockedError(

@@ -18,6 +18,7 @@ import { monolithicContract } from '../contract.ts'
 import type { Toolchain } from '../../../compile/toolchain.ts'
 import type { Search } from '../search/search.ts'
 import { modelPaths, shapesFrom, type GivenValues } from './inputs.ts'
+import { asCase, readModels } from './read-models.ts'
 import { runbookCommand } from '../../../host/typescript.ts'
 
 type Pen = Pick<Tools<Inputs>, 'cell' | 'gate' | 'next' | 'proves' | 'run'>
@@ -87,8 +88,13 @@ export async function givenCases(
   }
   const sampleRate = values.sampleRate ?? monolithicContract().model.sampleRateHz
   const source = values.source ?? (await openSampleSource(values.calib, { sampleRate }))
-  const shapes = shapesFrom(values.shape)
-  return { source, cases: paths.map(path => givenCase(path, { shapes, source, count })) }
+  const read = readModels(paths, { shapes: shapesFrom(values.shape), source, count })
+  const cases = paths.map((path, i) => ({
+    ...givenCase(path, { shapes: read[i]!.shapes, source, count }),
+    ...(read[i]!.refusal && { prepare: () => Promise.reject(asCase(read[i]!.refusal!)) }),
+  }))
+  const refusals = read.flatMap(({ refusal }, i) => (refusal ? [{ tag: tags[i]!, refusal }] : []))
+  return { source, cases, refusals, notes: [...new Set(read.flatMap(({ notes }) => notes))] }
 }
 
 const provedBy: Readonly<Record<Toolchain['name'], string>> = {
@@ -110,12 +116,12 @@ export interface SweepValues extends GivenValues {
 export async function sweepModels(pen: Pen, values: SweepValues, search: Search): Promise<void> {
   const { cell, gate, next, proves, run } = pen
   const { toolchain, setting } = search
-  const { source, cases } = await givenCases(values, setting.calibrationSamples)
+  const { source, cases, refusals, notes } = await givenCases(values, setting.calibrationSamples)
   const path = run.path(modelsSummary)
   const summary: LadderSummary<GivenConfig> = { path, columns, row: rowOf }
   const at = (result: CaseResult) => (name: string) => (name === '' ? '' : join(run.folder, result.tag, name))
   const results = await cell(`Compile ${cases.length} models (${toolchain.name})`, async ({ print, show }) => {
-    print(`calibration: ${source.from}`)
+    print([`calibration: ${source.from}`, ...notes].join('\n'))
     const found = await climb(search, { cases, summary, print })
     for (const { tag, metrics } of found)
       if (metrics.quantisedNodes === 0) print(`${tag}: none of its nodes can become int8, and it stays float32`)
@@ -128,13 +134,15 @@ export async function sweepModels(pen: Pen, values: SweepValues, search: Search)
     return found
   })
   proves(`${provedBy[toolchain.name]} Measured on ${source.from}.`)
-  const failures = results.filter(result => !isCompiled(result))
+  const absent = refusals.filter(({ refusal }) => refusal.exit === 'blocked')
+  for (const { tag, refusal } of absent) gate.blocked(`${tag} is read`, refusal.message)
+  const failures = results.filter(result => !isCompiled(result) && !absent.some(({ tag }) => tag === result.tag))
   const why = failures.length === 0 ? null : whyUndecided(failures)
   const name = `models that compile (${toolchain.name})`
-  if (why === null) gate(name, results.length - failures.length, { equals: cases.length })
+  if (why === null) gate(name, results.filter(isCompiled).length, { equals: cases.length - absent.length })
   else gate.blocked(name, why)
   judgeLikeness(pen, results, { isRandom: source.isRandom, compileOnly: values.compileOnly, toolchain: toolchain.name })
-  const [failed] = failures
+  const failed = results.find(result => !isCompiled(result))
   if (failed === undefined) {
     const compiled = results.map(result => shownPath(at(result)(result.files.compiled)))
     const files = compiled.map(shellWord).join(' ')
