@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import test from 'node:test'
 import { checkContract, contractNames } from './contract/contract.ts'
+import { unusedExports } from './testing/modules/unused.ts'
 import { clockComparisonsOf, exportsOf, functionsOf, messageReadersOf } from './testing/syntax.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -316,47 +317,9 @@ test('every export of lib and ffi is documented', () => {
   )
 })
 
-/**
- * Values that a file exports and that neither a production file nor the file itself uses. What `bench` uses is used;
- * whoever re-exports a file passes its importers on.
- */
-function unusedExports(): string[] {
-  const text = new Map(sources.map(path => [path, read(path)]))
-  const named = /from\s+'(\.[^']+)'|import\(\s*'(\.[^']+)'\s*\)/g
-  const passedOn = /export\s+(?:type\s+)?(?:\*|\{[^}]*\})\s+from\s+'(\.[^']+)'/g
-  const importers = new Map<string, Set<string>>()
-  const passers = new Map<string, Set<string>>()
-  const note = (map: Map<string, Set<string>>, path: string, to: string) => {
-    const target = relative(root, join(root, dirname(path), to))
-    map.set(target, (map.get(target) ?? new Set()).add(path))
-  }
-  for (const [path, words] of text) {
-    for (const match of words.matchAll(named)) note(importers, path, match[1] ?? match[2]!)
-    for (const match of words.matchAll(passedOn)) note(passers, path, match[1]!)
-  }
-  const allImporters = (path: string, seen = new Set<string>()): string[] => {
-    if (seen.has(path)) return []
-    seen.add(path)
-    return [...(importers.get(path) ?? []), ...[...(passers.get(path) ?? [])].flatMap(next => allImporters(next, seen))]
-  }
-  return code
-    .filter(path => isProduction(path) && !path.startsWith('runbooks/'))
-    .flatMap(path => {
-      const own = text.get(path)!
-      const users = allImporters(path).filter(isProduction)
-      const values = own.matchAll(/^export (?:async function\*?|function\*?|const|class) (\w+)/gm)
-      const unused = [...values]
-        .map(match => match[1]!)
-        .filter(name => {
-          const word = new RegExp(`\\b${name}\\b`, 'g')
-          return own.match(word)!.length === 1 && !users.some(user => text.get(user)!.match(word))
-        })
-      return unused.length === 0 ? [] : [`${path} exports what only tests use (${unused.join(', ')})`]
-    })
-}
-
 test('an export that only tests use is none', () => {
-  none(unusedExports())
+  const production = new Map(code.filter(isProduction).map(path => [path, read(path)]))
+  none(unusedExports(production).map(({ path, name }) => `${path} exports ${name}, which only tests use`))
 })
 
 test('tests sit beside the code they test', () => {

@@ -34,7 +34,7 @@ export default runbook(
     const { edgeinferContract } = await import('../lib/systems/edgeinfer/contract.ts')
     const author = await import('../lib/systems/edgeinfer/export/author.ts')
     const { compareForms } = await import('../lib/systems/edgeinfer/export/forms.ts')
-    const { table } = await import('../lib/notebook/display/show.ts')
+    const { markdown, table } = await import('../lib/notebook/display/show.ts')
     const contract = edgeinferContract()
     const folder = makeFolder(join(inputs.home, contract.names.folders.exports))
     stamp({ contract: contract.sha256 })
@@ -60,7 +60,9 @@ export default runbook(
     const exported = await cell(`Write ${shownPath(folder)}`, async ({ print }) => {
       const written = await author.writeExport(folder, { donor, trained, labels: data.labels })
       for (const { file, sha256 } of written.config.files) print(`${file} ${sha256.slice(0, 12)}`)
-      run.write('card.md', author.cardOf(written, scores, data))
+      const card = author.cardOf(written, scores, data)
+      run.write('card.md', card)
+      show(markdown(card, { title: 'card.md' }))
       return written
     })
     const forms = await cell('Compare the three forms', () => compareForms(folder, exported.config))

@@ -2,8 +2,15 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { RunbookError } from '../base/errors.ts'
-import { snrDb } from './snr.ts'
+import { SnrSum } from './snr.ts'
 import { resampler } from './resample.ts'
+
+/** The ratio of one pair of arrays, in dB. */
+function snrDb(actual: ArrayLike<number>, reference: ArrayLike<number>): number {
+  const sum = new SnrSum()
+  sum.push(actual, reference)
+  return sum.db()
+}
 
 const pairs = [
   [44_100, 16_000],

@@ -34,14 +34,3 @@ export class SnrSum {
     return 10 * Math.log10(this.#signal / this.#noise)
   }
 }
-
-/**
- * Signal-to-noise ratio of one array against another, in dB. NaN for a silent reference, Infinity when they are equal.
- *
- * @throws RunbookError usage when the lengths differ
- */
-export function snrDb(estimate: ArrayLike<number>, reference: ArrayLike<number>): number {
-  const sum = new SnrSum()
-  sum.push(estimate, reference)
-  return sum.db()
-}

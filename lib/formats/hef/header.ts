@@ -5,10 +5,8 @@
  * with their padding in front) and, in version 3, additional information. Checking the seal and reading the protobuf
  * are in `read.ts`. Layout: `hef_internal.hpp` of HailoRT 5.2.0.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { fileError } from '../../host/files.ts'
 import { usageError } from '../../base/errors.ts'
-import { fileKind, fileKindBytes } from '../file-kind.ts'
+import { fileKind } from '../file-kind.ts'
 import type { HefDigestName } from './checksum.ts'
 
 /** Version of the header. */
@@ -39,28 +37,6 @@ export const hefMagic = 0x01484546
 export const headerBytesOf = [32, 28, 44, 56] as const
 const digestNameOf = ['md5', 'crc32', 'xxh3-64', 'xxh3-64'] as const
 const again = "copy or download it again, and compare its sha256sum with the original's"
-
-/**
- * The header of a file.
- *
- * @throws RunbookError blocked when absent; usage when it is no HEF (said what instead), or cut short in the header
- */
-export function readHefHeader(path: string): HefHeader {
-  try {
-    const fd = openSync(path, 'r')
-    try {
-      const head = Buffer.alloc(fileKindBytes)
-      return decodeHefHeader(head.subarray(0, readSync(fd, head, 0, head.length, 0)), {
-        fileBytes: fstatSync(fd).size,
-        name: path,
-      })
-    } finally {
-      closeSync(fd)
-    }
-  } catch (thrown) {
-    throw fileError('read', path, thrown)
-  }
-}
 
 /**
  * A header from the first bytes of a file (512, or all of a shorter one).

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { Message, written } from './message.ts'
+import { written } from '../../testing/hef/message.ts'
+import { Message } from './message.ts'
 import { WireError } from '../protobuf.ts'
 
 const message = (hex: string) => new Message(Buffer.from(hex.replaceAll(' ', ''), 'hex'))

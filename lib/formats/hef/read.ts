@@ -27,7 +27,7 @@ import {
 import { fileKindBytes } from '../file-kind.ts'
 import { WireError } from '../protobuf.ts'
 
-export { readHefHeader, type HefHeader } from './header.ts'
+export type { HefHeader } from './header.ts'
 export * from './types.ts'
 
 const again = "copy or download it again, and compare its sha256sum with the original's"

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { written, type FieldValue } from './message.ts'
+import { written, type FieldValue } from '../../testing/hef/message.ts'
 import { edge, hefOfEdges, layerInfo } from '../../testing/hef/samples.ts'
 import { decodeHef } from '../../testing/hef/decode.ts'
 import type { Pieces } from '../protobuf.ts'

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { unzlibSync } from 'fflate'
-import { heatPalette, image, indicesFromDb, spectrogram, ticks, type SpectrogramResult } from './heat.ts'
-import { encodePng } from './png.ts'
+import { heatPalette, indicesFromDb, spectrogram, ticks, type SpectrogramResult } from './heat.ts'
 import type { OutputRecord } from '../views/report.ts'
 
 const result = (over: Partial<SpectrogramResult> = {}): SpectrogramResult => ({
@@ -118,18 +117,6 @@ test('ticks() are round and stay inside', () => {
   assert.deepEqual(ticks(5.9, 6), [0, 1, 2, 3, 4, 5])
   assert.deepEqual(ticks(0.3, 3), [0, 0.1, 0.2, 0.3])
   assert.deepEqual([ticks(0, 4), ticks(NaN, 4), ticks(Infinity, 4)], [[0], [0], [0]])
-})
-
-test('image() shows a PNG with its size and its words for those who cannot see it', () => {
-  const png = encodePng({ width: 3, height: 2, pixels: new Uint8Array(6), palette: new Uint8Array(3) })
-  const output = image(png, { title: 't', alt: 'a "red" square' }).render() as OutputRecord
-  assert.match(output.text, /^\[picture: a "red" square, 3 x 2, \d+ B\]$/)
-  assert.match(output.html!, /alt="a &quot;red&quot; square" width="3" height="2">$/)
-  assert.equal(output.mime['image/png'], Buffer.from(png).toString('base64'))
-})
-
-test('image() refuses bytes that are no PNG before anything is drawn', () => {
-  assert.throws(() => image(Buffer.from('not a picture')), /not a PNG/)
 })
 
 test('spectrogram() weighs little: ten minutes at most a few hundred kilobytes', () => {

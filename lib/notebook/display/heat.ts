@@ -5,10 +5,9 @@
  * width, and a coarse version in shades for the terminal. A vector plot of as many rectangles would weigh fifty times
  * as much.
  */
-import { oneLine } from '../../base/text.ts'
-import { base64, dataUrl, escapeHtml, sizeText, type Display } from './display.ts'
+import { base64, dataUrl, escapeHtml, type Display } from './display.ts'
 import { usageError } from '../../base/errors.ts'
-import { encodePng, pngSize } from './png.ts'
+import { encodePng } from './png.ts'
 import type { OutputRecord } from '../views/report.ts'
 
 /** What `Spectrogram.result()` of `lib/signal/spectrogram.ts` gives. */
@@ -151,29 +150,4 @@ type Stretch = readonly [from: number, to: number]
 function stretches(all: number, most: number): Stretch[] {
   const count = Math.min(all, most)
   return Array.from({ length: count }, (_, i) => [Math.floor((i * all) / count), Math.floor(((i + 1) * all) / count)])
-}
-
-/**
- * A PNG picture.
- *
- * @throws RunbookError usage when the bytes are no PNG
- */
-export function image(pngBytes: Uint8Array, o: { title?: string; alt?: string } = {}): Display {
-  const { width, height } = pngSize(pngBytes)
-  const title = o.title ?? null
-  const alt = o.alt ?? o.title ?? `picture of ${width} x ${height} pixels`
-  const url = dataUrl('image/png', pngBytes)
-  const text = `[picture: ${oneLine(alt)}, ${width} x ${height}, ${sizeText(pngBytes.length)}]`
-  return {
-    kind: 'image',
-    title,
-    render: () => ({
-      kind: 'image',
-      title,
-      text,
-      mime: { 'text/plain': text, 'image/png': base64(pngBytes) },
-      html: `<img src="${url}" alt="${escapeHtml(alt)}" width="${width}" height="${height}">`,
-      markdown: null,
-    }),
-  }
 }

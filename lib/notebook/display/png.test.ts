@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { unzlibSync } from 'fflate'
-import { crc32, encodePng, pngSize } from './png.ts'
+import { crc32, encodePng } from './png.ts'
 
 /** A second reader, which checks every chunk: its length, its order and its CRC (bit by bit, with no table). */
 function decode(png: Uint8Array): {
@@ -82,19 +82,4 @@ test('encodePng() refuses a palette that PNG does not know', () => {
 test('crc32() agrees with the published check value', () => {
   assert.equal(crc32(Buffer.from('123456789')), 0xcbf43926)
   assert.equal(crc32(new Uint8Array(0)), 0)
-})
-
-test('pngSize() reads width and height, also from a view', () => {
-  const png = encodePng({ width: 3, height: 2, pixels: new Uint8Array(6), palette })
-  const moved = Buffer.concat([Buffer.from([9]), png]).subarray(1)
-  assert.deepEqual(pngSize(moved), { width: 3, height: 2 })
-})
-
-test('pngSize() refuses what is no PNG, and a PNG that was cut short', () => {
-  assert.throws(() => pngSize(Buffer.from('GIF89a')), /not a PNG/)
-  assert.throws(() => pngSize(Buffer.alloc(100)), /not a PNG/)
-  assert.throws(
-    () => pngSize(encodePng({ width: 1, height: 1, pixels: new Uint8Array(1), palette }).subarray(0, 20)),
-    /not a PNG/,
-  )
 })

@@ -75,16 +75,3 @@ export function crc32(bytes: Uint8Array): number {
   for (const byte of bytes) crc = (crc >>> 8) ^ crcTable[(crc ^ byte) & 255]!
   return (crc ^ -1) >>> 0
 }
-
-/**
- * Width and height of a PNG.
- *
- * @throws RunbookError usage when the bytes are no PNG
- */
-export function pngSize(bytes: Uint8Array): { width: number; height: number } {
-  if (bytes.length < 33 || signature.some((byte, i) => bytes[i] !== byte)) {
-    throw usageError('Cannot show the picture: its bytes are not a PNG', 'convert it to PNG, or show it as a plot')
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  return { width: view.getUint32(16), height: view.getUint32(20) }
-}

@@ -13,7 +13,7 @@ export { type Display } from './display.ts'
 export { table, type TableOptions } from './table.ts'
 export { bars, histogram, lines, plot } from './plot.ts'
 export { type VegaLiteSpec } from './plot-svg.ts'
-export { image, spectrogram, type SpectrogramResult } from './heat.ts'
+export { spectrogram, type SpectrogramResult } from './heat.ts'
 export { audio, type AudioOptions } from './audio.ts'
 
 interface Titled {

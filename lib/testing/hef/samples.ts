@@ -5,7 +5,7 @@
  */
 import { digestOf } from '../../formats/hef/checksum.ts'
 import { encodeHefHeader } from './header.ts'
-import { written, type FieldValue } from '../../formats/hef/message.ts'
+import { written, type FieldValue } from './message.ts'
 import { quantizedLayer, writeHef, type HefDescription, type HefModel, type StreamDescription } from './write.ts'
 import type { Pieces } from '../../formats/protobuf.ts'
 

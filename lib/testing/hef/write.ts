@@ -11,7 +11,7 @@ import { digestOf } from '../../formats/hef/checksum.ts'
 import type { HefVersion } from '../../formats/hef/header.ts'
 import { encodeHefHeader, formatOf, hefHeaderBytes, hwArchOf } from './header.ts'
 import { encodeHefModel, hefModelField, type HefModel } from './model.ts'
-import { written } from '../../formats/hef/message.ts'
+import { written } from './message.ts'
 import { hefExtensions, type HefQuantization, type HefShape } from '../../formats/hef/types.ts'
 import type { Pieces } from '../../formats/protobuf.ts'
 

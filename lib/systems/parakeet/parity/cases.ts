@@ -8,7 +8,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { usageError } from '../../../base/errors.ts'
 import { fileSource, piecesOf, type ByteSource } from '../../../formats/byte-source.ts'
 import { bytesFromTensor, tensorFromBytes } from '../../../formats/tensors/tensor-bytes.ts'
-import { float32, type FloatTensor } from '../../../formats/tensors/tensor.ts'
+import type { FloatTensor } from '../../../formats/tensors/tensor.ts'
 import { fileError, writeFileAtomic } from '../../../host/files.ts'
 
 /** Kinds of cases. */
@@ -133,6 +133,3 @@ export function* linesOf(source: ByteSource): Generator<string> {
   }
   if (rest.length > 0) yield rest.toString('utf8')
 }
-
-/** A scalar as a tensor of one element. */
-export const scalar = (value: number): FloatTensor => float32([1], [value])
