@@ -28,7 +28,7 @@ function ask(script: string, argv: readonly string[] = []): { title: string; lin
     {
       cwd: join(import.meta.dirname, '../..'),
       encoding: 'utf8',
-      timeout: 120_000,
+      timeout: 600_000,
       env: {
         ...process.env,
         HAILORT_LIB: named ?? hailortStandin({ profile: 'C' }),

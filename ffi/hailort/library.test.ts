@@ -23,7 +23,7 @@ function runNode(
     cwd: root,
     env: { ...process.env, ...env },
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 600_000,
   })
   return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
 }

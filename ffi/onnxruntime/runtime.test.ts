@@ -161,7 +161,7 @@ async function verdictsOf(paths: readonly string[]): Promise<{ lines: string[]; 
     await runtime.close()`
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, ...paths], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    timeout: 120_000,
+    timeout: 600_000,
     killSignal: 'SIGKILL',
   })
   let text = ''

@@ -142,7 +142,7 @@ test(
       console.log(version.major, heard.length, context !== null)
     }
     process.exit(0)`,
-      { timeoutMs: 120_000 },
+      { timeoutMs: 600_000 },
     )
     assert.equal(timedOut, false, stderr)
     assert.equal(stdout, '8 1 true\n10 1 true\n11 1 true\n')

@@ -36,7 +36,7 @@ test('the whole flow is clean under AddressSanitizer and UBSan, on each major', 
       engine.close()
       console.log(version.major, JSON.stringify(standin.live()))
     }`,
-    { env: sanitizerEnv(), timeoutMs: 300_000 },
+    { env: sanitizerEnv(), timeoutMs: 600_000 },
   )
   assert.doesNotMatch(stderr, /AddressSanitizer|runtime error/)
   assert.deepEqual([exitCode, signal], [0, null], stderr.slice(-2000))
@@ -72,7 +72,7 @@ test(
     for (let bytes = 0; bytes < onnx.length; bytes += 3)
       await buildPlan(rt, onnx.subarray(0, bytes), { profiles }).catch(() => refused++)
     console.log(timingCache[12], refused > 10, JSON.stringify(standin.live()))`,
-      { env: sanitizerEnv(), timeoutMs: 300_000 },
+      { env: sanitizerEnv(), timeoutMs: 600_000 },
     )
     assert.doesNotMatch(stderr, /AddressSanitizer|runtime error/)
     assert.equal(exitCode, 0, stderr.slice(-2000))
@@ -87,7 +87,7 @@ test('AddressSanitizer would have seen a write behind device memory', { skip, ti
     const standin = tensorRtStandin(standinVersions[1], { isLean: true, sanitize: true })
     const memory = openCuda({ env: standin.env }).alloc(256)
     koffi().load(null).func('void *memset(void *to, int value, size_t bytes)')(memory.pointer, 0, 257)`,
-    { env: sanitizerEnv(), timeoutMs: 120_000 },
+    { env: sanitizerEnv(), timeoutMs: 600_000 },
   )
   assert.notEqual(exitCode, 0)
   assert.match(stderr, /heap-buffer-overflow/)

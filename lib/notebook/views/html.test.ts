@@ -185,7 +185,7 @@ interface Look {
   sounds: boolean[]
 }
 
-const inBrowser = { skip: needsTool('chromium'), timeout: 240_000 }
+const inBrowser = { skip: needsTool('chromium'), timeout: 600_000 }
 
 test(
   'renderHtml() opens from disk in a browser, fetches nothing, and fits 360 and 1440 pixels',

@@ -57,14 +57,14 @@ function complaint(notebook: string): string {
   return child.status === 0 ? '' : child.stderr
 }
 
-test('renderIpynb() satisfies nbformat, whatever the run was', { skip, timeout: 120_000 }, async () => {
+test('renderIpynb() satisfies nbformat, whatever the run was', { skip, timeout: 600_000 }, async () => {
   for (const [name, report] of Object.entries(await everyReport()))
     assert.equal(complaint(renderIpynb(report)), '', name)
 })
 
 test(
   'nbformat refuses a notebook with two equal ids, so that its silence means something',
-  { skip, timeout: 60_000 },
+  { skip, timeout: 600_000 },
   () => {
     const notebook = notebookOf(failedReport())
     notebook.cells[1]!.id = notebook.cells[2]!.id

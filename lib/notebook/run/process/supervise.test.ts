@@ -40,7 +40,10 @@ function worker(pid: number): number {
 
 test('supervise() keeps verdict and evidence of a runbook that is too busy to answer a signal at once', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    const { child, out, ended, report, last } = start('busy')
+    const { child, out, ended, report, last } = start(
+      'busy',
+      signal === 'SIGINT' ? {} : { command: typescriptCommand(demo) },
+    )
     await until(() => out.stderr.includes('[2] Spin'))
     child.kill(signal)
     assert.equal(await ended, 130, out.stderr)
@@ -140,7 +143,7 @@ test('supervise() passes exit codes and output through', async () => {
     ['fail', 1],
     ['blocked', 3],
   ] as const) {
-    const { ended, last } = start(how)
+    const { ended, last } = start(how, how === 'pass' ? {} : { command: typescriptCommand(demo) })
     assert.equal(await ended, exit)
     assert.match(last(), new RegExp(`^${{ pass: 'PASS', fail: 'FAIL', blocked: 'BLOCKED' }[how]} demo-runbook `))
   }

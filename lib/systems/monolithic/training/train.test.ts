@@ -44,7 +44,7 @@ test('trainNetwork learns, and ONNX Runtime answers as PyTorch did', { skip: nee
   const data = prepared()
   const points: CurvePoint[] = []
   const shop = { folder: root, signal, python, data }
-  const budget = { cpuSeconds: 6, seed: 3, everySeconds: 1 }
+  const budget = { cpuSeconds: 1, seed: 3, everySeconds: 0.3 }
   const trained = await trainNetwork('small', budget, { ...shop, onPoint: point => points.push(point) })
   assert.ok(trained.steps >= 3 && trained.seed === 3)
   assert.deepEqual(points, trained.curve)
