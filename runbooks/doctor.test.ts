@@ -9,6 +9,7 @@ import type { Inputs } from '../lib/notebook/inputs/inputs.ts'
 import type { Report } from '../lib/notebook/views/report.ts'
 import type { Runbook } from '../lib/notebook/run/runbook.ts'
 import { needsTool } from '../lib/testing/needs.ts'
+import { shellWords } from '../lib/testing/shell-words.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import doctor, { doctorOf, questions } from './doctor.ts'
 
@@ -97,7 +98,7 @@ test('doctor proposes the HEF that a sweep compiled here', async () => {
 
 test('doctor prints only commands that start: none of them is a usage error', async () => {
   for (const { command } of await questions(null)) {
-    const [npx, tsx, file, ...argv] = command.split(' ')
+    const [npx, tsx, file, ...argv] = shellWords(command)
     assert.deepEqual([npx, tsx], ['npx', 'tsx'])
     const { default: book } = (await import(join(import.meta.dirname, '..', file!))) as { default: Runbook<Inputs> }
     assert.equal((await runInProcess(book, [...argv, '--dry-run'])).exit, 0, command)

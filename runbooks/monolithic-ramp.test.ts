@@ -10,6 +10,7 @@ import { readTsv } from '../lib/host/tsv.ts'
 import { monolithicContract } from '../lib/systems/monolithic/contract.ts'
 import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
 import { runInProcess, type Ran } from '../lib/testing/run-in-process.ts'
+import { shellWords } from '../lib/testing/shell-words.ts'
 import ramp from './monolithic-ramp.ts'
 
 const { files, tsv } = monolithicContract()
@@ -86,7 +87,7 @@ test('monolithic-ramp names the same boundary in order and by halves', async () 
     )
     assert.equal(rows(ran).length, 9)
     assert.deepEqual([sidecar(ran).bucket, sidecar(ran).run], ['allocator_infeasible', search === 'linear' ? 4 : 5])
-    const words = String(sidecar(ran).next).split(' ').slice(3)
+    const words = shellWords(String(sidecar(ran).next)).slice(3)
     assert.equal((await runInProcess(ramp, [...words, '--dry-run'], { cwd: ran.cwd })).exit, 0)
   }
 })
@@ -202,8 +203,8 @@ test("monolithic-ramp --model names the first node of one's own graph that fails
   assert.match(ran.verdict, /^PASS monolithic-ramp gates=1\/1 toolchain=dfc /, ran.stderr)
   assert.ok(ran.lines.includes('Ramp boundary: last pass=mine_2_relu ; first fail=mine_3_shift'), ran.stdout)
   assert.ok(ran.lines.includes('First failing node: shift (Add) -> moved float32[1, 8, 1, 64]'), ran.stdout)
-  assert.match(ran.stdout, /end the graph at h, early \(\S+mine_2_relu\.onnx\)/)
-  assert.match(ran.verdict, /explain-log\.ts --log \S+mine_3_shift/)
+  assert.match(ran.stdout, /end the graph at h, early \(.+mine_2_relu\.onnx\)/)
+  assert.match(ran.verdict, /explain-log\.ts --log .+mine_3_shift/)
   const asked = readTsv(ran.path('model_ramp_summary.tsv'))
   assert.deepEqual(
     asked.map(({ node, status }) => [node, status]),

@@ -169,7 +169,7 @@ test("monolithic-sweep tries one rung of one's own, and with --compile-only says
   const compiled = await runInProcess(sweep, [...own, '--compile-only'], { cwd: ran.cwd })
   assert.equal(compiled.exit, 0, compiled.stderr)
   assert.ok(!existsSync(compiled.path('sep_src1.wav')))
-  assert.match(compiled.verdict, /next="scp \S+\.host_compiled\.onnx \S+\.onnx\.json pi@/)
+  assert.match(compiled.verdict, /next="scp .+\.host_compiled\.onnx.? .+\.onnx\.json.? pi@/)
   assert.match(compiled.lines.join('\n'), /^Runtime status: blocked ; output_dir=none/m)
   assert.match(compiled.lines.join('\n'), /^Board: npx tsx runbooks\/monolithic-infer\.ts --model mono_/m)
 })
@@ -204,7 +204,7 @@ test('monolithic-sweep on Ctrl-C in a case ends the compiler, writes every row a
   assert.equal(await ended, 130, out.stderr)
   assert.match(
     out.stdout.trimEnd().split('\n').at(-1)!,
-    /^INTERRUPTED monolithic-sweep .*next="npx tsx \S*runbooks\/monolithic-sweep.ts .*--resume module_runs\/c[ "]/,
+    /^INTERRUPTED monolithic-sweep .*next="npx tsx .*runbooks\/monolithic-sweep.ts.* --resume module_runs\/c[ "]/,
   )
   assert.match(out.stdout, /^HAR status: \d\/10\nHEF status: 0\/10 ; winner=none\nRuntime status: fail/m)
   assert.ok(existsSync(join(folder, 'monolithic_full_next_knob.json')))
@@ -302,7 +302,7 @@ test("monolithic-sweep drives the vendor's compiler when it is found", async () 
   assert.equal(ran.exit, 3, ran.stderr)
   assert.match(
     ran.verdict,
-    /^BLOCKED monolithic-sweep .*toolchain=dfc .*next="npx tsx runbooks\/monolithic-infer.ts --model \S+\.hef"/,
+    /^BLOCKED monolithic-sweep .*toolchain=dfc .*next="npx tsx runbooks\/monolithic-infer.ts --model .+\.hef.?"/,
   )
   const written = rows(ran, 'monolithic_full_hef_summary.tsv')
   assert.deepEqual(

@@ -65,7 +65,7 @@ test('monolithic-sweep --toolchain trtexec builds the first rung, and is BLOCKED
   )
   assert.match(
     only.verdict,
-    /^PASS monolithic-sweep gates=1\/1 .*next="scp \S+\.plan \S+\.plan\.json me@orin:rungbook\/"/,
+    /^PASS monolithic-sweep gates=1\/1 .*next="scp .+\.plan.? .+\.plan\.json.? me@orin:rungbook\/"/,
   )
 })
 
@@ -90,7 +90,7 @@ test('monolithic-sweep --model --toolchain trtexec does not pass an engine that 
   const ran = await withEnv(noLibrary, () => runInProcess(sweep, argv))
   assert.match(ran.verdict, /^BLOCKED monolithic-sweep gates=1\/2 /, ran.stderr)
   const only = await withEnv(noLibrary, () => runInProcess(sweep, [...argv, '--compile-only']))
-  assert.match(only.verdict, /^PASS monolithic-sweep gates=1\/1 .*next="scp \S+dense\.plan pi@raspberrypi\.local/)
+  assert.match(only.verdict, /^PASS monolithic-sweep gates=1\/1 .*next="scp .+dense\.plan.? pi@raspberrypi\.local/)
 })
 
 test('monolithic-sweep --model --builder ffi builds through libnvinfer', { skip: needsTool('g++') }, async () => {

@@ -4,6 +4,7 @@
  * `infer-model.cpp` puts C functions before them; `compile-shim.ts` compiles it on this machine on first use.
  */
 import { dirname } from 'node:path'
+import { shellWord } from '../../lib/base/text.ts'
 import { FfiError } from '../errors.ts'
 import { bind, openLibrary, type NativeFunction, type OpenedLibrary } from '../load.ts'
 import { keeping, settled } from '../settled.ts'
@@ -46,7 +47,7 @@ function openShim(path: string): OpenedLibrary {
     throw new FfiError(
       'absent',
       `Cannot run a model on a Hailo-10H: what was compiled for it does not open: ${why}`,
-      `compile it again: rm -r ${dirname(path)}; or elsewhere: export XDG_CACHE_HOME=/path/to/folder`,
+      `compile it again: rm -r ${shellWord(dirname(path))}; or elsewhere: export XDG_CACHE_HOME=/path/to/folder`,
       { cause: thrown },
     )
   }

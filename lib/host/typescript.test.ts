@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { shellWord } from '../base/text.ts'
 import { projectRoot } from '../base/version.ts'
 import {
   currentRuntime,
@@ -39,7 +40,7 @@ test('runbookCommand() runs as pasted when the working folder is the project, be
   const from = (cwd: string, starter = 'node') => runbookCommand('runbooks/doctor.ts', [], { cwd, starter })
   assert.equal(from(projectRoot), 'node runbooks/doctor.ts')
   assert.equal(from(join(projectRoot, 'lib/host')), 'node ../../runbooks/doctor.ts')
-  assert.equal(from('/'), `node ${join(projectRoot, 'runbooks/doctor.ts')}`)
+  assert.equal(from('/'), `node ${shellWord(join(projectRoot, 'runbooks/doctor.ts'))}`)
   assert.equal(from('/', 'npx rungbook'), 'npx rungbook doctor')
   const demo = { cwd: projectRoot, starter: 'npx rungbook' }
   assert.equal(runbookCommand('lib/demo it.ts', ['a b', 2], demo), "npx tsx 'lib/demo it.ts' 'a b' 2")

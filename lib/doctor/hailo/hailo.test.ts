@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Fact } from '../fact.ts'
-import { absent, fakeMachine, found, type FakeMachine } from '../../testing/machine/fake-machine.ts'
+import { absent, fakeMachine, type FakeMachine, found, ownerOfFiles } from '../../testing/machine/fake-machine.ts'
 import { hailoFacts } from './hailo.ts'
 
 const pci = (device: string) => ({
@@ -45,7 +45,7 @@ test('hailoFacts() finds a Raspberry Pi with a Hailo-8L whole', async () => {
     [
       'Hailo-8 or Hailo-8L at 0001:01:00.0',
       'hailo_pci 4.23.0, as the library',
-      '/dev/hailo0 (rw-rw-rw- root:root)',
+      `/dev/hailo0 (rw-rw-rw- ${ownerOfFiles})`,
       'HAILO8L 0001:01:00.0 firmware 4.23.0',
     ],
   )

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { fakeMachine, found, type FakeMachine } from '../../testing/machine/fake-machine.ts'
+import { fakeMachine, type FakeMachine, found, ownerOfFiles } from '../../testing/machine/fake-machine.ts'
 import { nvidiaFacts } from './nvidia.ts'
 
 const pci = {
@@ -34,7 +34,7 @@ test('nvidiaFacts() finds driver and GPU, of the open and of the closed module',
     [
       'ok NVIDIA driver: 570.86.15',
       'ok NVIDIA GPU: 0: NVIDIA H200, compute capability 9.0, 143771 MiB',
-      'ok NVIDIA node: /dev/nvidia0 (rw-rw-rw- root:root), /dev/nvidiactl (rw-rw-rw- root:root)',
+      `ok NVIDIA node: /dev/nvidia0 (rw-rw-rw- ${ownerOfFiles}), /dev/nvidiactl (rw-rw-rw- ${ownerOfFiles})`,
     ],
   )
   assert.equal(

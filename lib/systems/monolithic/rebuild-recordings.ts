@@ -10,6 +10,7 @@ import { exec } from '../../host/exec.ts'
 import { sha256File } from '../../host/digest.ts'
 import { makeFolder, readFile, writeFileAtomic } from '../../host/files.ts'
 import { findProgram } from '../../host/program.ts'
+import { shellWord } from '../../base/text.ts'
 import { blockedError, RunbookError, usageError } from '../../base/errors.ts'
 import {
   buildRecording,
@@ -123,7 +124,7 @@ export function findPackages(packages: readonly RecordingPackage[], folder: stri
     const state = `${absent.length} of ${packages.length} packages are absent`
     throw blockedError(
       `Cannot find ${names} in "${folder}": ${state}`,
-      `cd ${folder} && ${downloadCommand(absent).join(' ')}`,
+      `cd ${shellWord(folder)} && ${downloadCommand(absent).join(' ')}`,
     )
   }
   return packages.map(one => {

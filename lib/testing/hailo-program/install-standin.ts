@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellWord } from '../../base/text.ts'
-import { bundled } from '../bundle.ts'
+import { bundled } from './bundle.ts'
 
 /** Where the stand-in lies. */
 export interface InstalledStandin {

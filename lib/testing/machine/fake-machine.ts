@@ -79,6 +79,11 @@ const laptop: Required<Pick<FakeMachine, 'files' | 'probed'>> & { programs: Reco
 }
 const packages = { zx: '8.8.5', tsx: '4.23.15', koffi: '3.3.4', 'onnxruntime-node': '1.30.0', papaparse: '5.7.1' }
 
+/** Owner and group of a fake machine's files, as its tables name them: whoever runs the tests made the files. */
+export const ownerOfFiles = [process.getuid?.(), process.getgid?.()]
+  .map(id => (id === 0 ? 'root' : String(id)))
+  .join(':')
+
 /** Build it. The folder is left to the system's cleaning. */
 export function fakeMachine(o: FakeMachine = {}): Machine {
   const root = mkdtempSync(join(tmpdir(), 'fake-machine-'))
