@@ -28,24 +28,20 @@ for (const mix of ${JSON.stringify(recordings)}) {
 console.log(JSON.stringify(told))
 `
 
-test(
-  'separateRecording() needs no more memory for fifteen minutes than for one',
-  { skip: needsPlainMemory() },
-  () => {
-    const folder = scratch()
-    const recordings = [60, 60, 900].map(seconds => longRecording(seconds))
-    const path = join(folder, 'probe.mts')
-    writeFileSync(path, script(modelFile(halves(16_000)), recordings, folder))
-    const [program, ...words] = typescriptCommand(path)
-    const { stdout, stderr, status } = spawnSync(program!, words, {
-      encoding: 'utf8',
-      timeout: 600_000,
-    })
-    assert.equal(status, 0, stderr)
-    const [, short, long] = JSON.parse(stdout) as { rss: number; arrayBuffers: number; windows: number }[]
-    assert.ok(long!.windows > 14 * short!.windows)
-    // Held whole, fifteen minutes would be 57 MB of samples, and as much again for each source.
-    const growth = { rss: long!.rss - short!.rss, arrayBuffers: long!.arrayBuffers - short!.arrayBuffers }
-    assert.ok(growth.rss < 40 && growth.arrayBuffers < 40, JSON.stringify({ short, long }))
-  },
-)
+test('separateRecording() needs no more memory for fifteen minutes than for one', { skip: needsPlainMemory() }, () => {
+  const folder = scratch()
+  const recordings = [60, 60, 900].map(seconds => longRecording(seconds))
+  const path = join(folder, 'probe.mts')
+  writeFileSync(path, script(modelFile(halves(16_000)), recordings, folder))
+  const [program, ...words] = typescriptCommand(path)
+  const { stdout, stderr, status } = spawnSync(program!, words, {
+    encoding: 'utf8',
+    timeout: 600_000,
+  })
+  assert.equal(status, 0, stderr)
+  const [, short, long] = JSON.parse(stdout) as { rss: number; arrayBuffers: number; windows: number }[]
+  assert.ok(long!.windows > 14 * short!.windows)
+  // Held whole, fifteen minutes would be 57 MB of samples, and as much again for each source.
+  const growth = { rss: long!.rss - short!.rss, arrayBuffers: long!.arrayBuffers - short!.arrayBuffers }
+  assert.ok(growth.rss < 40 && growth.arrayBuffers < 40, JSON.stringify({ short, long }))
+})
