@@ -10,7 +10,7 @@ import { appendFileSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } 
 import { join } from 'node:path'
 import { readModel } from '../../formats/onnx/index.ts'
 import { fileError, filesIn, makeFolder, readFile } from '../../host/files.ts'
-import { closest } from '../../base/text.ts'
+import { closest, shellWord } from '../../base/text.ts'
 import { RunbookError, usageError } from '../../base/errors.ts'
 import { compileMetrics, endPointsOf, optimizeMetrics, whyCut, type EndPoint } from './log.ts'
 import { dfcAvailability, hailoCall, type DfcOptions } from './program.ts'
@@ -170,7 +170,7 @@ async function stage(job: Job, o: StageOptions, dfc: DfcOptions): Promise<Stage>
     onDisk('empty the folder', job.emptied, () => rmSync(job.emptied!, { recursive: true, force: true }))
     makeFolder(job.emptied)
   }
-  tell(o, `$ hailo ${job.words.join(' ')}`)
+  tell(o, `$ hailo ${job.words.map(shellWord).join(' ')}`)
   const finished = await runStageCommand(call.command, o)
   if ('ok' in finished) {
     if (finished.stopped !== null) await call.abandon()

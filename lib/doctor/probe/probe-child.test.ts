@@ -127,7 +127,7 @@ test(
     }
     assert.match(
       await wordsWith(text),
-      /with builder, and an ONNX parser that does not open: \S+libnvonnxparser\.so\.10: .*not an ELF/,
+      /with builder, and an ONNX parser that does not open: .+libnvonnxparser\.so\.10: .*not an ELF/,
     )
     assert.match(await wordsWith('/nowhere/libnvonnxparser.so'), /, no ONNX parser$/)
   },
