@@ -46,7 +46,7 @@ test('fateOf() takes a name for all, or the first pattern that fits the whole na
 })
 
 test('complaints holds one for every bucket of the parser, the optimiser and the compiler', () => {
-  // ONNX Runtime says these when it opens a graph, and PyTorch the last when it exports; the vendor's program never does.
+  // ONNX Runtime says these when it opens a graph, and PyTorch the last one when it exports; the vendor never does.
   const onnx = ['onnx_unknown_operator', 'onnx_no_kernel', 'onnx_quantised_invalid', 'onnx_invalid_graph']
   const others = [...onnx, 'pytorch_export']
   const wanted = Object.keys(buckets).filter(
