@@ -403,3 +403,11 @@ test('separateRecording() finds references beside a mixture when the caller give
   assert.equal(metrics.si_sdr_db!.length, 2)
   assert.ok(existsSync(metrics.references![0]!))
 })
+
+test('separateRecording() warns that a recording shorter than the window is filled up with silence', async () => {
+  const job = jobOf({ recording: mixOf(wavFile([voice(300)])), haloFrames: undefined })
+  const { metrics } = await separateRecording(job)
+  assert.ok(metrics.warnings.some(words => /fills 300 of the window's 400 samples, the rest is silence/.test(words)))
+  const whole = await separateRecording(jobOf({ recording: mixOf(wavFile([voice(400)])), haloFrames: undefined }))
+  assert.ok(!whole.metrics.warnings.some(words => /the rest is silence/.test(words)))
+})

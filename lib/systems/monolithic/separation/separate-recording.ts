@@ -100,6 +100,10 @@ async function run(
   const ofDevice = { device_info: backend.device, load_ms: rounded(backend.loadMs, 3), warnings }
   note(ofDevice)
   const model = separationModel(backend, job)
+  if (job.haloFrames === undefined && mix.totalSamples < model.widthSamples) {
+    const filled = `the recording fills ${mix.totalSamples} of the window's ${model.widthSamples} samples`
+    warnings.push(`${filled}, the rest is silence: a network with a norm over time answers otherwise than without it`)
+  }
   const haloFrames = await haloOf(job, { backend, model, samples: mix.totalSamples })
   const ofStreams = streamFacts(model, haloFrames * model.layout.stride)
   note(ofStreams)
