@@ -7,6 +7,7 @@
  *
  *   npx tsx runbooks/bench.ts --suite sweep
  *   npx tsx runbooks/bench.ts --suite ffi
+ *   npx tsx runbooks/bench.ts --suite quantise --peer-python ~/onnx/bin/python3
  *   npx tsx runbooks/bench.ts --suite sidecar
  *   npx tsx runbooks/bench.ts --suite survival
  *   npx tsx runbooks/bench.ts --suite whisper --peer-python ~/faster-whisper/bin/python3
@@ -18,14 +19,18 @@ export default runbook(
   {
     asks: 'is it quick enough, and does it stay small?',
     inputs: {
-      suite: choice(['sweep', 'ffi', 'sidecar', 'whisper', 'tdt', 'survival'], {
+      suite: choice(['sweep', 'ffi', 'quantise', 'sidecar', 'whisper', 'tdt', 'survival'], {
         default: 'sweep',
         help: 'what is measured',
       }),
       repeats: number({ default: 5, min: 1, integer: true, help: 'runs of each short measurement' }),
       model: text({ env: 'WHISPER_MODEL', default: 'tiny.en', help: 'of the suite whisper' }),
       audio: file({ optional: true, help: 'a recording for the suite whisper; default: shipped voices' }),
-      peerPython: text({ env: 'PEER_PYTHON', optional: true, help: 'a Python with faster-whisper in it' }),
+      peerPython: text({
+        env: 'PEER_PYTHON',
+        optional: true,
+        help: 'a Python with the peer of the suite in it: faster-whisper, or onnx and onnxruntime',
+      }),
       seed: number({ default: 1, min: 0, integer: true, help: 'of the suite survival: when and what is tried' }),
       requests: number({ default: 40, min: 1, integer: true, help: 'short recordings, to see whether memory grows' }),
     },
@@ -41,6 +46,7 @@ export default runbook(
           'ask hostile libraries',
           'sweep in a crowd',
         ],
+        quantise: ['quantise and compile a MobileNet', 'the same with quantize_static where it is given'],
         ffi: ['call ONNX Runtime both ways', 'step through stand-ins of TensorRT and HailoRT'],
         sweep: [
           'measure --help of every runbook against a bare script',
@@ -53,6 +59,8 @@ export default runbook(
   async tools => {
     if (tools.inputs.suite === 'sidecar')
       await (await import('../lib/bench/sidecar/sidecar.ts')).benchSidecar(tools, tools.inputs.repeats)
+    else if (tools.inputs.suite === 'quantise')
+      await (await import('../lib/bench/quantize.ts')).benchQuantize(tools, tools.inputs.peerPython)
     else if (tools.inputs.suite === 'whisper')
       await (await import('../lib/bench/whisper.ts')).benchWhisper(tools, tools.inputs)
     else if (tools.inputs.suite === 'tdt')
