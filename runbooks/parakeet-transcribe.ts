@@ -24,7 +24,7 @@ export default runbook(
     inputs: {
       modelDir: folder({
         optional: true,
-        help: 'a model folder, as parakeet-export.ts writes it; default: a seeded one',
+        help: 'a folder of parakeet-export.ts, or one in the layout of onnx-asr; default: a seeded one',
       }),
       wav: file({ optional: true, env: 'WAV_PATH', help: 'the recording; default: one that ships' }),
       stream: toggle({ help: 'hear it in pieces, as if it arrived now' }),

@@ -27,10 +27,12 @@ export interface ModelFolder {
   readonly layout: 'rungbook' | 'onnx-asr'
 }
 
-/** What `onnx-asr` calls its files. */
+/** What `onnx-asr` calls its files; those that come first are taken. */
 const foreignNames: Readonly<Record<string, Component>> = {
   'encoder-model.onnx': 'encoder',
+  'encoder-model.int8.onnx': 'encoder',
   'decoder_joint-model.onnx': 'decoder_joint',
+  'decoder_joint-model.int8.onnx': 'decoder_joint',
 }
 
 /**
@@ -52,7 +54,7 @@ export function readModelFolder(path: string, { prefer = '.onnx' }: { prefer?: '
   }
   const layout = files.size > 0 ? 'rungbook' : 'onnx-asr'
   for (const [name, component] of Object.entries(foreignNames))
-    if (layout === 'onnx-asr' && names.includes(name)) files.set(component, join(path, name))
+    if (layout === 'onnx-asr' && names.includes(name) && !files.has(component)) files.set(component, join(path, name))
   const canDecode = files.has('decoder_joint') || (files.has('predictor') && files.has('joint'))
   if (files.has('encoder') && canDecode) return { path, files, layout }
   throw usageError(

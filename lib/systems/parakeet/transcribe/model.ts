@@ -1,10 +1,7 @@
 /**
  * Opens a model folder for transcription: encoder, networks of the decoder, front end and words, on one backend.
  */
-import { join } from 'node:path'
-import { existsSync } from 'node:fs'
-import { readJson } from '../../../host/files.ts'
-import { blockedError, usageError } from '../../../base/errors.ts'
+import { blockedError } from '../../../base/errors.ts'
 import type { Backend } from '../../../infer/backend.ts'
 import { openBackend } from '../../../infer/open.ts'
 import type { BackendName, BackendOptions } from '../../../infer/options.ts'
@@ -13,6 +10,7 @@ import type { Pieces } from '../../../speech/pieces.ts'
 import { checkRules } from '../../../speech/tdt/rules.ts'
 import type { ParakeetContract } from '../contract/read.ts'
 import { readModelFolder, readPieces, type ModelFolder } from '../model/folder.ts'
+import { foreignMeta } from '../model/foreign-meta.ts'
 import { melOptionsOf, readMeta, rulesOf, type ModelMeta } from '../model/meta.ts'
 import { openBackendNetworks } from './networks/backend.ts'
 import { BoundNetworks } from './networks/bound.ts'
@@ -49,7 +47,7 @@ export interface OpenOptions {
 export async function openModel(path: string, contract: ParakeetContract, o: OpenOptions = {}): Promise<OpenModel> {
   const onDevice = o.backend === 'tensorrt'
   const folder = readModelFolder(path, { prefer: onDevice ? '.plan' : '.onnx' })
-  const meta = metaOf(folder, contract)
+  const meta = folder.layout === 'rungbook' ? readMeta(path) : foreignMeta(folder, contract)
   checkRules(rulesOf(meta))
   const pieces = readPieces(path, meta.tokenizer.vocab_size)
   const file = folder.files.get(o.streaming === true ? 'encoder_streaming' : 'encoder')
@@ -95,20 +93,4 @@ async function networksOf(
   const arePlans = (['predictor', 'joint'] as const).every(name => files.get(name)?.endsWith('.plan'))
   if (encoder.name === 'tensorrt' && arePlans) return await PlanNetworks.open(folder, meta, options)
   return await openBackendNetworks(folder, meta, options)
-}
-
-/** The meta of a folder; of one in another's layout, the contract's values with the sizes that its files state. */
-function metaOf(folder: ModelFolder, contract: ParakeetContract): ModelMeta {
-  if (folder.layout === 'rungbook') return readMeta(folder.path)
-  const config = join(folder.path, 'config.json')
-  const stated = existsSync(config) ? (readJson(config) as Record<string, unknown>) : {}
-  const bins = stated.features_size ?? contract.features.n_mels
-  if (bins !== contract.features.n_mels)
-    throw usageError(
-      `Cannot use "${config}": features_size is ${JSON.stringify(bins)}`,
-      'give a model of this contract',
-    )
-  const { features, timebase, encoder, tokenizer, predictor, joint, decode } = contract
-  const parts = { features, timebase, encoder, tokenizer, predictor, joint, decode }
-  return { model: 'onnx-asr', source: stated, ...parts, streaming: null, artifacts: {} }
 }
