@@ -46,6 +46,69 @@ test('beamSearch() of a larger width is never less likely than greedy, and gives
   }
 })
 
+/**
+ * The log-probability of each list of tokens over all alignments, by walking every path. Durations are above 0, or one
+ * token of duration 0 moves on: then no path is endless, and none depends on the tokens that stand on its frame.
+ */
+function everyPath(seed: number, frames: number, durations: readonly number[]): Map<string, number> {
+  const log = (values: ArrayLike<number>) => {
+    const total = Math.log(Array.from(values, Math.exp).reduce((a, b) => a + b))
+    return Array.from(values, value => value - total)
+  }
+  const sums = new Map<string, number>()
+  const walk = (tokens: readonly number[], frame: number, score: number) => {
+    if (frame >= frames) {
+      const key = tokens.join(' ')
+      sums.set(key, (sums.get(key) ?? 0) + Math.exp(score))
+      return
+    }
+    const logits = logitsOf(seed, tokens, frame)
+    const [labels, lengths] = [log(logits.subarray(0, 5)), log(logits.subarray(5, 5 + durations.length))]
+    for (const [label, p] of labels.entries())
+      for (const [i, q] of lengths.entries())
+        walk(label === 4 ? tokens : [...tokens, label], frame + Math.max(1, durations[i]!), score + p + q)
+  }
+  walk([], 0, 0)
+  return new Map([...sums].map(([key, sum]) => [key, Math.log(sum)]))
+}
+
+test('beamSearch() that prunes nothing gives the exact log-probability of each list of tokens', async () => {
+  for (const durations of [
+    [1, 2, 3],
+    [1, 2, 4],
+    [0, 1, 2],
+  ])
+    for (let seed = 1; seed <= 4; seed++) {
+      const want = everyPath(seed, 3, durations)
+      const exact = { vocabSize: 4, durations, maxSymbols: 1 }
+      const found = await beamSearch(exact, formula(seed), 3, { width: 10_000, gamma: 1e6 })
+      assert.equal(found.length, want.size)
+      for (const { tokens, score } of found)
+        assert.ok(Math.abs(score - want.get(tokens.join(' '))!) < 1e-9, `${durations} ${seed} ${tokens}`)
+      const total = found.reduce((sum, { score }) => sum + Math.exp(score), 0)
+      assert.ok(Math.abs(total - 1) < 1e-9)
+    }
+})
+
+test('beamSearch() of any width gives distinct lists, none above exact, the first no worse than greedy', async () => {
+  for (const durations of [
+    [1, 2, 3],
+    [0, 1, 2],
+  ])
+    for (let seed = 1; seed <= 25; seed++) {
+      const exact = everyPath(seed, 4, durations)
+      const rule = { vocabSize: 4, durations, maxSymbols: 1 }
+      const [greedy] = await beamSearch(rule, formula(seed), 4, { width: 1 })
+      for (const width of [2, 3, 4, 8, 16]) {
+        const found = await beamSearch(rule, formula(seed), 4, { width })
+        assert.ok(found.length <= width)
+        assert.equal(new Set(found.map(({ tokens }) => tokens.join())).size, found.length)
+        assert.ok(found[0]!.score >= greedy!.score - 1e-12, `${seed} ${width}`)
+        for (const { tokens, score } of found) assert.ok(score <= exact.get(tokens.join(' '))! + 1e-9)
+      }
+    }
+})
+
 test('beamSearch() ends at once without frames, and refuses a width of 0 and logits that are not finite', async () => {
   assert.deepEqual(await beamSearch(rules, formula(1), 0, { width: 2 }), [
     { tokens: [], timestamps: [], durations: [], score: 0 },

@@ -47,11 +47,10 @@ interface Open<State> extends BeamHypothesis {
 }
 
 const gammaUsual = 2.3
-/** Frames that a search looks at more often than this make no progress. */
-const expansionsPerFrame = 64
 
 /**
- * Search over `frames` encoder frames; the best hypothesis first.
+ * Search over `frames` encoder frames; the best hypothesis first, no two with the same tokens, and the first never less
+ * likely than what a width of 1 finds.
  * @throws RunbookError usage when the width is no count, or a logit is not finite
  */
 export async function beamSearch<State>(
@@ -63,21 +62,32 @@ export async function beamSearch<State>(
   checkRules(rules)
   if (!(Number.isSafeInteger(width) && width >= 1))
     throw usageError(`Cannot search with a beam of ${width}`, 'give 1 or more')
+  const search = (wide: number) => finished(frames, { rules, networks, width: wide, gamma, boosting })
+  const found = await search(width)
+  // What greedy decoding says may have been pruned on the way, where each step of it looked worse than others did.
+  const all = width === 1 ? found : [...found, ...(await search(1))]
+  const distinct = new Map(all.toSorted((a, b) => -byScore(a, b)).map(open => [open.tokens.join(' '), open]))
+  return [...distinct.values()]
+    .toSorted(byScore)
+    .slice(0, width)
+    .map(({ tokens, timestamps, durations, score }) => ({ tokens, timestamps, durations, score }))
+}
+
+/** The hypotheses of a search of one width that have heard every frame. */
+async function finished<State>(frames: number, setting: Setting<State>): Promise<Open<State>[]> {
   const empty = { tokens: [], timestamps: [], durations: [], score: 0 }
-  let beam: Open<State>[] = [{ ...empty, state: await networks.begin(), frame: 0, onFrame: 0, place: 0 }]
-  for (let round = 0; round < frames * expansionsPerFrame; round++) {
+  let beam: Open<State>[] = [{ ...empty, state: await setting.networks.begin(), frame: 0, onFrame: 0, place: 0 }]
+  for (;;) {
     const behind = beam.filter(({ frame }) => frame < frames)
-    if (behind.length === 0) break
+    if (behind.length === 0) return beam
     // Those furthest behind move first, so that hypotheses are compared at about the same frame.
     const first = Math.min(...behind.map(({ frame }) => frame))
     const next = beam.filter(({ frame }) => frame !== first)
-    for (const open of behind.filter(({ frame }) => frame === first))
-      next.push(...(await expanded(open, { rules, networks, width, gamma, boosting })))
-    beam = merged(next).toSorted(byScore).slice(0, width)
+    for (const open of behind.filter(({ frame }) => frame === first)) next.push(...(await expanded(open, setting)))
+    // Behind the last frame it does not matter how far a jump reached.
+    const clipped = next.map(open => (open.frame > frames ? { ...open, frame: frames } : open))
+    beam = merged(clipped).toSorted(byScore).slice(0, setting.width)
   }
-  return beam
-    .toSorted(byScore)
-    .map(({ tokens, timestamps, durations, score }) => ({ tokens, timestamps, durations, score }))
 }
 
 const byScore = (a: BeamHypothesis, b: BeamHypothesis) => b.score - a.score
