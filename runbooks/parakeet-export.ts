@@ -31,7 +31,7 @@ export default runbook(
     },
     steps: inputs => [
       inputs.nemo === undefined ? `seed a ${inputs.synthetic} model` : `read ${inputs.nemo}`,
-      `write six graphs to ${inputs.modelDir ?? 'model/ of the run'}`,
+      `write seven graphs to ${inputs.modelDir ?? 'model/ of the run'}`,
       'check them, compare the meta with the contract, run each once',
       ...(inputs.python === undefined ? [] : [`export with NeMo in ${inputs.python}`]),
     ],

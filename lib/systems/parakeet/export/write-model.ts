@@ -15,7 +15,8 @@ import { authorEncoder, authorStreamingEncoder } from '../../../models/tdt/encod
 import { authorJoint, authorJointStep, authorPredictor, authorProjection } from '../../../models/tdt/decoder.ts'
 import type { NetOptions, WeightSink, WeightSource } from '../../../models/tdt/net.ts'
 import type { StreamSchedule } from '../../../models/tdt/schedule.ts'
-import { streamMetaFrom, type FeatureMeta, type ModelMeta } from '../model/meta.ts'
+import { authorPreprocessor } from '../../../models/tdt/preprocessor.ts'
+import { melOptionsOf, streamMetaFrom, type FeatureMeta, type ModelMeta } from '../model/meta.ts'
 
 /** A model to be exported. */
 export interface ModelToWrite {
@@ -34,6 +35,7 @@ export interface ModelToWrite {
 
 /** The graphs of a model folder, in the order in which they are written. */
 export const graphFiles = [
+  'preprocessor.onnx',
   'encoder.onnx',
   'encoder_streaming.onnx',
   'predictor.onnx',
@@ -97,9 +99,11 @@ function writeGraph(folder: string, file: GraphFile, model: ModelToWrite): strin
   return isExternal ? [file, data] : [file]
 }
 
-function authorOf(file: GraphFile, { config, schedule }: ModelToWrite, options: NetOptions): ModelProto {
+function authorOf(file: GraphFile, { config, schedule, features }: ModelToWrite, options: NetOptions): ModelProto {
   const { encoder, decoder } = config
   switch (file) {
+    case 'preprocessor.onnx':
+      return authorPreprocessor(melOptionsOf({ features }), options)
     case 'encoder.onnx':
       return authorEncoder(encoder, options)
     case 'encoder_streaming.onnx':
