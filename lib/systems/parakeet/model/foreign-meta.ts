@@ -33,7 +33,7 @@ export function foreignMeta(folder: ModelFolder, contract: ParakeetContract): Mo
     throw usageError(
       `Cannot use "${folder.path}": its joint gives ${outputs} numbers, and ${vocab} pieces, blank and ` +
         `${durations.length} durations take ${vocab + 1 + durations.length}`,
-      'give the vocab.txt of this model, or export its .nemo: npx tsx runbooks/parakeet-export.ts --nemo MODEL.nemo',
+      'give the vocab.txt of this model, or export its .nemo',
     )
   const factor = stated('subsampling_factor', timebase.encoder_subsampling_factor)
   const frameMs = timebase.encoder_frame_shift_ms / timebase.encoder_subsampling_factor
