@@ -47,10 +47,21 @@ test('parakeet-engines takes no plan for no success, and is BLOCKED without trte
   assert.deepEqual(JSON.parse(absent.read('build_report.json')).ok, false)
 })
 
-test('parakeet-engines gives --fp16 on TensorRT 10, and on 11 refuses graphs that were not converted', async () => {
+test('parakeet-engines gives --fp16 on TensorRT 10, and on 11 converts the graphs and judges them first', async () => {
   const old = await build(ten, '--precision', 'fp16')
   assert.ok(old.report.builds[0].command.includes('--fp16'))
-  const blocked = await build(eleven, '--precision', 'fp16')
+  const { ran, report } = await build(eleven, '--precision', 'fp16')
+  const gate = ran.report.gates.find(({ name }) => name === 'converted graphs give the reference')
+  assert.equal(gate?.status, 'pass')
+  assert.equal(report.builds.length, 4)
+  for (const { ok, command } of report.builds as { ok: boolean; command: string[] }[]) {
+    assert.ok(ok && !command.includes('--fp16'))
+    assert.ok(command.some(word => word.startsWith('--onnx=') && word.includes('/half/')))
+  }
+})
+
+test('parakeet-engines refuses graphs that were never converted, and bfloat16 without any on TensorRT 11', async () => {
+  const blocked = await build(eleven, '--precision', 'bf16')
   assert.match(blocked.ran.verdict, /^BLOCKED parakeet-engines /)
   assert.match(blocked.ran.stderr, /TensorRT 11\.1\.0: it takes the precision from the ONNX file/)
   const model = blocked.ran.path('model')

@@ -4,8 +4,8 @@
  *
  * Drives trtexec with the flags that it has, or libnvinfer itself (`--builder ffi`), with the contract's profiles, a
  * timing cache and a hard time limit; each plan is told by its first bytes and asked once. `build_report.json` is
- * written also when a build fails, with the failure's family. TF32 is off for float32. From TensorRT 11 on a lower
- * precision comes from graphs that were converted.
+ * written also when a build fails, with the failure's family. TF32 is off for float32. From TensorRT 11 on graphs are
+ * converted to float16 first, and judged; those of other lower precisions have to be given.
  *
  *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet
  *   npx tsx runbooks/parakeet-engines.ts --model-dir models/parakeet --precision fp16 --engine-dir models/parakeet-fp16
@@ -22,7 +22,10 @@ export default runbook(
     inputs: {
       modelDir: folder({ optional: true, help: 'the exported model; default: a seeded one' }),
       engineDir: folder({ optional: true, late: true, help: 'where the plans go; default: engines/ of the run' }),
-      halfDir: folder({ optional: true, help: 'graphs converted to the precision, for TensorRT 11 and newer' }),
+      halfDir: folder({
+        optional: true,
+        help: 'graphs of the precision, for TensorRT 11 and newer; fp16 is converted here',
+      }),
       precision: choice(precisions, { default: 'fp32', help: 'of the engines' }),
       builder: choice(builderWays, { default: 'trtexec', help: 'the program, or calls of libnvinfer itself' }),
       trtexec: text({ default: 'trtexec', env: 'TRTEXEC', help: 'the program, a name on PATH or a path' }),
@@ -36,6 +39,7 @@ export default runbook(
   },
   async ({ inputs, run, cell, show, gate, next, stamp, line, signal }) => {
     const { parakeetContract } = await import('../lib/systems/parakeet/contract/read.ts')
+    const halves = await import('../lib/systems/parakeet/engines/half-graphs.ts')
     const { buildAll, reportOf } = await import('../lib/systems/parakeet/engines/build-all.ts')
     const { openEngineBuilder } = await import('../lib/compile/trtexec/builder.ts')
     const { seedModel } = await import('../lib/systems/parakeet/transcribe/hear-file.ts')
@@ -58,9 +62,20 @@ export default runbook(
       print(`TensorRT ${found.version} (${found.where})`)
       return found
     })
+    const isConverted = halves.wantsConversion(builder, inputs.precision, inputs.halfDir)
+    const halfDir = isConverted ? run.path('half') : inputs.halfDir
+    if (isConverted) {
+      const judged = await cell('Convert the graphs to float16', async ({ show: showHere }) => {
+        showHere(table(halves.convertGraphs(modelDir, run.path('half')).map(graph => ({ ...graph }))))
+        return await halves.judgeConversion(modelDir, run.path('half'), contract, run.path('float32.ndjson'))
+      })
+      const { status, firstDivergence, tolerance } = judged
+      gate('converted graphs give the reference', status, { equals: 'pass' }, { note: firstDivergence || tolerance })
+    }
     const builds = await cell('Build the engines', ({ print }) =>
       buildAll(builder, {
         ...inputs,
+        halfDir,
         modelDir,
         engineDir,
         contract,

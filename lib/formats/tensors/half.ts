@@ -1,5 +1,5 @@
 /**
- * Widens float16 and bfloat16 tensors to float32, exactly.
+ * Widens float16 and bfloat16 tensors to float32, exactly, and narrows float32 to float16.
  */
 import { usageError } from '../../base/errors.ts'
 import { describe, type FloatTensor, type Tensor } from './tensor.ts'
@@ -24,6 +24,35 @@ export function float32FromHalf(bits: Uint16Array): Float32Array {
   const values = new Float32Array(bits.length)
   for (let i = 0; i < bits.length; i++) values[i] = table[bits[i]!]!
   return values
+}
+
+/** The largest number that float16 holds. */
+export const halfMax = 65504
+
+/** The nearest float16 bits of float32 values, the even one of two; what is too large becomes infinite. */
+export function halfFromFloat32(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  return Uint16Array.from(words, word => {
+    const sign = (word >>> 16) & 0x8000
+    const size = word & 0x7fff_ffff
+    if (size > 0x7f80_0000) return sign | 0x7e00
+    // Half a step above the largest number rounds to infinity.
+    if (size >= 0x477f_f000) return sign | 0x7c00
+    if (size < 0x3880_0000) return sign | tiny(size)
+    const rounded = size + 0xfff + ((size >>> 13) & 1)
+    return sign | ((rounded - 0x3800_0000) >>> 13)
+  })
+}
+
+/** Below 2⁻¹⁴ float16 counts steps of 2⁻²⁴. */
+function tiny(size: number): number {
+  const shift = 126 - (size >>> 23)
+  if (shift > 24) return 0
+  const whole = (size & 0x7f_ffff) | 0x80_0000
+  const kept = whole >>> shift
+  const rest = whole & ((1 << shift) - 1)
+  const middle = 1 << (shift - 1)
+  return kept + (rest > middle || (rest === middle && (kept & 1) === 1) ? 1 : 0)
 }
 
 /** The float32 values of bfloat16 bits. */

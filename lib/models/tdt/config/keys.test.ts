@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'node:test'
-import { parseConfig } from '../../formats/nemo/open.ts'
-import { dataPath, needsData } from '../../testing/needs.ts'
-import { fullNemoConfig } from '../../testing/tdt/full-nemo-config.ts'
-import { checkConfigKeys, configKeys } from './config-keys.ts'
-import { tdtConfigFrom } from './config.ts'
+import { parseConfig } from '../../../formats/nemo/open.ts'
+import { dataPath, needsData } from '../../../testing/needs.ts'
+import { fullNemoConfig } from '../../../testing/tdt/full-nemo-config.ts'
+import { checkConfigKeys, configKeys } from './keys.ts'
+import { tdtConfigFrom } from '../config.ts'
 
 type Json = Record<string, unknown>
 const full = async () => structuredClone(await parseConfig(fullNemoConfig, 'full')) as Json

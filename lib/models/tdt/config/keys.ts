@@ -4,7 +4,7 @@
  * A key that nothing here knows is refused by name as well: what is passed over in silence may change every word.
  * Source: NVIDIA-NeMo/NeMo@8cfedd72, the constructors of the modules that a configuration names.
  */
-import { usageError } from '../../base/errors.ts'
+import { usageError } from '../../../base/errors.ts'
 
 type Table = Readonly<Record<string, unknown>>
 
