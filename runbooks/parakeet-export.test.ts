@@ -89,3 +89,39 @@ test("parakeet-export is BLOCKED, not passed, where the Python for NeMo's own ex
   assert.ok(ran.report.gates.some(gate => gate.status === 'blocked' && gate.name === "NeMo's own export"))
   assert.match(ran.read('nemo_export.py'), /restore_from/)
 })
+
+test("parakeet-export believes NeMo's own export by its files and their digests, not by its exit code", async () => {
+  const exported = async (files: string) => {
+    const python = join(mkdtempSync(join(tmpdir(), 'rungbook-')), 'python')
+    const program = `#!/usr/bin/env node
+const { createHash } = require('node:crypto')
+const { mkdirSync, writeFileSync } = require('node:fs')
+const out = process.argv[process.argv.indexOf('--out') + 1]
+mkdirSync(out, { recursive: true })
+writeFileSync(out + '/encoder-model.onnx', 'graph')
+const sha = createHash('sha256').update('graph').digest('hex')
+const result = { python: '3.11', torch: '2.7.0', nemo: '2.6.2', files: ${files} }
+if (result.files !== null) writeFileSync(out + '/nemo_export.json', JSON.stringify(result))
+`
+    writeFileSync(python, program, { mode: 0o755 })
+    const ran = await runInProcess(parakeetExport, [
+      '--run-ts',
+      't',
+      '--nemo',
+      nemoPath(tinyNemoConfig()),
+      '--python',
+      python,
+    ])
+    return ran.report.gates.find(({ name }) => name === "NeMo's own export")!
+  }
+  assert.equal((await exported("{ 'encoder-model.onnx': sha }")).status, 'pass')
+  for (const [files, why] of [
+    ['null', /wrote no nemo_export\.json/],
+    ['{}', /no ONNX graph/],
+    ["{ 'encoder-model.onnx': 'another' }", /is not there as it says/],
+  ] as const) {
+    const gate = await exported(files)
+    assert.equal(gate.status, 'fail', files)
+    assert.match(gate.note ?? '', why)
+  }
+})

@@ -89,7 +89,8 @@ export default runbook(
         const program = run.write('nemo_export.py', exporting.nemoExportProgram)
         const args = exporting.nemoExportArguments({ nemo: inputs.nemo!, out: run.path('nemo'), device: inputs.device })
         const { exitCode } = await sh({ timeout: '7200s', nothrow: true })`${inputs.python} ${program} ${args}`
-        if (exitCode === 0) gate("NeMo's own export", true, { equals: true })
+        const problems = exitCode === 0 ? exporting.nemoExportProblems(run.path('nemo')) : []
+        if (exitCode === 0) gate("NeMo's own export", problems.length, { equals: 0 }, { note: problems.join('; ') })
         else gate.blocked("NeMo's own export", `${inputs.python} ended with ${exitCode}: see its log in the run`)
       })
     next({

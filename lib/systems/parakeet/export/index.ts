@@ -13,7 +13,7 @@ import { modelFromNemo, syntheticModel, type SyntheticShape } from './sources.ts
 import { writeModelFolder } from './write-model.ts'
 
 export { smokeRun } from './smoke.ts'
-export { nemoExportArguments, nemoExportProgram } from './nemo-python.ts'
+export { nemoExportArguments, nemoExportProblems, nemoExportProgram } from './nemo-python.ts'
 
 /** What is exported: a `.nemo`, or a seeded shape. */
 export interface ExportInputs {

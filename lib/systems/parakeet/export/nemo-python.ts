@@ -4,6 +4,10 @@
  * The program is written into the run folder and run from there, so that the evidence holds what was run. Seeds and
  * deterministic kernels are set, the traced graphs come from NeMo's own exporter, and the versions go into a JSON file.
  */
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { sha256File } from '../../../host/digest.ts'
+import { readJson } from '../../../host/files.ts'
 
 /** Where NeMo's export goes, and of what. */
 export interface NemoExportOptions {
@@ -63,6 +67,25 @@ versions = {"python": platform.python_version(), "torch": torch.__version__, "ne
 with open(os.path.join(args.out, "${nemoExportResult}"), "w") as file:
     json.dump({**versions, "files": files}, file)
 `
+
+/**
+ * What is wrong with the folder of an export that ended well; nothing when every graph is there as the program says.
+ */
+export function nemoExportProblems(folder: string): string[] {
+  const path = join(folder, nemoExportResult)
+  if (!existsSync(path)) return [`it wrote no ${nemoExportResult}`]
+  const { files, torch, nemo } = (readJson(path) ?? {}) as { files?: unknown; torch?: unknown; nemo?: unknown }
+  const listed = Object.entries(typeof files === 'object' && files !== null ? files : {})
+  const changed = listed.filter(([name, digest]) => {
+    const file = join(folder, basename(name))
+    return !existsSync(file) || sha256File(file) !== digest
+  })
+  return [
+    ...(listed.some(([name]) => name.endsWith('.onnx')) ? [] : ['it wrote no ONNX graph']),
+    ...changed.map(([name]) => `${name} is not there as it says`),
+    ...(typeof torch === 'string' && typeof nemo === 'string' ? [] : ['it names no versions']),
+  ]
+}
 
 /** The arguments for the program. */
 export const nemoExportArguments = ({ nemo, out, device, cacheSize }: NemoExportOptions): string[] => [
