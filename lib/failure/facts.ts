@@ -43,6 +43,8 @@ const patterns: readonly RegExp[] = [
   /Dependency "?(?<dependency>[\w.+-]{2,60})"? not found/,
   /(?:sh|bash|zsh): (?:line )?\d{0,6}:? ?(?<program>[\w.+-]{2,40}): (?:command )?not found/,
   /(?<crashed>[\w.-]{1,40})\[\d{1,9}\]: segfault at [^\n]{1,120} in (?<crashedIn>[\w.+-]{1,60})/i,
+  /In node (?<nodeNumber>\d{1,6}) \(import(?<node>[A-Z]\w{1,60})\)/,
+  /Missing (?<kernelWanted>[\d.]{3,20}\S{0,60}) kernel headers/i,
   /input tensor with name "(?<inputAsked>[^"\n]{1,100})"/i,
   /command '(?<program>[\w.+-]{2,40})' failed: No such file/,
   exact`error: argument (?<argument>[\w/, -]{2,60}): invalid choice: '(?<given>[^'\n]{1,60})'

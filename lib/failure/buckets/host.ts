@@ -100,6 +100,11 @@ export const hostBuckets: Readonly<Record<string, Bucket>> = {
     'read the first line with "error:" above the one of make',
     [
       {
+        when: /kernel headers/i,
+        cause: 'the headers of the kernel {kernelWanted} are not installed, so no module can be built for it',
+        fix: 'uname -r; sudo apt install linux-headers-{kernelWanted} (Raspberry Pi OS: linux-headers-rpi-2712)',
+      },
+      {
         when: /Dependency .* not found/i,
         cause: 'the build wants {dependency}, and pkg-config does not find it',
         fix: 'pkg-config --modversion {dependency}; install its development files, or set PKG_CONFIG_PATH',

@@ -71,6 +71,12 @@ export const buildBuckets: Readonly<Record<string, Bucket>> = {
     'fold its constants (polygraphy surgeon sanitize), then build from the folded file',
     [
       {
+        when: /convert_?onnx_?weights/i,
+        cause:
+          'TensorRT could not read the weights of the model: their file is not beside it, or their type is not taken',
+        fix: 'ls -l beside MODEL.onnx for its external data; check-model MODEL.onnx; then export again with float32',
+      },
+      {
         when: /dynamic axes|allValuesKnown|is_weights|must be an initializer|constant/i,
         cause:
           'node {nodeNumber} ({node}): its axes or sizes are computed in the graph, and TensorRT wants them constant',

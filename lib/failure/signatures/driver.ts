@@ -4,7 +4,7 @@
 import { phrase } from '../patterns.ts'
 import { at, type Signature } from '../signature.ts'
 
-const runtime = at('runtime')
+const [any, runtime] = [at('any'), at('runtime')]
 
 /** The driver, its module and its firmware. */
 export const driverSignatures: readonly Signature[] = [
@@ -32,6 +32,7 @@ export const driverSignatures: readonly Signature[] = [
     { and: /hailo/i },
   ),
   runtime('environment_build_failed', /Bad return status for module build|dkms[^\n]{0,60}error/i, { andNot: /hailo/i }),
+  any('environment_build_failed', /Missing \S{3,60} kernel headers for module (?!\S{0,20}hailo)/i),
   runtime('runtime_driver', /kernel headers[^\n]{0,60}(?:cannot be found|not (?:found|installed)|missing)/i),
   runtime('runtime_driver', [/(?:gcc|clang)\S{0,8}: (?:No such file|not found|command not found)/i], { and: /hailo/i }),
   runtime('host_power', /under-?voltage detected/i),

@@ -115,6 +115,7 @@ const building: readonly Signature[] = [
       |DATATYPE)
       |In function (?:import|parse)[A-Z]|Invalid Node - |Func of the error:import|convert_?onnx_?weights
       |tensors\.count\(input_name\)|_importer_ctx|is_weights\(\)|must be an initializer
+      |builtin_op_importers\.cpp:\d{1,6} In function|In node \d{1,6} \(convert_\w{2,40}\): UNSUPPORTED_NODE
       |unsupported (?:onnx )?data type|data type[^\n]{0,60}not supported|Found unsupported datatype`,
     { unless: /FallbackPlugin|plugin not found/i },
   ),
