@@ -104,6 +104,6 @@ export function openRecording(recording: Recording, sampleRate: number): OpenRec
  */
 export function refuseSilent(source: MonoSource, path: string): void {
   if (!source.isSilent()) return
-  const hint = 'give a recording with two voices: --mix-wav FILE'
+  const hint = 'give a recording with two voices (monolithic-infer, monolithic-sweep: --mix-wav FILE)'
   throw usageError(`Cannot separate "${path}": it is silent, or its channels cancel out`, hint)
 }
