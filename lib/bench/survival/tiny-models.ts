@@ -15,9 +15,9 @@ export function writeTinyModels(folder: string, count: number): string[] {
     const random = seededRandom(i + 1)
     const weights = Float32Array.from({ length: width * width }, () => random.next() - 0.5)
     const graph = new GraphBuilder({ name: `tiny-${i + 1}` })
-    graph.input('x', 'float32', [1, width])
+    graph.input('x', 'float32', [1, 1, 1, width])
     graph.node('MatMul', ['x', graph.weight('w', float32([width, width], weights))], { output: 'y' })
-    graph.output('y', 'float32', [1, width])
+    graph.output('y', 'float32', [1, 1, 1, width])
     const path = join(folder, `tiny-${i + 1}.onnx`)
     writeFileSync(path, encodeModel(graph.build()))
     return path
