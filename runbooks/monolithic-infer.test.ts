@@ -14,7 +14,9 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { hailortStandin } from '../ffi/testing/hailort.ts'
 import { smallHef } from '../lib/testing/hef/samples.ts'
+import { float32 } from '../lib/formats/tensors/tensor.ts'
 import { readWav } from '../lib/formats/wav/index.ts'
+import { GraphBuilder } from '../lib/onnx/builder.ts'
 import {
   diskOf,
   forked,
@@ -67,7 +69,7 @@ test("monolithic-infer separates a recording and ends in PASS with the plan's fi
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(
     ran.verdict,
-    'PASS monolithic-infer gates=4/4 run=module_runs/t hint="listen to module_runs/t/sep_src1.wav"',
+    'PASS monolithic-infer gates=6/6 run=module_runs/t hint="listen to module_runs/t/sep_src1.wav"',
   )
   assert.equal(ran.lines.at(-2), 'Runtime status: pass ; output_dir=module_runs/t')
   for (const name of ['mix.wav', 'sep_src1.wav', 'sep_src2.wav'])
@@ -190,7 +192,8 @@ test('monolithic-infer lists the streams on a mismatch, and --input and --output
   )
   await refused(env, { ...usage, reason: /there is no output "x": quiet/ }, ['--input', 'sound', '--output', 'x'])
   const ran = await run(env, ['--input', 'sound', '--output', 'loud'])
-  assert.equal(ran.exit, 0, ran.stderr)
+  // One of its two sources is silent.
+  assert.equal(ran.exit, 1, ran.stderr)
   assert.equal(metricsIn(ran.path()).halo_samples, 0, 'measured: the model looks at one sample at a time')
   assert.match(ran.stderr, /warning: the model takes 16000 Hz: nothing says its rate/)
   assert.deepEqual(metricsIn(ran.path()).zero_inputs, ['bias'])
@@ -217,7 +220,7 @@ test('monolithic-infer ends in FAIL and 1 when the model answers NaN', async () 
 test('monolithic-infer ends in FAIL, not in pass, when the model has one source', async () => {
   const ran = await run({ HEF_PATH: tinyModel({ forceNSrc1: true }), MIX_WAV: mixture() })
   assert.deepEqual([ran.exit, ran.lines.at(-2)], [1, 'Runtime status: fail ; output_dir=module_runs/t'])
-  assert.match(ran.verdict, /^FAIL monolithic-infer gates=3\/4 .* hint="choose another rung/)
+  assert.match(ran.verdict, /^FAIL monolithic-infer gates=4\/5 .* hint="choose another rung/)
   assert.deepEqual(metricsIn(ran.path()).files, ['mix.wav', 'sep_src1.wav'])
 })
 
@@ -347,7 +350,7 @@ test(
       const words = ['--output', 'net/voices', '--backend', 'hailort', '--sample-rate', '16000', '--no-rescale']
       const ran = await run({ HEF_PATH: hef, MIX_WAV: mixture() }, words)
       assert.equal(ran.exit, 0, ran.stderr)
-      assert.match(ran.verdict, /^PASS monolithic-infer gates=4\/4 /)
+      assert.match(ran.verdict, /^PASS monolithic-infer gates=6\/6 /)
       const found = metricsIn(ran.path())
       assert.deepEqual(
         [found.ok, found.output_samples, found.input_stream, found.output_stream],
@@ -427,3 +430,26 @@ test(
     }
   },
 )
+
+test('monolithic-infer fails a model that answers silence, a constant, or one sound twice', async () => {
+  for (const [gain, bias, failed] of [
+    [0, 0, ['quietest source']],
+    [0, 0.25, ['quietest source']],
+    [1e-6, 0, ['quietest source', 'likeness of two sources']],
+    [0.5, 0, ['likeness of two sources']],
+  ] as const) {
+    const graph = new GraphBuilder({ name: 'broken' })
+    const sound = graph.input('mix', 'float32', [1, 1, 16_000])
+    const quiet = graph.node('Mul', [sound, graph.weight('gain', float32([1], [gain]))])
+    const moved = graph.node('Add', [quiet, graph.weight('bias', float32([1], [bias]))])
+    graph.node('Concat', [moved, moved], { output: 'sources', attributes: { axis: 1 } })
+    graph.output('sources', 'float32', [1, 2, 16_000])
+    const ran = await run({ HEF_PATH: modelFile(graph.build()), MIX_WAV: mixture() })
+    assert.equal(ran.exit, 1, ran.stdout)
+    assert.deepEqual(
+      ran.report.gates.filter(({ status }) => status === 'fail').map(({ name }) => name),
+      failed,
+    )
+    assert.match(ran.verdict, /answers no separate sound/)
+  }
+})

@@ -72,12 +72,14 @@ export default runbook(
         return separated
       })
       stamp({ device: metrics.device_info })
-      const isSound = infer.gateSeparation(gate, metrics, { ...gates, mixtureDbMin: null })
+      const isNull = inputs.backend === 'null'
+      const bounds = { ...gates, ...(isNull && { sourceDbMin: null }), mixtureDbMin: null }
+      const isSound = infer.gateSeparation(gate, metrics, bounds)
       const isPair = gate('sources', metrics.sources, { equals: model.nSrc })
-      if (inputs.backend === 'null') gate.blocked('runtime', 'the null backend answers zeros: nothing was computed')
-      status(!isSound || !isPair ? 'fail' : inputs.backend === 'null' ? 'blocked' : 'pass')
+      if (isNull) gate.blocked('runtime', 'the null backend answers zeros: nothing was computed')
+      status(!isSound || !isPair ? 'fail' : isNull ? 'blocked' : 'pass')
       next({ fail: runbookCommand('runbooks/monolithic-sweep.ts') })
-      hint({ pass: `listen to ${shownFolder}/sep_src1.wav`, fail: 'choose another rung' })
+      hint({ pass: `listen to ${shownFolder}/sep_src1.wav`, fail: infer.failureHint(metrics, bounds) })
     } catch (thrown) {
       status(exitNameOf(thrown) === 'blocked' ? 'blocked' : 'fail')
       throw thrown

@@ -48,3 +48,8 @@ test('formatTsv() disarms text that a spreadsheet runs as a formula, and readTsv
     texts.filter(text => text !== ''),
   )
 })
+
+test('formatTsv() lets no terminal sequence and no control character through', () => {
+  const text = formatTsv(['a'], [{ a: '\u001b[31mred\u001b]0;title\u0007.onnx' }, { a: 'b\u0000\u0008c' }])
+  assert.equal(text, 'a\r\nred.onnx\r\nbc\r\n')
+})

@@ -6,6 +6,7 @@
 import Papa from 'papaparse'
 import { readFile, writeFileAtomic } from './files.ts'
 import { usageError } from '../base/errors.ts'
+import { plainText } from '../base/text.ts'
 
 /** What a cell of a table may hold; null and undefined are empty. */
 export type TsvValue = string | number | boolean | null | undefined
@@ -19,8 +20,12 @@ export function formatTsv(columns: readonly string[], rows: readonly Readonly<Re
 /** Text that a spreadsheet would run as a formula; a number with its sign is none. */
 const formula = /^'*[=+@\t\r]|^'*-(?![\d.]|inf\b)/i
 
-/** Text that no spreadsheet runs: a quote before it, which `readTsv` takes away again. */
-const plainCell = (value: TsvValue) => (typeof value === 'string' && formula.test(value) ? `'${value}` : value)
+/** Text that no spreadsheet runs, by a quote before it which `readTsv` takes away again, and no terminal obeys. */
+function plainCell(value: TsvValue): TsvValue {
+  if (typeof value !== 'string') return value
+  const plain = plainText(value)
+  return formula.test(plain) ? `'${plain}` : plain
+}
 
 /** Write a table whole or not at all. */
 export function writeTsv(

@@ -72,7 +72,7 @@ export const fieldElsewhere: Readonly<Record<string, readonly string[]>> = {
     'npz/cut.npy',
     'npz/WINDOWS.NPY',
   ],
-  'runbooks/field.test.ts': [
+  'lib/bench/survival/started-run.test.ts': [
     'scripts/telemetry-queue.sh',
     'scripts/resume-cut-model.sh',
     'scripts/one-edit-changes-two-runs.sh',

@@ -68,7 +68,7 @@ function faultsOf(folder: string, { exit, verdict }: { exit: number | null; verd
     const tag = row.run_tag ?? row.model!.replace(/^.*\/|\.onnx$/g, '')
     const record = join(folder, tag, 'case.json')
     const status = existsSync(record) ? (readJson(record) as { result: { status: string } }).result.status : null
-    const isRowGood = row.status === 'succeeded' || row.compile_success === 'true'
+    const isRowGood = row.status === 'succeeded' || ['true', 'host'].includes(row.hef_success ?? '')
     if (status === 'succeeded' && !isRowGood) faults.push(`the table has ${tag} otherwise than its record`)
     if (isRowGood && status !== 'succeeded') faults.push(`the table has ${tag} as compiled, and there is no record`)
   }

@@ -168,7 +168,8 @@ async function thrownBy<S extends Inputs>(
   try {
     const work = session.owned.run(() => body(session.tools))
     await untilInterrupted(Promise.race([work, ...(strays ? [strays] : [])]), session.signal)
-    return undefined
+    // Gates over what was cut short would say something wrong, whichever way they fall.
+    return session.signal.aborted ? interruption('finish', session.signal) : undefined
   } catch (error) {
     return session.signal.aborted ? interruption('finish', session.signal) : errorOfCommand(error)
   }

@@ -8,6 +8,7 @@ import { typescriptCommand } from '../../host/typescript.ts'
 import { runInProcess } from '../../testing/run-in-process.ts'
 import { until } from '../../testing/until.ts'
 import demo from '../../testing/notebook/demo-runbook.ts'
+import { runbook } from './runbook.ts'
 import type { Report } from '../views/report.ts'
 
 const views = ['events.ndjson', 'report.html', 'report.ipynb', 'report.json', 'report.md']
@@ -219,4 +220,18 @@ test('a runbook is blocked, and no defect, when the machine has no more open fil
   const { exit, report } = await runInProcess(demo, ['--how', 'few-files'])
   assert.equal(exit, 3)
   assert.match(report.hint!, /ulimit -n 4096/)
+})
+
+test('a runbook that is stopped is interrupted, even where its body goes on to judge what was cut short', async () => {
+  const controller = new AbortController()
+  const deaf = runbook(
+    { ...import.meta, filename: join(import.meta.dirname, '../../testing/notebook/demo-runbook.ts') } as ImportMeta,
+    { asks: 'is it interrupted?', inputs: {} },
+    async ({ gate }) => {
+      controller.abort('SIGINT')
+      gate('half of the rows', 1, { equals: 1 })
+    },
+  )
+  const { exit, report } = await runInProcess(deaf, [], { signal: controller.signal })
+  assert.deepEqual([exit, report.verdict], [130, 'INTERRUPTED'])
 })

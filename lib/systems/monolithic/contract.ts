@@ -71,6 +71,10 @@ export interface MonolithicContract {
     readonly rtfMax: number
     /** Of all samples that are written. */
     readonly clippedShareMax: number
+    /** Below it a separated source holds no sound, in dB against the mixture. */
+    readonly sourceDbMin: number
+    /** Above this correlation two separated sources are one. */
+    readonly likenessMax: number
     readonly mixtureSnrDbMinInt8: number
   }
   readonly bench: {

@@ -19,13 +19,20 @@ export async function runAsEntry<S extends Inputs>(self: Runbook<S>, path: strin
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
   if (!(await isDefaultExport(self, path))) return leave(exitCodes.usage)
-  const isChild = process.env[supervisorVariable] === String(process.ppid)
+  const supervisor = process.env[supervisorVariable]
+  const isChild = supervisor === String(process.ppid)
   const marker = process.env[markerVariable]
   for (const name of [supervisorVariable, markerVariable]) delete process.env[name]
+  if (supervisor !== undefined && !isChild) {
+    // Whoever wanted this was killed before it began.
+    process.stdout.write(`INTERRUPTED ${self.id} gates=0/0 run=none hint="run it again"\n`)
+    return leave(exitCodes.interrupted)
+  }
   // What only reads and tells starts no second process, where this one can load all that it needs.
   const isPlain = argv.some(word => ['--help', '-h', '--version'].includes(word))
   const isQuick = argv.includes('--dry-run') || self.sheet.evidence === false
-  if (isChild && marker !== undefined) return leave(await work(self, watchParent({ script: path, argv, marker })))
+  if (isChild && marker !== undefined)
+    return leave(await work(self, watchParent({ parent: process.ppid, script: path, argv, marker })))
   if (isPlain || (isQuick && loadsEverything())) return leave(await work(self, null))
   leave(await supervise(self, { script: process.argv[1]!, argv }))
 }
@@ -66,6 +73,7 @@ async function work<S extends Inputs>(
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop(name))
   // The supervisor has gone: so has whoever wanted this.
   process.on('disconnect', () => stop('parent gone'))
+  if (tellThread !== null && !process.connected) stop('parent gone')
   const strays = new Promise<never>((_, reject) => {
     process.on('uncaughtException', reject)
     process.on('unhandledRejection', reject)

@@ -45,16 +45,16 @@ const graceMs = 20_000
 /**
  * Watch the parent from a second thread.
  *
+ * @param o.parent number of the process that supervises this one
  * @returns tells the thread where the run folder is
  */
-export function watchParent(o: {
-  script: string
-  argv: readonly string[]
-  marker: string
-}): (run: NonNullable<Estate['run']>) => void {
+export function watchParent({
+  parent,
+  ...o
+}: Pick<Estate, 'script' | 'argv' | 'marker'> & { parent: number }): (run: NonNullable<Estate['run']>) => void {
   const estate: Estate = { ...o, pid: process.pid, run: null }
   const command = typescriptCommand(import.meta.filename)
-  const workerData = { parent: process.ppid, estate, command, lookEveryMs: 500, graceMs }
+  const workerData = { parent, estate, command, lookEveryMs: 500, graceMs }
   const worker = new Worker(sentry, { eval: true, execArgv: [], workerData })
   worker.unref()
   // Without the thread a runbook still stops as long as it can.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -135,6 +135,26 @@ test('supervise() is followed by a successor when it is killed and the runbook c
   await until(() => report().verdict === 'INTERRUPTED')
   assert.match(report().error!.message, /did not stop by itself after its parent had gone/)
   await ended
+})
+
+test('a runbook whose supervisor was killed before it began does nothing', () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'supervise-'))
+  const [program, ...words] = typescriptCommand(demo)
+  const env = { ...process.env, RUNGBOOK_SUPERVISOR: '999999999' }
+  const { status, stdout } = spawnSync(program!, words, { cwd, env, encoding: 'utf8' })
+  assert.equal(status, 130)
+  assert.match(stdout, /^INTERRUPTED demo-runbook gates=0\/0 run=none /)
+  assert.deepEqual(readdirSync(cwd), [])
+})
+
+test('a runbook whose supervisor was killed before it began does nothing', () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'supervise-'))
+  const [program, ...words] = typescriptCommand(demo)
+  const env = { ...process.env, RUNGBOOK_SUPERVISOR: '999999999' }
+  const { status, stdout } = spawnSync(program!, words, { cwd, env, encoding: 'utf8' })
+  assert.equal(status, 130)
+  assert.match(stdout, /^INTERRUPTED demo-runbook gates=0\/0 run=none /)
+  assert.deepEqual(readdirSync(cwd), [])
 })
 
 test('supervise() passes exit codes and output through', async () => {

@@ -13,6 +13,7 @@ import { SeparationScore, type SeparationResult } from '../../../signal/metrics.
 import { SnrSum } from '../../../signal/snr.ts'
 import { Spectrogram, type SpectrogramResult } from '../../../signal/spectrogram.ts'
 import { openMono, type MonoSource } from '../../../signal/mono-source.ts'
+import { SourceSound } from '../../../signal/source-sound.ts'
 import { SourceGains } from '../../../signal/source-gains.ts'
 
 /** What is written, and how much of it. */
@@ -38,6 +39,11 @@ export interface FinishedOutputs {
   /** What each source was multiplied with before it was written; null when they are as the model gave them. */
   readonly sourceGains: readonly number[] | null
   readonly clippedSamples: number
+  /** Those of them that the mixture has. */
+  readonly mixClippedSamples: number
+  /** As `SourceSound` measures them, of the sources as the model gave them. */
+  readonly quietestDb: number
+  readonly likeness: number | null
 }
 
 /** Sound files, pictures and scores that are being made. */
@@ -112,6 +118,7 @@ function streamOf(parts: Parts): Omit<SeparationOutputs, typeof Symbol.dispose> 
   const { names, paths, pictures, writers, references, gains } = parts
   const score = references ? new SeparationScore(references.length) : null
   const consistency = new SnrSum()
+  const sound = new SourceSound(names.length - 1)
   let sum = new Float32Array(0)
   return {
     push(mix, sources) {
@@ -120,6 +127,7 @@ function streamOf(parts: Parts): Omit<SeparationOutputs, typeof Symbol.dispose> 
         if (i === 0 || gains === null) pictures[i]!.push(samples)
       }
       gains?.push(mix, sources)
+      sound.push(mix, sources)
       if (sum.length < mix.length) sum = new Float32Array(mix.length)
       consistency.push(sumInto(sum.subarray(0, mix.length), sources), mix)
       if (references)
@@ -138,6 +146,9 @@ function streamOf(parts: Parts): Omit<SeparationOutputs, typeof Symbol.dispose> 
         consistencyDb: consistency.db(),
         sourceGains,
         clippedSamples,
+        mixClippedSamples: writers[0]!.clippedSamples,
+        quietestDb: sound.quietestDb(),
+        likeness: sound.likeness(),
         files: { mix: paths[0]!, sources: paths.slice(1) },
       }
     },

@@ -6,7 +6,7 @@ import type { Gate } from '../../../notebook/run/session.ts'
 import { forked, modelFile, scratch, tinyModel, voice, wavFile } from '../../../testing/infer/fixtures.ts'
 import { modelFacts } from './model-facts.ts'
 import { separateRecording, type RuntimeMetrics, type SeparationJob } from './separate-recording.ts'
-import { gateSeparation, showSeparation } from './report.ts'
+import { failureHint, gateSeparation, showSeparation } from './report.ts'
 
 async function separated(over: Partial<SeparationJob> = {}) {
   const modelPath = over.modelPath ?? tinyModel()
@@ -37,7 +37,10 @@ const sound = {
   clipped_samples: 0,
   rtf: 0.1,
   mixture_consistency_db: 40,
+  quietest_source_db: -6,
+  source_likeness: 0.5,
 } as RuntimeMetrics
+const bounds = { rtfMax: 1, clippedShareMax: 0.001, sourceDbMin: -60, likenessMax: 0.999_999, mixtureDbMin: 30 }
 
 test('showSeparation() shows the numbers, then a player and a spectrogram for each file', async () => {
   const outputs = await drawn(await separated())
@@ -101,29 +104,27 @@ test('showSeparation() links sound that is too large for the page from where the
 
 test('gateSeparation() passes a sound separation, and says so', () => {
   const { judged, gate } = gateOf()
-  assert.equal(gateSeparation(gate, sound, { rtfMax: 1, clippedShareMax: 0.001, mixtureDbMin: 30 }), true)
+  assert.equal(gateSeparation(gate, sound, bounds), true)
   assert.deepEqual(
     judged.map(({ name, status }) => `${name} ${status}`),
-    ['separated samples', 'real-time factor', 'share of clipped samples', 'sources add up to the mixture'].map(
-      name => `${name} pass`,
-    ),
+    [
+      'separated samples pass',
+      'real-time factor pass',
+      'share of clipped samples pass',
+      'quietest source pass',
+      'likeness of two sources pass',
+      'sources add up to the mixture pass',
+    ],
   )
 })
 
 test('gateSeparation() judges the sum only where the weights promise one', () => {
   const { judged, gate } = gateOf()
-  assert.equal(
-    gateSeparation(
-      gate,
-      { ...sound, mixture_consistency_db: -3 },
-      { rtfMax: 1, clippedShareMax: 0.001, mixtureDbMin: null },
-    ),
-    true,
-  )
-  assert.equal(judged.length, 3)
+  assert.equal(gateSeparation(gate, { ...sound, mixture_consistency_db: -3 }, { ...bounds, mixtureDbMin: null }), true)
+  assert.equal(judged.length, 5)
 })
 
-test('gateSeparation() fails, and says so, for lost samples, slowness, a poor sum and NaN', () => {
+test('gateSeparation() fails, and says so, for lost samples, slowness, silence, copies, a poor sum and NaN', () => {
   const bad: Partial<RuntimeMetrics>[] = [
     { output_samples: 11 },
     { rtf: 1.01 },
@@ -131,15 +132,22 @@ test('gateSeparation() fails, and says so, for lost samples, slowness, a poor su
     { mixture_consistency_db: 29.9 },
     { mixture_consistency_db: Number.NaN },
     { clipped_samples: 1000 },
+    { quietest_source_db: -200 },
+    { quietest_source_db: -60.1 },
+    { source_likeness: 1 },
   ]
   for (const over of bad) {
     const { judged, gate } = gateOf()
-    assert.equal(
-      gateSeparation(gate, { ...sound, ...over }, { rtfMax: 1, clippedShareMax: 0.001, mixtureDbMin: 30 }),
-      false,
-      JSON.stringify(over),
-    )
+    assert.equal(gateSeparation(gate, { ...sound, ...over }, bounds), false, JSON.stringify(over))
     assert.equal(judged.filter(({ status }) => status === 'fail').length, 1)
-    assert.equal(judged.length, 4, 'every gate is judged, also after one has failed')
+    assert.equal(judged.length, 6, 'every gate is judged, also after one has failed')
   }
+})
+
+test('failureHint() blames the recording, the model or the rung, whichever it was', () => {
+  const loud = { ...sound, clipped_samples: 9, mix_clipped_samples: 3, mix_wav: 'my mix.wav' }
+  assert.match(failureHint(loud, bounds), /recording itself .*: ffmpeg -i 'my mix\.wav' -filter:a volume=-24dB/)
+  assert.match(failureHint({ ...sound, quietest_source_db: -200 }, bounds), /answers no separate sound/)
+  assert.match(failureHint({ ...sound, source_likeness: 1 }, bounds), /answers no separate sound/)
+  assert.equal(failureHint({ ...sound, clipped_samples: 9, mix_clipped_samples: 0 }, bounds), 'choose another rung')
 })

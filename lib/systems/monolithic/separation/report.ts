@@ -5,6 +5,7 @@
  * sources add up to the mixture, that trained ones take known voices apart. Of other weights nothing is judged.
  */
 import { basename } from 'node:path'
+import { shellWord } from '../../../base/text.ts'
 import { audio, spectrogram, table, type Display } from '../../../notebook/display/show.ts'
 import { formatValue } from '../../../notebook/run/gates.ts'
 import type { Gate } from '../../../notebook/run/session.ts'
@@ -48,6 +49,8 @@ function factRows(metrics: RuntimeMetrics): { what: string; value: string }[] {
     ['rtf with reading and writing', metrics.rtf_wall],
     ['sources add up to the mixture, dB', metrics.mixture_consistency_db],
     ['sources multiplied with', metrics.source_gains?.map(gain => formatValue(gain)).join(', ') ?? 'nothing'],
+    ['quietest source, dB', metrics.quietest_source_db],
+    ['likeness of two sources', metrics.source_likeness ?? 'none'],
     ['clipped samples', metrics.clipped_samples],
   ]
   if (metrics.temperature_c !== null) rows.push(['temperature °C', metrics.temperature_c])
@@ -69,22 +72,46 @@ function scoreTable(metrics: RuntimeMetrics): Display[] {
   return [table(rows, { title: 'against the references' })]
 }
 
-/**
- * Judge a separation, and say whether all is well.
- * @param o.mixtureDbMin null where the weights promise nothing about the sum of the sources
- * @param o.siSdriDbMin left out where the weights promise nothing about these voices
- */
-export function gateSeparation(
-  gate: Gate,
-  metrics: RuntimeMetrics,
-  o: { rtfMax: number; clippedShareMax: number; mixtureDbMin: number | null; siSdriDbMin?: number | null },
-): boolean {
+/** What helps a separation that failed: the recording, where it is too loud, else the model or the rung. */
+export function failureHint(metrics: RuntimeMetrics, { sourceDbMin, likenessMax }: SoundBounds): string {
+  if (metrics.mix_clipped_samples > 0 && metrics.clipped_samples > 0) {
+    const quieter = `ffmpeg -i ${shellWord(metrics.mix_wav)} -filter:a volume=-24dB quieter.wav`
+    return `the recording itself goes beyond full scale: ${quieter}`
+  }
+  const isNoSound =
+    metrics.quietest_source_db < (sourceDbMin ?? -Infinity) || (metrics.source_likeness ?? 0) > likenessMax
+  return isNoSound
+    ? 'the model answers no separate sound: compare it with the graph it was made of'
+    : 'choose another rung'
+}
+
+/** What a separation must keep to. */
+export interface SoundBounds {
+  readonly rtfMax: number
+  readonly clippedShareMax: number
+  /** Below it a source holds no sound; null where zeros are what was asked for. */
+  readonly sourceDbMin: number | null
+  /** Above it two sources are one. */
+  readonly likenessMax: number
+  /** null where the weights promise nothing about the sum of the sources. */
+  readonly mixtureDbMin: number | null
+  /** Left out where the weights promise nothing about these voices. */
+  readonly siSdriDbMin?: number | null
+}
+
+/** Judge a separation, and say whether all is well. */
+export function gateSeparation(gate: Gate, metrics: RuntimeMetrics, o: SoundBounds): boolean {
   const verdicts = [
     gate('separated samples', metrics.output_samples, { equals: metrics.input_samples }),
     gate('real-time factor', metrics.rtf, { atMost: o.rtfMax }),
   ]
   const written = metrics.output_samples * (metrics.sources + 1)
   verdicts.push(gate('share of clipped samples', metrics.clipped_samples / written, { atMost: o.clippedShareMax }))
+  if (o.sourceDbMin !== null) {
+    verdicts.push(gate('quietest source', metrics.quietest_source_db, { atLeast: o.sourceDbMin }, { unit: 'dB' }))
+    if (metrics.source_likeness !== null)
+      verdicts.push(gate('likeness of two sources', metrics.source_likeness, { atMost: o.likenessMax }))
+  }
   if (o.mixtureDbMin !== null) {
     const bound = { atLeast: o.mixtureDbMin }
     verdicts.push(gate('sources add up to the mixture', metrics.mixture_consistency_db, bound, { unit: 'dB' }))

@@ -64,10 +64,16 @@ export interface RuntimeMetrics {
   readonly resampling: string
   /** How well the sources add up to the mixture as the model gave them, in dB. */
   readonly mixture_consistency_db: number
+  /** Power of the quietest source, without its mean, against that of the mixture, in dB; -200 for silence. */
+  readonly quietest_source_db: number
+  /** The largest correlation of two sources; null where there is one source, or a silent one. */
+  readonly source_likeness: number | null
   /** What each source was multiplied with so that they add up to the mixture best; null when they were left alone. */
   readonly source_gains: readonly number[] | null
   /** Samples beyond full scale in the files that were written. */
   readonly clipped_samples: number
+  /** Those of them that the recording itself has. */
+  readonly mix_clipped_samples: number
   readonly references: readonly string[] | null
   /** In the order of the references; `permutation[i]` is the index of the source that answers reference i. */
   readonly si_sdr_db: readonly number[] | null
@@ -119,8 +125,11 @@ const noMetrics: FailedMetrics = {
   mixdown: null,
   resampling: null,
   mixture_consistency_db: null,
+  quietest_source_db: null,
+  source_likeness: null,
   source_gains: null,
   clipped_samples: null,
+  mix_clipped_samples: null,
   references: null,
   si_sdr_db: null,
   input_si_sdr_db: null,

@@ -5,13 +5,13 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { shellWord } from '../lib/base/text.ts'
-import { reportIn, startRun } from '../lib/bench/survival/started-run.ts'
-import { writeTinyModels } from '../lib/bench/survival/tiny-models.ts'
-import { filesIn } from '../lib/host/files.ts'
-import { readTsv } from '../lib/host/tsv.ts'
-import { installHailoStandin } from '../lib/testing/hailo-program/install-standin.ts'
-import { namespaceWords } from '../lib/testing/needs.ts'
+import { shellWord } from '../../base/text.ts'
+import { reportIn, startRun } from './started-run.ts'
+import { writeTinyModels } from './tiny-models.ts'
+import { filesIn } from '../../host/files.ts'
+import { readTsv } from '../../host/tsv.ts'
+import { installHailoStandin } from '../../testing/hailo-program/install-standin.ts'
+import { namespaceWords } from '../../testing/needs.ts'
 
 function scratch(t: TestContext): { folder: string; model: string } {
   const folder = mkdtempSync(join(tmpdir(), 'field-'))
@@ -40,22 +40,21 @@ test('telemetry-queue: a sweep queues nothing for upload', async t => {
   )
 })
 
-for (const how of ['cut', 'gone', 'longer'] as const) {
-  test(`resume-cut-model: a case whose artefact is ${how} is run again`, async t => {
-    const { folder, model } = scratch(t)
-    const argv = ['--model', model, '--toolchain', 'host', '--no-cache']
-    const first = await sweep({ outDir: folder, ts: 'first', argv })
-    const compiled = join(first.folder, 'tiny-1/tiny-1.host_compiled.onnx')
-    const whole = readFileSync(compiled)
+test('resume-cut-model: a case whose artefact is cut, gone or longer is run again', async t => {
+  const { folder, model } = scratch(t)
+  const argv = ['--model', model, '--toolchain', 'host', '--no-cache']
+  const first = await sweep({ outDir: folder, ts: 'first', argv })
+  const compiled = join(first.folder, 'tiny-1/tiny-1.host_compiled.onnx')
+  const whole = readFileSync(compiled)
+  for (const how of ['cut', 'longer', 'gone'] as const) {
     if (how === 'gone') rmSync(compiled)
-    else if (how === 'cut') writeFileSync(compiled, whole.subarray(0, 300))
-    else appendFileSync(compiled, 'more')
-    const second = await sweep({ outDir: folder, ts: 'second', argv: [...argv, '--resume', 'first'] })
+    else writeFileSync(compiled, how === 'cut' ? whole.subarray(0, 300) : Buffer.concat([whole, Buffer.from('more')]))
+    const second = await sweep({ outDir: folder, ts: how, argv: [...argv, '--resume', 'first'] })
     assert.equal(second.verdict, 'PASS', second.said)
     assert.doesNotMatch(second.said, /taken from the earlier run/)
     assert.equal(readFileSync(join(second.folder, 'tiny-1/tiny-1.host_compiled.onnx')).length, whole.length)
-  })
-}
+  }
+})
 
 test('one-edit-changes-two-runs: an edit in a resumed run leaves the earlier one as it was', async t => {
   const { folder, model } = scratch(t)
@@ -114,7 +113,7 @@ test('next-is-not-quoted: the command that a sweep proposes runs in any folder',
   const { verdict } = await sweep({ outDir, ts: 'a', argv: ['--model', model, '--toolchain', 'host', '--no-cache'] })
   assert.equal(verdict, 'FAIL')
   const { next } = reportIn(join(outDir, 'a'))!
-  const root = join(import.meta.dirname, '..')
+  const root = join(import.meta.dirname, '../../..')
   const { status, stdout } = spawnSync('bash', ['-c', `cd ${shellWord(root)} && ${next}`], { encoding: 'utf8' })
   assert.ok(status === 0 || status === 1, `exit ${status} of ${next}\n${stdout}`)
   assert.match(stdout, /^(PASS|FAIL) explain-log /m)
