@@ -97,11 +97,13 @@ export default runbook(
     const confident = transcript.words.filter(w => w.confidence >= 0 && w.confidence <= 1)
     gate('times that run forwards', isOrdered, { equals: true })
     gate('words with a confidence', confident.length, { equals: transcript.words.length })
+    const { gateHeard } = await import('../lib/speech/heard.ts')
+    gateHeard(gate, [transcript.text])
     mark('rtf', rtf.toPrecision(3))
     next({
       pass: runbookCommand('runbooks/parakeet-bench.ts', ['--model-dir', path]),
       fail: runbookCommand('runbooks/parakeet-parity.ts', ['--model-dir', path]),
-      blocked: runbookCommand('runbooks/parakeet-export.ts'),
+      blocked: runbookCommand('runbooks/parakeet-parity.ts', ['--model-dir', path]),
     })
   },
 )

@@ -98,6 +98,11 @@ export default runbook(
       segments.every(({ start, end }, i) => start <= end && (i === 0 || start >= segments[i - 1]!.start)),
     )
     gate('segments follow each other', inOrder, { equals: true })
+    const { gateHeard } = await import('../lib/speech/heard.ts')
+    gateHeard(
+      gate,
+      files.map(({ transcript }) => transcript.text),
+    )
     const scored = files.flatMap(({ errors }) => errors ?? [])
     if (scored.length > 0) {
       const total = totalErrors(scored)
@@ -108,6 +113,7 @@ export default runbook(
     next({
       pass: runbookCommand('runbooks/whisper-serve.ts'),
       fail: runbookCommand('runbooks/whisper-transcribe.ts', ['--model', 'base']),
+      blocked: runbookCommand('runbooks/whisper-verify.ts'),
     })
   },
 )
