@@ -31,6 +31,8 @@ import {
 import { convTasNetGraph } from '../lib/models/convtasnet/graph.ts'
 import { tinyModel as tinyHef } from '../lib/testing/hef/models.ts'
 import { needsTool } from '../lib/testing/needs.ts'
+import { typescriptCommand } from '../lib/host/typescript.ts'
+import { processesWith } from '../lib/testing/processes.ts'
 import { until } from '../lib/testing/until.ts'
 import { runInProcess } from '../lib/testing/run-in-process.ts'
 import infer from './monolithic-infer.ts'
@@ -291,6 +293,27 @@ test('monolithic-infer with --dry-run says what it would open and write, and ope
       ran.lines.some(line => /^would separate .*mix_clean/.test(line)),
     ran.stdout,
   )
+})
+
+test('monolithic-infer leaves metrics that say why, and no half of a file, when its process is killed', async () => {
+  const [cwd, outDir] = [scratch(), scratch()]
+  const env = {
+    ...process.env,
+    HEF_PATH: tinyModel({ inputLen: 16_000 }),
+    MIX_WAV: longRecording(3600),
+    OUT_DIR: outDir,
+  }
+  const [program, ...words] = typescriptCommand(join(import.meta.dirname, 'monolithic-infer.ts'), ['--run-ts', 'c'])
+  const child = spawn(program!, words, { cwd, env, stdio: 'ignore' })
+  const ended = new Promise<number | null>(leave => child.on('exit', leave))
+  await until(() => readdirSync(outDir).some(name => name.endsWith('.tmp')), 'the first samples')
+  process.kill(processesWith('monolithic-infer', child.pid)[0]!.pid, 'SIGKILL')
+  assert.equal(await ended, 130)
+  assert.deepEqual(readdirSync(outDir), ['runtime_metrics.json'])
+  const metrics = metricsIn(outDir)
+  assert.equal(metrics.ok, false)
+  assert.match(String(metrics.reason), /its process was ended by SIGKILL/)
+  assert.deepEqual(metricsIn(join(cwd, 'module_runs/c')), metrics)
 })
 
 test('monolithic-infer as a process stops on Ctrl-C in the middle of a long recording', async () => {

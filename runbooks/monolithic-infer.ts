@@ -24,6 +24,11 @@ export default runbook(
   {
     asks: 'does one compiled model separate one recording here?',
     inputs: inferInputs(),
+    async ifKilled({ folder, reason, inputs }) {
+      const { killedMetrics } = await import('../lib/systems/monolithic/separation/runtime-metrics.ts')
+      const audioDir = inputs.find(({ name }) => name === 'audioDir')?.value
+      killedMetrics(typeof audioDir === 'string' ? [folder, audioDir] : [folder], reason)
+    },
     steps: async inputs => {
       const { pickRecording } = await import('../lib/systems/monolithic/separation/index.ts')
       const files = 'mix.wav, sep_src1.wav, sep_src2.wav, runtime_metrics.json'

@@ -43,7 +43,7 @@ export interface Sheet<S extends Inputs> {
   /** `false` for a runbook whose answer is all that a person wants to see: cells and gates go unsaid. */
   readonly narrates?: false
   /** Called by the supervising process when the runbook's own was killed: writes what a plan wants of every run. */
-  readonly ifKilled?: (run: { folder: string; reason: string }) => void
+  readonly ifKilled?: (run: Pick<Report, 'inputs'> & { folder: string; reason: string }) => void | Promise<void>
 }
 
 /** Where a run gets its words and leaves its own; a test gives its own. */

@@ -149,9 +149,9 @@ async function complete<S extends Inputs>(
   rmSync(join(folder, reserveName), { force: true })
   // What was being written when the process died, and will never be whole.
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
-    if (/\.\d+\.tmp$/.test(name)) rmSync(join(folder, name), { force: true })
+    if (/\.\d+(-\d+)?\.tmp$/.test(name)) rmSync(join(folder, name), { force: true })
   try {
-    self.sheet.ifKilled?.({ folder, reason: o.reason })
+    await self.sheet.ifKilled?.({ folder, reason: o.reason, inputs: o.report.inputs })
   } finally {
     await new Recorder(o.report, folder).end()
   }

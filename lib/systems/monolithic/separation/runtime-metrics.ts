@@ -4,6 +4,7 @@
  * The plan's keys, then ours, always all of them: null says that it never came to that, or that the number is not
  * finite. Paths in it are as they were given.
  */
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../../host/files.ts'
 import { asError, RunbookError } from '../../../base/errors.ts'
@@ -188,5 +189,34 @@ export async function orFailedMetrics<T>(
       // The folder is what failed, or it fails as well; the step's error says more.
     }
     throw thrown
+  }
+}
+
+/**
+ * What a run that was killed leaves: why, unless it had written its metrics before, and no sound that was half written.
+ *
+ * @throws RunbookError as `writeMetrics`
+ */
+export function killedMetrics(folders: readonly string[], reason: string): void {
+  const [first] = folders
+  for (const folder of folders) for (const name of halfWritten(folder)) rmSync(join(folder, name), { force: true })
+  if (first === undefined || existsSync(join(first, metricsName))) return
+  writeMetrics(folders, failedMetrics({}, new Error(reason)))
+}
+
+/** Files whose writer, whose number their name holds, is no more. */
+function halfWritten(folder: string): string[] {
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  return names.filter(name => {
+    const writer = /\.(\d+)-\d+\.tmp$/.exec(name)?.[1]
+    return writer !== undefined && !isAlive(Number(writer))
+  })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
