@@ -45,7 +45,7 @@ test('monolithic-sweep compiles the first rung on the host, separates a shipped 
   const ran = await runInProcess(sweep, [...host, '--mix-wav', recording], { cwd })
   assert.equal(ran.exit, 0, ran.stderr)
   assert.equal(opens.of(recording), 1, 'the recording is checked and separated through one open file')
-  assert.match(ran.verdict, /^PASS monolithic-sweep gates=6\/6 toolchain=host run=module_runs\/\S+ next=/)
+  assert.match(ran.verdict, /^PASS monolithic-sweep gates=8\/8 toolchain=host run=module_runs\/\S+ next=/)
   assert.match(ran.verdict, / next="npx tsx runbooks\/monolithic-infer.ts --model /)
   assert.deepEqual(ran.lines.slice(-5, -1), [
     'HAR status: host 1/10 ; toolchain=host',
