@@ -54,3 +54,19 @@ test('measureHalo() refuses a model whose every value depends on the whole windo
     { exit: 'usage', message: /depends on the whole window/, hint: /--halo-frames N/ },
   )
 })
+
+test('measureHalo() takes no single samples that agree by chance for a stretch without edges', async () => {
+  const shape = [1, 1, 16_384]
+  const info = (name: string) => ({ name, dtype: 'float32' as const, shape })
+  let state = 17
+  // Every answer is noise of its own, so quiet beside one loud sample that here and there two answers agree.
+  const global = fakeBackend([info('x')], [info('y')], () => {
+    const data = Float32Array.from({ length: 16_384 }, (_, i) => {
+      state = (state * 48271) % 0x7fffffff
+      return i === 0 ? 1 : 0.01 * (state / 0x7fffffff - 0.5)
+    })
+    return { y: float32(shape, data) }
+  })
+  const refusal = { exit: 'usage', message: /depends on the whole window/ }
+  await assert.rejects(measureHalo(global, separationModel(global)), refusal)
+})

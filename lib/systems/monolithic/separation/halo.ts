@@ -42,7 +42,9 @@ export async function measureHalo(backend: Pick<Backend, 'infer'>, model: Separa
     return true
   }
   // The early window ends on the right of the overlap, the late one begins on its left.
-  const middle = middleOf(overlap, isSame)
+  // Single samples of two different answers agree by chance; a stretch of them does not.
+  const least = answer === 'audio' ? Math.max(step, Math.min(64, Math.floor(overlap / 8))) : 1
+  const middle = middleOf(overlap, isSame, least)
   if (middle === null) {
     throw usageError(
       'Cannot join windows of this model: every part of its answer depends on the whole window ' +
@@ -55,8 +57,12 @@ export async function measureHalo(backend: Pick<Backend, 'infer'>, model: Separa
   return Math.ceil(Math.max(left, right) / step)
 }
 
-/** The longest stretch of columns that are all the same; null when there is none. */
-function middleOf(columns: number, isSame: (column: number) => boolean): { from: number; to: number } | null {
+/** The longest stretch of columns that are all the same; null when none is as long as `least`. */
+function middleOf(
+  columns: number,
+  isSame: (column: number) => boolean,
+  least: number,
+): { from: number; to: number } | null {
   let best = { from: 0, to: 0 }
   let from = 0
   for (let column = 0; column <= columns; column++) {
@@ -64,7 +70,7 @@ function middleOf(columns: number, isSame: (column: number) => boolean): { from:
     if (column - from > best.to - best.from) best = { from, to: column }
     from = column + 1
   }
-  return best.to > best.from ? best : null
+  return best.to - best.from >= least ? best : null
 }
 
 /** Noise in [-0.5, 0.5], the same every time. */

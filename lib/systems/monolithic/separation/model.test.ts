@@ -193,3 +193,9 @@ test('separationModel() finds kernel and stride in the shapes where nobody tells
   assert.deepEqual(layoutOf([1, 1, 1, 16_000], [1, 256, 1, 251]), { kernel: 128, stride: 64 })
   assert.deepEqual(layoutOf([1, 128, 1, 251], [1, 256, 1, 251]), { kernel: 128, stride: 64 })
 })
+
+test('separationModel() takes two rows for two channels and refuses them, and not for taps', () => {
+  const inputs = [{ name: 'mix', dtype: 'float32' as const, shape: [1, 2, 16_000] }]
+  const outputs = [{ name: 'y', dtype: 'float32' as const, shape: [1, 2, 16_000] }]
+  assert.throws(() => separationModel({ inputs, outputs }), { exit: 'usage', message: /it takes two channels/ })
+})

@@ -125,6 +125,12 @@ function layoutOf(input: TensorInfo, outputs: readonly TensorInfo[]): Layout {
   const [into, out] = [matrixOf(input), matrixOf(outputs[0]!)]
   const strideOf = (stride: number): Layout => ({ kernel: 2 * stride, stride })
   if (into === null || into.rows === 0) return strideOf(1)
+  if (into.rows === 2) {
+    throw usageError(
+      `Cannot feed sound to "${input.name}" ${describe(input)}: it takes two channels, and a recording is mixed to one`,
+      'export the model for one channel, float32[1, 1, 16000]; or give --kernel 2 where its rows are taps',
+    )
+  }
   if (into.rows > 1) return strideOf(into.rows / 2)
   if (out !== null && outputs.length === 1 && out.width < into.width && out.width > 1) {
     return strideOf(Math.max(1, Math.round(into.width / (out.width - 1))))
