@@ -8,7 +8,7 @@
  *   npx tsx runbooks/bench.ts --suite sweep
  *   npx tsx runbooks/bench.ts --suite ffi
  *   npx tsx runbooks/bench.ts --suite quantise --peer-python ~/onnx/bin/python3
- *   npx tsx runbooks/bench.ts --suite sidecar
+ *   npx tsx runbooks/bench.ts --suite sidecar --peer fastapi --peer-python ~/fastapi/bin/python3
  *   npx tsx runbooks/bench.ts --suite survival
  *   npx tsx runbooks/bench.ts --suite whisper --peer-python ~/faster-whisper/bin/python3
  */
@@ -26,17 +26,18 @@ export default runbook(
       repeats: number({ default: 5, min: 1, integer: true, help: 'runs of each short measurement' }),
       model: text({ env: 'WHISPER_MODEL', default: 'tiny.en', help: 'of the suite whisper' }),
       audio: file({ optional: true, help: 'a recording for the suite whisper; default: shipped voices' }),
+      peer: choice(['none', 'fastapi'], { default: 'none', help: 'a Python server beside the sidecar' }),
       peerPython: text({
         env: 'PEER_PYTHON',
         optional: true,
-        help: 'a Python with the peer of the suite in it: faster-whisper, or onnx and onnxruntime',
+        help: 'a Python with the peer of the suite in it: faster-whisper, FastAPI, or onnx and onnxruntime',
       }),
       seed: number({ default: 1, min: 0, integer: true, help: 'of the suite survival: when and what is tried' }),
       requests: number({ default: 40, min: 1, integer: true, help: 'short recordings, to see whether memory grows' }),
     },
     steps: ({ suite, model }) =>
       ({
-        sidecar: ['call the model in a bare loop', 'load the sidecar and a plain server in turn'],
+        sidecar: ['call the model in a bare loop', 'load the sidecar, a plain server and the peer in turn'],
         whisper: [`measure ${model} in float32 and int8`, 'transcribe the same with faster-whisper where it is given'],
         tdt: ['decode 100,000 steps', 'decode as sherpa-onnx does', 'compare a recorded stream of 3 GB'],
         survival: [
@@ -58,7 +59,7 @@ export default runbook(
   },
   async tools => {
     if (tools.inputs.suite === 'sidecar')
-      await (await import('../lib/bench/sidecar/sidecar.ts')).benchSidecar(tools, tools.inputs.repeats)
+      await (await import('../lib/bench/sidecar/sidecar.ts')).benchSidecar(tools, tools.inputs)
     else if (tools.inputs.suite === 'quantise')
       await (await import('../lib/bench/quantize.ts')).benchQuantize(tools, tools.inputs.peerPython)
     else if (tools.inputs.suite === 'whisper')

@@ -68,6 +68,7 @@ export interface EdgeinferContract extends ContractMark {
     readonly accuracyMin: number
     readonly limitShareMin: number
     readonly plainRatioMin: number
+    readonly peerRatioMin: number
     readonly rssGrowthMbMax: number
     readonly coldStartMsMax: number
   }
