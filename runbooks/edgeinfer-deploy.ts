@@ -4,10 +4,13 @@
  *
  * Renders `docker-compose.yml` (service `hailo-inference`, the device, read-only artifacts, healthcheck, limits, a
  * canary and a stub), a Dockerfile and the steps of canary and rollback, and checks them. Nothing outside the run
- * folder is touched unless --apply is given: then files are written into --folder, each only where it differs.
+ * folder is touched unless --apply is given: then files are written into --folder, each only where it differs. With
+ * --roll-out Docker Compose builds and starts it there: a model in artifacts/canary runs beside the old one first, and
+ * the old one comes back when the new one does not become healthy.
  *
  *   npx tsx runbooks/edgeinfer-deploy.ts
  *   npx tsx runbooks/edgeinfer-deploy.ts --apply --folder /srv/edgeinfer
+ *   npx tsx runbooks/edgeinfer-deploy.ts --apply --roll-out --folder /srv/edgeinfer
  */
 import { folder, number, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
@@ -29,11 +32,16 @@ export default runbook(
         help: "the host's port; the canary has the next",
       }),
       apply: toggle({ default: false, help: 'write the files into --folder' }),
+      rollOut: toggle({ default: false, help: 'with --apply, start it there with docker compose: canary first' }),
       folder: folder({ default: '.', late: true, help: 'where --apply writes' }),
     },
-    steps: ({ apply, folder }) => ['render and check the files', ...(apply ? [`write them into ${folder}`] : [])],
+    steps: ({ apply, folder, rollOut }) => [
+      'render and check the files',
+      ...(apply ? [`write them into ${folder}`] : []),
+      ...(apply && rollOut ? ['build and start it with docker compose'] : []),
+    ],
   },
-  async ({ inputs, run, cell, show, gate, next, hint, stamp }) => {
+  async ({ inputs, run, cell, show, gate, next, hint, line, sh, stamp }) => {
     const { rolloutSteps, renderDeployment } = await import('../lib/systems/edgeinfer/deploy/render.ts')
     const { judgeDeployment, writeDeployment } = await import('../lib/systems/edgeinfer/deploy/judge.ts')
     const { table } = await import('../lib/notebook/display/show.ts')
@@ -51,6 +59,14 @@ export default runbook(
       show(table(results, { title: 'steps' }))
       const failed = results.filter(({ status }) => status === 'failed').length
       gate('steps that failed', failed, { equals: 0 })
+    }
+    if (inputs.apply && inputs.rollOut) {
+      const { rollOut } = await import('../lib/systems/edgeinfer/deploy/roll-out.ts')
+      const docker = sh({ nothrow: true, cwd: inputs.folder, timeout: '60m' })
+      const { end, rows } = await cell('Roll out', () => rollOut({ ...inputs, run: argv => docker`${argv}` }))
+      show(table(rows, { title: 'roll-out, as it went' }))
+      line(`Roll-out: ${end}`)
+      gate('the new model serves', end === 'promoted' || end === 'started', { equals: true })
     }
     next({ pass: 'docker compose --profile stub up -d --wait' })
     hint({ fail: 'correct the flags' })

@@ -130,7 +130,11 @@ export function rolloutSteps(o: DeployOptions): RolloutStep[] {
     { step: 'stub', command: up('stub'), expect: `/healthz of port ${o.port} says "stub": true` },
     { step: 'stub away', command: 'docker compose --profile stub down', expect: 'the port is free' },
     { step: 'device', command: up('device'), expect: `/readyz of port ${o.port} is 200` },
-    { step: 'canary', command: up('canary'), expect: `/readyz of port ${o.port + 1} is 200` },
+    {
+      step: 'canary',
+      command: `${up('canary')} ${service.name}-canary`,
+      expect: `/readyz of port ${o.port + 1} is 200`,
+    },
     {
       step: 'judge the canary',
       command: runbookCommand('runbooks/edgeinfer-load.ts', ['--url', canary, '--stress=false']),
@@ -143,7 +147,7 @@ export function rolloutSteps(o: DeployOptions): RolloutStep[] {
     },
     {
       step: 'roll back',
-      command: 'docker compose --profile canary down',
+      command: `docker compose --profile canary rm --stop --force ${service.name}-canary`,
       expect: `port ${o.port} still serves the model of before`,
     },
     {
