@@ -1,17 +1,19 @@
 /** Plan 001 (ADR-0007), item by item: every route, key, variable, file, folder and threshold by its name. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { RunbookError } from '../lib/base/errors.ts'
 import { composeOf, renderDeployment } from '../lib/systems/edgeinfer/deploy/render.ts'
 import { apiContract } from '../lib/systems/edgeinfer/sidecar/interface/documents.ts'
 import { edgeinferContract } from '../lib/systems/edgeinfer/contract.ts'
+import { openEngine } from '../lib/systems/edgeinfer/model/engine.ts'
 import { Sidecar } from '../lib/systems/edgeinfer/sidecar/sidecar.ts'
 import { listSegments } from '../lib/serve/telemetry/segments.ts'
 import { makeExport } from '../lib/testing/edgeinfer/exports.ts'
+import { runInProcess } from '../lib/testing/run-in-process.ts'
 import compile from './edgeinfer-compile.ts'
-import deploy from './edgeinfer-deploy.ts'
 import load from './edgeinfer-load.ts'
 import parity from './edgeinfer-parity.ts'
 import select from './edgeinfer-select.ts'
@@ -39,10 +41,6 @@ test.after(async () => {
   rmSync(home, { recursive: true, force: true })
 })
 
-interface Book {
-  readonly sheet: { readonly inputs: Readonly<Record<string, { readonly env: string | null }>> }
-}
-const env = (book: Book) => Object.values(book.sheet.inputs).map(input => input.env)
 const zeros = { x: Array.from({ length: 100 }, () => Array.from({ length: 9 }, () => 0)) }
 const infer = async () => {
   const headers = { 'content-type': 'application/json', 'x-deadline-ms': '60000' }
@@ -92,9 +90,23 @@ const items: readonly (readonly [string, string, () => unknown])[] = [
   [
     'EdgeInfer integration',
     'MODEL_BACKEND_URL and USE_REAL_MODEL',
-    () => {
-      assert.ok(env(load).includes('MODEL_BACKEND_URL'))
-      assert.ok(env(serve).includes('USE_REAL_MODEL'))
+    async () => {
+      const argv = [
+        '--windows',
+        '8',
+        '--rate',
+        '50',
+        '--stress=false',
+        '--model',
+        join(home, 'exports/tcn_encoder.onnx'),
+      ]
+      const ran = await runInProcess(load, argv, { env: { EDGEINFER_HOME: home, MODEL_BACKEND_URL: sidecar.url } })
+      const { steady } = JSON.parse(ran.read('load.json')) as {
+        steady: { wrong: number; failed: number; right: number }
+      }
+      assert.ok(steady.right > 0 && steady.wrong === 0 && steady.failed === 0, JSON.stringify(steady))
+      const stub = { EDGEINFER_HOME: home, SIDECAR_PORT: '0', USE_REAL_MODEL: 'false' }
+      assert.match((await runInProcess(serve, ['--for', '0.05'], { env: stub })).stdout, /stub=true/)
     },
   ],
   [
@@ -120,22 +132,44 @@ const items: readonly (readonly [string, string, () => unknown])[] = [
   [
     'Mitigations',
     'export_config.yaml locks normalisation and channel order',
-    () => {
+    async () => {
       const text = readFileSync(join(home, 'exports', names.exportConfig), 'utf8')
       assert.equal(names.exportConfig, 'export_config.yaml')
       for (const word of ['channel_order', 'normalization', 'mean', 'std']) assert.match(text, new RegExp(`${word}:`))
+      // Another order, or other means, than those that the model was trained with: nothing is served.
+      for (const [what, wrong] of [
+        ['order', text.replace(/^( *)- ax\n( *)- ay$/m, '$1- ay\n$2- ax').replace('[ax, ay', '[ay, ax')],
+        ['means', text.replace('7.903189', '9.78')],
+      ] as const) {
+        assert.notEqual(wrong, text, what)
+        const folder = join(home, `other-${what}`)
+        cpSync(join(home, 'exports'), folder, { recursive: true })
+        writeFileSync(join(folder, names.exportConfig), wrong)
+        const opening = openEngine(join(folder, 'tcn_encoder.onnx'), { backend: 'auto', slots: 1 })
+        await assert.rejects(opening, RunbookError, what)
+      }
     },
   ],
   [
     'Mitigations',
     'golden parity by cosine against PyTorch',
-    () => {
+    async () => {
       assert.match(readFileSync(join(home, 'exports', names.exportConfig), 'utf8'), /reference: PyTorch/)
       assert.deepEqual([gates.exportCosineMin, gates.compiledCosineMin], [0.99, 0.95])
-      assert.match(parity.sheet.asks, /reference/)
+      const { exit, report } = await runInProcess(parity, [], { env: { EDGEINFER_HOME: home } })
+      assert.equal(exit, 0)
+      assert.ok(report.gates.some(({ name }) => /cosine/.test(name)))
     },
   ],
-  ['Mitigations', 'pinned toolchain, compiled on a machine of its own', () => assert.ok('dfc' in compile.sheet.inputs)],
+  [
+    'Mitigations',
+    'pinned toolchain, compiled on a machine of its own',
+    async () => {
+      const argv = ['--dfc', join(home, 'no-such-venv')]
+      const { exit, verdict } = await runInProcess(compile, argv, { env: { EDGEINFER_HOME: home } })
+      assert.equal(exit, 3, verdict)
+    },
+  ],
   [
     'Repo skeleton',
     'exports/, artifacts/, telemetry/, al/',
@@ -194,7 +228,10 @@ const items: readonly (readonly [string, string, () => unknown])[] = [
     async () => {
       const files = await renderDeployment({ image: 'x', device: '/dev/hailo0', port: 9000 })
       assert.deepEqual(Object.keys(files), ['docker-compose.yml', 'Dockerfile', '.dockerignore', 'rollout.md'])
-      assert.match(deploy.sheet.asks, /back/)
+      const { services } = composeOf({ image: 'x', device: '/dev/hailo0', port: 9000 })
+      assert.deepEqual(services['hailo-inference']!.devices, ['/dev/hailo0:/dev/hailo0'])
+      assert.equal(services['hailo-inference-stub']!.environment!.USE_REAL_MODEL, 'false')
+      assert.equal(services['hailo-inference-stub']!.devices, undefined)
     },
   ],
 ]

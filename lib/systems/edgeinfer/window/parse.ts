@@ -110,7 +110,8 @@ function readPlain(bytes: Uint8Array): Float32Array | null {
     if ((t > 0 && !take(bytes, comma)) || !take(bytes, open)) return null
     for (let c = 0; c < windowChannels; c++, i++) {
       if (c > 0 && !take(bytes, comma)) return null
-      const value = readNumber(bytes)
+      if (bytes[at]! <= space) skip(bytes)
+      const value = readNumber(bytes, at)
       if (value !== value) return null
       window[i] = value
     }
@@ -140,9 +141,7 @@ function take(bytes: Uint8Array, byte: number): boolean {
  * less than 2^-50 of the value, which is enough where both ends of that error round to the same float32; all else is
  * read by the engine. Two integers of nine digits are added up, because a chain of float64 sums takes twice as long.
  */
-function readNumber(bytes: Uint8Array): number {
-  skip(bytes)
-  const begin = at
+function readNumber(bytes: Uint8Array, begin: number): number {
   const isNegative = bytes[begin] === minus
   const first = isNegative ? begin + 1 : begin
   let i = first
