@@ -17,6 +17,7 @@ import { whisperFrontEnd } from '../systems/whisper/features.ts'
 import { openModel } from '../systems/whisper/model.ts'
 import type { Whisper } from '../systems/whisper/pipeline.ts'
 import { storeFolder, weightsFolder } from '../systems/whisper/store.ts'
+import { benchWhisperServer } from './whisper-server.ts'
 
 /** What is measured, and beside whom. */
 export interface WhisperBenchOptions {
@@ -64,7 +65,10 @@ export async function benchWhisper(tools: BenchTools, options: WhisperBenchOptio
     })
     tools.line(`${options.model} ${precision}: ${Math.round(own)} ms of CPU for ${bench.audioSeconds} s`)
     await judgePeer(tools, options, { precision, samples, ownMs: own })
-    if (precision === 'float32') await judgeMemory(tools, whisper, { samples, requests: options.requests })
+    if (precision === 'float32') {
+      await judgeMemory(tools, whisper, { samples, requests: options.requests })
+      await benchWhisperServer(tools, { whisper, samples, requests: 500 })
+    }
   }
 }
 

@@ -69,6 +69,7 @@ export interface WhisperContract extends ContractMark {
     readonly float32RatioMax: number
     readonly int8RatioMax: number
     readonly memoryGrowthMiBMax: number
+    readonly serverOverheadMsMax: number
   }
   readonly files: {
     readonly manifest: string
