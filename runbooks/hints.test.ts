@@ -56,7 +56,7 @@ const foreign: Readonly<Record<string, string>> = {
   'ct2-transformers-converter': 'model quantization output_dir',
   'dfc/bin/pip|pip': 'no-deps dest quiet',
   deno: 'node-modules-dir install',
-  docker: 'device gpus input runtime rm group-add profile wait',
+  docker: 'device gpus input runtime rm group-add profile wait stop force',
   git: 'porcelain cached name-status',
   'groupadd|useradd|usermod': 'system gid append groups',
   journalctl: 'no-pager',

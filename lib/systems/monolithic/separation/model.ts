@@ -128,7 +128,7 @@ function layoutOf(input: TensorInfo, outputs: readonly TensorInfo[]): Layout {
   if (into.rows === 2) {
     throw usageError(
       `Cannot feed sound to "${input.name}" ${describe(input)}: it takes two channels, and a recording is mixed to one`,
-      'export the model for one channel, float32[1, 1, 16000]; or give --kernel 2 where its rows are taps',
+      'export the model for one channel, float32[1, 1, 16000]; or monolithic-infer --kernel 2 where its rows are taps',
     )
   }
   if (into.rows > 1) return strideOf(into.rows / 2)
