@@ -63,7 +63,7 @@ export default runbook(
     else if (tools.inputs.suite === 'quantise')
       await (await import('../lib/bench/quantize.ts')).benchQuantize(tools, tools.inputs.peerPython)
     else if (tools.inputs.suite === 'whisper')
-      await (await import('../lib/bench/whisper.ts')).benchWhisper(tools, tools.inputs)
+      await (await import('../lib/bench/whisper/whisper.ts')).benchWhisper(tools, tools.inputs)
     else if (tools.inputs.suite === 'tdt')
       await (await import('../lib/bench/tdt.ts')).benchTdt(tools, tools.inputs.repeats)
     else if (tools.inputs.suite === 'survival')

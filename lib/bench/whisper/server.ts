@@ -4,18 +4,18 @@
  * The model is asked once; after that its answer is given again at once, so that a request takes as long as the service
  * alone: connection, upload, decoding of the WAV, admission, answer.
  */
-import { median, quantile } from '../base/statistics.ts'
-import { table } from '../notebook/display/show.ts'
-import type { Inputs } from '../notebook/inputs/inputs.ts'
-import type { Tools } from '../notebook/run/session.ts'
-import { writeWav } from '../formats/wav/index.ts'
-import { readFile } from '../host/files.ts'
-import { whisperContract } from '../systems/whisper/contract.ts'
-import type { Whisper } from '../systems/whisper/pipeline.ts'
-import { transcriberOf } from '../systems/whisper/server/pipeline-transcriber.ts'
-import { openWhisperService } from '../systems/whisper/server/service.ts'
-import type { Transcriber, Transcription } from '../systems/whisper/server/transcriber.ts'
-import { defaultYaml, parseServiceYaml } from '../systems/whisper/service-config.ts'
+import { median, quantile } from '../../base/statistics.ts'
+import { table } from '../../notebook/display/show.ts'
+import type { Inputs } from '../../notebook/inputs/inputs.ts'
+import type { Tools } from '../../notebook/run/session.ts'
+import { writeWav } from '../../formats/wav/index.ts'
+import { readFile } from '../../host/files.ts'
+import { whisperContract } from '../../systems/whisper/contract.ts'
+import type { Whisper } from '../../systems/whisper/pipeline.ts'
+import { transcriberOf } from '../../systems/whisper/server/pipeline-transcriber.ts'
+import { openWhisperService } from '../../systems/whisper/server/service.ts'
+import type { Transcriber, Transcription } from '../../systems/whisper/server/transcriber.ts'
+import { defaultYaml, parseServiceYaml } from '../../systems/whisper/service-config.ts'
 
 /** Requests before the first one that counts: code is compiled and pools are filled by then. */
 const warmUp = 500

@@ -7,17 +7,17 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { blockedError } from '../base/errors.ts'
-import type { Inputs } from '../notebook/inputs/inputs.ts'
-import { table } from '../notebook/display/show.ts'
-import type { Tools } from '../notebook/run/session.ts'
-import { decodeAudio } from '../signal/decode-audio.ts'
-import { whisperContract } from '../systems/whisper/contract.ts'
-import { whisperFrontEnd } from '../systems/whisper/features.ts'
-import { openModel } from '../systems/whisper/model.ts'
-import type { Whisper } from '../systems/whisper/pipeline.ts'
-import { storeFolder, weightsFolder } from '../systems/whisper/store.ts'
-import { benchWhisperServer } from './whisper-server.ts'
+import { blockedError } from '../../base/errors.ts'
+import type { Inputs } from '../../notebook/inputs/inputs.ts'
+import { table } from '../../notebook/display/show.ts'
+import type { Tools } from '../../notebook/run/session.ts'
+import { decodeAudio } from '../../signal/decode-audio.ts'
+import { whisperContract } from '../../systems/whisper/contract.ts'
+import { whisperFrontEnd } from '../../systems/whisper/features.ts'
+import { openModel } from '../../systems/whisper/model.ts'
+import type { Whisper } from '../../systems/whisper/pipeline.ts'
+import { storeFolder, weightsFolder } from '../../systems/whisper/store.ts'
+import { benchWhisperServer } from './server.ts'
 
 /** What is measured, and beside whom. */
 export interface WhisperBenchOptions {
@@ -74,7 +74,7 @@ export async function benchWhisper(tools: BenchTools, options: WhisperBenchOptio
 
 /** The contract's seconds of speech. */
 async function recording(path: string | undefined, seconds: number): Promise<Float32Array> {
-  const shipped = join(import.meta.dirname, '../../contracts/recordings/s1/ivrvoice-festvox-1.wav')
+  const shipped = join(import.meta.dirname, '../../../contracts/recordings/s1/ivrvoice-festvox-1.wav')
   const { samples } = await decodeAudio(path ?? shipped, { sampleRate: 16_000, secondsMax: 3600 })
   return Float32Array.from({ length: seconds * 16_000 }, (_, i) => samples[i % samples.length]!)
 }
