@@ -59,8 +59,13 @@ export class Turns {
   }
 }
 
+/** The code of an interruption, by which it is told from other ends of a run. */
+export const interruptedCode = 'interrupted'
+
 /** The error of work that stopped because a signal was aborted; the reason of `signal`, when it is text, is quoted. */
 export function interruption(act: string, signal: AbortSignal): RunbookError {
   const how = typeof signal.reason === 'string' ? ` (${signal.reason})` : ''
-  return new RunbookError('interrupted', `Cannot ${act}: interrupted${how}`, 'run the same command again')
+  return new RunbookError('interrupted', `Cannot ${act}: interrupted${how}`, 'run the same command again', {
+    code: interruptedCode,
+  })
 }

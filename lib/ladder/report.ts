@@ -27,7 +27,7 @@ export function caseTeller(
     const ran = `in ${(result.durationMs / 1000).toFixed(1)} s`
     const how = { ran, cache: 'taken from the cache', resume: 'taken from the earlier run' }[result.origin]
     const why = result.failure
-      ? `: ${result.failure.bucket}: ${result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 120)}`
+      ? `: ${[result.failure.bucket, result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 120)].filter(Boolean).join(': ')}`
       : ''
     print(`${n}/${total} ${rung.tag} ${result.status} ${how}${why}`)
   }

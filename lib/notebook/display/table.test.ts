@@ -46,7 +46,7 @@ test('table() shows only the columns that are asked for', () => {
 test('table() aligns a column as it is told', () => {
   assert.match(
     render([{ a: 'x', b: 'wide' }], { align: { a: 'right' }, columns: ['a'] }).html!,
-    /<td style="text-align:right">x</,
+    /<td data-label="a" style="text-align:right">x</,
   )
 })
 

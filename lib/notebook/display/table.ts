@@ -123,9 +123,11 @@ export function htmlTable(
   align: readonly Align[],
 ): string {
   const style = (i: number) => (align[i] === 'right' ? ' style="text-align:right"' : '')
-  const cell = (tag: string, html: string, i: number) => `<${tag}${style(i)}>${html}</${tag}>`
-  const head = columns.map((html, i) => cell('th', html, i)).join('')
-  const body = rows.map(row => `<tr>${row.map((html, i) => cell('td', html, i)).join('')}</tr>`).join('\n')
+  const head = columns.map((html, i) => `<th${style(i)}>${html}</th>`).join('')
+  // A narrow page stacks the cells of a row and shows each with its column.
+  const label = columns.map(html => ` data-label="${html.replaceAll(/<[^>]*>/g, '')}"`)
+  const cell = (html: string, i: number) => `<td${label[i] ?? ''}${style(i)}>${html}</td>`
+  const body = rows.map(row => `<tr>${row.map(cell).join('')}</tr>`).join('\n')
   return `<div class="scroll"><table><thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table></div>`
 }
 

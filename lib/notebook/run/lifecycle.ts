@@ -6,7 +6,7 @@
  */
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { interruption } from '../../base/async.ts'
+import { interruptedCode, interruption } from '../../base/async.ts'
 import { asError, exitCodes, RunbookError } from '../../base/errors.ts'
 import { plainText, shellWord } from '../../base/text.ts'
 import { projectVersion } from '../../base/version.ts'
@@ -232,6 +232,8 @@ function settle({ report, proposed, help }: Ending, error: unknown): void {
 }
 
 function errorText(thrown: unknown): string {
+  // What comes next is in the verdict line, and may be better than the same command.
+  if (thrown instanceof RunbookError && thrown.code === interruptedCode) return plainText(thrown.message)
   if (thrown instanceof RunbookError) return plainText(`error: ${thrown.message}\n\nhint: ${thrown.hint}`)
   const error = asError(thrown)
   const hint = 'this is a defect of Rungbook; the report holds the details'

@@ -71,6 +71,14 @@ tbody tr:last-child td { border-bottom: 0; }
 
 .command { border-left: 4px solid var(--verdict); white-space: pre-wrap; overflow-wrap: anywhere; user-select: all;
   -webkit-user-select: all; }
+.command { position: relative; padding-right: 5rem; }
+.command button { position: absolute; top: .45rem; right: .5rem; padding: .1rem .6rem; border: 1px solid var(--line);
+  border-radius: 5px; background: var(--card); color: var(--link); font: 12px/1.5 system-ui, sans-serif;
+  cursor: pointer; user-select: none; -webkit-user-select: none; }
+.contents ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: 1rem 0 0; padding: 0; list-style: none;
+  font-size: .9rem; }
+.contents a { text-decoration: none; } .contents a:hover { text-decoration: underline; }
+summary code { color: var(--ink); }
 .strip { display: flex; gap: 2px; height: 12px; margin-bottom: 1rem; }
 .strip a { flex-basis: 4px; min-width: 4px; border-radius: 3px; background: var(--calm); opacity: .55; }
 .strip a.ok { background: var(--good); } .strip a.failed { background: var(--bad); opacity: 1;
@@ -106,16 +114,25 @@ footer { margin-top: 2.5rem; font-size: .82rem; }
   .banner { padding: 1rem 1.1rem; }
   .banner h1 { font-size: 1.8rem; }
   .cell { padding: .7rem .8rem; }
-  #gates thead, #inputs thead, #artifacts thead { display: none; }
-  #gates :is(table, tbody), #inputs :is(table, tbody), #artifacts :is(table, tbody) { display: block; }
-  #gates tr, #inputs tr, #artifacts tr { display: flex; flex-wrap: wrap; gap: .1rem .8rem; padding: .5rem 0;
-    border-bottom: 1px solid var(--line); }
-  #gates tbody tr:last-child, #inputs tbody tr:last-child, #artifacts tbody tr:last-child { border-bottom: 0; }
-  #gates td, #inputs td, #artifacts td { width: auto; min-width: 0; max-width: none; padding: 0; border: 0;
-    overflow-wrap: anywhere; flex: 0 1 auto; }
-  #gates td:first-child, #gates td:nth-child(3) { width: auto; padding: 0; }
-  #gates td:nth-child(2) { flex: 1 1 calc(100% - 7rem); font-weight: 600; }
-  #gates td:nth-child(n+5), #inputs td:nth-child(n+4), #artifacts td:nth-child(n+3) { flex: 1 0 100%; }
+  thead { display: none; }
+  :is(table, tbody, tr) { display: block; }
+  tr { padding: .45rem 0; border-bottom: 1px solid var(--line); }
+  tbody tr:last-child { border-bottom: 0; }
+  td { display: grid; grid-template-columns: 6.5rem 1fr; gap: .6rem; min-width: 0; max-width: none; padding: .05rem 0;
+    border: 0; text-align: left !important; overflow-wrap: anywhere; }
+  #inputs td { max-width: none; }
+  td::before { content: attr(data-label); color: var(--soft); font-size: .85rem; font-weight: 400; }
+  td[data-label=""] { grid-template-columns: 1fr; justify-items: start; }
+  td[data-label=""]::before { display: none; }
+  #gates tr { display: flex; flex-wrap: wrap; gap: .1rem .8rem; }
+  #gates td:nth-child(n) { display: block; flex: 0 1 auto; width: auto; min-width: 0; padding: 0; }
+  #gates td::before { display: none; }
+  #gates tbody td:nth-child(2) { flex: 1 0 calc(100% - 6.5rem); margin-right: 1rem;
+    font-weight: 600; }
+  #gates tbody td:nth-child(5) { flex: 1 0 100%; }
+  .number { white-space: normal; }
+  .command { padding-right: .9rem; padding-bottom: 2.4rem; }
+  .command button { top: auto; bottom: .45rem; }
   td:empty { display: none; }
 }
 @media print {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -6,6 +7,8 @@ import test from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { needsTool } from '../../testing/needs.ts'
 import { renderHtml } from './html.ts'
+import { script } from './html-script.ts'
+import type { Report } from './report.ts'
 import {
   blockedReport,
   everyReport,
@@ -23,7 +26,12 @@ test('renderHtml() forbids the page every address but data:, and asks for none',
     assert.match(policy!, /^default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'(?:;|$)/, name)
     for (const [, address] of html.matchAll(/\s(?:src|poster|data|action)="([^"]*)"/g))
       assert.match(address!, /^data:/, name)
-    assert.equal(/<(?:script|iframe|object|embed|base|form)\b/i.test(html), false, name)
+    assert.equal(/<(?:iframe|object|embed|base|form)\b/i.test(html), false, name)
+    const [, ...more] = html.split(`<script>${script}</script>`)
+    assert.equal(more.length, 1, name)
+    assert.equal(/<script\b/i.test(html.replace(`<script>${script}</script>`, '')), false, name)
+    const digest = createHash('sha256').update(script).digest('base64')
+    assert.ok(policy!.includes(`; script-src 'sha256-${digest}';`), name)
     assert.equal(/@import|url\((?!#)/.test(html), false, name)
   }
 })
@@ -34,11 +42,14 @@ test('renderHtml() shows verdict, question, gates, next command, inputs and arti
   assert.match(html, /<body class="v-pass">/)
   assert.match(html, /<h1 id="verdict"><span class="mark" aria-hidden="true">✓<\/span> PASS<\/h1>/)
   assert.match(html, /which is the largest monolithic network/)
-  assert.match(html, /<span class="badge pass">✓ pass<\/span><\/td><td>SNR of int8 against float32<\/td>/)
+  assert.match(
+    html,
+    /<span class="badge pass">✓ pass<\/span><\/td><td data-label="gate">SNR of int8 against float32<\/td>/,
+  )
   assert.match(html, /<pre class="command"><code>npx tsx runbooks\/monolithic-infer\.ts --model /)
   assert.match(
     html,
-    /<strong>arch<\/strong><\/td><td><code>hailo8<\/code><\/td><td><span class="from flag">--arch<\/span>/,
+    /<strong>arch<\/strong><\/td><td [^>]*><code>hailo8<\/code><\/td><td [^>]*><span class="from flag">--arch<\/span>/,
   )
   assert.match(html, /<span class="from env">PROFILE<\/span>/)
   assert.match(
@@ -109,7 +120,7 @@ test('renderHtml() says that a run without a verdict was still going, or killed'
 })
 
 test('renderHtml() escapes every text, wherever it stands', async () => {
-  const html = renderHtml(await hostileReport())
+  const html = renderHtml(await hostileReport()).replace(`<script>${script}</script>`, '')
   assert.equal(html.includes('<script'), false)
   assert.equal(html.includes('</style></title>'), false)
   assert.equal(html.includes('"javascript:'), false)
@@ -174,6 +185,8 @@ const look = `({
   box: (({ top, height, width }) => ({ top, height, width }))(
     document.getElementById('verdict').getBoundingClientRect()),
   loaded: [...document.images].every(image => image.complete && image.naturalWidth > 0),
+  narrow: [...document.querySelectorAll('td')].filter(td => td.scrollWidth > td.clientWidth + 1)
+    .map(td => td.textContent),
   sounds: [...document.querySelectorAll('audio')].map(sound => sound.error === null),
 })`
 
@@ -182,6 +195,8 @@ interface Look {
   verdict: string
   box: { top: number; height: number; width: number }
   loaded: boolean
+  /** Cells of tables whose words do not fit into them. */
+  narrow: string[]
   sounds: boolean[]
 }
 
@@ -201,6 +216,7 @@ test(
         const address = pathToFileURL(path).href
         for (const [width, colorScheme] of [
           [360, 'light'],
+          [390, 'light'],
           [1440, 'dark'],
         ] as const) {
           const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme })
@@ -217,6 +233,7 @@ test(
           await page.close()
           assert.deepEqual(complaints, [], `${name} ${width}`)
           assert.equal(seen.wide, width, `${name} ${width}: the page scrolls sideways`)
+          if (width < 640) assert.deepEqual(seen.narrow, [], `${name} ${width}`)
           assert.match(seen.verdict, new RegExp(`${report.verdict ?? 'UNFINISHED'}$`))
           assert.ok(
             seen.box.top >= 0 && seen.box.top < 400 && seen.box.height > 10 && seen.box.width > 100,
@@ -239,11 +256,59 @@ test('renderHtml() shows hostile text as text in a browser', inBrowser, async ()
     const page = await browser.newPage()
     await page.setContent(renderHtml(await hostileReport()))
     assert.equal(await page.evaluate('document.querySelector(".asks").textContent'), hostile)
-    assert.equal(await page.evaluate('document.querySelectorAll("script").length'), 0)
+    assert.equal(await page.evaluate('document.querySelectorAll("script").length'), 1)
     assert.equal(await page.evaluate('document.title'), `FAIL ${hostile}`)
   } finally {
     await browser.close()
   }
+})
+
+test('renderHtml() puts a button on each command, which copies it whole', inBrowser, async () => {
+  const { chromium } = await import('playwright-core')
+  const path = join(mkdtempSync(join(tmpdir(), 'report-')), 'report.html')
+  const report = await passedReport()
+  writeFileSync(path, renderHtml(report))
+  const browser = await chromium.launch({ executablePath: pathOf('chromium'), args: browserFlags })
+  try {
+    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] })
+    const page = await context.newPage()
+    await page.goto(pathToFileURL(path).href)
+    assert.equal(await page.evaluate('document.querySelectorAll("pre.command button").length'), 2)
+    await page.click('#next button')
+    await page.waitForFunction('document.querySelector("#next button").textContent === "Copied"')
+    assert.equal(await page.evaluate('navigator.clipboard.readText()'), report.next)
+  } finally {
+    await browser.close()
+  }
+})
+
+test('renderHtml() folds inputs at their default and long logs of cells that went well, and no others', async () => {
+  const report = await passedReport()
+  const long = Array.from({ length: 30 }, (_, i) => `line ${i}`).join('\n')
+  const log = { kind: 'text', title: null, text: long, mime: {}, html: null, markdown: null } as const
+  const [first, ...rest] = report.cells
+  const ok = renderHtml({ ...report, cells: [{ ...first!, outputs: [log] }, ...rest] })
+  assert.match(ok, /<details><summary>30 lines, the last: <code>line 29<\/code><\/summary>\n<pre>line 0/)
+  const failed = renderHtml({ ...report, cells: [{ ...first!, status: 'failed', outputs: [log] }, ...rest] })
+  assert.match(failed, /<figure class="output text"><pre>line 0/)
+  assert.match(ok, /<details><summary>\d+ at their default<\/summary>/)
+  assert.ok(ok.indexOf('--arch</span>') < ok.indexOf('at their default</summary>'))
+})
+
+test('renderHtml() says in its head which gate failed and why, and of a stop only that', () => {
+  const failed = renderHtml(failedReport())
+  assert.match(failed, /class="means">.*Failed: worst cosine, NaN \(&gt;= 0\.999\)\. nothing was compared</)
+  const error = {
+    name: 'RunbookError',
+    message: 'Cannot finish: interrupted',
+    hint: 'x',
+    code: 'interrupted',
+    stack: null,
+  }
+  const stopped = { ...failedReport(), verdict: 'INTERRUPTED', exit: 130, error, cells: [] } as const
+  assert.equal(renderHtml(stopped as unknown as Report).includes('class="error"'), false)
+  const killed = { ...stopped, error: { ...error, code: 'SIGKILL' } }
+  assert.ok(renderHtml(killed as unknown as Report).includes('class="error"'))
 })
 
 test('renderHtml() keeps a fragment that would fetch or run something from doing so', inBrowser, async () => {

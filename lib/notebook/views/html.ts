@@ -5,6 +5,7 @@
  * only `OutputRecord.html` is taken as it is.
  */
 import { cutLines, escapeHtml, relativeHref, sizeText } from '../display/display.ts'
+import { script, scriptDigest } from './html-script.ts'
 import { style } from './html-style.ts'
 import { proseHtml } from '../display/prose.ts'
 import {
@@ -13,6 +14,7 @@ import {
   gateMark,
   gateValue,
   inputValue,
+  isStopped,
   isPending,
   noGates,
   provenance,
@@ -30,6 +32,7 @@ const policy = [
   'img-src data:',
   'media-src data:',
   "style-src 'unsafe-inline'",
+  `script-src '${scriptDigest}'`,
   "base-uri 'none'",
   "form-action 'none'",
 ].join('; ')
@@ -39,7 +42,8 @@ export function renderHtml(report: Report): string {
   const verdict = shownVerdict(report)
   const body = [
     banner(report),
-    report.error === null ? '' : errorHtml(report.error),
+    contents(report),
+    report.error === null || isStopped(report) ? '' : errorHtml(report.error),
     section('gates', 'Gates', gatesHtml(report)),
     section('next', 'Next', nextHtml(report)),
     section(
@@ -72,11 +76,33 @@ ${style}
 <body class="v-${verdict.toLowerCase()}">
 <main>
 ${body.join('\n')}
-<footer>${escapeHtml(report.schema)} · written without a script; nothing on this page is fetched</footer>
+<footer>${escapeHtml(report.schema)} · nothing on this page is fetched</footer>
 </main>
+<script>${script}</script>
 </body>
 </html>
 `
+}
+
+/** Where the page's parts are; a cell that did not end well is named by itself. */
+function contents(report: Report): string {
+  const parts: [string, string, boolean][] = [
+    ['gates', 'Gates', true],
+    ['next', 'Next', report.next !== null || report.hint !== null],
+    ['lines', 'Report lines', report.lines.length > 0],
+    ['cells', 'Cells', report.cells.length > 0],
+    ['inputs', 'Inputs', report.inputs.length > 0],
+    ['again', 'Run again', true],
+    ['artifacts', 'Artifacts', report.artifacts.length > 0],
+  ]
+  const cells = report.cells.map((cell, i) => {
+    const mark = cell.status === 'ok' ? '' : ` (${cell.status})`
+    return `<li><a href="#cell-${i + 1}">${cell.n} ${escapeHtml(cell.title)}${mark}</a></li>`
+  })
+  const links = parts
+    .filter(([, , isThere]) => isThere)
+    .map(([id, title]) => `<li><a href="#${id}">${title}</a></li>${id === 'cells' ? cells.join('') : ''}`)
+  return `<nav class="contents" aria-label="contents"><ul>${links.join('')}</ul></nav>`
 }
 
 const section = (id: string, title: string, body: string): string =>
@@ -120,9 +146,19 @@ function gatesHtml(report: Report): string {
   return htmlTable(['', 'gate', 'value', 'bound', 'note'], rows, ['left', 'left', 'right', 'left', 'left'])
 }
 
+/** What was set stands open; what is at its default is folded away. */
 function inputsHtml(report: Report): string {
   if (report.inputs.length === 0) return ''
-  const rows = report.inputs.map(input => [
+  const given = report.inputs.filter(({ from }) => from !== 'default')
+  const rest = report.inputs.filter(({ from }) => from === 'default')
+  return [
+    given.length === 0 ? '<p class="note">Every input is at its default.</p>' : inputTable(given),
+    rest.length === 0 ? '' : details(`${rest.length} at their default`, inputTable(rest)),
+  ].join('\n')
+}
+
+function inputTable(inputs: Report['inputs']): string {
+  const rows = inputs.map(input => [
     `<strong>${escapeHtml(input.name)}</strong>`,
     `<code>${escapeHtml(inputValue(input))}</code>`,
     `<span class="from ${input.from}">${escapeHtml(provenance(input))}</span>`,
@@ -155,10 +191,17 @@ function strip(report: Report): string {
 const cellsHtml = (report: Report): string =>
   report.cells.length === 0 ? '' : strip(report) + report.cells.map((cell, i) => cellHtml(cell, i, report)).join('\n')
 
+/** Lines of a log that an untroubled cell shows unasked. */
+const openLines = 12
+
 function cellHtml(cell: CellRecord, index: number, report: Report): string {
   const source =
     cell.source.trim() === '' ? '' : details('source', `<pre><code>${escapeHtml(cell.source)}</code></pre>`)
-  const parts = [cell.error === null ? '' : errorHtml(cell.error), ...cell.outputs.map(outputHtml), source]
+  const parts = [
+    cell.error === null ? '' : errorHtml(cell.error),
+    ...cell.outputs.map(output => outputHtml(output, cell)),
+    source,
+  ]
   return `<article class="cell ${cell.status}" id="cell-${index + 1}">
 <h3><span class="n">${cell.n}</span> <span class="title">${escapeHtml(cell.title)}</span>
 <span class="badge ${cell.status}">${escapeHtml(cellStatus(cell, report))}</span></h3>
@@ -167,11 +210,15 @@ ${parts.filter(part => part !== '').join('\n')}
 </article>`
 }
 
-function outputHtml(output: OutputRecord): string {
+function outputHtml(output: OutputRecord, cell: CellRecord): string {
   const title = output.title === null ? '' : `<figcaption>${escapeHtml(output.title)}</figcaption>`
   if (isPending(output)) return `<figure class="output">${title}<p class="note">(still being drawn)</p></figure>`
   const body = output.html ?? `<pre>${escapeHtml(cutLines(output.text, { head: 1500, tail: 500 }))}</pre>`
-  return `<figure class="output ${output.kind}">${title}${body}</figure>`
+  const lines = output.text.split('\n').length
+  const isLog = output.kind === 'text' && cell.status === 'ok' && lines > openLines
+  const last = escapeHtml(output.text.trimEnd().split('\n').at(-1)!)
+  const shown = isLog ? details(`${lines} lines, the last: <code>${last}</code>`, body) : body
+  return `<figure class="output ${output.kind}">${title}${shown}</figure>`
 }
 
 function errorHtml(error: ErrorRecord): string {

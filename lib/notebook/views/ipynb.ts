@@ -55,7 +55,7 @@ function titleMarkdown(report: Report): string {
   return [
     `# ${verdictMark(report)} ${shownVerdict(report)} ${escapeMarkdown(report.runbook)}`,
     `**${escapeMarkdown(report.asks)}**`,
-    verdictMeaning(report),
+    escapeMarkdown(verdictMeaning(report)),
     `${runFacts(report).join(' · ')} · run ${escapeMarkdown(report.run)}`,
     fencedProse(report.intro),
     fence(report.command, 'sh'),

@@ -3,7 +3,7 @@
  *
  * Deno's kernel asks a value for its MIME bundle under a symbol of its own; elsewhere the value is plain data.
  */
-import { escapeHtml, fence } from '../display/display.ts'
+import { escapeHtml, escapeMarkdown, fence } from '../display/display.ts'
 import { htmlTable } from '../display/table.ts'
 import { gatesMarkdown } from './markdown.ts'
 import type { Report } from './report.ts'
@@ -28,8 +28,8 @@ export function shown(report: Report): Shown {
   const bundle = {
     'text/plain': [verdict, meaning, ...report.lines].join('\n'),
     'text/markdown': [
-      `## ${verdict}`,
-      meaning,
+      `## ${escapeMarkdown(verdict)}`,
+      escapeMarkdown(meaning),
       gatesMarkdown(report),
       ...tables.map(({ markdown, text }) => markdown ?? fence(text)),
     ].join('\n\n'),

@@ -6,6 +6,7 @@
  */
 import { durationText } from './narrative.ts'
 import { formatValue } from '../run/gates.ts'
+import { interruptedCode } from '../../base/async.ts'
 import type { CellRecord, GateRecord, InputRecord, OutputRecord, Report, VerdictName } from './report.ts'
 
 /** A verdict as it is shown; a report without one is unfinished. */
@@ -38,8 +39,17 @@ export const verdictMark = (report: Report): string => verdicts[shownVerdict(rep
 /** What the verdict says, in a sentence; of a pass also what it proves. */
 export function verdictMeaning(report: Report): string {
   const { means } = verdicts[shownVerdict(report)]
-  return report.verdict === 'PASS' && report.proves !== undefined ? `${means} ${report.proves}` : means
+  if (report.verdict === 'PASS' && report.proves !== undefined) return `${means} ${report.proves}`
+  const [failed, ...more] = report.gates.filter(({ status }) => status === 'fail')
+  if (report.verdict !== 'FAIL' || failed === undefined) return means
+  const others = more.length === 0 ? '' : `, and ${more.length} more`
+  const note = failed.note ? `. ${failed.note}` : ''
+  return `${means} Failed: ${failed.name}, ${gateValue(failed)} (${failed.bound})${others}${note}`
 }
+
+/** Whether the run was stopped by somebody and ended in order: its verdict says all, and its error adds nothing. */
+export const isStopped = ({ verdict, error }: Report): boolean =>
+  verdict === 'INTERRUPTED' && error?.code === interruptedCode
 
 /** `gates 3/4`, `12.3 s`, `exit 0`, `2026-02-23 05:29:29 UTC`: what is known of the run as a whole. */
 export function runFacts(report: Report): string[] {

@@ -69,7 +69,7 @@ export function closeSweep({ line, gate, run, proves }: Pen, o: Findings): Closi
   line(`HEF status: ${where}${compiled}/${results.length} ; winner=${winner?.tag ?? 'none'}${tail}`)
   const name = `rungs that compile (${o.toolchain})`
   const why = whyUndecided(results)
-  if (winner || why === null) gate(name, compiled, { atLeast: 1 }, winner ? { note: winner.tag } : {})
+  if (winner || why === null) gate(name, compiled, { atLeast: 1 }, { note: winner ? winner.tag : whyNone(results) })
   else gate.blocked(name, why)
   const runtime: Closing['runtime'] = (status, folder) => {
     line(`Runtime status: ${status} ; output_dir=${folder}${tail}`)
@@ -89,6 +89,17 @@ export function closeSweep({ line, gate, run, proves }: Pen, o: Findings): Closi
       }
     },
   }
+}
+
+/** What stopped the cases that failed: the first one's failure, in words, and how many ended otherwise. */
+function whyNone(results: readonly CaseResult[]): string {
+  const failed = results.filter(({ failure }) => failure !== null)
+  const [first] = failed
+  if (first === undefined) return 'no case was attempted'
+  const { bucket, cause } = first.failure!
+  const others = failed.filter(({ failure }) => failure!.bucket !== bucket).length
+  const rest = others === 0 ? '' : `; ${others} of ${failed.length} failed otherwise`
+  return `${bucket}: ${cause || first.failureHead}${rest}`
 }
 
 /** What a pass proves, and what it does not. */
