@@ -16,7 +16,7 @@ import doctor, { doctorOf, questions } from './doctor.ts'
 const run = (o: FakeMachine = {}, argv: readonly string[] = []) =>
   runInProcess(
     doctorOf(() => fakeMachine(o)),
-    argv,
+    ['--all', ...argv],
   )
 const board = {
   '/sys/bus/pci/devices/0001:01:00.0/vendor': '0x1e60',
@@ -41,6 +41,29 @@ test('doctor passes on a bare laptop, and says what would install the rest', asy
   assert.ok(lines.some(line => /^missing {2}HailoRT .*; install: /.test(line)))
   assert.ok(lines.includes('yes  author, quantise and run on this CPU: npx tsx runbooks/monolithic-sweep.ts'))
   assert.ok(lines.some(line => /^no {3}run HEFs on a Hailo device: .*Hailo board missing/.test(line)))
+})
+
+test('doctor tells only what stands against the question unless all is asked for', async () => {
+  const told = async (...argv: string[]) =>
+    (
+      await runInProcess(
+        doctorOf(() => fakeMachine({ machine: { node: 'v18.20.4' } })),
+        argv,
+      )
+    ).lines.slice(0, -1)
+  const [broken, ...rest] = await told()
+  assert.match(broken!, /^broken {3}node /)
+  assert.deepEqual(
+    rest.map(line => line.split(' ')[0]),
+    ['no', 'no', 'no', 'no', rest.at(-1)!.split(' ')[0]!],
+  )
+  assert.match(rest.at(-1)!, /^\d+ more looks are in the report, or with --all$/)
+  const forHailo = await told('--need', 'hailo')
+  assert.ok(forHailo.some(line => /^missing {2}HailoRT /.test(line)))
+  assert.equal(
+    forHailo.some(line => /^missing {2}trtexec/.test(line)),
+    false,
+  )
 })
 
 test('doctor has all of its lines in columns', async () => {
@@ -211,7 +234,7 @@ test('doctor refuses a need that it does not know', async () => {
 })
 
 test('doctor examines the machine under us, and finds the main job possible where these tests run', async () => {
-  const { exit, lines, stdout } = await runInProcess(doctor, [])
+  const { exit, lines, stdout } = await runInProcess(doctor, ['--all'])
   assert.equal(exit, 0, stdout)
   for (const name of ['node', 'bash', 'zx', 'tsx', 'koffi', 'onnxruntime-node', 'ONNX Runtime']) {
     assert.ok(

@@ -11,10 +11,11 @@
  *   npx tsx runbooks/doctor.ts
  *   npx tsx runbooks/doctor.ts --need hailo
  *   npx tsx runbooks/doctor.ts --need dfc --dfc docker:hailo/dfc:3.33
+ *   npx tsx runbooks/doctor.ts --all
  */
 import { dirname } from 'node:path'
 import { thisMachine, type Machine } from '../lib/doctor/machine.ts'
-import { choice, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { choice, runbook, text, toggle } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
 import { runbookCommand } from '../lib/host/typescript.ts'
 
@@ -49,6 +50,7 @@ export const doctorOf = (machine: () => Machine) =>
           optional: true,
           help: 'where the Dataflow Compiler is: its hailo program, its virtualenv, or docker:IMAGE',
         }),
+        all: toggle({ help: 'list every look, not only what stands against the question' }),
       },
       steps: async () => {
         const { checks } = await import('../lib/doctor/examine.ts')
@@ -87,9 +89,13 @@ export const doctorOf = (machine: () => Machine) =>
         return judged
       })
 
-      for (const words of factLines(facts)) line(words)
-      for (const answer of answers) line(questionLine(answer))
       const wanted = answers.filter(({ need }) => need === 'main' || need === inputs.need)
+      const isAgainst = ({ status, needs }: (typeof facts)[number]) =>
+        status === 'broken' || (status === 'missing' && wanted.some(({ need }) => needs.includes(need)))
+      const told = inputs.all ? facts : facts.filter(isAgainst)
+      for (const words of factLines(told)) line(words)
+      for (const answer of answers) line(questionLine(answer))
+      if (told.length < facts.length) line(`${facts.length - told.length} more looks are in the report, or with --all`)
       for (const { name, status, state } of facts.filter(({ needs }) =>
         wanted.some(({ need }) => needs.includes(need)),
       )) {
