@@ -58,7 +58,7 @@ export default runbook(
       return prefixes.map(prefix => rampCase(prefix, search.setting))
     })
 
-    const ramp = await cell(`Compile prefix by prefix (${toolchain.name})`, async ({ print, show }) => {
+    const ramp = await cell(`Compile prefix by prefix (${toolchain.name})`, async ({ print, note, show }) => {
       const path = run.path(files.rampSummary)
       const climbed = await runRamp({
         ...search.ladder,
@@ -66,8 +66,8 @@ export default runbook(
         search: inputs.search,
         profile: inputs.profile,
         summary: rampSummary(path, cases, toolchain.name),
-        onCase: caseTeller(print, cases.length),
-        onLine: milestoneTeller(print),
+        onCase: caseTeller({ print, note }, cases.length),
+        onLine: milestoneTeller(note),
       })
       show(...report.rampDisplays(cases, climbed.results, shownPath(path)))
       return climbed

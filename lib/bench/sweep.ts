@@ -1,7 +1,7 @@
 /**
  * Measures whether the sweep is quick enough, and stays small.
  *
- * The cells of `runbooks/bench.ts --suite sweep`: what a runbook's `--help` costs, authoring, a whole sweep, and long
+ * The cells of `runbooks/bench.ts --suite sweep`: what a runbook's `--help` costs, authoring, the first run, and long
  * recordings. Scripts are measured as processes of their own. Bounds are the contract's.
  */
 import { readdirSync, writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { decodeModel } from '../formats/onnx/index.ts'
 import { readWav, writeWav } from '../formats/wav/index.ts'
 import { readJson } from '../host/files.ts'
 import { median } from '../base/statistics.ts'
+import { benchFirstRun } from './first-run.ts'
 import { costOfScript } from './measure.ts'
 import { shippedMixtures } from '../systems/monolithic/pick-recording.ts'
 import type { RuntimeMetrics } from '../systems/monolithic/separation/separate-recording.ts'
@@ -34,39 +35,19 @@ async function repeat<T>(times: number, work: () => Promise<T>): Promise<T[]> {
 
 /** Measure, show and judge. @param repeats runs of each short measurement */
 export async function benchSweep(pen: Pen, repeats: number): Promise<void> {
-  const { run, cell, gate, stamp } = pen
+  const { run, gate, stamp } = pen
   const { bench, sha256 } = monolithicContract()
   stamp({ contract: sha256 })
   const slowest = await slowestHelp(pen, repeats)
   gate('slowest --help against a bare script', slowest, { atMost: bench.helpRatioMax })
   const authoringCpuS = await authoring(pen, repeats)
   gate('authoring ten rungs', authoringCpuS, { atMost: bench.authoringCpuSMax }, { unit: 's of CPU' })
-  const sweep = await cell('Run the whole default sweep', () =>
-    costOfScript(runbookFile('monolithic-sweep'), [
-      '--no-cache',
-      '--toolchain',
-      'host',
-      '--out-dir',
-      run.folder,
-      '--run-ts',
-      'sweep',
-      '--quiet',
-    ]),
-  )
-  gate(
-    'the whole default sweep',
-    sweep.exit === 0 ? sweep.wallMs / 1000 : Number.NaN,
-    { atMost: bench.sweepWallSMax },
-    { unit: 's', note: `exit ${sweep.exit}` },
-  )
-  if (sweep.exit !== 0) return
+  const sweepWallS = await benchFirstRun(pen, repeats)
+  if (Number.isNaN(sweepWallS)) return
   const { long, longer } = await separations(pen)
   gate('real-time factor of a 60 s recording', long['rtf with input and output'], { atMost: bench.separationRtfMax })
   gate('resident memory, four times the length', longer['resident MB'] / long['resident MB'], { atMost: 1.1 })
-  writeFileSync(
-    run.path('bench.json'),
-    JSON.stringify({ slowest, authoringCpuS, sweepWallS: sweep.wallMs / 1000, long, longer }, null, 2),
-  )
+  writeFileSync(run.path('bench.json'), JSON.stringify({ slowest, authoringCpuS, sweepWallS, long, longer }, null, 2))
 }
 
 /** The dearest `--help` of all runbooks, over a bare script. */

@@ -26,7 +26,7 @@ const result = (change: Partial<CaseResult>): CaseResult => ({
 
 test('caseTeller() says when a case begins and how it ended, with the bucket of a failure', () => {
   const said: string[] = []
-  const tell = caseTeller(text => said.push(text), 3)
+  const tell = caseTeller({ print: text => said.push(text), note: text => said.push(`(${text})`) }, 3)
   tell({ tag: 'a', config, prepare: () => assert.fail() }, null)
   tell(
     { tag: 'a', config, prepare: () => assert.fail() },
@@ -35,9 +35,9 @@ test('caseTeller() says when a case begins and how it ended, with the bucket of 
   tell({ tag: 'b', config, prepare: () => assert.fail() }, null)
   tell({ tag: 'b', config, prepare: () => assert.fail() }, result({ tag: 'b', origin: 'cache' }))
   assert.deepEqual(said, [
-    '1/3 a …',
+    '(1/3 a …)',
     '1/3 a failed in 1.5 s: allocator_infeasible: line one line two',
-    '2/3 b …',
+    '(2/3 b …)',
     '2/3 b succeeded taken from the cache',
   ])
 })

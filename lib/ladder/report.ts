@@ -18,17 +18,16 @@ export function searchRows(results: readonly CaseResult[]) {
 
 /** Say when a case begins and how it ended. */
 export function caseTeller(
-  print: (text: string) => void,
+  { print, note }: { print: (text: string) => void; note: (text: string) => void },
   total: number,
 ): (rung: LadderCase, result: CaseResult | null) => void {
   let n = 0
   return (rung, result) => {
-    if (result === null) return print(`${++n}/${total} ${rung.tag} …`)
+    if (result === null) return note(`${++n}/${total} ${rung.tag} …`)
     const ran = `in ${(result.durationMs / 1000).toFixed(1)} s`
     const how = { ran, cache: 'taken from the cache', resume: 'taken from the earlier run' }[result.origin]
-    const why = result.failure
-      ? `: ${[result.failure.bucket, result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 120)].filter(Boolean).join(': ')}`
-      : ''
+    const head = result.failureHead.replaceAll(/\s+/g, ' ').slice(0, 120)
+    const why = result.failure ? `: ${[result.failure.bucket, head].filter(Boolean).join(': ')}` : ''
     print(`${n}/${total} ${rung.tag} ${result.status} ${how}${why}`)
   }
 }

@@ -4,7 +4,6 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { typescriptCommand } from '../../host/typescript.ts'
 import { runbooksNamed } from './rungbook.ts'
 
 const known = ['doctor', 'edgeinfer-serve', 'explain-log', 'monolithic-sweep', 'whisper-serve']
@@ -19,9 +18,9 @@ test('runbooksNamed() finds a runbook by its name or by a word that no other has
 
 test('rungbook runs the runbook that it is told, with its words, and is a usage error when there is none', () => {
   const run = (...words: string[]) => {
-    const [program, ...argv] = typescriptCommand(join(import.meta.dirname, 'rungbook.ts'), words)
+    const argv = [join(import.meta.dirname, 'rungbook.mjs'), ...words]
     const cwd = mkdtempSync(join(tmpdir(), 'rungbook-bin-'))
-    return spawnSync(program!, argv, { cwd, encoding: 'utf8', input: '' })
+    return spawnSync(process.execPath, argv, { cwd, encoding: 'utf8', input: '' })
   }
   const help = run('explain', '--help')
   assert.equal(help.status, 0, help.stderr)

@@ -1,11 +1,10 @@
-#!/usr/bin/env tsx
 /**
  * Runs a runbook by a short name: `npx rungbook sweep`, `npx rungbook explain log.txt`, `npx rungbook doctor`.
  *
  * The name is that of a file in `runbooks/`, or a word of it that no other has. Everything behind it goes to the
- * runbook. With no name it lists them.
+ * runbook. With no name it lists them. `rungbook.mjs` is the program.
  */
-import { readdirSync, realpathSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { exitCodes } from '../../base/errors.ts'
@@ -26,7 +25,7 @@ const known = (folder: string): string[] =>
     .toSorted()
 
 /** Run the runbook that the first word names, with the others; the exit code where there is none. */
-async function main([name = 'book', ...words]: readonly string[]): Promise<number | undefined> {
+export async function main([name = 'book', ...words]: readonly string[]): Promise<number | undefined> {
   const folder = join(projectRoot, 'runbooks')
   const all = known(folder)
   const found = runbooksNamed(name, all)
@@ -44,9 +43,4 @@ async function main([name = 'book', ...words]: readonly string[]): Promise<numbe
   process.argv.splice(1, process.argv.length - 1, path, ...words)
   await import(pathToFileURL(path).href)
   return undefined
-}
-
-if (process.argv[1] !== undefined && import.meta.filename === realpathSync(process.argv[1])) {
-  const exit = await main(process.argv.slice(2))
-  if (exit !== undefined) process.exitCode = exit
 }

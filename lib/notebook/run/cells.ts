@@ -51,10 +51,11 @@ export interface CellSetting {
   readonly isDryRun: boolean
 }
 
-/** What a terminal shows of a display: no picture and no sound, and of a table of several rows only how long it is. */
-function shownText({ kind, title, text, data }: OutputRecord): string {
+/** What the narrative shows of a display: no picture and no sound; of a table of several rows at most its length. */
+function shownText({ kind, title, text, data }: OutputRecord, isTerminal: boolean): string {
   if (['audio', 'image', 'plot'].includes(kind)) return ''
   if (kind !== 'table' || !Array.isArray(data) || data.length < 2) return text
+  if (isTerminal) return ''
   return `${title ?? 'table'}: ${data.length} rows in the report`
 }
 
@@ -95,7 +96,7 @@ export class Cells {
     const cell = this.#home()
     for (const display of displays) {
       recorder.show(cell, display, output => {
-        const text = shownText(output)
+        const text = shownText(output, narrative.isTerminal)
         if (text !== '') narrative.say(cell.n, text)
       })
     }

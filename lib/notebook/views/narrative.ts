@@ -50,6 +50,11 @@ export class Narrative {
     this.#colour = sink.isTTY === true && !o.env.NO_COLOR
   }
 
+  /** Whether a person reads along on a screen. */
+  get isTerminal(): boolean {
+    return this.#sink.isTTY === true
+  }
+
   /** Whether a bar can be drawn over itself. */
   get draws(): boolean {
     return this.#sink.isTTY === true && this.#open.size <= 1
@@ -95,7 +100,10 @@ export class Narrative {
 
   /** One gate's line, coloured by its status. */
   gate(status: string, text: string): void {
-    this.#line(this.#style(status === 'pass' ? 'green' : status === 'fail' ? 'red' : 'yellow', plainText(text)))
+    const plain = plainText(text)
+    // Why a gate did not pass is worth a second row; what belongs to one that did is in the report.
+    const shown = this.isTerminal && status === 'pass' ? cutToWidth(plain, this.#sink.columns ?? 80) : plain
+    this.#line(this.#style(status === 'pass' ? 'green' : status === 'fail' ? 'red' : 'yellow', shown))
   }
 
   /** Item `done` of `total`: a bar on a terminal, a line elsewhere. */

@@ -81,6 +81,11 @@ export interface MonolithicContract {
     readonly helpRatioMax: number
     readonly authoringCpuSMax: number
     readonly sweepWallSMax: number
+    /** Of the default sweep in a terminal of 80 columns. */
+    readonly terminalRowsMax: number
+    readonly jsonBytesMax: number
+    /** Against `node --import tsx` with the same runbook. */
+    readonly binStartRatioMax: number
     readonly separationAudioS: number
     readonly separationRtfMax: number
   }

@@ -41,10 +41,10 @@ export async function rampModel(pen: Pen, values: RampModelValues, search: Searc
     return found
   })
   const { name } = search.toolchain
-  const boundary = await cell(`Compile prefix by prefix (${name})`, async ({ print, show }) => {
+  const boundary = await cell(`Compile prefix by prefix (${name})`, async ({ print, note, show }) => {
     const found = await climbNodes(path, cases, {
       setting: { shapes, source, count: search.setting.calibrationSamples },
-      board: { ...search.ladder, onCase: caseTeller(print, cases.length), onLine: milestoneTeller(print) },
+      board: { ...search.ladder, onCase: caseTeller({ print, note }, cases.length), onLine: milestoneTeller(note) },
       summaryPath: run.path(summaryFile),
       profile: values.profile,
     })

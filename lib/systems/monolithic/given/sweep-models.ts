@@ -120,9 +120,9 @@ export async function sweepModels(pen: Pen, values: SweepValues, search: Search)
   const path = run.path(modelsSummary)
   const summary: LadderSummary<GivenConfig> = { path, columns, row: rowOf }
   const at = (result: CaseResult) => (name: string) => (name === '' ? '' : join(run.folder, result.tag, name))
-  const results = await cell(`Compile ${cases.length} models (${toolchain.name})`, async ({ print, show }) => {
+  const results = await cell(`Compile ${cases.length} models (${toolchain.name})`, async ({ print, note, show }) => {
     print([`calibration: ${source.from}`, ...notes].join('\n'))
-    const found = await climb(search, { cases, summary, print })
+    const found = await climb(search, { cases, summary, print, note })
     for (const { tag, metrics } of found)
       if (metrics.quantisedNodes === 0) print(`${tag}: none of its nodes can become int8, and it stays float32`)
     show(
@@ -158,16 +158,17 @@ interface Climb {
   readonly cases: readonly LadderCase<GivenConfig>[]
   readonly summary: LadderSummary<GivenConfig>
   readonly print: (text: string) => void
+  readonly note: (text: string) => void
 }
 
-async function climb(search: Search, { cases, summary, print }: Climb) {
+async function climb(search: Search, { cases, summary, print, note }: Climb) {
   const { results } = await runLadder({
     ...search.ladder,
     cases,
     profile: 'extended',
     summary,
-    onCase: caseTeller(print, cases.length),
-    onLine: milestoneTeller(print),
+    onCase: caseTeller({ print, note }, cases.length),
+    onLine: milestoneTeller(note),
   })
   return results
 }

@@ -43,7 +43,7 @@ export async function climbRungs(search: Search, { rungs, inputs, run }: Climb, 
     cases,
     profile: inputs.profile,
     summary: sweepSummary(path, toolchain.name),
-    onCase: caseTeller(tools.print, cases.length),
+    onCase: caseTeller(tools, cases.length),
     onLine: milestoneTeller(tools.note),
   })
   const rows = searchRows(climbed.results)
