@@ -35,23 +35,25 @@ export async function questions(hef: string | null) {
   })
 }
 
+const inputs = {
+  need: choice(['hailo', 'nvidia', 'dfc'], {
+    optional: true,
+    help: 'what must work here besides the main job: missing is BLOCKED, broken is FAIL',
+  }),
+  dfc: text({
+    optional: true,
+    help: 'where the Dataflow Compiler is: its hailo program, its virtualenv, or docker:IMAGE',
+  }),
+  all: toggle({ help: 'list every look, not only what stands against the question' }),
+}
+
 /** The doctor of a machine; a test gives its own. */
 export const doctorOf = (machine: () => Machine) =>
   runbook(
     import.meta,
     {
       asks: "which of this machine's questions can be answered?",
-      inputs: {
-        need: choice(['hailo', 'nvidia', 'dfc'], {
-          optional: true,
-          help: 'what must work here besides the main job: missing is BLOCKED, broken is FAIL',
-        }),
-        dfc: text({
-          optional: true,
-          help: 'where the Dataflow Compiler is: its hailo program, its virtualenv, or docker:IMAGE',
-        }),
-        all: toggle({ help: 'list every look, not only what stands against the question' }),
-      },
+      inputs,
       steps: async () => {
         const { checks } = await import('../lib/doctor/examine.ts')
         return checks.map(({ name }) => `look at ${name}`)
@@ -60,7 +62,7 @@ export const doctorOf = (machine: () => Machine) =>
     async ({ inputs, run, cell, gate, line, mark, hint, next, stamp }) => {
       const { examine } = await import('../lib/doctor/examine.ts')
       const { factLines } = await import('../lib/doctor/fact.ts')
-      const { judge, questionLine } = await import('../lib/doctor/questions.ts')
+      const { factsAgainst, judge, questionLine } = await import('../lib/doctor/questions.ts')
       const { compiledHef } = await import('../lib/doctor/compiled-here.ts')
 
       const facts = await cell('Look at this machine', async ({ show, advance }) => {
@@ -90,9 +92,7 @@ export const doctorOf = (machine: () => Machine) =>
       })
 
       const wanted = answers.filter(({ need }) => need === 'main' || need === inputs.need)
-      const isAgainst = ({ status, needs }: (typeof facts)[number]) =>
-        status === 'broken' || (status === 'missing' && wanted.some(({ need }) => needs.includes(need)))
-      const told = inputs.all ? facts : facts.filter(isAgainst)
+      const told = inputs.all ? facts : factsAgainst(facts, wanted)
       for (const words of factLines(told)) line(words)
       for (const answer of answers) line(questionLine(answer))
       if (told.length < facts.length) line(`${facts.length - told.length} more looks are in the report, or with --all`)

@@ -58,3 +58,10 @@ export function questionLine({ status, words, command, lacking }: Judged): strin
   if (status === 'pass') return `yes  ${words}: ${command}`
   return `no   ${words}: ${lacking.map(fact => `${fact.name} ${fact.status}`).join(', ') || 'nothing was looked at'}`
 }
+
+/** The facts that stand against any of these questions: what is broken anywhere, and what they lack. */
+export const factsAgainst = (facts: readonly Fact[], wanted: readonly Judged[]): readonly Fact[] =>
+  facts.filter(
+    ({ status, needs }) =>
+      status === 'broken' || (status === 'missing' && wanted.some(({ need }) => needs.includes(need))),
+  )
