@@ -25,6 +25,8 @@ test('rungbook runs the runbook that it is told, with its words, and is a usage 
   const help = run('explain', '--help')
   assert.equal(help.status, 0, help.stderr)
   assert.match(help.stdout, /Usage: npx rungbook explain-log \[flags\]/)
+  const list = run('--help')
+  assert.deepEqual([list.status, /^runbooks\/doctor\.ts +which of this/m.test(list.stdout)], [0, true], list.stderr)
   const none = run('swep')
   assert.deepEqual([none.status, /Cannot run "swep": there is no such runbook/.test(none.stderr)], [2, true])
 })

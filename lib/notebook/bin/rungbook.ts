@@ -25,7 +25,8 @@ const known = (folder: string): string[] =>
     .toSorted()
 
 /** Run the runbook that the first word names, with the others; the exit code where there is none. */
-export async function main([name = 'book', ...words]: readonly string[]): Promise<number | undefined> {
+export async function main([first = 'book', ...words]: readonly string[]): Promise<number | undefined> {
+  const name = ['--help', '-h'].includes(first) ? 'book' : first
   const folder = join(projectRoot, 'runbooks')
   const all = known(folder)
   const found = runbooksNamed(name, all)
