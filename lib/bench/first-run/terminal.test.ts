@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { needsTool } from '../testing/needs.ts'
+import { needsTool } from '../../testing/needs.ts'
 import { drawnBy, screenRows } from './terminal.ts'
 
 test('screenRows() counts what wraps, and not what is drawn over', () => {

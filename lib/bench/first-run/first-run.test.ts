@@ -3,9 +3,9 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { projectRoot } from '../base/version.ts'
-import { typescriptCommand } from '../host/typescript.ts'
-import { needsTool } from '../testing/needs.ts'
+import { projectRoot } from '../../base/version.ts'
+import { typescriptCommand } from '../../host/typescript.ts'
+import { needsTool } from '../../testing/needs.ts'
 import { drawnBy } from './terminal.ts'
 
 test('the default sweep fits a terminal of 80 columns and 25 rows', { skip: needsTool('script') }, async () => {
@@ -17,5 +17,5 @@ test('the default sweep fits a terminal of 80 columns and 25 rows', { skip: need
   assert.equal(exitCode, 0, rows.join('\n'))
   assert.ok(rows.length <= 25, `${rows.length} rows:\n${rows.join('\n')}`)
   assert.ok(rows.every(row => row.length <= 80))
-  assert.match(rows.join(''), /PASS monolithic-sweep gates=6\/6/)
+  assert.match(rows.join(''), /PASS monolithic-sweep gates=(\d+)\/\1 /)
 })

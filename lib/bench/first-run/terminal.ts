@@ -3,9 +3,9 @@
  *
  * The terminal is that of util-linux's `script`; what was drawn over is not counted, and what wraps is.
  */
-import { capture } from '../host/exec.ts'
-import { displayWidth } from '../notebook/display/display.ts'
-import { shellWord } from '../base/text.ts'
+import { capture } from '../../host/exec.ts'
+import { displayWidth } from '../../notebook/display/display.ts'
+import { shellWord } from '../../base/text.ts'
 
 /** What a command drew, and its exit code. */
 export interface Drawn {
