@@ -9,7 +9,7 @@
  *   sudo npx tsx runbooks/whisper-verify.ts
  *   npx tsx runbooks/whisper-verify.ts --url http://127.0.0.1:11437 --wav speech.wav
  */
-import { file, number, runbook, text } from '../lib/notebook/run/runbook.ts'
+import { file, number, runbook, secret, text } from '../lib/notebook/run/runbook.ts'
 import { table } from '../lib/notebook/display/show.ts'
 import { shownPath } from '../lib/host/files.ts'
 import { runbookCommand } from '../lib/host/typescript.ts'
@@ -23,7 +23,7 @@ export default runbook(
       url: text({ optional: true, help: 'ask this service alone; default: the one that is installed here' }),
       root: text({ default: '/', help: 'the folder that was installed into; absolute' }),
       wav: file({ optional: true, help: 'a recording with speech; default: a shipped one' }),
-      apiKey: text({ env: 'OPENAI_API_KEY', optional: true, help: 'sent as a Bearer key' }),
+      apiKey: secret({ env: 'OPENAI_API_KEY', optional: true, help: 'sent as a Bearer key' }),
       timeout: number({ default: 60, min: 1, unit: 'seconds', help: 'for one answer' }),
     },
     steps: ({ url }) => [url === undefined ? 'look at the installation' : `ask ${url}`],

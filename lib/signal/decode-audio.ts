@@ -55,7 +55,8 @@ const memoryBytesMax = 2 ** 31
 export async function decodeAudio(path: string, o: DecodeOptions): Promise<DecodedAudio> {
   const known = readWav(path, o)
   if (known !== null) return known
-  if (statSync(path).size === 0) throw refuse('audio_empty', `Cannot decode "${path}": it is empty`, 'record it again')
+  if (statSync(path).size === 0)
+    throw refuse('audio_unsupported', `Cannot decode "${path}": it is empty`, 'record it again')
   return throughFfmpeg(path, o)
 }
 

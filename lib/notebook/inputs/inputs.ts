@@ -20,6 +20,8 @@ export interface Input<T> {
   readonly flag: string | null
   readonly fallback: T | undefined
   readonly optional: boolean
+  /** Never recorded: what a report shows of it is `secretMark`. */
+  readonly isSecret?: true
   /** What stands behind the flag in `--help`: `<minutes>`; empty for a switch. */
   readonly placeholder: string
   /** The value from text. Throws a plain Error that says what was expected. */
@@ -54,6 +56,25 @@ export function text(o: Common<string> & Optional): Input<string | undefined>
 export function text(o: Common<string>): Input<string>
 export function text(o: Common<string> & Partial<Optional>): Input<string | undefined> {
   return input(o, '<text>', value => value)
+}
+
+/** What stands in a report in the place of a secret. */
+export const secretMark = '***'
+
+/** A key or a password. No report, event or command that a run writes holds it. */
+export const secret = (o: Common<string> & Optional): Input<string | undefined> => ({ ...text(o), isSecret: true })
+
+/** The words of a command line with every secret in them replaced. */
+export function withoutSecrets(argv: readonly string[], inputs: Inputs): string[] {
+  const flags = Object.entries(inputs).flatMap(([name, { flag, isSecret }]) =>
+    isSecret ? [`--${flag ?? flagFromName(name)}`] : [],
+  )
+  return argv.map((word, i) => {
+    const spelled = (text: string | undefined) => text?.replaceAll('_', '-')
+    const given = flags.find(flag => spelled(word)?.startsWith(`${flag}=`))
+    if (given !== undefined) return `${given}=${secretMark}`
+    return flags.includes(spelled(argv[i - 1]) ?? '') ? secretMark : word
+  })
 }
 
 /** Text that fits a pattern; `expected` says it in words. */
@@ -168,7 +189,14 @@ export function resolveInputs<S extends Inputs>(
     const from = o.flags.has(flag) ? 'flag' : given === undefined ? 'default' : 'env'
     const value = given === undefined ? defaultOf(spec, flag) : parseInput(spec, { flag, from, given, cwd: o.cwd })
     values[name] = value
-    return { name, flag: `--${flag}`, env: spec.env, value: value ?? null, from, help: spec.help }
+    return {
+      name,
+      flag: `--${flag}`,
+      env: spec.env,
+      value: spec.isSecret && value !== undefined ? secretMark : (value ?? null),
+      from,
+      help: spec.help,
+    }
   })
   return { values: values as InputValues<S>, records }
 }

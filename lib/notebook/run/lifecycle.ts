@@ -16,7 +16,7 @@ import { runbookCommand } from '../../host/typescript.ts'
 import { flagFromName, isSwitchedOn, parseArgv } from '../inputs/argv.ts'
 import { commonInputs, helpText, knownFlags } from '../inputs/help.ts'
 import { variablesOf } from '../inputs/variables.ts'
-import { resolveInputs, type Inputs, type InputValues } from '../inputs/inputs.ts'
+import { resolveInputs, withoutSecrets, type Inputs, type InputValues } from '../inputs/inputs.ts'
 import { jsonDocument } from '../views/json.ts'
 import type { Report } from '../views/report.ts'
 import { Narrative, type Sink } from '../views/narrative.ts'
@@ -141,7 +141,7 @@ async function begin<S extends Inputs>(
   Object.assign(report, {
     inputs: own.records,
     command: [...said, report.command].join(' '),
-    rerun: { script: path, argv, env: variables, cwd },
+    rerun: { script: path, argv: withoutSecrets(argv, inputs), env: variables, cwd },
   })
   if (common.dryRun && dryRun !== 'body') return { report: await dryReport(self, report, own.values) }
   const session = await createSession({
@@ -269,7 +269,7 @@ export function emptyReport<S extends Inputs>(self: Runbook<S>, argv: readonly s
     runbook: self.id,
     asks: self.sheet.asks,
     intro: self.intro(),
-    command: [runbookCommand(self.file), ...argv.map(shellWord)].join(' '),
+    command: [runbookCommand(self.file), ...withoutSecrets(argv, self.sheet.inputs).map(shellWord)].join(' '),
     verdict: null,
     exit: null,
     run: 'none',

@@ -8,7 +8,8 @@ import { typescriptCommand } from '../../host/typescript.ts'
 import { runInProcess } from '../../testing/run-in-process.ts'
 import { until } from '../../testing/until.ts'
 import demo from '../../testing/notebook/demo-runbook.ts'
-import { runbook } from './runbook.ts'
+import { runbook, secret } from './runbook.ts'
+import type { Tools } from './session.ts'
 import type { Report } from '../views/report.ts'
 
 const views = ['events.ndjson', 'report.html', 'report.ipynb', 'report.json', 'report.md']
@@ -49,6 +50,35 @@ test('runbook() reports a command that asks the same again, with the variables t
   assert.equal(
     report!.command,
     "DEMO_VALUE=6 HAILORT_LIB='/opt/it is/libhailort.so' npx tsx lib/testing/notebook/demo-runbook.ts --how pass",
+  )
+})
+
+test('runbook() keeps a secret out of everything that it writes, and hands it to the body', async () => {
+  const word = 'hunter2-is-secret'
+  const inputs = { apiKey: secret({ env: 'DEMO_KEY', optional: true, help: 'a key' }) }
+  const given: (string | undefined)[] = []
+  const body = async ({ inputs: { apiKey }, gate }: Tools<typeof inputs>) => {
+    given.push(apiKey)
+    gate('told', 1, { atLeast: 1 })
+  }
+  // A file of its own, because this one is the entry script.
+  const meta = { ...import.meta, filename: join(import.meta.dirname, '../../testing/notebook/demo-runbook.ts') }
+  const asking = runbook(meta, { asks: 'does a key stay secret?', inputs }, body)
+  const ways = [[], ['--api-key', word], [`--api-key=${word}`], ['--api_key', word]]
+  for (const [i, argv] of ways.entries()) {
+    const cwd = scratch()
+    const ran = await runInProcess(asking, argv, { cwd, env: i === 0 ? { DEMO_KEY: word } : {} })
+    const folder = join(cwd, 'module_runs')
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+    assert.ok(files.length >= views.length)
+    for (const { parentPath, name } of files) {
+      assert.ok(!readFileSync(join(parentPath, name), 'utf8').includes(word), `${name}, ${argv.join(' ')}`)
+    }
+    assert.ok(!`${ran.stdout}${ran.stderr}`.includes(word), argv.join(' '))
+  }
+  assert.deepEqual(
+    given,
+    ways.map(() => word),
   )
 })
 

@@ -12,7 +12,7 @@ import { execute, type Runbook, type Sheet } from './lifecycle.ts'
 import type { Tools } from './session.ts'
 import { introOf } from './source.ts'
 
-export { choice, file, folder, number, paths, text, toggle } from '../inputs/inputs.ts'
+export { choice, file, folder, number, paths, secret, text, toggle } from '../inputs/inputs.ts'
 export type { Runbook, Sheet, Surroundings } from './lifecycle.ts'
 
 /**
