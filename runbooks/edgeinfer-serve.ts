@@ -84,6 +84,7 @@ export default runbook(
         help: 'stop by itself after this long; default: at SIGTERM',
       }),
     },
+    untilStopped: true,
     steps: ({ host, port }) => [`listen on ${host}:${port}`, 'answer until SIGTERM, then drain'],
   },
   async ({ inputs, run, cell, gate, hint, next, stamp, signal, line }) => {

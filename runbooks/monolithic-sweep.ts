@@ -34,14 +34,15 @@ export default runbook(
       return sliceCases(named, inputs).map(({ tag, n }) => `compile rung ${n}, ${tag}`)
     },
   },
-  async ({ inputs, run, cell, gate, next, line, mark, proves, stamp, signal }) => {
+  async ({ inputs, run, cell, gate, next, line, mark, proves, stamp, signal, own }) => {
     const compile = await import('../lib/systems/monolithic/search/index.ts')
     const infer = await import('../lib/systems/monolithic/separation/index.ts')
     const rungs = rungsOf(inputs)
     if (inputs.printWeights) return compile.printWeights({ cell, gate, line }, rungs[0]!)
     const stock = inputs.model === undefined ? await compile.stockModel(inputs, run.path('weights.onnx')) : null
     const given = inputs.model ?? stock?.path
-    using recording = given === undefined ? infer.openRecording(infer.pickRecording(inputs), model.sampleRateHz) : null
+    const recording =
+      given === undefined ? own(infer.openRecording(infer.pickRecording(inputs), model.sampleRateHz)) : null
     if (stock !== null)
       await cell('Author the network of the weights', ({ print }) => stock.notes.forEach(note => print(note)))
     const search = await cell('Choose the toolchain', ({ print }) =>

@@ -161,7 +161,8 @@ test('bad input: a recording of no samples is refused, and one shorter than a fr
   writeWav(path, [new Float32Array(100)], { sampleRate: 16000 })
   for (const argv of [[], ['--stream']]) {
     const ran = await run(parakeetTranscribe, '--wav', path, ...argv)
-    assert.match(ran.verdict, /^PASS parakeet-transcribe/)
+    // No word was heard, which proves neither that it works nor that it does not.
+    assert.match(ran.verdict, /^BLOCKED parakeet-transcribe gates=2\/3/)
     const { text, words } = JSON.parse(ran.read('transcript.json'))
     assert.deepEqual([text, words], ['', []])
   }

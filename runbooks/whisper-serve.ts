@@ -32,6 +32,7 @@ export default runbook(
       }),
       for: number({ optional: true, min: 0, unit: 'seconds', help: 'stop by itself after this long' }),
     },
+    untilStopped: true,
     steps: ({ model }) => [`open ${model ?? 'the configured model'}`, 'answer until SIGTERM, then drain'],
   },
   async ({ inputs, run, cell, gate, line, next, stamp, signal }) => {

@@ -8,8 +8,10 @@ import test, { type TestContext } from 'node:test'
 import { shellWord } from '../../base/text.ts'
 import { reportIn, startRun } from './started-run.ts'
 import { writeTinyModels } from './tiny-models.ts'
+import { writeModel } from '../../formats/onnx/index.ts'
 import { filesIn } from '../../host/files.ts'
 import { readTsv } from '../../host/tsv.ts'
+import { GraphBuilder } from '../../onnx/builder.ts'
 import { installHailoStandin } from '../../testing/hailo-program/install-standin.ts'
 import { namespaceWords } from '../../testing/needs.ts'
 
@@ -108,7 +110,10 @@ exec "$@"`
 test('next-is-not-quoted: the command that a sweep proposes runs in any folder', async t => {
   const { folder } = scratch(t)
   const model = join(folder, "it's a $model #1.onnx")
-  writeFileSync(model, 'no model')
+  const graph = new GraphBuilder({ name: 'odd' })
+  const x = graph.input('x', 'float32', [1, 4])
+  graph.output(graph.node('NoSuchOperator', [x]), 'float32', [1, 4])
+  writeModel(model, graph.build())
   const outDir = join(folder, 'runs of #1')
   const { verdict } = await sweep({ outDir, ts: 'a', argv: ['--model', model, '--toolchain', 'host', '--no-cache'] })
   assert.equal(verdict, 'FAIL')

@@ -42,6 +42,8 @@ export interface Sheet<S extends Inputs> {
   readonly evidence?: false
   /** `false` for a runbook whose answer is all that a person wants to see: cells and gates go unsaid. */
   readonly narrates?: false
+  /** A signal is the ordinary end of a service, and interrupts nothing. */
+  readonly untilStopped?: true
   /** Called by the supervising process when the runbook's own was killed: writes what a plan wants of every run. */
   readonly ifKilled?: (run: Pick<Report, 'inputs'> & { folder: string; reason: string }) => void | Promise<void>
 }
@@ -110,7 +112,7 @@ export async function execute<S extends Inputs>(declared: Declared<S>, around: S
   }
   const { session, isDryRun } = begun
   const { recorder, proposed, hints, startedMs } = session
-  const thrown = await thrownBy(declared.body, session, around.strays)
+  const thrown = await thrownBy(declared, session, around.strays)
   Object.assign(report.fingerprint, await session.stamps())
   const how = { thrown, proposed: { next: proposed, hint: hints }, help, startedMs }
   const ended = await conclude({ report, recorder, narrative, ...how })
@@ -161,7 +163,7 @@ async function begin<S extends Inputs>(
 
 /** Run the body; gives what it threw, as an operating error where it is one. */
 async function thrownBy<S extends Inputs>(
-  body: Declared<S>['body'],
+  { self, body }: Declared<S>,
   session: Session<S>,
   strays: Promise<never> | undefined,
 ): Promise<unknown> {
@@ -169,7 +171,8 @@ async function thrownBy<S extends Inputs>(
     const work = session.owned.run(() => body(session.tools))
     await untilInterrupted(Promise.race([work, ...(strays ? [strays] : [])]), session.signal)
     // Gates over what was cut short would say something wrong, whichever way they fall.
-    return session.signal.aborted ? interruption('finish', session.signal) : undefined
+    const isCut = session.signal.aborted && !self.sheet.untilStopped
+    return isCut ? interruption('finish', session.signal) : undefined
   } catch (error) {
     return session.signal.aborted ? interruption('finish', session.signal) : errorOfCommand(error)
   }
